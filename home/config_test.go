@@ -1,0 +1,68 @@
+package home_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authsome/authsome/home"
+)
+
+func TestConfigKeepsUnknownMembers(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "home")
+	mustOpen(t, dir)
+	path := filepath.Join(dir, "config.json")
+	write(t, path, `{"later":{"b":2,"a":[true,null,1e3]},"default_profile":"work","encryption":{"mode":"keyring","service":"x"},"audit":{"on_failure":"refuse","sink":"s"}}`, 0o600)
+	h := mustOpen(t, dir)
+	if h.Config.Audit.OnFailure != home.AuditRefuse || h.Config.Encryption.Mode != "keyring" || h.Config.SpecVersion != 1 {
+		t.Errorf("config = %+v", h.Config)
+	}
+	h.Config.DefaultProfile = "play"
+	if err := h.SaveConfig(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := jsontext.Value(data)
+	if err := got.Canonicalize(); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"audit":{"on_failure":"refuse","sink":"s"},"default_profile":"play","encryption":{"mode":"keyring","service":"x"},"later":{"a":[true,null,1000],"b":2},"spec_version":1}`
+	if string(got) != want {
+		t.Errorf("saved\n%s\nwant\n%s", got, want)
+	}
+	if h := mustOpen(t, dir); h.Config.DefaultProfile != "play" {
+		t.Errorf("default profile %q after saving play", h.Config.DefaultProfile)
+	}
+	h.Config.DefaultProfile = "../play"
+	if err := h.SaveConfig(); err == nil {
+		t.Error("an invalid default profile was saved")
+	}
+}
+
+func TestConfigErrorsNameTheField(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"default_profile":7}`:                         "/default_profile",
+		`{"encryption":{"mode":[]}}`:                    "/encryption/mode",
+		`{"default_profile":"a/b"}`:                     "default_profile",
+		`{"audit":{"on_failure":"stop"}}`:               `"stop" is neither continue nor refuse`,
+		`{"default_profile":"a","default_profile":"b"}`: "duplicate",
+		`{`:  "EOF",
+		``:   "EOF",
+		`[]`: "config.json",
+	} {
+		dir := filepath.Join(t.TempDir(), "home")
+		mustOpen(t, dir)
+		path := filepath.Join(dir, "config.json")
+		write(t, path, text, 0o600)
+		_, err := home.Open(dir)
+		if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", text, err, want)
+		}
+	}
+}

@@ -1,0 +1,37 @@
+package home
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// What one process has created, and may have built on, is not replaced by
+// another that found the file missing at the same moment.
+func TestCreateFileIsCreatedOnce(t *testing.T) {
+	for round := range 50 {
+		path := filepath.Join(t.TempDir(), "file")
+		seen := make([]string, 8)
+		var wg sync.WaitGroup
+		for i := range seen {
+			wg.Go(func() {
+				if err := createFile(path, fmt.Append(nil, i)); err != nil {
+					t.Error(err)
+				}
+				data, err := os.ReadFile(path)
+				if err != nil {
+					t.Error(err)
+				}
+				seen[i] = string(data)
+			})
+		}
+		wg.Wait()
+		for _, s := range seen {
+			if s != seen[0] || s == "" {
+				t.Fatalf("round %d: creators read %q", round, seen)
+			}
+		}
+	}
+}

@@ -1,0 +1,67 @@
+package home_test
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/authsome/authsome/home"
+)
+
+func TestProfiles(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "home")
+	h := mustOpen(t, dir)
+	if _, err := h.Profile("work"); !errors.Is(err, home.ErrNoProfile) {
+		t.Errorf("a profile that was not made: %v", err)
+	}
+	made, err := h.EnsureProfile("work")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := h.EnsureProfile("work")
+	if err != nil || again != made {
+		t.Errorf("made again: %+v, %v; want %+v", again, err, made)
+	}
+	want := home.Profile{Name: "work", Dir: filepath.Join(dir, "profiles", "work")}
+	if made != want || made.AuthorityPath() != filepath.Join(want.Dir, "ca.pem") || made.LocksDir() != filepath.Join(want.Dir, "locks") {
+		t.Errorf("profile = %+v", made)
+	}
+	write(t, filepath.Join(dir, "profiles", "file"), "", 0o600)
+	write(t, filepath.Join(dir, "profiles", ".cache", "x"), "", 0o600)
+	names, err := h.Profiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"default", "work"}, names); diff != "" {
+		t.Errorf("profiles (-want +got):\n%s", diff)
+	}
+	if _, err := h.Profile("file"); err == nil || errors.Is(err, home.ErrNoProfile) {
+		t.Errorf("a file in place of a profile: %v", err)
+	}
+	for _, name := range []string{"..", "a/b", ""} {
+		if _, err := h.EnsureProfile(name); err == nil {
+			t.Errorf("made the profile %q", name)
+		}
+		if _, err := h.Profile(name); err == nil {
+			t.Errorf("opened the profile %q", name)
+		}
+	}
+}
+
+func TestValidateName(t *testing.T) {
+	for _, name := range []string{"a", "default", "Work-2", "a.b_c-d", "0", strings.Repeat("x", 64)} {
+		if err := home.ValidateName(name); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	for _, name := range []string{
+		"", ".", "..", ".a", "-a", "_a", "a:b", "a/b", `a\b`, "a b", "a\n", "a\x00", "é", "аdmin", strings.Repeat("x", 65), "a*",
+	} {
+		if err := home.ValidateName(name); err == nil {
+			t.Errorf("%q was accepted", name)
+		}
+	}
+}
