@@ -1,0 +1,34 @@
+//go:build unix
+
+package vault
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// checkPrivate refuses a file that others can reach, or own.
+func checkPrivate(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return fmt.Errorf("%w (mode %04o); chmod 600 it", ErrKeyExposed, mode)
+	}
+	if s, ok := info.Sys().(*syscall.Stat_t); ok && int(s.Uid) != os.Geteuid() {
+		return fmt.Errorf("%w (owner %d, not %d)", ErrKeyExposed, s.Uid, os.Geteuid())
+	}
+	return nil
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
