@@ -1,0 +1,180 @@
+package providers
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+)
+
+// Kind is how a [Pattern] names hosts. A larger one is more specific.
+type Kind int
+
+const (
+	Regex Kind = iota
+	Wildcard
+	Exact
+)
+
+// Pattern is one entry of host_url, compiled. It is immutable.
+type Pattern struct {
+	kind   Kind
+	host   string // Exact: the host. Otherwise: the suffix every match ends in, with its dot
+	expr   *regexp.Regexp
+	port   int
+	prefix string
+	text   string
+}
+
+// ParsePattern compiles a bare host, a wildcard (*.suffix), an https URL whose
+// path is a prefix, or regex: and an expression.
+//
+// Whatever it accepts can only match hosts of one registrable domain, on label
+// boundaries: an expression that is written loosely would give a credential to
+// whoever registers a matching name.
+func ParsePattern(s string) (Pattern, error) {
+	if expr, ok := strings.CutPrefix(s, "regex:"); ok {
+		return parseRegex(s, expr)
+	}
+	p := Pattern{kind: Exact, port: 443, prefix: "/", text: s}
+	host := s
+	if strings.Contains(s, "://") {
+		u, err := url.Parse(strings.Replace(s, "://*.", "://wildcard--.", 1))
+		if err != nil {
+			return Pattern{}, errors.New("not a URL")
+		}
+		if host, err = p.takeURL(u); err != nil {
+			return Pattern{}, err
+		}
+		if rest, ok := strings.CutPrefix(host, "wildcard--."); ok {
+			host = "*." + rest
+		}
+	} else if strings.ContainsAny(s, "/?#@ ") {
+		return Pattern{}, errors.New("a bare host has no path; write a URL with https://")
+	} else if name, port, ok := strings.Cut(s, ":"); ok && !strings.Contains(port, ":") {
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil || n == 0 {
+			return Pattern{}, errors.New("not a port number")
+		}
+		host, p.port = name, int(n)
+	}
+	if suffix, ok := strings.CutPrefix(host, "*."); ok {
+		return p.wildcard(suffix)
+	}
+	if strings.Contains(host, "*") {
+		return Pattern{}, errors.New("a wildcard stands for whole labels at the front: *.example.com")
+	}
+	name, err := NormalizeHost(host)
+	if err != nil {
+		return Pattern{}, err
+	}
+	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
+		return Pattern{}, errors.New("loopback hosts are never routes")
+	}
+	if ip, err := netip.ParseAddr(name); err == nil && (ip.IsLoopback() || ip.IsUnspecified()) {
+		return Pattern{}, errors.New("loopback hosts are never routes")
+	}
+	p.host = name
+	return p, nil
+}
+
+func (p *Pattern) takeURL(u *url.URL) (host string, err error) {
+	switch {
+	case u.Scheme != "https":
+		return "", errors.New("credentials travel over https only")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return "", errors.New("only a host, a port and a path may stand in it")
+	}
+	if s := u.Port(); s != "" {
+		n, err := strconv.ParseUint(s, 10, 16)
+		if err != nil || n == 0 {
+			return "", errors.New("not a port number")
+		}
+		p.port = int(n)
+	}
+	if u.Path != "" {
+		p.prefix = u.Path
+		if cleaned := path.Clean(u.Path); cleaned != strings.TrimSuffix(u.Path, "/") && u.Path != "/" || u.RawPath != "" {
+			return "", errors.New("the path has dot segments, doubled slashes or escapes")
+		}
+	}
+	return u.Hostname(), nil
+}
+
+func (p Pattern) wildcard(suffix string) (Pattern, error) {
+	name, err := NormalizeHost(suffix)
+	if err != nil {
+		return Pattern{}, err
+	}
+	if err := registrable(name); err != nil {
+		return Pattern{}, err
+	}
+	p.kind, p.host = Wildcard, "."+name
+	return p, nil
+}
+
+// registrable refuses a suffix under which anybody can register names.
+func registrable(name string) error {
+	if _, err := netip.ParseAddr(name); err == nil {
+		return errors.New("a wildcard over addresses")
+	}
+	// Names that the list does not know (.test, .internal) end in one label.
+	if _, err := publicsuffix.EffectiveTLDPlusOne(name); err != nil {
+		return fmt.Errorf("anybody can register names under %s", name)
+	}
+	return nil
+}
+
+var literalSuffix = regexp.MustCompile(`(?:^|\\\.)((?:[a-z0-9-]+\\\.)+[a-z0-9-]+)\$?$`)
+
+// parseRegex accepts an expression that ends in a literal registrable domain. It
+// is anchored at both ends, whether or not it says so, and MatchHost holds every
+// match to that domain besides, so that no alternative can leave it.
+func parseRegex(text, expr string) (Pattern, error) {
+	m := literalSuffix.FindStringSubmatch(expr)
+	if m == nil {
+		return Pattern{}, errors.New(`the expression must end in a literal domain behind a dot, as \.example\.com; better: *.example.com`)
+	}
+	domain := strings.ReplaceAll(m[1], `\.`, ".")
+	if err := registrable(domain); err != nil {
+		return Pattern{}, err
+	}
+	compiled, err := regexp.Compile(`^(?:` + expr + `)$`)
+	if err != nil {
+		return Pattern{}, errors.New("not a regular expression")
+	}
+	return Pattern{kind: Regex, host: "." + domain, expr: compiled, port: 443, prefix: "/", text: text}, nil
+}
+
+// MatchHost reports whether a host, as [NormalizeHost] spells it, is named.
+func (p Pattern) MatchHost(host string) bool {
+	switch p.kind {
+	case Exact:
+		return host == p.host
+	case Wildcard:
+		return len(host) > len(p.host) && strings.HasSuffix(host, p.host)
+	default:
+		return (strings.HasSuffix(host, p.host) || host == p.host[1:]) && p.expr.MatchString(host)
+	}
+}
+
+// Kind is how the pattern names hosts.
+func (p Pattern) Kind() Kind { return p.kind }
+
+// Host is the host of an Exact pattern, and the suffix of another.
+func (p Pattern) Host() string { return p.host }
+
+// Port is the one port of the pattern.
+func (p Pattern) Port() int { return p.port }
+
+// PathPrefix is the prefix, on a segment boundary, of the paths that are meant.
+func (p Pattern) PathPrefix() string { return p.prefix }
+
+// String is the pattern as it was written.
+func (p Pattern) String() string { return p.text }
