@@ -1,0 +1,239 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/secret"
+)
+
+func TestApplyReplacesWhatTheClientSent(t *testing.T) {
+	a := newAuth(t)
+	login(t, a, "raw", "x", "ak-1")
+	r, err := http.NewRequest("GET", "https://raw.test/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = http.Header{"X-Api-Key": {"a", "b"}, "x-api-key": {"c"}, "Other": {"d"}}
+	if err := a.Apply(t.Context(), r, "raw", "x"); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Header) != 2 || len(r.Header["X-Api-Key"]) != 1 || r.Header.Get("X-Api-Key") != "ak-1" {
+		t.Errorf("header %v", r.Header)
+	}
+}
+
+func TestApplyRefuses(t *testing.T) {
+	now := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
+	for _, test := range []struct{ name, provider, record, reason string }{
+		{"missing", "acme", ``, auth.ReasonMissing},
+		{"expired by status", "gith", `{"status":"expired","access_token":"t"}`, auth.ReasonExpired},
+		{"expired by time", "gith", `{"status":"connected","access_token":"t","expires_at":"2026-07-01T00:00:00Z"}`, auth.ReasonExpired},
+		{"expired, could be refreshed", "gith", `{"status":"connected","access_token":"t","refresh_token":"r","expires_at":"2026-06-30T23:59:59+00:00"}`, auth.ReasonExpired},
+		{"revoked", "gith", `{"status":"revoked","access_token":"t"}`, auth.ReasonRevoked},
+		{"invalid", "acme", `{"status":"invalid","api_key":"k"}`, auth.ReasonInvalid},
+		{"not connected", "acme", `{"status":"not_connected","api_key":"k"}`, auth.ReasonMissing},
+		{"a later status", "acme", `{"status":"suspended","api_key":"k"}`, auth.ReasonInvalid},
+		{"no status", "acme", `{"api_key":"k"}`, auth.ReasonInvalid},
+		{"no secret", "acme", `{"status":"connected"}`, auth.ReasonMissing},
+		{"fresh", "gith", `{"status":"connected","access_token":"t","expires_at":"2026-07-01T01:00:00.5+01:00"}`, ""},
+		{"no expiry", "gith", `{"status":"connected","access_token":"t","scopes":null,"account":null,"expires_at":null}`, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			a := newAuth(t)
+			a.Now = func() time.Time { return now }
+			if test.record != "" {
+				put(t, a, "profile:default:"+test.provider+":connection:x", test.record)
+			}
+			for range 2 { // the second time from memory
+				h, err := apply(t, a, test.provider, "x")
+				if test.reason == "" {
+					if err != nil || h.Get("Authorization") != "Bearer t" {
+						t.Errorf("header %v, error %v", h, err)
+					}
+					continue
+				}
+				wantLoginRequired(t, err, test.provider, "x", test.reason)
+				if got := h.Get("Authorization"); got != "Bearer placeholder" {
+					t.Errorf("the request was changed: %q", got)
+				}
+			}
+			if test.record == "" {
+				return
+			}
+			c, err := a.Connection(t.Context(), test.provider, "x")
+			if err != nil || c.Usable(now) != (test.reason == "") {
+				t.Errorf("usable %t, error %v", c.Usable(now), err)
+			}
+			if expired := c.Status == auth.StatusExpired; expired != (test.reason == auth.ReasonExpired) {
+				t.Errorf("status %s for a connection that is %q", c.Status, test.reason)
+			}
+		})
+	}
+}
+
+func TestCredentialExpiresInMemory(t *testing.T) {
+	now := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
+	a := newAuth(t)
+	a.Now = func() time.Time { return now }
+	put(t, a, "profile:default:gith:connection:x", `{"status":"connected","access_token":"t","expires_at":"2026-07-01T00:01:00Z"}`)
+	wantApplied(t, a, "gith", "x", "Bearer t")
+	now = now.Add(time.Minute)
+	_, err := apply(t, a, "gith", "x")
+	wantLoginRequired(t, err, "gith", "x", auth.ReasonExpired)
+	// What another process has obtained meanwhile is found without Reload.
+	put(t, a, "profile:default:gith:connection:x", `{"status":"connected","access_token":"t2","expires_at":"2026-07-01T01:00:00Z"}`)
+	now = now.Add(2 * time.Second)
+	wantApplied(t, a, "gith", "x", "Bearer t2")
+}
+
+func TestCachedCredentialNeedsNoFile(t *testing.T) {
+	p := newProfile(t)
+	a := p.open(t)
+	login(t, a, "acme", "x", "ak-1")
+	wantApplied(t, a, "acme", "x", "Bearer ak-1")
+	home := filepath.Join(p.dir, "profile")
+	if err := os.Rename(home, home+".away"); err != nil {
+		t.Fatal(err)
+	}
+	wantApplied(t, a, "acme", "x", "Bearer ak-1")
+	if _, err := apply(t, a, "acme", "y"); err == nil || errors.Is(err, auth.ErrLoginRequired) {
+		t.Errorf("a connection that is not cached, without the vault: %v", err)
+	}
+	if err := a.Reload(t.Context()); err == nil {
+		t.Error("Reload without the vault succeeded")
+	}
+	if h, err := apply(t, a, "acme", "x"); err == nil || errors.Is(err, auth.ErrLoginRequired) {
+		t.Errorf("after a Reload that failed: %v, %v", h, err)
+	}
+	if err := os.RemoveAll(home); err != nil { // in case the failed attempts made something
+		t.Fatal(err)
+	}
+	if err := os.Rename(home+".away", home); err != nil {
+		t.Fatal(err)
+	}
+	wantApplied(t, a, "acme", "x", "Bearer ak-1")
+}
+
+func TestReload(t *testing.T) {
+	p := newProfile(t)
+	a, other := p.open(t), p.open(t)
+	now := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
+	a.Now = func() time.Time { return now }
+	_, err := apply(t, a, "acme", "x")
+	wantLoginRequired(t, err, "acme", "x", auth.ReasonMissing)
+	login(t, other, "acme", "x", "ak-1")
+	_, err = apply(t, a, "acme", "x")
+	wantLoginRequired(t, err, "acme", "x", auth.ReasonMissing) // remembered for a second
+	if err := a.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantApplied(t, a, "acme", "x", "Bearer ak-1")
+
+	if _, err := other.Logout(t.Context(), "acme", "x"); err != nil {
+		t.Fatal(err)
+	}
+	wantApplied(t, a, "acme", "x", "Bearer ak-1") // nobody has told it
+	if err := a.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = apply(t, a, "acme", "x")
+	wantLoginRequired(t, err, "acme", "x", auth.ReasonMissing)
+
+	login(t, other, "acme", "x", "ak-2")
+	now = now.Add(time.Second)
+	wantApplied(t, a, "acme", "x", "Bearer ak-2") // without Reload, a second later
+}
+
+func TestReloadUsesNewDefinitions(t *testing.T) {
+	a := newAuth(t)
+	login(t, a, "acme", "x", "ak-1")
+	custom := filepath.Join(t.TempDir(), "providers")
+	if _, err := providers.Install(custom, []byte(`{"schema_version":1,"name":"acme","display_name":"Acme","auth_type":"api_key","flow":"api_key",
+		"host_url":"api.acme.test","api_key":{"header_prefix":"Token"}}`), false); err != nil {
+		t.Fatal(err)
+	}
+	set, err := providers.Load(custom)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.UseProviders(set)
+	if err := a.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantApplied(t, a, "acme", "x", "Token ak-1")
+}
+
+func TestDefinitionGone(t *testing.T) {
+	a := newAuth(t)
+	login(t, a, "git", "x", "ak-1")
+	login(t, a, "acme", "x", "ak-1")
+	set, err := providers.Load(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.UseProviders(set)
+	if err := a.Reload(t.Context()); err != nil {
+		t.Fatalf("one connection without a definition fails them all: %v", err)
+	}
+	_, err = apply(t, a, "git", "x")
+	if _, ok := errors.AsType[*providers.NotFoundError](err); !ok {
+		t.Errorf("error %v", err)
+	}
+	wantNames(t, a, "acme/x (default)", "git/x (default)")
+	if _, err := a.Logout(t.Context(), "git", "x"); err != nil {
+		t.Errorf("logout without a definition: %v", err)
+	}
+}
+
+func TestCancelledRequestDoesNotSpoilTheLoad(t *testing.T) {
+	a := newAuth(t)
+	login(t, a, "acme", "x", "ak-1")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r, err := http.NewRequest("GET", "https://api.acme.test/v1/x", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Apply(ctx, r, "acme", "x"); err != nil && !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	wantApplied(t, a, "acme", "x", "Bearer ak-1")
+	if err := a.Apply(ctx, r, "acme", "x"); err != nil {
+		t.Errorf("from memory, with a cancelled request: %v", err)
+	}
+}
+
+func TestStoreImportedToken(t *testing.T) {
+	a := newAuth(t)
+	c, err := a.Store(t.Context(), auth.Connection{
+		Provider: "gith", Name: "me", AuthType: "oauth2", AccessToken: secret.New("t"), TokenType: "bearer",
+		RefreshToken: secret.New("r"), ExpiresAt: time.Now().Add(time.Hour), Scopes: []string{"read"},
+	}, false)
+	if err != nil || !c.Default || c.Status != auth.StatusConnected || c.ObtainedAt.IsZero() {
+		t.Fatalf("stored %+v, %v", c, err)
+	}
+	wantApplied(t, a, "gith", "me", "Bearer t")
+}
+
+func BenchmarkApply(b *testing.B) {
+	a := newAuth(b)
+	login(b, a, "acme", "x", "ak-1")
+	r, err := http.NewRequest("GET", "https://api.acme.test/v1/x", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := a.Apply(b.Context(), r, "acme", "x"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,137 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authsome/authsome/secret"
+)
+
+// schemaVersion is that of new records. The Python authsome wrote 2 as well.
+const schemaVersion = 2
+
+// connectionRecord is a [Connection] as the vault holds it. It spells the
+// secrets out, so it lives only between the vault and a Connection.
+type connectionRecord struct {
+	SchemaVersion    int               `json:"schema_version"`
+	Provider         string            `json:"provider"`
+	Profile          string            `json:"profile"`
+	Name             string            `json:"connection_name"`
+	AuthType         string            `json:"auth_type"`
+	Status           Status            `json:"status"`
+	BaseURL          string            `json:"base_url,omitzero"`
+	Params           map[string]string `json:"params,omitzero"`
+	Scopes           []string          `json:"scopes,omitzero"`
+	AccessToken      string            `json:"access_token,omitzero"`
+	RefreshToken     string            `json:"refresh_token,omitzero"`
+	TokenType        string            `json:"token_type,omitzero"`
+	ExpiresAt        time.Time         `json:"expires_at,omitzero"`
+	RefreshExpiresAt time.Time         `json:"refresh_expires_at,omitzero"`
+	RefreshStarted   time.Time         `json:"refresh_started,omitzero"`
+	ObtainedAt       time.Time         `json:"obtained_at,omitzero"`
+	Issuer           string            `json:"issuer,omitzero"`
+	ClientID         string            `json:"client_id,omitzero"`
+	APIKey           string            `json:"api_key,omitzero"`
+	Fields           map[string]string `json:"fields,omitzero"`
+	Account          *accountRecord    `json:"account,omitzero"`
+	Metadata         jsontext.Value    `json:"metadata,omitzero"`
+	Unknown          jsontext.Value    `json:",embed"`
+}
+
+type accountRecord struct {
+	ID      string         `json:"id,omitzero"`
+	Label   string         `json:"label,omitzero"`
+	Unknown jsontext.Value `json:",embed"`
+}
+
+// metadataRecord is what is kept of a provider besides its connections.
+type metadataRecord struct {
+	SchemaVersion     int            `json:"schema_version"`
+	Profile           string         `json:"profile"`
+	Provider          string         `json:"provider"`
+	DefaultConnection string         `json:"default_connection"`
+	ConnectionNames   []string       `json:"connection_names"`
+	Unknown           jsontext.Value `json:",embed"`
+}
+
+// parseConnection reads a record. What the vault bound to the key, provider and
+// name, goes by the key.
+func parseConnection(key, provider, name string, data []byte) (Connection, error) {
+	var r connectionRecord
+	if err := decode(key, data, &r); err != nil {
+		return Connection{}, err
+	}
+	c := Connection{
+		Provider: provider, Name: name, AuthType: r.AuthType, Status: r.Status,
+		BaseURL: r.BaseURL, Params: r.Params, Scopes: r.Scopes,
+		AccessToken: secret.New(r.AccessToken), RefreshToken: secret.New(r.RefreshToken), TokenType: r.TokenType,
+		ExpiresAt: r.ExpiresAt, RefreshExpiresAt: r.RefreshExpiresAt, RefreshStarted: r.RefreshStarted, ObtainedAt: r.ObtainedAt,
+		Issuer: r.Issuer, ClientID: r.ClientID, APIKey: secret.New(r.APIKey),
+		Metadata:      r.Metadata,
+		schemaVersion: r.SchemaVersion,
+		unknown:       secret.New(string(r.Unknown)),
+	}
+	if r.Fields != nil {
+		c.Fields = make(map[string]secret.String, len(r.Fields))
+		for name, value := range r.Fields {
+			c.Fields[name] = secret.New(value)
+		}
+	}
+	if r.Account != nil {
+		c.Account = Account{ID: r.Account.ID, Label: r.Account.Label, unknown: secret.New(string(r.Account.Unknown))}
+	}
+	return c, nil
+}
+
+// record is the connection as it is stored in a profile.
+func (c Connection) record(profile string) ([]byte, error) {
+	r := connectionRecord{
+		SchemaVersion: c.schemaVersion, Provider: c.Provider, Profile: profile, Name: c.Name, AuthType: c.AuthType, Status: c.Status,
+		BaseURL: c.BaseURL, Params: c.Params, Scopes: c.Scopes,
+		AccessToken: c.AccessToken.Reveal(), RefreshToken: c.RefreshToken.Reveal(), TokenType: c.TokenType,
+		ExpiresAt: c.ExpiresAt.UTC(), RefreshExpiresAt: c.RefreshExpiresAt.UTC(), RefreshStarted: c.RefreshStarted.UTC(), ObtainedAt: c.ObtainedAt.UTC(),
+		Issuer: c.Issuer, ClientID: c.ClientID, APIKey: c.APIKey.Reveal(),
+		Metadata: c.Metadata,
+		Unknown:  jsontext.Value(c.unknown.Reveal()),
+	}
+	if r.SchemaVersion == 0 {
+		r.SchemaVersion = schemaVersion
+	}
+	if c.Fields != nil {
+		r.Fields = make(map[string]string, len(c.Fields))
+		for name, value := range c.Fields {
+			r.Fields[name] = value.Reveal()
+		}
+	}
+	if a := c.Account; a.ID != "" || a.Label != "" || !a.unknown.IsZero() {
+		r.Account = &accountRecord{ID: a.ID, Label: a.Label, Unknown: jsontext.Value(a.unknown.Reveal())}
+	}
+	return encode(r)
+}
+
+func encode(record any) ([]byte, error) {
+	data, err := json.Marshal(record, json.Deterministic(true))
+	if err != nil {
+		// The error may quote a value.
+		return nil, errors.New("encode record: a value that is no JSON text")
+	}
+	return data, nil
+}
+
+// decode reads a record strictly. The errors of the JSON package may quote
+// values, so only the place is taken from them.
+func decode(key string, data []byte, record any) error {
+	err := json.Unmarshal(data, record)
+	if err == nil {
+		return nil
+	}
+	reason := "not a JSON record"
+	if wrong, ok := errors.AsType[*json.SemanticError](err); ok {
+		reason = fmt.Sprintf("member %q is not of the expected form", wrong.JSONPointer)
+	}
+	return &RecordError{Key: key, Reason: reason}
+}

@@ -1,0 +1,75 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/vault"
+)
+
+// A damaged vault is neither a missing login nor an empty list.
+func TestDamagedVault(t *testing.T) {
+	p := newProfile(t)
+	a := p.open(t)
+	login(t, a, "acme", "x", "ak-1")
+	if err := a.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(p.dir, "profile", "vault", "MANIFEST")); err != nil {
+		t.Fatal(err)
+	}
+	check := func(what string, err error) {
+		t.Helper()
+		if _, ok := errors.AsType[*vault.DamageError](err); !ok || errors.Is(err, auth.ErrLoginRequired) {
+			t.Errorf("%s: error %v", what, err)
+		}
+	}
+	check("Reload", a.Reload(t.Context()))
+	_, err := a.Connections(t.Context())
+	check("Connections", err)
+	_, err = a.Connection(t.Context(), "acme", "x")
+	check("Connection", err)
+	_, err = apply(t, a, "acme", "x")
+	check("Apply", err)
+	_, err = a.Login(t.Context(), auth.LoginRequest{Provider: "acme", Connection: "x", Key: given("ak-2")})
+	check("Login", err)
+	_, err = a.Login(t.Context(), auth.LoginRequest{Provider: "acme", Connection: "x", Key: given("ak-2"), Force: true})
+	check("Login with force", err)
+	_, err = a.TokenSource("acme", "x").Token()
+	check("Token", err)
+}
+
+func TestLockedVault(t *testing.T) {
+	p := newProfile(t)
+	a, other := p.open(t), p.open(t)
+	login(t, a, "acme", "x", "ak-1")
+	wantApplied(t, a, "acme", "x", "Bearer ak-1")
+	inside, leave := make(chan struct{}), make(chan struct{})
+	done := make(chan error)
+	go func() {
+		done <- other.Vault.Update(context.Background(), func(*vault.Tx) error {
+			close(inside)
+			<-leave
+			return nil
+		})
+	}()
+	<-inside
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	if _, err := a.Connections(ctx); !errors.Is(err, vault.ErrLocked) {
+		t.Errorf("Connections: %v", err)
+	}
+	if _, err := a.Header(ctx, "acme", "y"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a connection that is not cached: %v", err)
+	}
+	wantApplied(t, a, "acme", "x", "Bearer ak-1")
+	close(leave)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
