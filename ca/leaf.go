@@ -1,0 +1,148 @@
+package ca
+
+import (
+	"container/list"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+// maxLeaves bounds the cache; a leaf that falls out is signed again in 0.1 ms.
+const maxLeaves = 1024
+
+// Leaf is the certificate for host, a DNS name or an IP address. It is signed at
+// most once at a time per host, kept, and signed again at half its life.
+func (a *Authority) Leaf(host string) (*tls.Certificate, error) {
+	if c := a.cache.fresh(host, a.now()); c != nil {
+		return c, nil
+	}
+	v, err, _ := a.cache.flights.Do(host, func() (any, error) {
+		if c := a.cache.fresh(host, a.now()); c != nil {
+			return c, nil
+		}
+		c, err := a.sign(host)
+		if err != nil {
+			return nil, err
+		}
+		a.cache.put(host, c)
+		if a.OnMint != nil {
+			a.OnMint()
+		}
+		return c, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v.(*tls.Certificate), nil
+}
+
+func (a *Authority) sign(host string) (*tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make a key for %s: %w", host, err)
+	}
+	now := a.now()
+	template := &x509.Certificate{
+		SerialNumber: serial(),
+		NotBefore:    latest(now.Add(-clockSkew), a.certificate.NotBefore),
+		NotAfter:     earliest(now.Add(leafLifetime), a.certificate.NotAfter),
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		// Python's strict verification wants the key identifiers (RFC 5280
+		// sections 4.2.1.1 and 4.2.1.2), and an explicit "not an authority".
+		BasicConstraintsValid: true,
+	}
+	if len(host) < 64 { // the bound of CommonName, RFC 5280 appendix A
+		template.Subject = pkix.Name{CommonName: host}
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		template.IPAddresses = append(template.IPAddresses, ip.AsSlice())
+	} else {
+		template.DNSNames = []string{host}
+	}
+	spki, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		return nil, fmt.Errorf("encode the key for %s: %w", host, err)
+	}
+	template.SubjectKeyId = keyID(spki)
+	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key.Public(), a.key)
+	if err != nil {
+		return nil, fmt.Errorf("sign a certificate for %s: %w", host, err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("parse the certificate for %s: %w", host, err)
+	}
+	return &tls.Certificate{Certificate: [][]byte{der, a.certificate.Raw}, PrivateKey: key, Leaf: leaf}, nil
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// leafCache keeps the most recently used leaves.
+type leafCache struct {
+	flights singleflight.Group
+
+	mu    sync.Mutex // guards order and items
+	order *list.List // of *cached, most recently used first
+	items map[string]*list.Element
+}
+
+type cached struct {
+	host  string
+	leaf  *tls.Certificate
+	stale time.Time
+}
+
+func newLeafCache() leafCache {
+	return leafCache{order: list.New(), items: make(map[string]*list.Element)}
+}
+
+func (c *leafCache) fresh(host string, now time.Time) *tls.Certificate {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.items[host]
+	if e == nil || now.After(e.Value.(*cached).stale) {
+		return nil
+	}
+	c.order.MoveToFront(e)
+	return e.Value.(*cached).leaf
+}
+
+func (c *leafCache) put(host string, leaf *tls.Certificate) {
+	life := leaf.Leaf.NotAfter.Sub(leaf.Leaf.NotBefore)
+	item := &cached{host: host, leaf: leaf, stale: leaf.Leaf.NotBefore.Add(life / 2)}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.items[host]; e != nil {
+		e.Value = item
+		c.order.MoveToFront(e)
+		return
+	}
+	c.items[host] = c.order.PushFront(item)
+	if c.order.Len() > maxLeaves {
+		last := c.order.Back()
+		c.order.Remove(last)
+		delete(c.items, last.Value.(*cached).host)
+	}
+}
