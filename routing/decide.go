@@ -1,0 +1,199 @@
+package routing
+
+import (
+	"cmp"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Action is what happens to one request on an intercepted connection.
+type Action int
+
+const (
+	// Forward sends the request on without a credential.
+	Forward Action = iota
+	// Inject puts the connection's credential on the request.
+	Inject
+	// Refuse answers the request here.
+	Refuse
+)
+
+// Reason says why a decision was taken. The values are the closed set used by
+// metrics, `why` and the proxy's own answers.
+type Reason string
+
+const (
+	Matched         Reason = "matched"
+	NoRoute         Reason = "no_route"
+	OtherPort       Reason = "other_port"
+	PathOutside     Reason = "path_outside"
+	OAuthEndpoint   Reason = "oauth_endpoint"
+	LoginRequired   Reason = "login_required"
+	RouteAmbiguous  Reason = "route_ambiguous"
+	PathAmbiguous   Reason = "path_ambiguous"
+	HostDenied      Reason = "host_denied"
+	HTTPSRequired   Reason = "https_required"
+	TunnelUnmatched Reason = "tunnel"
+)
+
+// Decision is the answer for one request.
+type Decision struct {
+	Action     Action
+	Reason     Reason
+	Provider   string   // empty when no provider claims the path
+	Connection string   // the connection chosen, where there is one
+	Pattern    string   // the host pattern that matched
+	Choices    []string // route_ambiguous: what can be named, as PROVIDER or PROVIDER=CONNECTION
+}
+
+// Request decides a request on an intercepted connection. The path is the
+// escaped path as the client sent it.
+//
+// Servers differ in how they read %2F, dot segments and doubled slashes, so the
+// decision is taken for the path as sent, decoded, and cleaned. Where the three
+// disagree the request is refused: a credential never depends on a guess about
+// what the upstream will make of the path.
+func (t *Table) Request(host string, port int, escapedPath string) Decision {
+	decoded, err := url.PathUnescape(escapedPath)
+	if err != nil {
+		return Decision{Action: Refuse, Reason: PathAmbiguous}
+	}
+	routes := t.onHost(host)
+	d := decide(routes, host, port, escapedPath)
+	if cleaned := Clean(decoded); cleaned != escapedPath {
+		if !d.same(decide(routes, host, port, cleaned)) || !d.same(decide(routes, host, port, decoded)) {
+			return Decision{Action: Refuse, Reason: PathAmbiguous, Provider: d.Provider}
+		}
+	}
+	return d
+}
+
+// Clean is the path a careful server would act on: backslashes read as slashes,
+// doubled slashes and dot segments resolved, a trailing slash kept.
+func Clean(decoded string) string {
+	p := strings.ReplaceAll(decoded, `\`, "/")
+	cleaned := path.Clean("/" + p)
+	if strings.HasSuffix(p, "/") && cleaned != "/" {
+		cleaned += "/"
+	}
+	return cleaned
+}
+
+func (d Decision) same(other Decision) bool {
+	return d.Action == other.Action && d.Reason == other.Reason && d.Provider == other.Provider && d.Connection == other.Connection
+}
+
+func decide(routes []*route, host string, port int, p string) Decision {
+	var few [4]*route // almost always one; keeps the list off the heap
+	best := few[:0]
+	onPort := false
+	for _, r := range routes {
+		if r.pattern.Port() != port {
+			continue
+		}
+		onPort = true
+		if !underPrefix(p, r.pattern.PathPrefix()) {
+			continue
+		}
+		if len(best) > 0 {
+			switch c := specificity(r, best[0]); {
+			case c < 0:
+				continue
+			case c > 0:
+				best = best[:0]
+			}
+		}
+		best = append(best, r)
+	}
+	if !onPort {
+		reason := NoRoute
+		if len(routes) > 0 {
+			reason = OtherPort
+		}
+		return Decision{Action: Forward, Reason: reason}
+	}
+	// The endpoints of every provider on this host are excluded, whichever of
+	// them the path would go to: a token endpoint takes client credentials, and
+	// its answer is a new secret.
+	for _, r := range routes {
+		if r.definition.OAuthEndpoint(host, p) {
+			return Decision{Action: Forward, Reason: OAuthEndpoint, Provider: r.definition.Name, Pattern: r.pattern.String()}
+		}
+	}
+	best = preferLive(best)
+	if len(best) == 0 {
+		return Decision{Action: Forward, Reason: PathOutside, Provider: routes[0].definition.Name, Pattern: routes[0].pattern.String()}
+	}
+	r := best[0]
+	d := Decision{Provider: r.definition.Name, Connection: r.connection, Pattern: r.pattern.String()}
+	if choices := alternatives(best); choices != nil {
+		d.Action, d.Reason, d.Choices, d.Connection = Refuse, RouteAmbiguous, choices, ""
+		if len(best) > 1 {
+			d.Provider = ""
+		}
+		return d
+	}
+	if r.state != Ready {
+		d.Action, d.Reason = Refuse, LoginRequired
+		return d
+	}
+	d.Action, d.Reason = Inject, Matched
+	return d
+}
+
+// specificity orders routes: the longest path prefix, then exact over wildcard
+// over regular expression.
+func specificity(a, b *route) int {
+	if c := cmp.Compare(len(a.pattern.PathPrefix()), len(b.pattern.PathPrefix())); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.pattern.Kind(), b.pattern.Kind())
+}
+
+// preferLive leaves out the connections that were logged out, unless nothing
+// else is left: logging out of one provider and into another for the same host
+// is not an ambiguity.
+func preferLive(routes []*route) []*route {
+	if len(routes) < 2 {
+		return routes
+	}
+	live := slices.DeleteFunc(slices.Clone(routes), func(r *route) bool { return r.state == Gone })
+	if len(live) == 0 {
+		return routes
+	}
+	return live
+}
+
+// alternatives lists what the user can choose between, or nil when there is
+// nothing to choose.
+func alternatives(best []*route) []string {
+	if len(best) == 1 && best[0].choices == nil {
+		return nil
+	}
+	var names []string
+	for _, r := range best {
+		name := r.definition.Name
+		if r.choices == nil {
+			names = append(names, name)
+		}
+		for _, c := range r.choices {
+			names = append(names, name+"="+c)
+		}
+	}
+	slices.Sort(names)
+	if names = slices.Compact(names); len(names) < 2 {
+		return nil
+	}
+	return names
+}
+
+// underPrefix reports whether p lies under prefix on a segment boundary.
+func underPrefix(p, prefix string) bool {
+	if prefix == "" || prefix == "/" {
+		return true
+	}
+	rest, ok := strings.CutPrefix(p, strings.TrimSuffix(prefix, "/"))
+	return ok && (rest == "" && !strings.HasSuffix(prefix, "/") || strings.HasPrefix(rest, "/"))
+}

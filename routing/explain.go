@@ -1,0 +1,73 @@
+package routing
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+
+	"github.com/authsome/authsome/providers"
+)
+
+// Explanation is what the proxy would do with a request, in full.
+type Explanation struct {
+	Decision
+	Scheme string
+	Host   string // normalised
+	Port   int
+	Path   string
+}
+
+// Explain decides a request to u as the proxy would. It calls the same functions
+// as the proxy: [Table.Host] for the connection, [Table.Request] for the request.
+func (t *Table) Explain(u *url.URL) (Explanation, error) {
+	host, err := providers.NormalizeHost(u.Hostname())
+	if err != nil {
+		return Explanation{}, fmt.Errorf("host of the URL: %w", err)
+	}
+	e := Explanation{Scheme: u.Scheme, Host: host, Path: u.EscapedPath()}
+	if e.Path == "" {
+		e.Path = "/"
+	}
+	switch u.Scheme {
+	case "https", "wss":
+		e.Port = 443
+	case "http", "ws":
+		e.Port = 80
+	default:
+		return Explanation{}, fmt.Errorf("scheme %q: only https, http, wss and ws go through the proxy", u.Scheme)
+	}
+	if s := u.Port(); s != "" {
+		port, err := strconv.ParseUint(s, 10, 16)
+		if err != nil || port == 0 {
+			return Explanation{}, fmt.Errorf("port %q: not a port number", s)
+		}
+		e.Port = int(port)
+	}
+	if e.Scheme == "http" || e.Scheme == "ws" {
+		e.Decision = t.Plain(host)
+		return e, nil
+	}
+	switch t.Host(host, e.Port) {
+	case Intercept:
+		e.Decision = t.Request(host, e.Port, e.Path)
+	case Deny:
+		e.Decision = Decision{Action: Refuse, Reason: HostDenied}
+	default:
+		e.Decision = Decision{Action: Forward, Reason: TunnelUnmatched}
+		if t.Routed(host) {
+			e.Decision.Reason = OtherPort
+		}
+	}
+	return e, nil
+}
+
+// Plain decides a request over plain http to host.
+func (t *Table) Plain(host string) Decision {
+	if routes := t.onHost(host); len(routes) > 0 {
+		return Decision{Action: Refuse, Reason: HTTPSRequired, Provider: routes[0].definition.Name, Pattern: routes[0].pattern.String()}
+	}
+	if t.deny {
+		return Decision{Action: Refuse, Reason: HostDenied}
+	}
+	return Decision{Action: Forward, Reason: NoRoute}
+}

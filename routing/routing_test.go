@@ -1,0 +1,209 @@
+package routing
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/authsome/authsome/providers"
+)
+
+func define(t testing.TB, name, hosts, more string) *providers.Definition {
+	t.Helper()
+	d, err := providers.Parse(fmt.Appendf(nil, `{"schema_version":1,"name":%q,"display_name":%q,"auth_type":"api_key","flow":"api_key",
+		"host_url":%s,"api_key":{"env_var":"KEY"}%s,"docs":"https://example.com/"}`, name, name, hosts, more))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+const oauth = `,"oauth":{"authorization_url":"https://api.one.com/oauth/authorize","token_url":"https://api.one.com/oauth/token"}`
+
+func fixture(t testing.TB, o Options, bindings ...Binding) *Table {
+	t.Helper()
+	table, err := New([]*providers.Definition{
+		define(t, "one", `"api.one.com"`, oauth),
+		define(t, "one-again", `"api.one.com"`, ""),
+		define(t, "one-path", `"https://api.one.com/v2/"`, ""),
+		define(t, "wild", `["one.com","*.one.com"]`, ""),
+		define(t, "ported", `"https://api.ported.com:8443"`, ""),
+	}, bindings, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+func bind(provider, connection string) Binding {
+	return Binding{Provider: provider, Connection: connection}
+}
+
+func TestHost(t *testing.T) {
+	table := fixture(t, Options{}, bind("one", "default"), bind("wild", "default"), bind("ported", "default"))
+	for _, tt := range []struct {
+		host string
+		port int
+		want Host
+	}{
+		{"api.one.com", 443, Intercept},
+		{"api.one.com", 8443, Tunnel},
+		{"other.one.com", 443, Intercept},
+		{"one.com", 443, Intercept},
+		{"evilone.com", 443, Tunnel},
+		{"one.com.evil.net", 443, Tunnel},
+		{"api.ported.com", 8443, Intercept},
+		{"api.ported.com", 443, Tunnel},
+	} {
+		if got := table.Host(tt.host, tt.port); got != tt.want {
+			t.Errorf("%s:%d: %v, want %v", tt.host, tt.port, got, tt.want)
+		}
+	}
+	if got := fixture(t, Options{}).Host("api.one.com", 443); got != Tunnel {
+		t.Errorf("a provider that is not connected: %v, want a tunnel", got)
+	}
+	if got := fixture(t, Options{DenyUnmatched: true}).Host("api.one.com", 443); got != Deny {
+		t.Errorf("denied: %v", got)
+	}
+}
+
+func TestRequest(t *testing.T) {
+	work := Binding{Provider: "one", Connection: "work"}
+	home := Binding{Provider: "one", Connection: "home"}
+	byDefault := Binding{Provider: "one", Connection: "home", Default: true}
+	gone := Binding{Provider: "one", Connection: "work", State: Gone}
+	invalid := Binding{Provider: "one", Connection: "work", State: Unusable}
+	for _, tt := range []struct {
+		name     string
+		bindings []Binding
+		options  Options
+		host     string
+		path     string
+		want     Decision
+	}{
+		{"the only connection", []Binding{work}, Options{}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one", Connection: "work"}},
+		{"the default connection", []Binding{work, byDefault}, Options{}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one", Connection: "home"}},
+		{"the connection named for the run", []Binding{work, byDefault}, Options{Choose: map[string]string{"one": "work"}}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one", Connection: "work"}},
+		{"a named connection that is gone", []Binding{byDefault}, Options{Choose: map[string]string{"one": "lost"}}, "api.one.com", "/x", Decision{Action: Refuse, Reason: LoginRequired, Provider: "one", Connection: "lost"}},
+		{"two connections, no default", []Binding{work, home}, Options{}, "api.one.com", "/x", Decision{Action: Refuse, Reason: RouteAmbiguous, Provider: "one"}},
+		{"two definitions", []Binding{work, bind("one-again", "default")}, Options{}, "api.one.com", "/x", Decision{Action: Refuse, Reason: RouteAmbiguous}},
+		{"two definitions, one named", []Binding{work, bind("one-again", "default")}, Options{Only: []string{"one-again"}}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one-again", Connection: "default"}},
+		{"the longer path wins", []Binding{work, bind("one-path", "default")}, Options{}, "api.one.com", "/v2/x", Decision{Action: Inject, Reason: Matched, Provider: "one-path", Connection: "default"}},
+		{"on a segment boundary", []Binding{work, bind("one-path", "default")}, Options{}, "api.one.com", "/v2x", Decision{Action: Inject, Reason: Matched, Provider: "one", Connection: "work"}},
+		{"exact over wildcard", []Binding{work, bind("wild", "default")}, Options{}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one", Connection: "work"}},
+		{"wildcard", []Binding{work, bind("wild", "default")}, Options{}, "other.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "wild", Connection: "default"}},
+		{"invalid", []Binding{invalid}, Options{}, "api.one.com", "/x", Decision{Action: Refuse, Reason: LoginRequired, Provider: "one", Connection: "work"}},
+		{"logged out since", []Binding{gone}, Options{}, "api.one.com", "/x", Decision{Action: Refuse, Reason: LoginRequired, Provider: "one", Connection: "work"}},
+		{"logged out of one, into the other", []Binding{gone, bind("one-again", "default")}, Options{}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one-again", Connection: "default"}},
+		{"logged out of one connection, into another", []Binding{gone, home}, Options{}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one", Connection: "home"}},
+		{"path outside", []Binding{bind("one-path", "default")}, Options{}, "api.one.com", "/v1", Decision{Action: Forward, Reason: PathOutside, Provider: "one-path"}},
+		{"token endpoint", []Binding{work}, Options{}, "api.one.com", "/oauth/token", Decision{Action: Forward, Reason: OAuthEndpoint, Provider: "one"}},
+		{"token endpoint of another provider on the host", []Binding{work, bind("wild", "default")}, Options{}, "api.one.com", "/oauth/token", Decision{Action: Forward, Reason: OAuthEndpoint, Provider: "one"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := fixture(t, tt.options, tt.bindings...).Request(tt.host, 443, tt.path)
+			if !got.same(tt.want) {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+			if (got.Reason == RouteAmbiguous) != (len(got.Choices) > 1) {
+				t.Errorf("choices: %q", got.Choices)
+			}
+		})
+	}
+}
+
+// A path that servers read in different ways never gets, or loses, a credential
+// by one of the readings alone.
+func TestPathSpellings(t *testing.T) {
+	whole := fixture(t, Options{}, bind("one", "default"))
+	part := fixture(t, Options{}, bind("one-path", "default"))
+	for _, tt := range []struct {
+		table *Table
+		path  string
+		want  Reason
+	}{
+		{whole, "/a//b", Matched},
+		{whole, "/a/%2e%2e/b", Matched},
+		{whole, "/file%20name", Matched},
+		{whole, "/oauth/%74oken", PathAmbiguous},
+		{whole, "//oauth/token", OAuthEndpoint},
+		{whole, "/x/../oauth/token", OAuthEndpoint},
+		{whole, "/oauth%2ftoken", PathAmbiguous},
+		{whole, `/x\..\oauth\token`, OAuthEndpoint},
+		{part, "/v2/a//b", Matched},
+		{part, "/v2/file%20name", Matched},
+		{part, "/v2/../admin", PathAmbiguous},
+		{part, "/v2/%2e%2e/admin", PathAmbiguous},
+		{part, "/v2%2f..%2fadmin", PathAmbiguous},
+		{part, "/admin/../v2/x", PathAmbiguous},
+		{part, "/v2/%zz", PathAmbiguous},
+	} {
+		if got := tt.table.Request("api.one.com", 443, tt.path); got.Reason != tt.want {
+			t.Errorf("%s: %s, want %s", tt.path, got.Reason, tt.want)
+		}
+	}
+}
+
+func TestExplainIsTheDecision(t *testing.T) {
+	table := fixture(t, Options{}, bind("one", "default"), bind("ported", "default"))
+	for _, tt := range []struct {
+		url  string
+		want Reason
+	}{
+		{"https://API.one.com./x", Matched},
+		{"wss://api.one.com", Matched},
+		{"http://api.one.com/", HTTPSRequired},
+		{"https://api.one.com:8443/", OtherPort},
+		{"https://api.ported.com:8443/", Matched},
+		{"https://elsewhere.net/", TunnelUnmatched},
+		{"http://elsewhere.net/", NoRoute},
+	} {
+		u, err := url.Parse(tt.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := table.Explain(u)
+		if err != nil || e.Reason != tt.want {
+			t.Errorf("%s: %s, %v; want %s", tt.url, e.Reason, err, tt.want)
+		}
+	}
+	for _, bad := range []string{"ftp://api.one.com/", "https://2130706433/", "https://api.one.com:0/"} {
+		u, err := url.Parse(bad)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, err := table.Explain(u); err == nil {
+			t.Errorf("%s: explained as %+v", bad, e)
+		}
+	}
+}
+
+// A credential never goes to a host its provider does not list.
+func FuzzRequest(f *testing.F) {
+	for _, seed := range []string{"api.one.com /v2/x", "x.one.com /", "evilone.com /", "one.com.evil.net /oauth/token", "api.one.com /v2/%2e%2e/x"} {
+		host, path, _ := strings.Cut(seed, " ")
+		f.Add(host, path)
+	}
+	table := fixture(f, Options{}, bind("one-path", "default"), bind("wild", "default"))
+	f.Fuzz(func(t *testing.T, host, path string) {
+		d := table.Request(host, 443, path)
+		if d.Action != Inject {
+			return
+		}
+		switch {
+		case d.Provider == "one-path" && host == "api.one.com" && strings.HasPrefix(Clean(path), "/v2"):
+		case d.Provider == "wild" && (host == "one.com" || strings.HasSuffix(host, ".one.com")):
+		default:
+			t.Errorf("%q %q got the credential of %s", host, path, d.Provider)
+		}
+	})
+}
+
+func BenchmarkRequest(b *testing.B) {
+	table := fixture(b, Options{}, bind("one", "default"), bind("one-path", "default"), bind("wild", "default"))
+	b.ReportAllocs()
+	for b.Loop() {
+		table.Request("api.one.com", 443, "/v2/chat/completions")
+	}
+}
