@@ -1,0 +1,63 @@
+package intercept
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"github.com/authsome/authsome/providers"
+)
+
+// interceptedConn is a client's connection whose TLS is ended here.
+type interceptedConn struct {
+	prefixConn
+	target Target
+}
+
+type targetKey struct{}
+
+// newSecureServer is the interception server. It has no total timeouts: a model
+// may think for an hour before its first byte.
+func (p *Proxy) newSecureServer() *http.Server {
+	return &http.Server{
+		Handler:                      http.HandlerFunc(p.serveIntercepted),
+		ReadHeaderTimeout:            innerTimeout, // bounds the TLS handshake as well
+		MaxHeaderBytes:               maxInnerHead,
+		DisableGeneralOptionsHandler: true, // OPTIONS * is refused by us
+		ErrorLog:                     slog.NewLogLogger(p.Log.Handler(), slog.LevelInfo),
+		TLSConfig: &tls.Config{
+			MinVersion:         tls.VersionTLS12,
+			NextProtos:         []string{"h2", "http/1.1"},
+			GetConfigForClient: checkServerName,
+			GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+				return p.Authority.Leaf(hello.Conn.(*interceptedConn).target.Host)
+			},
+		},
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			inner := c.(*tls.Conn).NetConn().(*interceptedConn)
+			return context.WithValue(ctx, targetKey{}, &inner.target)
+		},
+	}
+}
+
+var errServerName = errors.New("server name differs from the CONNECT target")
+
+// checkServerName ends the handshake of a client that asks for another name than
+// it gave in CONNECT. It stands in GetConfigForClient because resumed sessions
+// never reach GetCertificate. A client that names no server is served.
+func checkServerName(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	c, ok := hello.Conn.(*interceptedConn)
+	if !ok {
+		return nil, errServerName
+	}
+	if hello.ServerName == "" || hello.ServerName == c.target.Host {
+		return nil, nil
+	}
+	if name, err := providers.NormalizeHost(hello.ServerName); err != nil || name != c.target.Host {
+		return nil, errServerName
+	}
+	return nil, nil
+}

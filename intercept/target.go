@@ -1,0 +1,83 @@
+package intercept
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/authsome/authsome/providers"
+)
+
+// Target is the one authority of a connection: a normalised host and a port.
+type Target struct {
+	Host string
+	Port int
+}
+
+// String is the target as dialled and as keyed, always with its port.
+func (t Target) String() string { return net.JoinHostPort(t.Host, strconv.Itoa(t.Port)) }
+
+// authority is the target as it stands in Host, without the https port.
+func (t Target) authority() string {
+	if t.Port != 443 {
+		return t.String()
+	}
+	if strings.Contains(t.Host, ":") {
+		return "[" + t.Host + "]"
+	}
+	return t.Host
+}
+
+// ParseTarget parses the authority-form of CONNECT (RFC 9112 section 3.2.3):
+// host, colon, port, and nothing else. net/http's own reading lets user names,
+// paths, schemes and numeric oddities through, each of which has moved a
+// credential to another host in some proxy.
+func ParseTarget(s string) (Target, error) {
+	host, portText, err := net.SplitHostPort(s)
+	if err != nil {
+		return Target{}, fmt.Errorf("target is not host:port")
+	}
+	port, err := parsePort(portText)
+	if err != nil {
+		return Target{}, err
+	}
+	if strings.HasPrefix(s, "[") != strings.Contains(host, ":") {
+		return Target{}, fmt.Errorf("brackets are for IPv6 addresses")
+	}
+	host, err = providers.NormalizeHost(host)
+	if err != nil {
+		return Target{}, fmt.Errorf("target host: %w", err)
+	}
+	return Target{Host: host, Port: port}, nil
+}
+
+// parsePort accepts 1 to 65535 in plain decimal: no sign, no leading zero.
+func parsePort(s string) (int, error) {
+	port, err := strconv.ParseUint(s, 10, 16)
+	if err != nil || port == 0 || s[0] == '0' || s[0] == '+' {
+		return 0, fmt.Errorf("target port is not a number from 1 to 65535")
+	}
+	return int(port), nil
+}
+
+// agrees reports whether a Host or :authority value names this target. A missing
+// port means 443, as for every https URL.
+func (t Target) agrees(authority string) bool {
+	if t.Port == 443 && authority == t.Host || authority == t.String() {
+		return true
+	}
+	host, portText := authority, "443"
+	if i := strings.LastIndexByte(authority, ':'); i >= 0 && !strings.HasSuffix(authority, "]") {
+		host, portText = authority[:i], authority[i+1:]
+	}
+	port, err := parsePort(portText)
+	if err != nil || port != t.Port {
+		return false
+	}
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		host = strings.TrimSuffix(inner, "]")
+	}
+	host, err = providers.NormalizeHost(host)
+	return err == nil && host == t.Host
+}
