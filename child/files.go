@@ -1,0 +1,111 @@
+package child
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gofrs/flock"
+)
+
+// Files are the files that a child's variables name, in a directory of their own
+// that ends with the run.
+type Files struct {
+	Bundle    string // the roots that the parent trusts, and the authority
+	Authority string // the authority, and what the parent had added
+	Wgetrc    string
+
+	dir  string
+	lock *flock.Flock
+}
+
+const filesPrefix = "authsome-run-"
+
+// WriteFiles writes the files for one child into a new directory below tmp. The
+// bundle and the authority are PEM; wgetrc is the user's own, which the child's
+// replaces. Directories of runs that were killed are swept away first.
+func WriteFiles(tmp string, bundle, authority, wgetrc []byte) (f Files, err error) {
+	sweep(tmp)
+	if f.dir, err = os.MkdirTemp(tmp, filesPrefix); err != nil { // 0700
+		return Files{}, fmt.Errorf("make the run's directory: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			f = Files{}
+		}
+	}()
+	// The lock says that this run lives, and goes with its process.
+	f.lock = flock.New(filepath.Join(f.dir, "lock"), flock.SetPermissions(0o600))
+	if _, err := f.lock.TryLock(); err != nil {
+		return f, fmt.Errorf("lock the run's directory: %w", err)
+	}
+	f.Bundle, f.Authority, f.Wgetrc = filepath.Join(f.dir, "bundle.pem"), filepath.Join(f.dir, "authority.pem"), filepath.Join(f.dir, "wgetrc")
+	for path, data := range map[string][]byte{
+		f.Bundle: bundle, f.Authority: authority,
+		f.Wgetrc: fmt.Appendf(withNewline(wgetrc), "ca_certificate = %s\n", f.Bundle),
+	} {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			return f, fmt.Errorf("write for the child: %w", err)
+		}
+	}
+	return f, nil
+}
+
+func withNewline(b []byte) []byte {
+	if len(b) > 0 && b[len(b)-1] != '\n' {
+		return append(b, '\n')
+	}
+	return b
+}
+
+// Close removes the directory.
+func (f Files) Close() error {
+	var err error
+	if f.dir != "" {
+		err = os.RemoveAll(f.dir)
+	}
+	if f.lock != nil {
+		err = errors.Join(err, f.lock.Close())
+	}
+	return err
+}
+
+// sweep removes the directories whose process is gone. It is a courtesy: what it
+// cannot remove stays for the system's own cleaning.
+func sweep(tmp string) {
+	entries, err := os.ReadDir(tmp)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if !e.IsDir() || !strings.HasPrefix(e.Name(), filesPrefix) {
+			continue
+		}
+		dir := filepath.Join(tmp, e.Name())
+		if _, err := os.Stat(filepath.Join(dir, "lock")); err != nil {
+			continue // another user's, or being made at this moment
+		}
+		lock := flock.New(filepath.Join(dir, "lock"))
+		if locked, err := lock.TryLock(); err == nil && locked {
+			os.RemoveAll(dir)
+		}
+		lock.Close()
+	}
+}
+
+// UserWgetrc is the wgetrc that wget would have read: the one WGETRC names, or
+// the one in the user's home.
+func UserWgetrc(getenv func(string) string) []byte {
+	path := getenv("WGETRC")
+	if path == "" {
+		path = filepath.Join(getenv("HOME"), ".wgetrc")
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil // wget goes on without one, too
+	}
+	return b
+}

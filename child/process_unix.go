@@ -1,0 +1,40 @@
+//go:build unix
+
+package child
+
+import (
+	"os"
+	"slices"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+var terminate = syscall.SIGTERM
+
+// fromTerminal are the signals a terminal sends to the whole foreground group.
+var fromTerminal = []os.Signal{syscall.SIGINT, syscall.SIGQUIT}
+
+// passedOn are those that reach only the process they were sent to.
+var passedOn = []os.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH, syscall.SIGCONT}
+
+func isFromTerminal(s os.Signal) bool { return slices.Contains(fromTerminal, s) }
+
+// terminalReaches reports whether this process is in the foreground group of its
+// terminal: then the child has been given the terminal's signals as well.
+func terminalReaches() bool {
+	tty, err := os.Open("/dev/tty")
+	if err != nil {
+		return false
+	}
+	defer tty.Close()
+	group, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP)
+	return err == nil && group == unix.Getpgrp()
+}
+
+func exitStatus(s *os.ProcessState) int {
+	if w, ok := s.Sys().(syscall.WaitStatus); ok && w.Signaled() {
+		return killed + int(w.Signal())
+	}
+	return s.ExitCode()
+}
