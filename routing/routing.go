@@ -204,7 +204,10 @@ func (t *Table) Len() int {
 func (t *Table) Routes() []Route {
 	var all []Route
 	list := func(r *route) {
-		all = append(all, Route{Provider: r.definition.Name, Connection: r.connection, Pattern: r.pattern.String(), Ready: r.state == Ready && r.choices == nil})
+		all = append(all, Route{
+			Provider: r.definition.Name, Connection: r.connection, Pattern: r.pattern.String(), Host: r.pattern.Host(),
+			Ready: r.state == Ready && r.choices == nil,
+		})
 	}
 	for _, routes := range t.exact {
 		for _, r := range routes {
@@ -225,8 +228,9 @@ func (t *Table) Routes() []Route {
 
 // Route is one line of [Table.Routes].
 type Route struct {
-	Provider   string `json:"provider"`
-	Connection string `json:"connection"`
-	Pattern    string `json:"pattern"`
-	Ready      bool   `json:"ready"`
+	Provider   string
+	Connection string
+	Pattern    string
+	Host       string // the host; where the pattern has many, the suffix they share, with its dot
+	Ready      bool
 }

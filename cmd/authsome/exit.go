@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/home"
+	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/vault"
+)
+
+// Exit codes, as the Python authsome had them.
+const (
+	exitOK                = 0
+	exitError             = 1
+	exitUsage             = 2
+	exitProviderNotFound  = 3
+	exitAuthentication    = 4
+	exitCredentialMissing = 5
+	exitRefresh           = 6
+	exitStore             = 7
+)
+
+// usageError is a command line that cannot be meant.
+type usageError struct{ message string }
+
+func (e *usageError) Error() string { return e.message }
+
+func usageErrorf(format string, args ...any) error {
+	return &usageError{fmt.Sprintf(format, args...)}
+}
+
+// missingError is a credential that is not there.
+type missingError struct{ message string }
+
+func (e *missingError) Error() string { return e.message }
+
+// hinted is an error with the next command to type.
+type hinted struct {
+	error
+	hint string
+}
+
+func (e *hinted) Unwrap() error { return e.error }
+
+func withHint(err error, format string, args ...any) error {
+	return &hinted{err, fmt.Sprintf(format, args...)}
+}
+
+// exitCode is a child's exit code, passed on without a word.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// verdict is what an error means to the user: the code to exit with, its name
+// for programs, and the command that mends it.
+type verdict struct {
+	exit int
+	name string
+	hint string
+}
+
+// judge is the one place where errors become exit codes and hints.
+func judge(err error) verdict {
+	v := classify(err)
+	if h, ok := errors.AsType[*hinted](err); ok {
+		v.hint = h.hint
+	}
+	return v
+}
+
+func classify(err error) verdict {
+	if _, ok := errors.AsType[*usageError](err); ok {
+		return verdict{exitUsage, "UsageError", "authsome help"}
+	}
+	if e, ok := errors.AsType[*providers.NotFoundError](err); ok {
+		if e.Near != "" {
+			return verdict{exitProviderNotFound, "ProviderNotFound", "did you mean " + e.Near + "? authsome list shows all"}
+		}
+		return verdict{exitProviderNotFound, "ProviderNotFound", "authsome list"}
+	}
+	if e, ok := errors.AsType[*auth.LoginRequiredError](err); ok {
+		return verdict{exitCredentialMissing, "CredentialMissing", loginCommand(e.Provider, e.Connection)}
+	}
+	if _, ok := errors.AsType[*missingError](err); ok {
+		return verdict{exitCredentialMissing, "CredentialMissing", ""}
+	}
+	if e, ok := errors.AsType[*auth.ConnectedError](err); ok {
+		return verdict{exitAuthentication, "AlreadyConnected", loginCommand(e.Provider, e.Connection) + " --force replaces it"}
+	}
+	if e, ok := errors.AsType[*auth.NoDefaultError](err); ok {
+		return verdict{exitError, "NoDefaultConnection", "authsome default " + e.Provider + " " + e.Connections[0]}
+	}
+	if _, ok := errors.AsType[*flows.KeyError](err); ok || errors.Is(err, flows.ErrNoKey) || errors.Is(err, flows.ErrNotAPIKey) {
+		return verdict{exitAuthentication, "AuthenticationFailed", ""}
+	}
+	if v, ok := classifyStore(err); ok {
+		return v
+	}
+	if _, ok := errors.AsType[*providers.FieldError](err); ok {
+		return verdict{exitError, "InvalidDefinition", ""}
+	}
+	if errors.Is(err, providers.ErrInstalled) {
+		return verdict{exitError, "AlreadyRegistered", "add --force to replace it"}
+	}
+	return verdict{exitError, "Error", ""}
+}
+
+func classifyStore(err error) (verdict, bool) {
+	unavailable := func(hint string) (verdict, bool) { return verdict{exitStore, "StoreUnavailable", hint}, true }
+	if e, ok := errors.AsType[*home.AccessError](err); ok {
+		return unavailable(e.Remedy)
+	}
+	if _, ok := errors.AsType[*vault.DamageError](err); ok {
+		return unavailable("restore the profile's directory from a copy; nothing was changed")
+	}
+	switch {
+	case errors.Is(err, home.ErrNoProfile):
+		return verdict{exitUsage, "ProfileNotFound", "leave --profile and AUTHSOME_PROFILE out for the default profile"}, true
+	case errors.Is(err, home.ErrNewer), errors.Is(err, vault.ErrNewerFormat):
+		return unavailable("install the authsome that made it, or a later one")
+	case errors.Is(err, vault.ErrLocked):
+		return unavailable("try again; authsome processes hold the vault for milliseconds")
+	case errors.Is(err, vault.ErrWrongKey):
+		return unavailable("put the master.key back that belongs to this home")
+	case errors.Is(err, vault.ErrKeyExposed):
+		return unavailable("chmod 600 the file, as its owner")
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, context.DeadlineExceeded):
+		return unavailable("")
+	}
+	return verdict{}, false
+}
+
+func loginCommand(provider, connection string) string {
+	command := "authsome login " + provider
+	if connection != "" && connection != auth.DefaultName {
+		command += " --connection " + connection
+	}
+	return command
+}
+
+// fail tells about an error and returns the exit code.
+func (a *app) fail(err error) int {
+	if code, ok := errors.AsType[exitCode](err); ok {
+		return int(code)
+	}
+	v := judge(err)
+	// Messages of cobra and the system may have several lines or a capital; ours
+	// have neither.
+	message := strings.TrimSpace(err.Error())
+	if a.json {
+		a.printJSON(struct {
+			Error   string `json:"error"`
+			Message string `json:"message"`
+			Hint    string `json:"hint,omitempty"`
+		}{v.name, message, v.hint})
+		return v.exit
+	}
+	fmt.Fprintf(a.stderr, "authsome: error: %s\n", message)
+	if v.hint != "" {
+		fmt.Fprintf(a.stderr, "authsome: hint: %s\n", v.hint)
+	}
+	return v.exit
+}

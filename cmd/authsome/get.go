@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/authsome/authsome/audit"
+	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/secret"
+)
+
+type getOptions struct {
+	connection string
+	field      string
+	showSecret bool
+}
+
+func newGetCmd(a *app) *cobra.Command {
+	o := &getOptions{}
+	cmd := &cobra.Command{
+		Use: "get PROVIDER", Short: "Show a connection's data, secrets redacted",
+		Long: `Get shows what is stored of a connection. Secrets read ***REDACTED*** unless
+--show-secret asks for them, which is written to the audit log and refused
+behind the proxy.`,
+		Example: `  authsome get openai
+  authsome get openai --field status
+  authsome get openai --field api_key --show-secret`,
+		Args: exactArgs("PROVIDER"),
+		RunE: func(cmd *cobra.Command, args []string) error { return get(cmd.Context(), a, args[0], o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.connection, "connection", "", "the connection `NAME`")
+	f.StringVar(&o.field, "field", "", "only the field `NAME`")
+	f.BoolVar(&o.showSecret, "show-secret", false, "show secrets in clear")
+	return cmd
+}
+
+// field is one line of a connection's data.
+type field struct {
+	name  string
+	value any
+}
+
+func get(ctx context.Context, a *app, provider string, o *getOptions) error {
+	if o.showSecret {
+		if err := a.behindProxy("--show-secret"); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	if err := checkKnown(ctx, a, provider); err != nil {
+		return err
+	}
+	credentials, err := a.auth()
+	if err != nil {
+		return err
+	}
+	c, err := credentials.Connection(ctx, provider, o.connection)
+	if err != nil {
+		return err
+	}
+	if o.showSecret {
+		// The audit comes first: a secret that was shown must never be missing there.
+		if err := a.recordNow(ctx, audit.Event{Event: audit.Get, Provider: provider, Connection: c.Name, Outcome: "ok"}); err != nil {
+			return err
+		}
+	}
+	fields := connectionFields(c, o.showSecret)
+	if o.field != "" {
+		for _, f := range fields {
+			if f.name == o.field {
+				return a.printField(f)
+			}
+		}
+		return withHint(usageErrorf("no field %q in this connection", o.field), "authsome get %s", provider)
+	}
+	if a.json {
+		all := make(map[string]any, len(fields))
+		for _, f := range fields {
+			all[f.name] = f.value
+		}
+		return a.printJSON(all)
+	}
+	var rows [][]string
+	for _, f := range fields {
+		rows = append(rows, []string{f.name, text(f.value)})
+	}
+	table(a.stdout, rows)
+	return nil
+}
+
+func (a *app) printField(f field) error {
+	if a.json {
+		return a.printJSON(map[string]any{f.name: f.value})
+	}
+	a.printf("%s\n", text(f.value))
+	return nil
+}
+
+// recordNow returns once the event is on disk.
+func (a *app) recordNow(ctx context.Context, e audit.Event) error {
+	if err := a.record(e); err != nil {
+		return err
+	}
+	l, err := a.audit()
+	if err != nil {
+		return err
+	}
+	return l.Flush(ctx)
+}
+
+// connectionFields spells out what there is, secrets redacted unless shown.
+func connectionFields(c auth.Connection, show bool) []field {
+	all := []field{{"provider", c.Provider}, {"connection_name", c.Name}, {"auth_type", c.AuthType}, {"status", string(c.Status)}, {"default", c.Default}}
+	add := func(name, value string) {
+		if value != "" {
+			all = append(all, field{name, value})
+		}
+	}
+	when := func(name string, t time.Time) {
+		if !t.IsZero() {
+			add(name, t.UTC().Format(time.RFC3339))
+		}
+	}
+	hidden := func(name string, s secret.String) {
+		switch {
+		case s.IsZero():
+		case show:
+			add(name, s.Reveal())
+		default:
+			add(name, secret.Redacted)
+		}
+	}
+	add("base_url", c.BaseURL)
+	if len(c.Scopes) > 0 {
+		all = append(all, field{"scopes", c.Scopes})
+	}
+	hidden("api_key", c.APIKey)
+	hidden("access_token", c.AccessToken)
+	hidden("refresh_token", c.RefreshToken)
+	add("token_type", c.TokenType)
+	when("expires_at", c.ExpiresAt)
+	when("obtained_at", c.ObtainedAt)
+	add("issuer", c.Issuer)
+	add("account", c.Account.Label)
+	return all
+}

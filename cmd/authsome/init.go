@@ -1,0 +1,34 @@
+package main
+
+import "github.com/spf13/cobra"
+
+func newInitCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "init", Short: "Make the home directory, the master key and the vault",
+		Long: `Init makes the home directory (AUTHSOME_HOME, or ~/.authsome), its master key and
+the profile's vault. It is never needed: every command does so on first use.`,
+		Example: "  authsome init",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			h, err := a.home()
+			if err != nil {
+				return err
+			}
+			if _, err := a.vault(); err != nil {
+				return err
+			}
+			p, err := a.profile()
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(struct {
+					Home    string `json:"home"`
+					Profile string `json:"profile"`
+				}{h.Dir, p.Name})
+			}
+			a.infof("%s is ready, with profile %s", h.Dir, p.Name)
+			return nil
+		},
+	}
+}

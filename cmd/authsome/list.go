@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/providers"
+)
+
+type listOptions struct {
+	text      string
+	connected bool
+	category  string
+}
+
+func newListCmd(a *app) *cobra.Command {
+	o := &listOptions{}
+	cmd := &cobra.Command{
+		Use: "list [TEXT]", Short: "List providers and connections",
+		Long: `List shows the providers, those that are connected first, with the state of each
+connection. TEXT keeps those whose name contains it.`,
+		Example: `  authsome list
+  authsome list --connected
+  authsome list --category llm --json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				o.text = args[0]
+			}
+			return list(cmd.Context(), a, o)
+		},
+	}
+	cmd.Flags().BoolVar(&o.connected, "connected", false, "only providers with a connection")
+	cmd.Flags().StringVar(&o.category, "category", "", "only providers of category `NAME`")
+	return cmd
+}
+
+// providerView and connectionView are the shapes of --json, for list, get and
+// whoever reads them.
+type providerView struct {
+	Name        string           `json:"name"`
+	DisplayName string           `json:"display_name"`
+	AuthType    string           `json:"auth_type"`
+	Source      string           `json:"source"`
+	Category    string           `json:"category"`
+	State       string           `json:"state"`
+	Connections []connectionView `json:"connections"`
+}
+
+type connectionView struct {
+	Name      string   `json:"connection_name"`
+	AuthType  string   `json:"auth_type"`
+	Status    string   `json:"status"`
+	Scopes    []string `json:"scopes"`
+	ExpiresAt *string  `json:"expires_at"` // RFC 3339; null for what does not expire
+	Default   bool     `json:"default"`
+}
+
+func viewConnection(c auth.Connection) connectionView {
+	v := connectionView{Name: c.Name, AuthType: c.AuthType, Status: string(c.Status), Scopes: c.Scopes, Default: c.Default}
+	if v.Scopes == nil {
+		v.Scopes = []string{}
+	}
+	if !c.ExpiresAt.IsZero() {
+		at := c.ExpiresAt.UTC().Format(time.RFC3339)
+		v.ExpiresAt = &at
+	}
+	return v
+}
+
+func list(ctx context.Context, a *app, o *listOptions) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	all, err := listProviders(ctx, a)
+	if err != nil {
+		return err
+	}
+	out := struct {
+		Bundled []providerView `json:"bundled"`
+		Custom  []providerView `json:"custom"`
+	}{[]providerView{}, []providerView{}}
+	var connected, rest [][]string
+	now := time.Now()
+	for _, p := range all {
+		if !o.keeps(p) {
+			continue
+		}
+		if p.Source == providers.Custom {
+			out.Custom = append(out.Custom, p)
+		} else {
+			out.Bundled = append(out.Bundled, p)
+		}
+		for _, c := range p.Connections {
+			connected = append(connected, []string{p.Name, c.label(), c.Status, c.expiry(now), p.AuthType, p.Source})
+		}
+		if len(p.Connections) == 0 {
+			rest = append(rest, []string{p.Name, "-", "", "", p.AuthType, p.Source})
+		}
+	}
+	if a.json {
+		return a.printJSON(out)
+	}
+	rows := append(connected, rest...)
+	if len(rows) == 0 {
+		a.infof("no provider fits")
+		return nil
+	}
+	table(a.stdout, append([][]string{{"PROVIDER", "CONNECTION", "STATUS", "EXPIRES", "TYPE", "SOURCE"}}, rows...))
+	if len(connected) == 0 && !o.narrowed() {
+		a.infof("nothing is connected yet: authsome login PROVIDER")
+	}
+	return nil
+}
+
+func (o *listOptions) narrowed() bool { return o.text != "" || o.connected || o.category != "" }
+
+func (o *listOptions) keeps(p providerView) bool {
+	text := strings.ToLower(o.text)
+	named := strings.Contains(p.Name, text) || strings.Contains(strings.ToLower(p.DisplayName), text)
+	return named && (!o.connected || len(p.Connections) > 0) && (o.category == "" || o.category == p.Category)
+}
+
+// listProviders are all definitions with their connections, by name.
+func listProviders(ctx context.Context, a *app) ([]providerView, error) {
+	set, err := a.providers()
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := a.auth()
+	if err != nil {
+		return nil, err
+	}
+	connections, err := credentials.Connections(ctx)
+	if err != nil {
+		return nil, err
+	}
+	states, err := credentials.States(ctx)
+	if err != nil {
+		return nil, err
+	}
+	byProvider := make(map[string][]connectionView)
+	for _, c := range connections {
+		byProvider[c.Provider] = append(byProvider[c.Provider], viewConnection(c))
+	}
+	var all []providerView
+	for _, d := range set.All() {
+		v := providerView{
+			Name: d.Name, DisplayName: d.DisplayName, AuthType: d.AuthType, Source: d.Source, Category: d.Category,
+			State: string(auth.StateAvailable), Connections: byProvider[d.Name],
+		}
+		if s, ok := states[d.Name]; ok {
+			v.State = string(s)
+		}
+		if v.Connections == nil {
+			v.Connections = []connectionView{}
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+func (c connectionView) label() string {
+	if c.Default {
+		return c.Name + " (default)"
+	}
+	return c.Name
+}
+
+func (c connectionView) expiry(now time.Time) string {
+	if c.ExpiresAt == nil {
+		return ""
+	}
+	at, err := time.Parse(time.RFC3339, *c.ExpiresAt)
+	if err != nil {
+		return *c.ExpiresAt
+	}
+	return relative(at, now)
+}

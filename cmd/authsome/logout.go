@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/authsome/authsome/audit"
+	"github.com/authsome/authsome/providers"
+)
+
+func newLogoutCmd(a *app) *cobra.Command {
+	var connection string
+	cmd := &cobra.Command{
+		Use: "logout PROVIDER", Short: "Forget one connection",
+		Long: `Logout deletes a connection: the one named, else the default, else the only one.
+Running proxies stop using it within a second. An API key stays valid at the
+service until it is deleted there.`,
+		Example: `  authsome logout openai
+  authsome logout github --connection work`,
+		Args: exactArgs("PROVIDER"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := bounded(cmd.Context())
+			defer cancel()
+			return logout(ctx, a, args[0], connection)
+		},
+	}
+	cmd.Flags().StringVar(&connection, "connection", "", "the connection `NAME`")
+	return cmd
+}
+
+func logout(ctx context.Context, a *app, provider, connection string) error {
+	credentials, err := a.auth()
+	if err != nil {
+		return err
+	}
+	if err := checkKnown(ctx, a, provider); err != nil {
+		return err
+	}
+	name, err := credentials.Logout(ctx, provider, connection)
+	if err != nil {
+		return err
+	}
+	if err := a.record(audit.Event{Event: audit.Logout, Provider: provider, Connection: name, Outcome: "ok"}); err != nil {
+		return err
+	}
+	a.infof("%s connection %s is forgotten", provider, name)
+	return a.acknowledge(provider, name)
+}
+
+// checkKnown refuses a name that is neither a provider's nor a stored
+// connection's: a definition may be gone while its connections remain.
+func checkKnown(ctx context.Context, a *app, provider string) error {
+	set, err := a.providers()
+	if err != nil {
+		return err
+	}
+	if _, err := set.Lookup(provider); err == nil {
+		return nil
+	}
+	own, err := connectionsOf(ctx, a, provider)
+	if err != nil {
+		return err
+	}
+	if len(own) == 0 {
+		_, err = set.Lookup(provider)
+	}
+	return err
+}
+
+// acknowledge is the --json answer of commands that change one thing.
+func (a *app) acknowledge(provider, connection string) error {
+	if !a.json {
+		return nil
+	}
+	return a.printJSON(struct {
+		Provider   string `json:"provider"`
+		Connection string `json:"connection,omitempty"`
+		Status     string `json:"status"`
+	}{provider, connection, "ok"})
+}
+
+func newRemoveCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "remove PROVIDER", Short: "Forget a provider: connections, client credentials, custom definition",
+		Long: `Remove forgets all that is stored of a provider, and contacts nobody. A custom
+definition is uninstalled; a bundled one is as it came.`,
+		Example: "  authsome remove acme",
+		Args:    exactArgs("PROVIDER"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := bounded(cmd.Context())
+			defer cancel()
+			return remove(ctx, a, args[0])
+		},
+	}
+}
+
+func remove(ctx context.Context, a *app, provider string) error {
+	if err := checkKnown(ctx, a, provider); err != nil {
+		return err
+	}
+	credentials, err := a.auth()
+	if err != nil {
+		return err
+	}
+	h, err := a.home()
+	if err != nil {
+		return err
+	}
+	// The definition goes first: the vault's generation moves with Remove, and a
+	// running proxy must then find both gone.
+	if err := providers.Uninstall(h.ProvidersDir(), provider); err != nil {
+		return err
+	}
+	if err := credentials.Remove(ctx, provider); err != nil {
+		return err
+	}
+	if err := a.record(audit.Event{Event: audit.Remove, Provider: provider, Outcome: "ok"}); err != nil {
+		return err
+	}
+	a.infof("%s is forgotten", provider)
+	return a.acknowledge(provider, "")
+}
+
+func newDefaultCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "default PROVIDER CONNECTION", Short: "Choose the connection used when none is named",
+		Long:    "Default sets which of a provider's connections is used when a run names none.",
+		Example: "  authsome default github work",
+		Args:    exactArgs("PROVIDER", "CONNECTION"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := bounded(cmd.Context())
+			defer cancel()
+			credentials, err := a.auth()
+			if err != nil {
+				return err
+			}
+			if err := checkKnown(ctx, a, args[0]); err != nil {
+				return err
+			}
+			if err := credentials.SetDefault(ctx, args[0], args[1]); err != nil {
+				return err
+			}
+			a.infof("%s uses %s by default", args[0], args[1])
+			return a.acknowledge(args[0], args[1])
+		},
+	}
+}

@@ -1,0 +1,15 @@
+// Command authsome gives AI agents access to HTTPS APIs without giving them the
+// keys. This package is the program: one file per command, its flags, wording,
+// hints and exit codes, and how the parts are put together. What a credential
+// is, how it is stored and how requests are changed is other packages' business.
+//
+// Its one invariant: stdout carries what was asked for, stderr everything else,
+// and neither a secret that was not asked for by name.
+package main
+
+import (
+	"context"
+	"os"
+)
+
+func main() { os.Exit(execute(context.Background(), newApp(), os.Args[1:])) }

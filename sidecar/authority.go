@@ -1,0 +1,92 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/renameio/v2/maybe"
+
+	"github.com/authsome/authsome/ca"
+	"github.com/authsome/authsome/vault"
+)
+
+// authorityKey is the record of a profile's stored authority.
+const authorityKey = "authority:root"
+
+// authorityRecord spells out what the record holds; the key never leaves the
+// vault but in memory.
+type authorityRecord struct {
+	SchemaVersion int    `json:"schema_version"`
+	Certificate   string `json:"certificate"` // PEM
+	Key           []byte `json:"key"`         // PKCS #8, base64
+}
+
+// StoredAuthority is the profile's lasting authority, made on first use: an
+// appliance must keep its clients' trust over restarts. Its certificate is
+// written to path; its key is a record of the vault. The options serve when one
+// is made.
+func StoredAuthority(ctx context.Context, v *vault.Vault, path string, o ca.Options) (*ca.Authority, error) {
+	stored, err := loadAuthority(ctx, v)
+	if errors.Is(err, vault.ErrNotFound) {
+		stored, err = makeAuthority(ctx, v, o)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("authority of the profile: %w", err)
+	}
+	if have, err := os.ReadFile(path); err != nil || string(have) != string(stored.CertificatePEM()) {
+		if err := maybe.WriteFile(path, stored.CertificatePEM(), 0o600); err != nil {
+			return nil, fmt.Errorf("write the authority's certificate: %w", err)
+		}
+	}
+	return stored, nil
+}
+
+func loadAuthority(ctx context.Context, v *vault.Vault) (*ca.Authority, error) {
+	var value []byte
+	err := v.View(ctx, func(tx *vault.Tx) (err error) {
+		value, err = tx.Get(authorityKey)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return parseAuthority(value)
+}
+
+func parseAuthority(value []byte) (*ca.Authority, error) {
+	var r authorityRecord
+	if err := json.Unmarshal(value, &r); err != nil {
+		return nil, errors.New("its record cannot be read; it was written by another version, or damaged")
+	}
+	return ca.Parse([]byte(r.Certificate), r.Key)
+}
+
+// makeAuthority stores a new authority, or returns the one that another process
+// stored in the meantime.
+func makeAuthority(ctx context.Context, v *vault.Vault, o ca.Options) (made *ca.Authority, err error) {
+	err = v.Update(ctx, func(tx *vault.Tx) error {
+		value, err := tx.Get(authorityKey)
+		if err == nil {
+			made, err = parseAuthority(value)
+			return err
+		}
+		if !errors.Is(err, vault.ErrNotFound) {
+			return err
+		}
+		if made, err = ca.New(o); err != nil {
+			return err
+		}
+		key, err := made.KeyDER()
+		if err != nil {
+			return err
+		}
+		if value, err = json.Marshal(authorityRecord{SchemaVersion: 1, Certificate: string(made.CertificatePEM()), Key: key}); err != nil {
+			return err
+		}
+		return tx.Put(authorityKey, value)
+	})
+	return made, err
+}

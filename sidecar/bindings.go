@@ -1,0 +1,64 @@
+package sidecar
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/metrics"
+	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/routing"
+)
+
+// Bindings are the routes' side of a profile's connections. The proxy and
+// `authsome why` both take theirs from here.
+func Bindings(set *providers.Set, connections []auth.Connection, now time.Time) []routing.Binding {
+	var all []routing.Binding
+	for _, c := range connections {
+		if _, err := set.Lookup(c.Provider); err != nil {
+			continue // its definition was uninstalled; `doctor` and `list` name it
+		}
+		state := routing.Unusable
+		if c.Usable(now) {
+			state = routing.Ready
+		}
+		all = append(all, routing.Binding{Provider: c.Provider, Connection: c.Name, BaseURL: c.BaseURL, State: state, Default: c.Default})
+	}
+	return all
+}
+
+// bindings adds to the profile's connections those that this process has routed
+// and that have been logged out since.
+func (s *Sidecar) bindings(ctx context.Context, set *providers.Set) ([]routing.Binding, error) {
+	connections, err := s.Auth.Connections(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list connections: %w", err)
+	}
+	bindings := Bindings(set, connections, time.Now())
+	present := make(map[string]bool)
+	for _, c := range connections {
+		present[c.Provider+"\x00"+c.Name] = true
+		s.routed[c.Provider+"\x00"+c.Name] = c
+	}
+	for key, c := range s.routed {
+		if _, err := set.Lookup(c.Provider); err == nil && !present[key] {
+			bindings = append(bindings, routing.Binding{Provider: c.Provider, Connection: c.Name, BaseURL: c.BaseURL, State: routing.Gone})
+		}
+	}
+	return bindings, nil
+}
+
+// measure tells the metrics which providers have routes and when their
+// credentials end.
+func (s *Sidecar) measure(table *routing.Table) {
+	s.Metrics.Routes(table.Len())
+	for _, r := range table.Routes() {
+		s.Metrics.Providers(r.Provider)
+	}
+	var ends []metrics.Expiry
+	for _, c := range s.routed {
+		ends = append(ends, metrics.Expiry{Provider: c.Provider, Connection: c.Name, At: c.ExpiresAt})
+	}
+	s.Metrics.ConnectionExpiry(ends)
+}
