@@ -119,8 +119,16 @@ func (p Pattern) wildcard(suffix string) (Pattern, error) {
 	return p, nil
 }
 
+// oneOperator are suffixes on the public suffix list whose every host is run by
+// the one who owns the suffix: they are listed for cookies, not because others
+// can have a server there.
+var oneOperator = map[string]bool{"googleapis.com": true}
+
 // registrable refuses a suffix under which anybody can register names.
 func registrable(name string) error {
+	if oneOperator[name] {
+		return nil
+	}
 	if _, err := netip.ParseAddr(name); err == nil {
 		return errors.New("a wildcard over addresses")
 	}

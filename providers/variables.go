@@ -59,7 +59,7 @@ func (d *Definition) Variables() []Variable {
 }
 
 // literalStart is what a key pattern says every key begins with.
-var literalStart = regexp.MustCompile(`^\^?((?:[A-Za-z0-9_]|-|\\\.)+[-_.])`)
+var literalStart = regexp.MustCompile(`^\^?((?:[A-Za-z0-9_]|-|\\\.)*(?:[-_]|\\\.))`)
 
 // placeholder has the shape that clients check before they send anything.
 func (d *Definition) placeholder() string {

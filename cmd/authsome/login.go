@@ -151,5 +151,5 @@ func (a *app) explainKey(d *providers.Definition, err error) error {
 		how = "set " + v.Name + ", or " + how
 		break
 	}
-	return withHint(fmt.Errorf("no key for %s: this is no terminal, and no variable is set", d.Name), "%s", how)
+	return withHint(fmt.Errorf("%s: %w: no variable is set, and this is no terminal", d.Name, flows.ErrNoKey), "%s", how)
 }
