@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -128,12 +129,18 @@ func (a *app) askKey(d *providers.Definition) flows.KeySource {
 		if !ok {
 			return secret.String{}, flows.ErrNoKey
 		}
-		if link := d.DocsLink(); link != "" {
-			a.infof("%s says where keys are made", link)
+		// The question goes to the terminal, wherever stderr goes.
+		to := a.stderr
+		if tty, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0); err == nil {
+			defer tty.Close()
+			to = tty
 		}
-		fmt.Fprintf(a.stderr, "API key for %s (not shown): ", d.DisplayName)
+		if link := d.DocsLink(); link != "" {
+			fmt.Fprintf(to, "%s says where keys are made\n", link)
+		}
+		fmt.Fprintf(to, "API key for %s (not shown): ", d.DisplayName)
 		b, err := term.ReadPassword(fd)
-		fmt.Fprintln(a.stderr)
+		fmt.Fprintln(to)
 		if err != nil {
 			return secret.String{}, fmt.Errorf("read the key from the terminal: %w", err)
 		}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"authsome": main,
+		"agent":    agent,
+	})
+}
+
+// agent is a child to look out of: it prints what a command line asks it.
+func agent() {
+	switch os.Args[1] {
+	case "env":
+		for _, name := range os.Args[2:] {
+			fmt.Printf("%s=%s\n", name, os.Getenv(name))
+		}
+	case "environ":
+		fmt.Println(strings.Join(os.Environ(), "\n"))
+	case "exit":
+		var code int
+		fmt.Sscan(os.Args[2], &code)
+		os.Exit(code)
+	case "kill-self":
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	case "connect":
+		fmt.Println(connect(os.Args[2], os.Args[3], ""))
+	}
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:       "testdata/script",
+		Condition: func(c string) (bool, error) { return c == "root" && os.Getuid() == 0, nil },
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("AUTHSOME_HOME", filepath.Join(e.WorkDir, "home"))
+			e.Setenv("TMPDIR", filepath.Join(e.WorkDir, "tmp"))
+			return os.MkdirAll(filepath.Join(e.WorkDir, "tmp"), 0o755)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":  exits,
+			"canary": canary,
+			"mode":   fileMode,
+		},
+	})
+}
+
+// exits CODE COMMAND…: the command ends with that code; stdout and stderr can be
+// asserted on as after exec.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	if failed, ok := err.(*exec.ExitError); ok {
+		code = failed.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if fmt.Sprint(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+// canary SECRET [DIR…]: the secret is in no file of the directories, in no form.
+func canary(ts *testscript.TestScript, neg bool, args []string) {
+	for _, dir := range args[1:] {
+		found := findSecret(ts.MkAbs(dir), args[0])
+		if (len(found) > 0) != neg {
+			ts.Fatalf("the secret is in %v", found)
+		}
+	}
+}
+
+// forms are the ways in which a secret could leak without being the same bytes.
+func forms(secret string) map[string]string {
+	half := len(secret) / 2
+	all := map[string]string{
+		"in clear": secret, "its first half": secret[:half], "its second half": secret[half:], "in hex": hex.EncodeToString([]byte(secret)),
+		"URL-encoded": url.QueryEscape(secret),
+	}
+	// base64 has three forms, by what stands before the secret.
+	for shift := range 3 {
+		encoded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x", shift) + secret))
+		all[fmt.Sprint("in base64, form ", shift)] = strings.TrimRight(encoded, "=")[4 : len(strings.TrimRight(encoded, "="))-2]
+	}
+	return all
+}
+
+// leaks names the forms of the secret that are in b.
+func leaks(b []byte, secret string) []string {
+	var found []string
+	for name, form := range forms(secret) {
+		if bytes.Contains(b, []byte(form)) {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+func findSecret(dir, secret string) []string {
+	var found []string
+	filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return nil
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil
+		}
+		for _, form := range leaks(b, secret) {
+			found = append(found, path+" ("+form+")")
+		}
+		return nil
+	})
+	return found
+}
+
+// The search for secrets finds each form of one that was planted.
+func TestCanaryFindsWhatIsPlanted(t *testing.T) {
+	const secret = "sk-canary-5d41402abc4b2a76b9719d911017c592"
+	for name, form := range forms(secret) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "log"), []byte("before "+form+" behind"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if len(findSecret(dir, secret)) == 0 {
+			t.Errorf("a secret %s is not found", name)
+		}
+	}
+	for shift := range 3 {
+		encoded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("y", shift) + secret + "tail"))
+		if len(leaks([]byte(encoded), secret)) == 0 {
+			t.Errorf("a secret in base64 behind %d bytes is not found", shift)
+		}
+	}
+}
+
+// mode MODE FILE…: the files have that mode.
+func fileMode(ts *testscript.TestScript, neg bool, args []string) {
+	for _, name := range args[1:] {
+		info, err := os.Stat(ts.MkAbs(name))
+		ts.Check(err)
+		if got := fmt.Sprintf("%04o", info.Mode().Perm()); (got == args[0]) == neg {
+			ts.Fatalf("%s has mode %s", name, got)
+		}
+	}
+}
+
+// Every command and flag says what it is for.
+func TestCommandTree(t *testing.T) {
+	var walk func(*cobra.Command)
+	walk = func(c *cobra.Command) {
+		if c.Name() == "completion" || c.Name() == "help" {
+			return
+		}
+		if c.Short == "" || c.Long == "" || c.Example == "" {
+			t.Errorf("%s: short or long help or an example is missing", c.CommandPath())
+		}
+		if strings.HasSuffix(c.Short, ".") {
+			t.Errorf("%s: the short help ends in a period", c.CommandPath())
+		}
+		out := new(bytes.Buffer)
+		c.SetOut(out)
+		c.Help()
+		for line := range strings.Lines(out.String()) {
+			if strings.Contains(line, "--") && strings.HasSuffix(strings.TrimSpace(line), "string") {
+				t.Errorf("%s: a flag without a word: %s", c.CommandPath(), line)
+			}
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(newRootCmd(newApp()))
+}
