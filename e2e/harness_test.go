@@ -1,0 +1,197 @@
+// Package e2e tests the built binary with unmodified client programs against an
+// upstream in a process of its own.
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// limit bounds every step that waits for another process.
+const limit = 60 * time.Second
+
+const (
+	routeHost = "api.upstream.test"   // has a route
+	otherHost = "other.upstream.test" // has none
+	variable  = "UPSTREAM_API_KEY"
+	authority = "e2e upstream authority"
+)
+
+var binary string // the program under test
+
+// roles are what the test binary can be, besides the tests: the other processes.
+var roles = map[string]func(){"upstream": upstream, "go": goClient, "events": eventsClient, "chunks": chunksClient, "socket": socketClient, "grpc": grpcClient, "transfer": transferClient, "hold": hold}
+
+func TestMain(m *testing.M) {
+	if role := os.Getenv("E2E_ROLE"); role != "" {
+		roles[role]()
+		os.Exit(0)
+	}
+	dir, err := os.MkdirTemp("", "authsome-e2e-")
+	if err != nil {
+		panic(err)
+	}
+	binary = os.Getenv("AUTHSOME_BINARY")
+	if binary == "" {
+		binary = filepath.Join(dir, "authsome")
+		build := exec.Command("go", "build", "-o", binary, "./cmd/authsome")
+		build.Dir = ".."
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "%s", out)
+			os.Exit(1)
+		}
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// rig is a home with one connected provider, and the upstream it belongs to.
+type rig struct {
+	t       *testing.T
+	home    string
+	tmp     string
+	key     string
+	tls     string // address of the upstream
+	control string // base URL of the upstream's control port
+	ca      string // file with the upstream's authority
+}
+
+// arrival is a request as the upstream saw it.
+type arrival struct {
+	Host, Method, Path, Proto string
+	Authorized                bool // exactly one Authorization, and the right one
+	Authorizations            int
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{t: t, home: filepath.Join(t.TempDir(), "home"), tmp: t.TempDir(), key: "uk-" + rand.Text() + rand.Text()}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), "E2E_ROLE=upstream", "E2E_DIR="+r.tmp)
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stdin.Close(); cmd.Process.Kill(); cmd.Wait() })
+	fmt.Fprintln(stdin, r.key) // not in its environment: clients look into everybody's
+	var at struct{ TLS, Control, CA string }
+	if err := json.NewDecoder(stdout).Decode(&at); err != nil {
+		t.Fatalf("the upstream did not start: %v", err)
+	}
+	r.tls, r.control, r.ca = at.TLS, "http://"+at.Control, at.CA
+	r.authsome(`{"schema_version":1,"name":"upstream","display_name":"Upstream","auth_type":"api_key","flow":"api_key","host_url":"`+routeHost+
+		`","api_key":{"env_var":"`+variable+`"}}`, "register", "-")
+	r.authsome(r.key, "login", "upstream", "--key-stdin")
+	return r
+}
+
+// environment is a clean one: the tests' own proxies and keys are nobody's business.
+func (r *rig) environment(more ...string) []string {
+	return append([]string{"AUTHSOME_HOME=" + r.home, "TMPDIR=" + r.tmp, "HOME=" + r.tmp, "PATH=" + os.Getenv("PATH"), "SSL_CERT_FILE=" + r.ca, "LANG=C"}, more...)
+}
+
+func (r *rig) authsome(stdin string, args ...string) string {
+	r.t.Helper()
+	cmd := exec.Command(binary, args...)
+	cmd.Env, cmd.Stdin = r.environment(), strings.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		r.t.Fatalf("authsome %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// command is a client under `authsome run`, and started when it is told to.
+func (r *rig) command(env []string, client ...string) *exec.Cmd {
+	_, port, _ := net.SplitHostPort(r.tls)
+	args := []string{"run", "--upstream-ca", r.ca}
+	for _, host := range []string{routeHost, otherHost} {
+		args = append(args, "--connect-to", host+":443:127.0.0.1:"+port)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	r.t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, binary, append(append(args, "--"), client...)...)
+	cmd.Env, cmd.Dir = r.environment(env...), r.tmp
+	return cmd
+}
+
+// run runs a client to its end and gives what it printed.
+func (r *rig) run(env []string, client ...string) string {
+	r.t.Helper()
+	cmd := r.command(env, client...)
+	var out, problems bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	if err := cmd.Run(); err != nil {
+		r.t.Fatalf("%v: %v\n%s%s", client, err, out.String(), problems.String())
+	}
+	return out.String()
+}
+
+// self runs a role of the test binary as the client.
+func (r *rig) self(role string, env ...string) string {
+	r.t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return r.run(append(env, "E2E_ROLE="+role, "E2E_CONTROL="+r.control), exe)
+}
+
+// arrivals takes the upstream's record.
+func (r *rig) arrivals() []arrival {
+	r.t.Helper()
+	response, err := http.Post(r.control+"/arrivals", "", nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var all []arrival
+	if err := json.NewDecoder(response.Body).Decode(&all); err != nil {
+		r.t.Fatal(err)
+	}
+	return all
+}
+
+// wantOnce checks that exactly one request arrived, authenticated.
+func (r *rig) wantOnce(proto string) {
+	r.t.Helper()
+	all := r.arrivals()
+	if len(all) != 1 || !all[0].Authorized || all[0].Host != routeHost || proto != "" && all[0].Proto != proto {
+		r.t.Errorf("arrived: %+v", all)
+	}
+}
+
+// report tells the upstream that n was seen, or a client that the upstream saw it.
+func report(control, what string, n int) {
+	response, err := http.Post(fmt.Sprintf("%s/%s?n=%d", control, what, n), "", nil)
+	if err != nil {
+		panic(err)
+	}
+	io.Copy(io.Discard, response.Body)
+	response.Body.Close()
+}
