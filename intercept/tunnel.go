@@ -107,6 +107,8 @@ type tracker struct {
 	closed  bool
 	onClose []func()
 	emptied chan struct{} // non-nil while wait is waiting; closed when no connection is left
+
+	relays sync.WaitGroup // added to under mu, before closed
 }
 
 // add wraps an accepted connection. It returns nil once the proxy shuts down.
@@ -141,6 +143,7 @@ func (t *tracker) addTunnel(u *tunnel) bool {
 		return false
 	}
 	t.tunnels[u] = struct{}{}
+	t.relays.Add(1)
 	return true
 }
 
@@ -148,6 +151,7 @@ func (t *tracker) removeTunnel(u *tunnel) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.tunnels, u)
+	t.relays.Done()
 }
 
 func (t *tracker) stats() Stats {
@@ -211,7 +215,9 @@ func (t *tracker) wait(ctx context.Context) error {
 	}
 }
 
+// closeAll closes what is left and waits for its relays to have been recorded.
 func (t *tracker) closeAll() {
+	defer t.relays.Wait()
 	t.mu.Lock()
 	var left []*trackedConn
 	for c := range t.conns {

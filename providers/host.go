@@ -9,6 +9,10 @@ import (
 	"golang.org/x/net/idna"
 )
 
+// maxHostText bounds what is looked at: IDNA takes time that grows with the
+// square of the text. A name of 253 bytes can be longer in its Unicode form.
+const maxHostText = 512
+
 // NormalizeHost gives the one spelling of a host name or IP address: lower case,
 // without a final dot, internationalised names in their ASCII form, addresses as
 // netip writes them. It is a security boundary: two spellings of one host must
@@ -18,6 +22,9 @@ import (
 // for addresses (2130706433, 0x7f.1, 127.1) are errors. Errors do not repeat the
 // input.
 func NormalizeHost(s string) (string, error) {
+	if len(s) > maxHostText {
+		return "", errors.New("host name longer than 253 bytes")
+	}
 	if strings.Contains(s, ":") || strings.HasPrefix(s, "[") {
 		return normalizeIP(s)
 	}
