@@ -62,6 +62,7 @@ var echo = grpc.ServiceDesc{
 var grpcServer = func() *grpc.Server {
 	s := grpc.NewServer()
 	s.RegisterService(&echo, nil)
+	s.RegisterService(&details, nil)
 	return s
 }()
 

@@ -32,7 +32,7 @@ const (
 var binary string // the program under test
 
 // roles are what the test binary can be, besides the tests: the other processes.
-var roles = map[string]func(){"upstream": upstream, "go": goClient, "events": eventsClient, "chunks": chunksClient, "socket": socketClient, "grpc": grpcClient, "transfer": transferClient, "hold": hold}
+var roles = map[string]func(){"upstream": upstream, "go": goClient, "events": eventsClient, "chunks": chunksClient, "socket": socketClient, "grpc": grpcClient, "transfer": transferClient, "hold": hold, "details": detailsClient}
 
 func TestMain(m *testing.M) {
 	if role := os.Getenv("E2E_ROLE"); role != "" {

@@ -46,6 +46,9 @@ func upstream() {
 	check(err)
 	o := &oracle{key: strings.TrimSpace(key), reported: make(chan int), received: make(chan int)}
 	caFile, config := certificates(os.Getenv("E2E_DIR"))
+	if offered := os.Getenv("E2E_UPSTREAM_ALPN"); offered != "" {
+		config.NextProtos = []string{offered}
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(err)
 	server := &http.Server{Handler: o, TLSConfig: config, ReadHeaderTimeout: limit}
@@ -108,6 +111,7 @@ func (o *oracle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/up":
 		n, _ := io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, n)
+	case protocol(w, r): // answered
 	default:
 		fmt.Fprint(w, "hello from "+r.Host)
 	}
