@@ -5,8 +5,10 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // systemBundles are where systems keep their roots in one PEM file.
@@ -18,58 +20,79 @@ var systemBundles = []string{
 	"/etc/ssl/cert.pem",                                 // macOS, BSD
 }
 
-// replacing and adding are the variables with which users already tell clients
-// about certificates; those the child gets must not take any away.
-var (
-	replacing = []string{"SSL_CERT_FILE"}
-	adding    = []string{"NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "AWS_CA_BUNDLE", "PIP_CERT", "CARGO_HTTP_CAINFO", "NPM_CONFIG_CAFILE", "DENO_CERT"}
-)
+// extraVariables are those with which users already tell clients about further
+// certificates; the ones that the child gets must not take any away.
+var extraVariables = []string{
+	"NODE_EXTRA_CA_CERTS", "DENO_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "AWS_CA_BUNDLE", "PIP_CERT",
+	"CARGO_HTTP_CAINFO", "NPM_CONFIG_CAFILE", "npm_config_cafile", "HTTPLIB2_CA_CERTS", "PERL_LWP_SSL_CA_FILE", "HTTPS_CA_FILE",
+	"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "NIX_SSL_CERT_FILE", "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
+}
 
 // ErrNoRoots says that no file with the system's roots was found.
 var ErrNoRoots = errors.New("no bundle of root certificates found; install ca-certificates, or set SSL_CERT_FILE to one")
 
 // SystemRoots are the roots that clients of this environment trust, in PEM: the
-// system's, or those that SSL_CERT_FILE and SSL_CERT_DIR name in their place.
+// system's bundle, or the file that SSL_CERT_FILE names in its place, and what is
+// in the directories of SSL_CERT_DIR. It is [ErrNoRoots] if there are none.
 func SystemRoots(getenv func(string) string) ([]byte, error) {
-	var own [][]byte
-	for _, name := range replacing {
-		if b, err := os.ReadFile(getenv(name)); err == nil {
-			own = append(own, b)
+	return systemRoots(getenv, systemBundles)
+}
+
+func systemRoots(getenv func(string) string, bundles []string) ([]byte, error) {
+	var roots []byte
+	for _, path := range append([]string{getenv("SSL_CERT_FILE")}, bundles...) {
+		if roots = Bundle(read(path)); len(roots) > 0 {
+			break
 		}
 	}
-	for _, dir := range filepath.SplitList(getenv("SSL_CERT_DIR")) {
-		files, _ := filepath.Glob(filepath.Join(dir, "*"))
-		for _, path := range files {
-			if b, err := os.ReadFile(path); err == nil {
-				own = append(own, b)
-			}
+	if dirs := filepath.SplitList(getenv("SSL_CERT_DIR")); len(dirs) > 0 {
+		parts := [][]byte{roots}
+		for _, dir := range dirs {
+			parts = append(parts, read(dir))
 		}
+		roots = Bundle(parts...)
 	}
-	if roots := Bundle(own...); len(roots) > 0 {
-		return roots, nil
+	if len(roots) == 0 {
+		return nil, ErrNoRoots
 	}
-	for _, path := range systemBundles {
-		if b, err := os.ReadFile(path); err == nil {
-			if roots := Bundle(b); len(roots) > 0 {
-				return roots, nil
-			}
-		}
-	}
-	return nil, ErrNoRoots
+	return roots, nil
 }
 
 // ExtraRoots are the certificates that the environment's own variables add for
-// one client or another.
+// one client or another, in PEM. What cannot be read is left out, as those
+// clients would have had nothing of it either.
 func ExtraRoots(getenv func(string) string) []byte {
+	var paths []string
 	var extra [][]byte
-	for _, name := range adding {
-		if path := getenv(name); path != "" {
-			if b, err := os.ReadFile(path); err == nil {
-				extra = append(extra, b)
-			}
+	for _, name := range extraVariables {
+		if path := getenv(name); path != "" && !slices.Contains(paths, path) {
+			paths = append(paths, path)
+			extra = append(extra, read(path))
 		}
 	}
 	return Bundle(extra...)
+}
+
+// read returns a file, or all the regular files of a directory, which some
+// clients take in a file's place.
+func read(path string) []byte {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		b, _ := os.ReadFile(path)
+		return b
+	}
+	var all bytes.Buffer
+	for _, e := range entries {
+		member := filepath.Join(path, e.Name())
+		if info, err := os.Stat(member); err != nil || !info.Mode().IsRegular() {
+			continue // to open a pipe would block
+		}
+		if b, err := os.ReadFile(member); err == nil {
+			all.Write(b)
+			all.WriteByte('\n') // PEM begins on a line of its own
+		}
+	}
+	return all.Bytes()
 }
 
 // Bundle joins certificates in PEM, each once. What is no certificate is left
@@ -94,4 +117,33 @@ func Bundle(parts ...[]byte) []byte {
 		}
 	}
 	return joined.Bytes()
+}
+
+// Pool holds the certificates of all parts, in PEM. It is strict where [Bundle]
+// is lenient, for files that someone named: a part without a certificate, or
+// with a broken one, is an error.
+func Pool(parts ...[]byte) (*x509.CertPool, error) {
+	pool := x509.NewCertPool()
+	for n, rest := range parts {
+		found := false
+		for {
+			var block *pem.Block
+			if block, rest = pem.Decode(rest); block == nil {
+				break
+			}
+			if block.Type != "CERTIFICATE" {
+				continue
+			}
+			certificate, err := x509.ParseCertificate(block.Bytes)
+			if err != nil {
+				return nil, fmt.Errorf("read certificates, part %d: %w", n+1, err)
+			}
+			pool.AddCert(certificate)
+			found = true
+		}
+		if !found {
+			return nil, fmt.Errorf("read certificates, part %d: no certificate in PEM form", n+1)
+		}
+	}
+	return pool, nil
 }

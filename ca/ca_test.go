@@ -2,15 +2,20 @@ package ca
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +46,43 @@ func leaf(t *testing.T, a *Authority, host string) *x509.Certificate {
 	return c.Leaf
 }
 
+func TestAuthority(t *testing.T) {
+	now := time.Now().Truncate(time.Second)
+	c := newAuthority(t, Options{CommonName: "test", Now: func() time.Time { return now }}).certificate
+	if !c.IsCA || !c.BasicConstraintsValid || !c.MaxPathLenZero || c.KeyUsage != x509.KeyUsageCertSign|x509.KeyUsageCRLSign {
+		t.Errorf("authority %v, path length 0 %v, key usage %b", c.IsCA, c.MaxPathLenZero, c.KeyUsage)
+	}
+	if k, ok := c.PublicKey.(*ecdsa.PublicKey); !ok || k.Curve != elliptic.P256() {
+		t.Errorf("key %T", c.PublicKey)
+	}
+	if !c.NotBefore.Equal(now.Add(-time.Hour)) || !c.NotAfter.Equal(now.Add(90*24*time.Hour)) {
+		t.Errorf("valid from %v to %v", c.NotBefore, c.NotAfter)
+	}
+	if len(c.SubjectKeyId) == 0 || len(c.SerialNumber.Bytes()) > 20 || c.SerialNumber.Sign() != 1 {
+		t.Errorf("key identifier %x, serial %x", c.SubjectKeyId, c.SerialNumber)
+	}
+	if got := critical(c); !slices.Equal(got, []string{"2.5.29.15", "2.5.29.19"}) { // key usage, basic constraints
+		t.Errorf("critical extensions %v", got)
+	}
+	c = newAuthority(t, Options{CommonName: "test", Hosts: []string{"api.example.com"}}).certificate
+	if got := critical(c); !slices.Equal(got, []string{"2.5.29.15", "2.5.29.19", "2.5.29.30"}) { // and name constraints
+		t.Errorf("critical extensions with hosts %v", got)
+	}
+	if len(c.ExcludedIPRanges) != 2 || c.ExcludedIPRanges[0].String() != "0.0.0.0/0" || c.ExcludedIPRanges[1].String() != "::/0" {
+		t.Errorf("excluded addresses %v", c.ExcludedIPRanges)
+	}
+}
+
+func critical(c *x509.Certificate) (ids []string) {
+	for _, e := range c.Extensions {
+		if e.Critical {
+			ids = append(ids, e.Id.String())
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
 func TestLeaf(t *testing.T) {
 	a := newAuthority(t, Options{CommonName: "test"})
 	for _, host := range []string{"api.example.com", "192.0.2.1", "2001:db8::1", strings.Repeat("a", 60) + ".example.com"} {
@@ -57,8 +99,14 @@ func TestLeaf(t *testing.T) {
 		if !bytes.Equal(l.AuthorityKeyId, a.certificate.SubjectKeyId) || len(l.SubjectKeyId) == 0 || bytes.Equal(l.SubjectKeyId, l.AuthorityKeyId) {
 			t.Errorf("%s: key identifiers %x, %x", host, l.SubjectKeyId, l.AuthorityKeyId)
 		}
-		if len(l.Subject.CommonName) >= 64 {
-			t.Errorf("%s: common name of %d bytes", host, len(l.Subject.CommonName))
+		if want := map[bool]string{true: host}[len(host) < 64]; l.Subject.CommonName != want {
+			t.Errorf("%s: common name %q", host, l.Subject.CommonName)
+		}
+		if k, ok := l.PublicKey.(*ecdsa.PublicKey); !ok || k.Curve != elliptic.P256() || l.IsCA {
+			t.Errorf("%s: key %T, authority %v", host, l.PublicKey, l.IsCA)
+		}
+		if !slices.Equal(l.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}) || len(l.SerialNumber.Bytes()) > 20 {
+			t.Errorf("%s: usage %v, serial %x", host, l.ExtKeyUsage, l.SerialNumber)
 		}
 	}
 }
@@ -77,11 +125,14 @@ func TestLeavesAreKeptAndRenewed(t *testing.T) {
 	if minted != 1 {
 		t.Errorf("%d leaves for one host", minted)
 	}
-	now = now.Add(10 * time.Hour)
 	first := leaf(t, a, "api.example.com")
-	now = now.Add(3 * time.Hour) // past half of its life
+	now = now.Add(12*time.Hour - time.Minute)
+	if kept := leaf(t, a, "api.example.com"); kept.SerialNumber.Cmp(first.SerialNumber) != 0 {
+		t.Error("the leaf was renewed before half of its life")
+	}
+	now = now.Add(2 * time.Minute)
 	if second := leaf(t, a, "api.example.com"); second.SerialNumber.Cmp(first.SerialNumber) == 0 {
-		t.Error("the leaf was not renewed")
+		t.Error("the leaf was not renewed at half of its life")
 	}
 	for n := range maxLeaves + 10 {
 		leaf(t, a, fmt.Sprintf("h%d.example.com", n))
@@ -92,9 +143,20 @@ func TestLeavesAreKeptAndRenewed(t *testing.T) {
 }
 
 func TestLeafEndsWithTheAuthority(t *testing.T) {
-	a := newAuthority(t, Options{CommonName: "short", Lifetime: time.Hour})
-	if l := leaf(t, a, "a.test"); l.NotAfter.After(a.NotAfter()) {
+	now := time.Now()
+	a := newAuthority(t, Options{CommonName: "short", Lifetime: time.Hour, Now: func() time.Time { return now }})
+	minted := 0
+	a.OnMint = func() { minted++ }
+	now = now.Add(50 * time.Minute) // less is left than the leaf's start is back
+	if l := leaf(t, a, "a.test"); !l.NotAfter.Equal(a.NotAfter()) {
 		t.Errorf("the leaf ends %v, the authority %v", l.NotAfter, a.NotAfter())
+	}
+	if leaf(t, a, "a.test"); minted != 1 {
+		t.Errorf("signed %d times", minted)
+	}
+	now = now.Add(10 * time.Minute)
+	if _, err := a.Leaf("a.test"); err == nil || !strings.Contains(err.Error(), "expired on") {
+		t.Errorf("an expired authority signs: %v", err)
 	}
 }
 
@@ -159,72 +221,59 @@ func write(t *testing.T, name string, data []byte) string {
 
 func TestOpenSSLStrict(t *testing.T) {
 	openssl := program(t, "openssl")
-	a := newAuthority(t, Options{CommonName: "strict", Hosts: []string{"api.example.com"}})
-	l := leaf(t, a, "api.example.com")
-	out, err := exec.Command(openssl, "verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname", "api.example.com", "-CAfile", write(t, "ca.pem", a.CertificatePEM()),
-		write(t, "leaf.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: l.Raw}))).CombinedOutput()
-	if err != nil {
-		t.Errorf("%v: %s", err, out)
+	free, constrained := newAuthority(t, Options{CommonName: "free"}), newAuthority(t, Options{CommonName: "constrained", Hosts: []string{"api.example.com"}})
+	long := strings.Repeat("a", 60) + ".example.com" // too long for a common name
+	for _, tt := range []struct {
+		authority *Authority
+		host      string
+		refused   string // "" is accepted
+	}{
+		{free, "api.example.com", ""}, {free, long, ""}, {free, "192.0.2.1", ""}, {free, "2001:db8::1", ""}, {constrained, "api.example.com", ""},
+		{constrained, "bank.example.net", "permitted subtree violation"}, {constrained, "192.0.2.1", "excluded subtree violation"},
+		{constrained, "2001:db8::1", "excluded subtree violation"},
+	} {
+		l := leaf(t, tt.authority, tt.host)
+		check := "-verify_hostname"
+		if len(l.IPAddresses) > 0 {
+			check = "-verify_ip"
+		}
+		out, err := exec.Command(openssl, "verify", "-x509_strict", "-purpose", "sslserver", check, tt.host, "-CAfile", write(t, "ca.pem", tt.authority.CertificatePEM()),
+			write(t, "leaf.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: l.Raw}))).CombinedOutput()
+		if (err == nil) != (tt.refused == "") || !strings.Contains(string(out), tt.refused) {
+			t.Errorf("%s of %s: %v: %s", tt.host, tt.authority.certificate.Subject.CommonName, err, out)
+		}
 	}
 }
 
+// It connects to each name in turn and prints what became of it.
 const strictPython = `
 import socket, ssl, sys
 c = ssl.create_default_context(cafile=sys.argv[1])
 c.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
-with socket.create_connection(("127.0.0.1", int(sys.argv[2]))) as s:
-    with c.wrap_socket(s, server_hostname="api.example.com") as w:
-        print(w.version())
+for name in sys.argv[3:]:
+    with socket.create_connection(("127.0.0.1", int(sys.argv[2]))) as s:
+        try:
+            with c.wrap_socket(s, server_hostname=name) as w:
+                print(name, w.version())
+        except ssl.SSLCertVerificationError as e:
+            print(name, e.verify_message)
 `
 
 // Python 3.13 verifies strictly by default.
 func TestPythonStrict(t *testing.T) {
 	python := program(t, "python3")
-	a := newAuthority(t, Options{CommonName: "strict"})
+	a := newAuthority(t, Options{CommonName: "strict", Hosts: []string{"example.com"}})
 	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return a.Leaf(h.ServerName) }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	go http.Serve(l, http.NotFoundHandler())
+	go (&http.Server{Handler: http.NotFoundHandler(), ErrorLog: log.New(io.Discard, "", 0)}).Serve(l)
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	out, err := exec.Command(python, "-c", strictPython, write(t, "ca.pem", a.CertificatePEM()), port).CombinedOutput()
-	if err != nil || !strings.HasPrefix(string(out), "TLSv1.3") {
+	long := strings.Repeat("a", 60) + ".example.com"
+	out, err := exec.Command(python, "-c", strictPython, write(t, "ca.pem", a.CertificatePEM()), port, "api.example.com", long, "bank.example.net").CombinedOutput()
+	if want := "api.example.com TLSv1.3\n" + long + " TLSv1.3\nbank.example.net permitted subtree violation\n"; err != nil || string(out) != want {
 		t.Errorf("%v: %s", err, out)
-	}
-}
-
-func TestBundle(t *testing.T) {
-	a, b := newAuthority(t, Options{CommonName: "a"}), newAuthority(t, Options{CommonName: "b"})
-	key, _ := a.KeyDER()
-	mixed := append(a.CertificatePEM(), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...)
-	mixed = append(mixed, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("broken")})...)
-	got := string(Bundle(mixed, []byte("# a comment\n"), b.CertificatePEM(), a.CertificatePEM()))
-	if want := string(a.CertificatePEM()) + string(b.CertificatePEM()); got != want {
-		t.Errorf("joined to\n%s", got)
-	}
-}
-
-func TestSystemRoots(t *testing.T) {
-	a, b := newAuthority(t, Options{CommonName: "a"}), newAuthority(t, Options{CommonName: "b"})
-	file := write(t, "own.pem", a.CertificatePEM())
-	dir := filepath.Dir(write(t, "own.crt", b.CertificatePEM()))
-	env := func(vars map[string]string) func(string) string { return func(name string) string { return vars[name] } }
-	for _, tt := range []struct {
-		vars map[string]string
-		want string
-	}{
-		{map[string]string{"SSL_CERT_FILE": file}, string(a.CertificatePEM())},
-		{map[string]string{"SSL_CERT_DIR": dir}, string(b.CertificatePEM())},
-		{map[string]string{"SSL_CERT_FILE": file, "SSL_CERT_DIR": dir}, string(a.CertificatePEM()) + string(b.CertificatePEM())},
-	} {
-		got, err := SystemRoots(env(tt.vars))
-		if err != nil || string(got) != tt.want {
-			t.Errorf("%v: %v\n%s", tt.vars, err, got)
-		}
-	}
-	if got := ExtraRoots(env(map[string]string{"NODE_EXTRA_CA_CERTS": file, "REQUESTS_CA_BUNDLE": "/nonexistent"})); string(got) != string(a.CertificatePEM()) {
-		t.Errorf("extra: %s", got)
 	}
 }
 

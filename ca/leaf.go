@@ -20,7 +20,8 @@ import (
 const maxLeaves = 1024
 
 // Leaf is the certificate for host, a DNS name or an IP address. It is signed at
-// most once at a time per host, kept, and signed again at half its life.
+// most once at a time per host, kept, and signed again at half its life. An
+// authority that has expired signs nothing: clients would refuse it.
 func (a *Authority) Leaf(host string) (*tls.Certificate, error) {
 	if c := a.cache.fresh(host, a.now()); c != nil {
 		return c, nil
@@ -33,7 +34,8 @@ func (a *Authority) Leaf(host string) (*tls.Certificate, error) {
 		if err != nil {
 			return nil, err
 		}
-		a.cache.put(host, c)
+		now := a.now()
+		a.cache.put(&cached{host: host, leaf: c, stale: now.Add(c.Leaf.NotAfter.Sub(now) / 2)})
 		if a.OnMint != nil {
 			a.OnMint()
 		}
@@ -51,6 +53,9 @@ func (a *Authority) sign(host string) (*tls.Certificate, error) {
 		return nil, fmt.Errorf("make a key for %s: %w", host, err)
 	}
 	now := a.now()
+	if !now.Before(a.certificate.NotAfter) {
+		return nil, fmt.Errorf("sign a certificate for %s: the authority expired on %s", host, a.certificate.NotAfter.Format(time.DateOnly))
+	}
 	template := &x509.Certificate{
 		SerialNumber: serial(),
 		NotBefore:    latest(now.Add(-clockSkew), a.certificate.NotBefore),
@@ -111,7 +116,7 @@ type leafCache struct {
 type cached struct {
 	host  string
 	leaf  *tls.Certificate
-	stale time.Time
+	stale time.Time // at half of what was left of its life when it was signed
 }
 
 func newLeafCache() leafCache {
@@ -129,17 +134,15 @@ func (c *leafCache) fresh(host string, now time.Time) *tls.Certificate {
 	return e.Value.(*cached).leaf
 }
 
-func (c *leafCache) put(host string, leaf *tls.Certificate) {
-	life := leaf.Leaf.NotAfter.Sub(leaf.Leaf.NotBefore)
-	item := &cached{host: host, leaf: leaf, stale: leaf.Leaf.NotBefore.Add(life / 2)}
+func (c *leafCache) put(item *cached) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e := c.items[host]; e != nil {
+	if e := c.items[item.host]; e != nil {
 		e.Value = item
 		c.order.MoveToFront(e)
 		return
 	}
-	c.items[host] = c.order.PushFront(item)
+	c.items[item.host] = c.order.PushFront(item)
 	if c.order.Len() > maxLeaves {
 		last := c.order.Back()
 		c.order.Remove(last)

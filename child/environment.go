@@ -8,10 +8,7 @@
 package child
 
 import (
-	"fmt"
 	"maps"
-	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -23,7 +20,7 @@ const ModeVariable = "AUTHSOME_PROXY_MODE"
 // Environment is what a child's environment is composed of.
 type Environment struct {
 	Parent []string // as from os.Environ
-	Proxy  *url.URL
+	Proxy  *url.URL // required; its user, if it has one, is the proxy's token
 	Files  Files
 
 	// Placeholders replace the variables of routed connections.
@@ -32,13 +29,6 @@ type Environment struct {
 	// Hosts have routes, which NO_PROXY must not hide. One that begins with a dot
 	// stands for every name under it.
 	Hosts []string
-}
-
-// Dropped is an inherited entry of NO_PROXY that would have hidden a route.
-type Dropped struct{ Entry string }
-
-func (d Dropped) String() string {
-	return fmt.Sprintf("NO_PROXY entry %s would bypass the proxy for a connected provider; left out for the child", d.Entry)
 }
 
 // ownSecrets never reach a child. SSLKEYLOGFILE would have clients write down the
@@ -69,7 +59,16 @@ var bundleVariables = []string{
 // what the parent had there).
 var addVariables = []string{"NODE_EXTRA_CA_CERTS", "DENO_CERT"}
 
-// Environ is the child's environment, and what the user should know about it.
+// replacingWhereSet are read by a few clients before, or instead of, the ones
+// above: whoever has set one means it, so the bundle takes its place.
+var replacingWhereSet = []string{
+	"NIX_SSL_CERT_FILE",                  // OpenSSL of nixpkgs, before SSL_CERT_FILE
+	"HTTPS_CA_FILE",                      // Perl LWP
+	"CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", // gcloud
+}
+
+// Environ is the child's environment, each name once, and what the user should
+// know about it.
 func (e *Environment) Environ() ([]string, []Dropped) {
 	env := make(map[string]string)
 	for _, entry := range e.Parent {
@@ -82,28 +81,10 @@ func (e *Environment) Environ() ([]string, []Dropped) {
 	for _, name := range ownSecrets {
 		delete(env, name)
 	}
-	noProxy, dropped := e.noProxy(env["NO_PROXY"], env["no_proxy"])
-	env["NO_PROXY"], env["no_proxy"] = noProxy, noProxy
-	for _, name := range proxyVariables {
-		env[name] = e.Proxy.String()
-	}
-	for _, name := range bundleVariables {
-		env[name] = e.Files.Bundle
-	}
-	for _, name := range addVariables {
-		env[name] = e.Files.Authority
-	}
-	// A directory of certificates would be read beside the bundle, and holds the
-	// system's roots, which are in it already.
-	delete(env, "SSL_CERT_DIR")
-	env["WGETRC"] = e.Files.Wgetrc
-	env["NODE_USE_ENV_PROXY"] = "1" // Node 22.21 and 24 ignore proxies without it; Node 20 does not know it
-	env["PERL_LWP_ENV_PROXY"] = "1" // LWP likewise
-	if e.Proxy.User != nil {
-		env["GIT_HTTP_PROXY_AUTHMETHOD"] = "basic"
-	}
+	maps.Copy(env, e.Placeholders) // before ours: a definition cannot take those over
+	dropped := e.setProxy(env)
+	e.setTrust(env)
 	env[ModeVariable] = "true"
-	maps.Copy(env, e.Placeholders)
 	all := make([]string, 0, len(env))
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		all = append(all, name+"="+env[name])
@@ -111,50 +92,51 @@ func (e *Environment) Environ() ([]string, []Dropped) {
 	return all, dropped
 }
 
-// noProxy merges what was inherited with the loopback addresses, without what
-// hides a route. Clients read entries differently (example.com, .example.com,
-// *.example.com, with ports, as networks); whatever one of them would take for a
-// match is left out.
-func (e *Environment) noProxy(inherited ...string) (string, []Dropped) {
-	var entries []string
-	var dropped []Dropped
-	for _, list := range inherited {
-		for entry := range strings.FieldsFuncSeq(list, func(r rune) bool { return r == ',' || r == ' ' }) {
-			if slices.Contains(entries, entry) || slices.Contains(dropped, Dropped{entry}) {
-				continue
-			}
-			if slices.ContainsFunc(e.Hosts, func(host string) bool { return hides(entry, host) }) || entry == "*" {
-				dropped = append(dropped, Dropped{entry})
-				continue
-			}
-			entries = append(entries, entry)
-		}
+func (e *Environment) setProxy(env map[string]string) []Dropped {
+	for _, name := range proxyVariables {
+		env[name] = e.Proxy.String()
 	}
+	entries, dropped := e.noProxy(env["NO_PROXY"], env["no_proxy"])
 	for _, own := range []string{"localhost", "127.0.0.1", "::1"} {
 		if !slices.Contains(entries, own) {
 			entries = append(entries, own)
 		}
 	}
-	return strings.Join(entries, ","), dropped
+	env["NO_PROXY"] = strings.Join(entries, ",")
+	env["no_proxy"] = env["NO_PROXY"]
+	if list, set := env["no_grpc_proxy"]; set { // gRPC reads it in place of no_proxy
+		entries, more := e.noProxy(list)
+		env["no_grpc_proxy"] = strings.Join(entries, ",")
+		for _, d := range more {
+			if !slices.Contains(dropped, d) {
+				dropped = append(dropped, d)
+			}
+		}
+	}
+	env["NODE_USE_ENV_PROXY"] = "1" // Node 22.21 and 24 ignore proxies without it; Node 20 does not know it
+	env["PERL_LWP_ENV_PROXY"] = "1" // LWP likewise
+	if e.Proxy.User != nil {
+		env["GIT_HTTP_PROXY_AUTHMETHOD"] = "basic"
+	}
+	return dropped
 }
 
-// hides reports whether some client would take entry to cover host. A host that
-// begins with a dot stands for every name under it.
-func hides(entry, host string) bool {
-	entry = strings.ToLower(strings.TrimSuffix(entry, "."))
-	if name, _, err := net.SplitHostPort(entry); err == nil {
-		entry = name
+func (e *Environment) setTrust(env map[string]string) {
+	// npm reads its variables in any case, and sets the lower one for its scripts.
+	maps.DeleteFunc(env, func(name, _ string) bool { return strings.EqualFold(name, "NPM_CONFIG_CAFILE") })
+	for _, name := range bundleVariables {
+		env[name] = e.Files.Bundle
 	}
-	if network, err := netip.ParsePrefix(entry); err == nil {
-		ip, err := netip.ParseAddr(host)
-		return err == nil && network.Contains(ip)
+	for _, name := range replacingWhereSet {
+		if _, set := env[name]; set {
+			env[name] = e.Files.Bundle
+		}
 	}
-	entry = strings.TrimPrefix(strings.TrimPrefix(entry, "*"), ".")
-	if entry == "" {
-		return true
+	for _, name := range addVariables {
+		env[name] = e.Files.Authority
 	}
-	bare := strings.TrimPrefix(host, ".")
-	covered := bare == entry || strings.HasSuffix(bare, "."+entry)
-	// An entry below a wildcard route hides some of its hosts.
-	return covered || strings.HasPrefix(host, ".") && strings.HasSuffix(entry, host)
+	// A directory of certificates would be read beside the bundle, which holds what
+	// is in it already.
+	delete(env, "SSL_CERT_DIR")
+	env["WGETRC"] = e.Files.Wgetrc
 }

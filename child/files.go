@@ -1,11 +1,13 @@
 package child
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -21,7 +23,13 @@ type Files struct {
 	lock *flock.Flock
 }
 
-const filesPrefix = "authsome-run-"
+const (
+	filesPrefix = "authsome-run-"
+	lockName    = "lock"
+	// sweepAge spares a directory that another run is making at this moment: it is
+	// there for an instant before its lock is held.
+	sweepAge = time.Minute
+)
 
 // WriteFiles writes the files for one child into a new directory below tmp. The
 // bundle and the authority are PEM; wgetrc is the user's own, which the child's
@@ -38,9 +46,9 @@ func WriteFiles(tmp string, bundle, authority, wgetrc []byte) (f Files, err erro
 		}
 	}()
 	// The lock says that this run lives, and goes with its process.
-	f.lock = flock.New(filepath.Join(f.dir, "lock"), flock.SetPermissions(0o600))
-	if _, err := f.lock.TryLock(); err != nil {
-		return f, fmt.Errorf("lock the run's directory: %w", err)
+	f.lock = flock.New(filepath.Join(f.dir, lockName), flock.SetPermissions(0o600))
+	if locked, err := f.lock.TryLock(); err != nil || !locked {
+		return f, fmt.Errorf("lock the run's directory: %w", cmp.Or(err, errors.New("it is in use")))
 	}
 	f.Bundle, f.Authority, f.Wgetrc = filepath.Join(f.dir, "bundle.pem"), filepath.Join(f.dir, "authority.pem"), filepath.Join(f.dir, "wgetrc")
 	for path, data := range map[string][]byte{
@@ -74,7 +82,8 @@ func (f Files) Close() error {
 }
 
 // sweep removes the directories whose process is gone. It is a courtesy: what it
-// cannot remove stays for the system's own cleaning.
+// cannot remove stays for the system's own cleaning. Below a shared directory
+// others may use the same names, so only this user's own are looked into.
 func sweep(tmp string) {
 	entries, err := os.ReadDir(tmp)
 	if err != nil {
@@ -84,11 +93,12 @@ func sweep(tmp string) {
 		if !e.IsDir() || !strings.HasPrefix(e.Name(), filesPrefix) {
 			continue
 		}
-		dir := filepath.Join(tmp, e.Name())
-		if _, err := os.Stat(filepath.Join(dir, "lock")); err != nil {
-			continue // another user's, or being made at this moment
+		info, err := e.Info()
+		if err != nil || !ownedByUser(info) || time.Since(info.ModTime()) < sweepAge {
+			continue
 		}
-		lock := flock.New(filepath.Join(dir, "lock"))
+		dir := filepath.Join(tmp, e.Name())
+		lock := flock.New(filepath.Join(dir, lockName), flock.SetPermissions(0o600))
 		if locked, err := lock.TryLock(); err == nil && locked {
 			os.RemoveAll(dir)
 		}
@@ -97,15 +107,16 @@ func sweep(tmp string) {
 }
 
 // UserWgetrc is the wgetrc that wget would have read: the one WGETRC names, or
-// the one in the user's home.
+// the one in the user's home. It is empty where there is none; wget goes on
+// without one, too.
 func UserWgetrc(getenv func(string) string) []byte {
 	path := getenv("WGETRC")
-	if path == "" {
-		path = filepath.Join(getenv("HOME"), ".wgetrc")
+	if home := getenv("HOME"); path == "" && home != "" {
+		path = filepath.Join(home, ".wgetrc")
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil // wget goes on without one, too
+		return nil
 	}
 	return b
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -37,12 +38,13 @@ const (
 // they are ignored here meanwhile. Others are passed on. When ctx is done the
 // child is asked to end, and killed after a while.
 func (p Process) Run(ctx context.Context) (exitCode int, err error) {
-	path, err := exec.LookPath(p.Args[0])
-	if err != nil {
-		return startError(p.Args[0], err)
+	if len(p.Args) == 0 || p.Args[0] == "" {
+		return notFound, errors.New("no command to run")
 	}
-	cmd := exec.CommandContext(ctx, path)
-	cmd.Args = p.Args
+	cmd := exec.CommandContext(ctx, p.Args[0], p.Args[1:]...)
+	if errors.Is(cmd.Err, exec.ErrDot) {
+		cmd.Err = nil // a PATH with "." is obeyed, as in a shell
+	}
 	cmd.Env, cmd.Dir = p.Env, p.Dir
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.Stdin, p.Stdout, p.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(terminate) }
@@ -53,7 +55,9 @@ func (p Process) Run(ctx context.Context) (exitCode int, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, append(passedOn, fromTerminal...)...)
+	// What this process was started to ignore, by nohup for one, the child ignores
+	// as well: to catch it would end that.
+	signal.Notify(signals, slices.DeleteFunc(slices.Concat(passedOn, fromTerminal), signal.Ignored)...)
 	defer signal.Stop(signals)
 	if err := cmd.Start(); err != nil {
 		return startError(p.Args[0], err)
@@ -88,10 +92,17 @@ func forward(signals <-chan os.Signal, child *os.Process, ended <-chan struct{})
 	}
 }
 
+// startError tells a command that is not there from one that cannot be run.
 func startError(name string, err error) (int, error) {
+	// The name is in the text already.
+	if path, ok := errors.AsType[*fs.PathError](err); ok && path.Path == name {
+		err = path.Err
+	}
 	switch {
-	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, exec.ErrNotFound):
 		return notFound, fmt.Errorf("%s: command not found", name)
+	case errors.Is(err, fs.ErrNotExist): // also its interpreter, or the directory
+		return notFound, fmt.Errorf("start %s: %w", name, err)
 	case errors.Is(err, fs.ErrPermission):
 		return notExecutable, fmt.Errorf("%s: not executable", name)
 	default:

@@ -3,24 +3,26 @@
 package child
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/creack/pty"
+	"golang.org/x/term"
 )
 
+// limit is when a test that waits gives up.
 const limit = 20 * time.Second
 
-// TestMain lets the test binary be the run and its child.
+// TestMain lets the test binary be a run and its child.
 func TestMain(m *testing.M) {
 	switch os.Getenv("CHILD_TEST_ROLE") {
 	case "run":
@@ -30,97 +32,152 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(code)
 	case "child":
-		signals := make(chan os.Signal, 8)
-		signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1)
-		fmt.Println("ready")
-		first := <-signals
-		fmt.Println("got", first)
-		select {
-		case second := <-signals:
-			fmt.Println("got again", second)
-		case <-time.After(50 * time.Millisecond): // a second one would have come by now
+		listen()
+	case "files":
+		f, err := WriteFiles(os.Getenv("CHILD_TEST_TMP"), nil, nil, nil)
+		if err != nil {
+			panic(err)
 		}
-		os.Exit(7)
+		fmt.Println(f.dir)
+		select {}
 	}
 	os.Exit(m.Run())
 }
 
-func run(t *testing.T) *exec.Cmd {
+// listen is the child: it tells each signal, and SIGUSR2 ends it. Signals that
+// were sent before, to it or to the run, have been told by then: of several that
+// wait, the kernel and the Go runtime give the lowest number first.
+func listen() {
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTERM, syscall.SIGCONT, syscall.SIGWINCH)
+	fmt.Printf("ready %d %d %v\n", os.Getppid(), os.Getpid(), term.IsTerminal(0))
+	for s := range signals {
+		if s == syscall.SIGUSR2 {
+			os.Exit(7)
+		}
+		fmt.Println("got", s)
+	}
+}
+
+// started is the test binary in one of its roles.
+type started struct {
+	*exec.Cmd
+	t   *testing.T
+	out *bufio.Reader
+}
+
+func self(t *testing.T) string {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return exe
+}
+
+// start runs the test binary in a session without a terminal; as a run, itself is
+// its child.
+func start(t *testing.T, env ...string) started {
+	t.Helper()
+	exe := self(t)
 	cmd := exec.Command(exe, exe)
-	cmd.Env = append(os.Environ(), "CHILD_TEST_ROLE=run")
-	return cmd
+	cmd.Env = append(os.Environ(), env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.(*os.File).SetReadDeadline(time.Now().Add(limit))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		cmd.Wait()
+	})
+	return started{cmd, t, bufio.NewReader(out)}
+}
+
+func (s started) line() string {
+	s.t.Helper()
+	line, err := s.out.ReadString('\n')
+	if err != nil {
+		s.t.Fatalf("%q: %v", line, err)
+	}
+	return line
 }
 
 func TestExitCodes(t *testing.T) {
-	plain := t.TempDir() + "/plain"
-	if err := os.WriteFile(plain, []byte("no program"), 0o600); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	file := func(name, content string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
 	}
+	plain, orphan := file("plain", "no program", 0o600), file("orphan", "#!/no/such/interpreter\n", 0o700)
+	file("here", "#!/bin/sh\nexit 3\n", 0o700)
+	t.Chdir(dir)
+	t.Setenv("PATH", os.Getenv("PATH")+":.")
 	for _, tt := range []struct {
 		args []string
 		want int
 		err  string
 	}{
-		{[]string{"true"}, 0, ""}, {[]string{"sh", "-c", "exit 42"}, 42, ""}, {[]string{"sh", "-c", "kill -9 $$"}, 137, ""}, {[]string{"sh", "-c", "kill -15 $$"}, 143, ""},
-		{[]string{"no-such-command"}, 127, "not found"}, {[]string{"/no/such/command"}, 127, "not found"}, {[]string{plain}, 126, "not executable"}, {[]string{t.TempDir()}, 126, ""},
+		{[]string{"true"}, 0, ""}, {[]string{"sh", "-c", "exit 42"}, 42, ""}, {[]string{"sh", "-c", "exit 255"}, 255, ""},
+		{[]string{"sh", "-c", "kill -9 $$"}, 137, ""}, {[]string{"sh", "-c", "kill -15 $$"}, 143, ""}, {[]string{"sh", "-c", "kill -2 $$"}, 130, ""},
+		{[]string{"./here"}, 3, ""}, {[]string{"here"}, 3, ""},
+		{[]string{"no-such-command"}, 127, "no-such-command: command not found"}, {[]string{"/no/such/command"}, 127, "start /no/such/command: no such file or directory"}, {[]string{""}, 127, "no command"},
+		{[]string{orphan}, 127, "start "}, {nil, 127, "no command"},
+		{[]string{plain}, 126, "not executable"}, {[]string{dir}, 126, dir},
 	} {
-		code, err := Process{Args: tt.args, Env: os.Environ()}.Run(context.Background())
-		if code != tt.want || (err == nil) != (tt.want != 126 && tt.want != 127) || err != nil && !strings.Contains(err.Error(), tt.err) {
+		code, err := Process{Args: tt.args, Env: os.Environ()}.Run(t.Context())
+		if code != tt.want || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 			t.Errorf("%v: %d, %v", tt.args, code, err)
 		}
 	}
 }
 
-// What is sent to the run alone is passed on, once.
-func TestSignalsArePassedOn(t *testing.T) {
-	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGINT} {
-		cmd := run(t)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no terminal
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ready := make([]byte, len("ready\n"))
-		if _, err := io.ReadFull(out, ready); err != nil {
-			t.Fatal(err)
-		}
-		cmd.Process.Signal(s)
-		rest, _ := io.ReadAll(out)
-		err = cmd.Wait()
-		if string(rest) != "got "+s.String()+"\n" || cmd.ProcessState.ExitCode() != 7 {
-			t.Errorf("%v: %q, %v", s, rest, err)
-		}
+func TestStreamsAndDirectory(t *testing.T) {
+	dir := t.TempDir()
+	var out, errs strings.Builder
+	code, err := Process{
+		Args: []string{"sh", "-c", `cat; pwd; echo "$ONLY" >&2; env | wc -l`}, Env: []string{"ONLY=this", "PATH=" + os.Getenv("PATH"), "PWD=" + dir}, Dir: dir,
+		Stdin: strings.NewReader("typed\n"), Stdout: &out, Stderr: &errs,
+	}.Run(t.Context())
+	if fields := strings.Fields(out.String()); code != 0 || err != nil || len(fields) != 3 || fields[0] != "typed" || fields[1] != dir || errs.String() != "this\n" {
+		t.Errorf("%d, %v: %q, %q", code, err, out.String(), errs.String())
 	}
 }
 
-// Ctrl-C on a terminal reaches the child once, from the terminal itself.
-func TestTerminal(t *testing.T) {
-	cmd := run(t)
-	tty, err := pty.Start(cmd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tty.Close()
-	time.AfterFunc(limit, func() { tty.Close() })
-	var screen bytes.Buffer
-	for !strings.Contains(screen.String(), "ready") {
-		if _, err := io.CopyN(&screen, tty, 1); err != nil {
-			t.Fatalf("%q: %v", screen.String(), err)
+// What is sent to the run alone is passed on, once.
+func TestSignalsArePassedOn(t *testing.T) {
+	run := start(t, "CHILD_TEST_ROLE=run")
+	run.line()
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGWINCH, syscall.SIGCONT, syscall.SIGINT, syscall.SIGQUIT} {
+		run.Process.Signal(s)
+		if got, want := run.line(), fmt.Sprintf("got %v\n", s); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	tty.Write([]byte{3})
-	io.Copy(&screen, tty)
-	cmd.Wait()
-	if s := screen.String(); !strings.Contains(s, "got interrupt") || strings.Contains(s, "got again") || cmd.ProcessState.ExitCode() != 7 {
-		t.Errorf("exit %d, screen %q", cmd.ProcessState.ExitCode(), s)
+	run.Process.Signal(syscall.SIGUSR2)
+	if rest, err := io.ReadAll(run.out); len(rest) > 0 || err != nil {
+		t.Errorf("then %q, %v", rest, err)
+	}
+	if run.Wait(); run.ProcessState.ExitCode() != 7 {
+		t.Errorf("exit %d", run.ProcessState.ExitCode())
+	}
+}
+
+// Nohup's child is as deaf to a hangup as nohup made the run.
+func TestIgnoredSignalsStayIgnored(t *testing.T) {
+	for trap, want := range map[string]string{"": "exit 129\n", "trap '' HUP;": "survived\nexit 0\n"} {
+		cmd := exec.Command("sh", "-c", trap+`"$0" sh -c 'kill -HUP $$; echo survived'; echo exit $?`, self(t))
+		cmd.Env = append(os.Environ(), "CHILD_TEST_ROLE=run")
+		if out, err := cmd.Output(); err != nil || string(out) != want {
+			t.Errorf("%q: %q, %v", trap, out, err)
+		}
 	}
 }
 
@@ -136,7 +193,7 @@ func TestCanceledContextEndsTheChild(t *testing.T) {
 		io.ReadFull(out, make([]byte, 1))
 		cancel()
 	}()
-	code, err := Process{Args: []string{"sh", "-c", "echo x; sleep 60"}, Env: os.Environ(), Stdout: in}.Run(ctx)
+	code, err := Process{Args: []string{"sh", "-c", "echo x; exec sleep 60"}, Env: os.Environ(), Stdout: in}.Run(ctx)
 	if code != 143 || err != nil {
 		t.Errorf("%d, %v", code, err)
 	}

@@ -38,3 +38,8 @@ func exitStatus(s *os.ProcessState) int {
 	}
 	return s.ExitCode()
 }
+
+func ownedByUser(info os.FileInfo) bool {
+	s, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(s.Uid) == os.Geteuid()
+}

@@ -1,8 +1,6 @@
 package child
 
-import (
-	"os"
-)
+import "os"
 
 var (
 	terminate    = os.Kill
@@ -16,3 +14,6 @@ func isFromTerminal(s os.Signal) bool { return s == os.Interrupt }
 func terminalReaches() bool { return true }
 
 func exitStatus(s *os.ProcessState) int { return s.ExitCode() }
+
+// ownedByUser: the temporary directory is the user's own.
+func ownedByUser(os.FileInfo) bool { return true }

@@ -36,7 +36,11 @@ func (s *Sidecar) record(x intercept.Exchange) {
 	if x.Code != "" {
 		level = slog.LevelInfo
 	}
-	s.Log.Log(context.Background(), level, "exchange", "kind", x.Kind, "host", x.Host, "port", x.Port, "method", x.Method, "provider", x.Provider,
+	ctx := context.Background()
+	if !s.Log.Enabled(ctx, level) {
+		return // before the arguments are made: this runs for every request
+	}
+	s.Log.Log(ctx, level, "exchange", "kind", x.Kind, "host", x.Host, "port", x.Port, "method", x.Method, "provider", x.Provider,
 		"connection", x.Connection, "injected", x.Injected, "reason", x.Reason, "code", x.Code, "status", x.Status,
 		"duration", x.Duration, "added", x.Added, "sent", x.Sent, "received", x.Received, "aborted", x.Aborted)
 }

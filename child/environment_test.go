@@ -1,0 +1,95 @@
+package child
+
+import (
+	"bytes"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/authsome/authsome/ca"
+)
+
+func environment(t *testing.T, e Environment) (map[string]string, []Dropped) {
+	t.Helper()
+	if e.Proxy == nil {
+		e.Proxy = &url.URL{Scheme: "http", Host: "127.0.0.1:1"}
+	}
+	list, dropped := e.Environ()
+	env := make(map[string]string)
+	for _, entry := range list {
+		name, value, _ := strings.Cut(entry, "=")
+		if _, twice := env[name]; twice {
+			t.Errorf("%s is there twice", name)
+		}
+		env[name] = value
+	}
+	return env, dropped
+}
+
+func TestEnvironment(t *testing.T) {
+	const proxy = "http://authsome:tok@127.0.0.1:1234"
+	env, dropped := environment(t, Environment{
+		Parent: []string{
+			"KEEP=1", "KEEP=2", "EMPTY=", "WITH=a=b", "OPENAI_API_KEY=real", "AUTHSOME_HOME=h", "HTTPS_PROXY=http://corporate:1", "http_proxy=http://corporate:1",
+			"AUTHSOME_PROXY_TOKEN=t", "AUTHSOME_MASTER_KEY_FILE=f", "AUTHSOME_PASSPHRASE_FILE=p", "AUTHSOME_PASSPHRASE=p", "SSLKEYLOGFILE=k",
+			"SSL_CERT_DIR=d", "SSL_CERT_FILE=own", "NODE_EXTRA_CA_CERTS=own", "npm_config_cafile=own", "Npm_Config_CaFile=own", "NIX_SSL_CERT_FILE=own", "WGETRC=own",
+		},
+		Proxy: &url.URL{Scheme: "http", Host: "127.0.0.1:1234", User: url.UserPassword("authsome", "tok")},
+		Files: Files{Bundle: "/b", Authority: "/a", Wgetrc: "/w"},
+		// A definition that names one of our variables does not get it.
+		Placeholders: map[string]string{"OPENAI_API_KEY": "placeholder", "NEW_TOKEN": "placeholder", "HTTPS_PROXY": "elsewhere", "NO_PROXY": "*", "SSL_CERT_FILE": "elsewhere"},
+	})
+	for name, want := range map[string]string{
+		"KEEP": "1", "EMPTY": "", "WITH": "a=b", "OPENAI_API_KEY": "placeholder", "NEW_TOKEN": "placeholder", "AUTHSOME_HOME": "h", ModeVariable: "true",
+		"HTTP_PROXY": proxy, "http_proxy": proxy, "HTTPS_PROXY": proxy, "https_proxy": proxy, "ALL_PROXY": proxy, "all_proxy": proxy, "grpc_proxy": proxy,
+		"NO_PROXY": "localhost,127.0.0.1,::1", "no_proxy": "localhost,127.0.0.1,::1",
+		"NODE_USE_ENV_PROXY": "1", "PERL_LWP_ENV_PROXY": "1", "GIT_HTTP_PROXY_AUTHMETHOD": "basic",
+		"SSL_CERT_FILE": "/b", "REQUESTS_CA_BUNDLE": "/b", "CURL_CA_BUNDLE": "/b", "GIT_SSL_CAINFO": "/b", "AWS_CA_BUNDLE": "/b", "PIP_CERT": "/b",
+		"CARGO_HTTP_CAINFO": "/b", "NPM_CONFIG_CAFILE": "/b", "HTTPLIB2_CA_CERTS": "/b", "PERL_LWP_SSL_CA_FILE": "/b", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": "/b",
+		"NIX_SSL_CERT_FILE": "/b", "NODE_EXTRA_CA_CERTS": "/a", "DENO_CERT": "/a", "WGETRC": "/w",
+	} {
+		if got, there := env[name]; got != want || !there {
+			t.Errorf("%s=%q, want %q", name, got, want)
+		}
+		delete(env, name)
+	}
+	for name, value := range env {
+		t.Errorf("%s=%s reaches the child", name, value)
+	}
+	if want := []Dropped{{"*"}}; !slices.Equal(dropped, want) {
+		t.Errorf("dropped %v, want %v", dropped, want)
+	}
+}
+
+func TestEnvironmentWithoutToken(t *testing.T) {
+	if env, _ := environment(t, Environment{}); env["HTTPS_PROXY"] != "http://127.0.0.1:1" || env["GIT_HTTP_PROXY_AUTHMETHOD"] != "" {
+		t.Errorf("%v", env)
+	}
+}
+
+// Whatever the child's variables take the place of is in what they name.
+func TestReplacedRootsAreKept(t *testing.T) {
+	a, err := ca.New(ca.Options{CommonName: "of the user"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "own.pem")
+	if err := os.WriteFile(file, a.CertificatePEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range slices.Concat(bundleVariables, replacingWhereSet, addVariables, []string{"npm_config_cafile"}) {
+		getenv := func(asked string) string { return map[string]string{name: file}[asked] }
+		roots := ca.ExtraRoots(getenv)
+		if name == "SSL_CERT_FILE" { // replaces the system's
+			if roots, err = ca.SystemRoots(getenv); err != nil {
+				t.Error(err)
+			}
+		}
+		if !bytes.Equal(roots, a.CertificatePEM()) {
+			t.Errorf("%s: %s", name, roots)
+		}
+	}
+}
