@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// client asks one proxy for one host. Get may be called again once the body of
+// the answer before has been read to its end.
+type client interface {
+	Get(ctx context.Context, path string) (*http.Response, error)
+	Close()
+}
+
+// target is what a client needs to know.
+type target struct {
+	proxy         string // address
+	roots         *x509.CertPool
+	host          string
+	authorization string
+}
+
+// connection is an HTTP/1.1 client on one connection. It writes requests and
+// reads answers on the caller's goroutine: what the client costs, the proxy's
+// share of the machine lacks.
+type connection struct {
+	target target
+	conn   net.Conn
+	reader *bufio.Reader
+}
+
+// patience bounds the life of a connection, so that a proxy that hangs does not
+// hang the benchmark.
+const patience = 2 * time.Minute
+
+func (c *connection) open(ctx context.Context) error {
+	var d net.Dialer
+	raw, err := d.DialContext(ctx, "tcp", c.target.proxy)
+	if err != nil {
+		return err
+	}
+	raw.SetDeadline(time.Now().Add(patience))
+	if _, err := fmt.Fprintf(raw, "CONNECT %s:443 HTTP/1.1\r\nHost: %[1]s:443\r\n\r\n", c.target.host); err != nil {
+		raw.Close()
+		return fmt.Errorf("send CONNECT: %w", err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(raw), &http.Request{Method: http.MethodConnect})
+	if err != nil {
+		raw.Close()
+		return fmt.Errorf("answer to CONNECT: %w", err)
+	}
+	if response.StatusCode != http.StatusOK {
+		raw.Close()
+		return fmt.Errorf("answer to CONNECT: %s", response.Status)
+	}
+	secure := tls.Client(raw, &tls.Config{RootCAs: c.target.roots, ServerName: c.target.host, NextProtos: []string{"http/1.1"}})
+	if err := secure.HandshakeContext(ctx); err != nil {
+		raw.Close()
+		return fmt.Errorf("TLS with the proxy: %w", err)
+	}
+	c.conn, c.reader = secure, bufio.NewReader(secure)
+	return nil
+}
+
+func (c *connection) Get(ctx context.Context, path string) (*http.Response, error) {
+	if c.conn == nil {
+		if err := c.open(ctx); err != nil {
+			return nil, err
+		}
+	}
+	request := "GET " + path + " HTTP/1.1\r\nHost: " + c.target.host + "\r\nAuthorization: " + c.target.authorization +
+		"\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n"
+	if _, err := io.WriteString(c.conn, request); err != nil {
+		return nil, fmt.Errorf("send a request: %w", err)
+	}
+	response, err := http.ReadResponse(c.reader, nil)
+	if err != nil {
+		return nil, fmt.Errorf("read an answer: %w", err)
+	}
+	return response, nil
+}
+
+func (c *connection) Close() {
+	if c.conn != nil {
+		c.conn.Close()
+		c.conn, c.reader = nil, nil
+	}
+}
+
+// streams is an HTTP/2 client. Its callers share one connection.
+type streams struct {
+	target    target
+	transport *http.Transport
+}
+
+func newStreams(t target) *streams {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP2(true)
+	return &streams{target: t, transport: &http.Transport{
+		Proxy:              http.ProxyURL(&url.URL{Scheme: "http", Host: t.proxy}),
+		TLSClientConfig:    &tls.Config{RootCAs: t.roots},
+		Protocols:          protocols,
+		DisableCompression: true,
+	}}
+}
+
+func (s *streams) Get(ctx context.Context, path string) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+s.target.host+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Header["Authorization"] = []string{s.target.authorization}
+	response, err := s.transport.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	if response.ProtoMajor != 2 {
+		response.Body.Close()
+		return nil, fmt.Errorf("the proxy answered in %s, not HTTP/2", response.Proto)
+	}
+	return response, nil
+}
+
+func (s *streams) Close() { s.transport.CloseIdleConnections() }
