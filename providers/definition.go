@@ -4,181 +4,117 @@
 //
 // It obtains no credential and stores none. Its invariant: a [Definition] that
 // [Parse] returned is valid as a whole, so that nothing later has to doubt a
-// host, a URL or a header name in it.
+// host, a URL, a header name or a template in it.
 package providers
 
-import (
-	"slices"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-)
-
-// Sources of a definition.
-const (
-	Bundled = "bundled"
-	Custom  = "custom"
-)
-
-// Auth types and flows of schema 1.
-const (
-	AuthOAuth2 = "oauth2"
-	AuthAPIKey = "api_key"
-
-	FlowPKCE       = "pkce"
-	FlowDeviceCode = "device_code"
-	FlowDCRPKCE    = "dcr_pkce"
-	FlowAPIKey     = "api_key"
-)
-
-// Definition describes one service, in schema 1 of the Python authsome. Members
-// it does not know are kept and written again.
+// Definition describes one service, in schema 2. Files of schema 1, which the
+// Python authsome had, are read into the same form; see schema1.go.
+//
+// Texts marked "template" may hold {name}: a param, access_token, client_id or
+// base_url. Whatever a template names must be there when it is needed.
 type Definition struct {
-	SchemaVersion int           `json:"schema_version"`
-	Name          string        `json:"name"`
-	DisplayName   string        `json:"display_name"`
-	AuthType      string        `json:"auth_type"`
-	Flow          string        `json:"flow"`
-	Category      string        `json:"category,omitempty"`
-	HostURL       Hosts         `json:"host_url,omitempty"`
-	APIURL        Hosts         `json:"api_url,omitempty"` // a later spelling of host_url
-	OAuth         *OAuth        `json:"oauth,omitempty"`
-	Registration  *Registration `json:"registration,omitempty"`
-	Client        *Client       `json:"client,omitempty"`
-	APIKey        *APIKey       `json:"api_key,omitempty"`
-	Export        *Export       `json:"export,omitempty"`
-	Docs          string        `json:"docs,omitempty"`
-	DocsURL       string        `json:"docs_url,omitempty"` // a later spelling of docs
-	Metadata      *Metadata     `json:"metadata,omitempty"`
+	Schema        string `json:"$schema,omitzero"` // for editors
+	SchemaVersion int    `json:"schema_version"`
+	Name          string `json:"name"`
+	DisplayName   string `json:"display_name,omitzero"`
+	Category      string `json:"category,omitzero"` // one of [Categories]
+	Docs          string `json:"docs,omitzero"`     // the vendor's page on authentication
+	KeyURL        string `json:"key_url,omitzero"`  // where the user makes the key, or registers the OAuth client
 
-	Unknown jsontext.Value `json:",embed"`
+	Flows   []string `json:"flows"`             // how a credential is obtained; the first one unless the user says otherwise
+	BaseURL string   `json:"base_url,omitzero"` // the default of {base_url}, where the service can be self-hosted
+	Params  []Param  `json:"params,omitzero"`   // what a connection has besides its token
+	Hosts   []string `json:"hosts"`             // templates: host, host:port or *.suffix
+	Paths   []string `json:"paths,omitzero"`    // prefixes, on a segment boundary, that get the credential; none means all
+	Exclude []string `json:"exclude_paths,omitzero"`
+	Methods []string `json:"methods,omitzero"` // that get the credential; none means all
 
-	// Source is [Bundled] or [Custom]; it is not part of the file.
-	Source string `json:"-"`
+	Inject []Inject `json:"inject,omitzero"` // none means Authorization: Bearer
+	Remove []string `json:"remove,omitzero"` // carriers of the client's own to take out: header:Name, query:name
 
-	patterns  []Pattern
-	endpoints []endpoint
+	OAuth    *OAuth    `json:"oauth,omitzero"`
+	Env      []Env     `json:"env,omitzero"`
+	Verify   *Verify   `json:"verify,omitzero"`
+	Metadata *Metadata `json:"metadata,omitzero"`
 }
 
-// Hosts is one host pattern or a list of them; see [ParsePattern].
-type Hosts []string
+// Flows.
+const (
+	FlowAPIKey            = "api_key"            // the user has it: a key, or several values
+	FlowPKCE              = "pkce"               // RFC 6749 section 4.1, with RFC 7636 unless oauth.pkce is off
+	FlowDeviceCode        = "device_code"        // RFC 8628
+	FlowDCRPKCE           = "dcr_pkce"           // pkce with a client registered on the way, RFC 7591
+	FlowClientCredentials = "client_credentials" // RFC 6749 section 4.4
+	FlowJWTBearer         = "jwt_bearer"         // RFC 7523 section 2.1
+)
 
-// UnmarshalJSONFrom reads a string as a list of one.
-func (h *Hosts) UnmarshalJSONFrom(d *jsontext.Decoder) error {
-	if d.PeekKind() == '"' {
-		var one string
-		err := json.UnmarshalDecode(d, &one)
-		*h = Hosts{one}
-		return err
-	}
-	return json.UnmarshalDecode(d, (*[]string)(h))
+// Param is a named value of a connection: a key, a further secret, or a part of
+// an address. Of an api_key service, api_key is the name of its key.
+type Param struct {
+	Name     string `json:"name"`
+	Label    string `json:"label,omitzero"`
+	Secret   bool   `json:"secret,omitzero"`
+	Pattern  string `json:"pattern,omitzero"` // an expression for the whole value
+	Hint     string `json:"hint,omitzero"`    // how a value looks, for who has entered another
+	Default  string `json:"default,omitzero"`
+	Optional bool   `json:"optional,omitzero"`
+
+	// From says where the value comes from when the user is not asked: "token",
+	// the answer of the token endpoint; "callback", the redirect's query; or
+	// another param. Path is the member there, with dots between levels; Match is
+	// an expression whose first group is the value.
+	From  string `json:"from,omitzero"`
+	Path  string `json:"path,omitzero"`
+	Match string `json:"match,omitzero"`
 }
 
-// MarshalJSONTo writes a list of one as a string.
-func (h Hosts) MarshalJSONTo(e *jsontext.Encoder) error {
-	if len(h) == 1 {
-		return json.MarshalEncode(e, h[0])
-	}
-	return json.MarshalEncode(e, []string(h))
+// Places of an [Inject].
+const (
+	InHeader = "header"
+	InQuery  = "query"
+	InBasic  = "basic"
+	InPath   = "path"
+	InSigV4  = "sigv4"
+)
+
+// Inject is one thing put on a request.
+type Inject struct {
+	In       string `json:"in"`
+	Name     string `json:"name,omitzero"`      // of the header or query parameter
+	Value    string `json:"value,omitzero"`     // template; for path, what follows Prefix up to the next slash
+	Prefix   string `json:"prefix,omitzero"`    // path: what stands before the credential, as /bot
+	Username string `json:"username,omitzero"`  // basic: template
+	Password string `json:"password,omitzero"`  // basic: template
+	IfAbsent bool   `json:"if_absent,omitzero"` // only where the client sent none; for values that are no secret
+
+	AccessKey    string `json:"access_key,omitzero"`    // sigv4: template
+	SecretKey    string `json:"secret_key,omitzero"`    // sigv4: template
+	SessionToken string `json:"session_token,omitzero"` // sigv4: template
 }
 
-// OAuth is where and how a service hands out tokens. {base_url} in a URL stands
-// for BaseURL, or for the connection's own.
-type OAuth struct {
-	BaseURL            string   `json:"base_url,omitempty"`
-	AuthorizationURL   string   `json:"authorization_url,omitempty"`
-	TokenURL           string   `json:"token_url,omitempty"`
-	RevocationURL      string   `json:"revocation_url,omitempty"`
-	DeviceURL          string   `json:"device_authorization_url,omitempty"`
-	Scopes             []string `json:"scopes,omitempty"`
-	PKCE               *bool    `json:"pkce,omitempty"` // absent means true
-	SupportsDeviceFlow bool     `json:"supports_device_flow,omitempty"`
-	SupportsDeviceCode bool     `json:"supports_device_code,omitempty"` // a later spelling
-	SupportsDCR        bool     `json:"supports_dcr,omitempty"`
-
-	Unknown jsontext.Value `json:",embed"`
+// Env is a variable that clients of the service read. Where Value holds a
+// secret, the child behind the proxy gets Placeholder in its place; where it
+// holds none, the child gets the value.
+type Env struct {
+	Name        string `json:"name"`
+	Value       string `json:"value"`                // template
+	Placeholder string `json:"placeholder,omitzero"` // template with {mark}, and params that are no secrets
 }
 
-// Registration is dynamic client registration (RFC 7591).
-type Registration struct {
-	Endpoint string         `json:"registration_endpoint,omitempty"`
-	Unknown  jsontext.Value `json:",embed"`
+// Verify is a request that answers 2xx to a good credential and 401 or 403 to a
+// bad one.
+type Verify struct {
+	Method string `json:"method,omitzero"` // absent means GET
+	URL    string `json:"url"`             // template, on one of the hosts
+	Body   string `json:"body,omitzero"`   // JSON
+	ID     string `json:"id,omitzero"`     // the account's identifier in the answer: members, with dots
+	Label  string `json:"label,omitzero"`  // the account's name in the answer
 }
-
-// Client names the variables that client credentials may come from.
-type Client struct {
-	IDEnv     string         `json:"client_id_env,omitempty"`
-	SecretEnv string         `json:"client_secret_env,omitempty"`
-	Unknown   jsontext.Value `json:",embed"`
-}
-
-// APIKey is how a key looks and where it goes on a request.
-type APIKey struct {
-	HeaderName   string  `json:"header_name,omitempty"`   // absent means Authorization
-	HeaderPrefix *string `json:"header_prefix,omitempty"` // absent means Bearer; empty, the key alone
-	KeyPattern   string  `json:"key_pattern,omitempty"`   // an expression for the whole key
-	PatternHint  string  `json:"key_pattern_hint,omitempty"`
-	EnvVar       string  `json:"env_var,omitempty"`
-
-	Unknown jsontext.Value `json:",embed"`
-}
-
-// Export names the variables that hold a credential for the service's clients:
-// by field, as in {"env": {"api_key": "OPENAI_API_KEY"}}, or flat and the other
-// way round, as later files have it: {"OPENAI_API_KEY": "API_TOKEN"}.
-type Export struct {
-	Env  map[string]Names  `json:"env,omitempty"`
-	Flat map[string]string `json:",embed"`
-}
-
-// Names is one variable name or a list of them.
-type Names []string
-
-// UnmarshalJSONFrom reads a string as a list of one.
-func (n *Names) UnmarshalJSONFrom(d *jsontext.Decoder) error { return (*Hosts)(n).UnmarshalJSONFrom(d) }
-
-// MarshalJSONTo writes a list of one as a string.
-func (n Names) MarshalJSONTo(e *jsontext.Encoder) error { return Hosts(n).MarshalJSONTo(e) }
 
 // Metadata is what people should know about the definition itself.
 type Metadata struct {
-	Source      string `json:"source,omitempty"`      // where the facts are from
-	Verified    string `json:"verified,omitempty"`    // the date somebody looked
-	Unverified  bool   `json:"unverified,omitempty"`  // nobody could check it yet
-	Unsupported string `json:"unsupported,omitempty"` // why no credential can be put on its requests yet
-
-	Unknown jsontext.Value `json:",embed"`
-}
-
-// Unsupported says why requests to the service cannot be given a credential by
-// this schema, or "" when they can.
-func (d *Definition) Unsupported() string {
-	if d.Metadata == nil {
-		return ""
-	}
-	return d.Metadata.Unsupported
-}
-
-// DocsLink is the service's documentation of its keys.
-func (d *Definition) DocsLink() string {
-	if d.Docs != "" {
-		return d.Docs
-	}
-	return d.DocsURL
-}
-
-// HostPatterns are the host patterns as written, under either spelling.
-func (d *Definition) HostPatterns() []string { return slices.Concat(d.HostURL, d.APIURL) }
-
-// Patterns are the compiled hosts of the service, and the host of baseURL, a
-// connection's own address of it, where there is one.
-func (d *Definition) Patterns(baseURL string) ([]Pattern, error) {
-	if baseURL == "" {
-		return d.patterns, nil
-	}
-	own, err := ParsePattern(baseURL)
-	if err != nil {
-		return nil, &FieldError{Field: "base_url", Reason: err.Error()}
-	}
-	return append(slices.Clone(d.patterns), own), nil
+	Source     string `json:"source,omitzero"`     // the page, or the kind of source, that the facts are from
+	Checked    string `json:"checked,omitzero"`    // the date somebody looked
+	Unverified bool   `json:"unverified,omitzero"` // nobody could check it yet
+	Note       string `json:"note,omitzero"`       // what a user should know
 }
