@@ -63,6 +63,7 @@ of an agent on their way out. The agent itself sees placeholders.`,
 		newDefaultCmd(a), newRegisterCmd(a), newWhyCmd(a), newWhoamiCmd(a), newVersionCmd(a),
 		newLogCmd(a), newProfileCmd(a), newRunCmd(a), newProxyCmd(a), newDemoCmd(a),
 	)
+	a.complete(root)
 	return root
 }
 
