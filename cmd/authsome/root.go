@@ -61,7 +61,7 @@ of an agent on their way out. The agent itself sees placeholders.`,
 	root.AddCommand(
 		newInitCmd(a), newListCmd(a), newInspectCmd(a), newLoginCmd(a), newLogoutCmd(a), newRemoveCmd(a), newGetCmd(a),
 		newDefaultCmd(a), newRegisterCmd(a), newWhyCmd(a), newWhoamiCmd(a), newVersionCmd(a),
-		newLogCmd(a), newProfileCmd(a), newRunCmd(a), newProxyCmd(a), newDemoCmd(a), newManCmd(a),
+		newLogCmd(a), newDoctorCmd(a), newProfileCmd(a), newRunCmd(a), newProxyCmd(a), newDemoCmd(a), newManCmd(a),
 	)
 	a.complete(root)
 	return root
