@@ -1,0 +1,267 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/authsome/authsome/audit"
+	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/secret"
+)
+
+type exportOptions struct {
+	format     string
+	connection string
+	prefix     string
+	yes        bool
+}
+
+func newExportCmd(a *app) *cobra.Command {
+	o := &exportOptions{}
+	cmd := &cobra.Command{
+		Use: "export [PROVIDER]", Short: "Write credentials as variables",
+		Long: `Export writes the variables that a provider's clients read, with the real access
+token or key in them, after a refresh if one is due. Refresh tokens are never
+written. Without a PROVIDER it writes those of all connections; a variable that
+several of them have gets the names of provider and connection appended.
+
+Whoever reads what is written has the credentials: authsome run gives them to
+nobody. Export is written to the audit log, and refused behind the proxy.
+
+The formats: env, NAME=value lines for export $(…) and .env files, which refuses
+values that these would change; shell, for eval; and json, one object.`,
+		Example: `  eval "$(authsome export github --format shell)"
+  authsome export openai --format json
+  authsome export --prefix CI_ > .env`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			provider := ""
+			if len(args) > 0 {
+				provider = args[0]
+			}
+			return export(cmd.Context(), a, provider, o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.format, "format", "env", "write as `FORMAT`: env, shell or json")
+	f.StringVar(&o.connection, "connection", "", "the connection `NAME`")
+	f.StringVar(&o.prefix, "prefix", "", "put `TEXT` before each name")
+	f.BoolVarP(&o.yes, "yes", "y", false, "write several secrets to a terminal, too")
+	return cmd
+}
+
+// variable is one that is exported.
+type variable struct {
+	name  string
+	value secret.String
+	from  auth.Connection
+}
+
+func export(ctx context.Context, a *app, provider string, o *exportOptions) error {
+	if err := a.behindProxy("export"); err != nil {
+		return err
+	}
+	write := map[string]func([]variable) (string, error){"env": envLines, "shell": shellLines, "json": jsonObject}[o.format]
+	switch {
+	case write == nil:
+		return usageErrorf("--format %s: env, shell or json", o.format)
+	case o.connection != "" && provider == "":
+		return usageErrorf("--connection names one of a provider's: name the PROVIDER as well")
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	all, failed := a.exported(ctx, provider, o.connection)
+	if failed != nil && provider != "" {
+		return failed
+	}
+	if err := disambiguate(all, o.prefix); err != nil {
+		return err
+	}
+	if f, ok := a.stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) && len(all) > 1 && !o.yes {
+		return withHint(usageErrorf("these are %s, and they would stand on the screen", plural(len(all), "variable")), "add --yes, or send the output elsewhere")
+	}
+	text, err := write(all)
+	if err != nil {
+		return err
+	}
+	// The audit comes first: a secret that was written must never be missing there.
+	for _, c := range connectionsIn(all) {
+		if err := a.record(audit.Event{Event: audit.Export, Provider: c.Provider, Connection: c.Name, Outcome: "ok"}); err != nil {
+			return err
+		}
+	}
+	if l, err := a.audit(); err != nil {
+		return err
+	} else if err := l.Flush(ctx); err != nil {
+		return err
+	}
+	a.printf("%s", text)
+	return failed
+}
+
+// exported are the variables of a provider's connection, or of all connections.
+// Of all, those that have no usable credential are left out; the error is about
+// the first of them.
+func (a *app) exported(ctx context.Context, provider, connection string) (all []variable, failed error) {
+	credentials, err := a.auth()
+	if err != nil {
+		return nil, err
+	}
+	if provider != "" {
+		if err := checkKnown(ctx, a, provider); err != nil {
+			return nil, err
+		}
+		c, err := credentials.Fresh(ctx, provider, connection)
+		if err != nil {
+			return nil, err
+		}
+		return a.variablesOf(c)
+	}
+	connections, err := credentials.Connections(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range connections {
+		fresh, err := credentials.Fresh(ctx, c.Provider, c.Name)
+		var own []variable
+		if err == nil {
+			own, err = a.variablesOf(fresh)
+		}
+		if err != nil {
+			a.warnf("%s/%s is left out: %v", c.Provider, c.Name, err)
+			failed = cmp.Or(failed, err)
+			continue
+		}
+		all = append(all, own...)
+	}
+	return all, failed
+}
+
+func (a *app) variablesOf(c auth.Connection) ([]variable, error) {
+	set, err := a.providers()
+	if err != nil {
+		return nil, err
+	}
+	d, err := set.Lookup(c.Provider)
+	if err != nil {
+		return nil, err
+	}
+	var own []variable
+	values := c.Values()
+	for _, v := range d.Variables() {
+		text, err := d.Expand("env", v.Value, values)
+		if err != nil {
+			continue // for a value that this connection does not have
+		}
+		own = append(own, variable{v.Name, secret.New(text), c})
+	}
+	if own == nil {
+		field := "_API_KEY"
+		value := c.APIKey
+		if value.IsZero() {
+			field, value = "_ACCESS_TOKEN", c.AccessToken
+		}
+		if value.IsZero() {
+			return nil, withHint(fmt.Errorf("%s/%s: its definition names no variable", c.Provider, c.Name), "authsome inspect %s", c.Provider)
+		}
+		own = append(own, variable{upper(c.Provider) + field, value, c})
+	}
+	return own, nil
+}
+
+// upper is a text as a part of a variable's name.
+func upper(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, strings.ToUpper(s))
+}
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// disambiguate appends provider and connection to names that several connections
+// have, and puts the prefix before each.
+func disambiguate(all []variable, prefix string) error {
+	count := make(map[string]int)
+	for _, v := range all {
+		count[v.name]++
+	}
+	seen := make(map[string]bool)
+	for i, v := range all {
+		if count[v.name] > 1 {
+			v.name += "_" + upper(v.from.Provider) + "_" + upper(v.from.Name)
+		}
+		v.name = prefix + v.name
+		switch {
+		case !variableName.MatchString(v.name):
+			return usageErrorf("--prefix %s: %s is not the name of a variable", prefix, v.name)
+		case seen[v.name]:
+			return withHint(fmt.Errorf("two variables would be called %s", v.name), "export one connection at a time, with --connection")
+		}
+		seen[v.name], all[i] = true, v
+	}
+	return nil
+}
+
+func connectionsIn(all []variable) []auth.Connection {
+	var connections []auth.Connection
+	for i, v := range all {
+		if i == 0 || all[i-1].from.Provider != v.from.Provider || all[i-1].from.Name != v.from.Name {
+			connections = append(connections, v.from)
+		}
+	}
+	return connections
+}
+
+// plainValue is what every reader of NAME=value takes as it stands: shells, with
+// and without word splitting, and the many readers of .env files.
+var plainValue = regexp.MustCompile(`^[A-Za-z0-9_./+=:@%,-]+$`)
+
+func envLines(all []variable) (string, error) {
+	var b strings.Builder
+	for _, v := range all {
+		if !plainValue.MatchString(v.value.Reveal()) {
+			return "", withHint(fmt.Errorf("%s has a character in it that readers of NAME=value lines would change", v.name), "use --format shell, or --format json")
+		}
+		fmt.Fprintf(&b, "%s=%s\n", v.name, v.value.Reveal())
+	}
+	return b.String(), nil
+}
+
+func shellLines(all []variable) (string, error) {
+	var b strings.Builder
+	for _, v := range all {
+		value := v.value.Reveal()
+		if strings.ContainsRune(value, 0) {
+			return "", errors.New(v.name + " has a NUL in it, which no variable can hold")
+		}
+		fmt.Fprintf(&b, "export %s='%s'\n", v.name, strings.ReplaceAll(value, "'", `'\''`))
+	}
+	return b.String(), nil
+}
+
+func jsonObject(all []variable) (string, error) {
+	values := make(map[string]string, len(all))
+	for _, v := range all {
+		values[v.name] = v.value.Reveal()
+	}
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(values); err != nil {
+		return "", errors.New("a value is no text that JSON can hold")
+	}
+	return b.String(), nil
+}

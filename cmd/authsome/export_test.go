@@ -1,0 +1,81 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/authsome/authsome/secret"
+)
+
+// FuzzExport: what a real shell makes of what is exported is the secret, in both
+// formats and by each way of reading them, or the format refuses it.
+func FuzzExport(f *testing.F) {
+	for _, s := range []string{
+		"sk-plain_0123456789", "it's", "a b", "$(id)", "`id`", "${HOME}", `back\slash`, `\`, "*", "a*", "~", "!history!", "line\nbreak", "tab\there", "trailing\n",
+		"'", "''", `"`, "#no-comment", "a;b", "a&b", "a|b", ">x", "\x01", "é", "\xff\xfe", "=", "-n", "%s",
+	} {
+		f.Add(s)
+	}
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		f.Fatal(err)
+	}
+	dir := f.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "FUZZED=a"), nil, 0o600); err != nil { // for a pattern to match
+		f.Fatal(err)
+	}
+	read := func(t *testing.T, script, text string) string {
+		file := filepath.Join(t.TempDir(), "exported")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(bash, "-c", script+"\nprintf %s \"$FUZZED\"", "bash", file)
+		cmd.Env, cmd.Dir = []string{"HOME=/elsewhere"}, dir
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s of %q: %v: %s", script, text, err, out)
+		}
+		return string(out)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		if value == "" {
+			return // an absent secret is not exported
+		}
+		all := []variable{{name: "FUZZED", value: secret.New(value)}}
+		if text, err := shellLines(all); err != nil {
+			if !strings.ContainsRune(value, 0) {
+				t.Errorf("%q: %v", value, err)
+			}
+		} else if got := read(t, `eval "$(cat "$1"; echo :)"`, text); got != value {
+			t.Errorf("shell: %q became %q", value, got)
+		}
+		if text, err := envLines(all); err == nil {
+			for _, script := range []string{`export $(cat "$1")`, `set -a; . "$1"`, `IFS= read -r line < "$1"; FUZZED=${line#*=}`} {
+				if got := read(t, script, text); got != value {
+					t.Errorf("%s: %q became %q", script, value, got)
+				}
+			}
+		}
+		if text, err := jsonObject(all); err == nil && utf8.ValidString(value) && !strings.Contains(text, "FUZZED") {
+			t.Errorf("json: %s", text)
+		}
+	})
+}
+
+// Nothing secret is put on a screen that was not asked for twice.
+func TestExportToATerminal(t *testing.T) {
+	b := newBench(t)
+	b.run("re_one_0123456789", "login", "resend", "--key-stdin")
+	b.run("re_two_0123456789", "login", "resend", "--connection", "work", "--key-stdin")
+	screen, code := b.typed("authsome: error: ", "", "export")
+	if strings.Contains(screen, "re_one") || !strings.Contains(screen, "add --yes") || code != exitUsage {
+		t.Errorf("exit %d, the screen: %q", code, screen)
+	}
+	if screen, code := b.typed("RESEND_API_KEY_RESEND_WORK=re_two_0123456789", "", "export", "--yes"); code != 0 {
+		t.Errorf("exit %d, the screen: %q", code, screen)
+	}
+}
