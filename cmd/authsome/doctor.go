@@ -86,7 +86,8 @@ func doctor(ctx context.Context, a *app) error {
 }
 
 func (a *app) showFinding(f finding) {
-	a.printf("%-8s %-14s %s\n", f.Status, f.Check, f.Detail)
+	colour := map[string]string{sound: green, warning: yellow, problem: red}[f.Status]
+	a.printf("%s %-14s %s\n", a.paint(a.stdout, colour, fmt.Sprintf("%-8s", f.Status)), f.Check, f.Detail)
 	if f.Remedy != "" {
 		a.printf("%-23s → %s\n", "", f.Remedy)
 	}

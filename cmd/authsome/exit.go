@@ -165,9 +165,9 @@ func (a *app) fail(err error) int {
 		}{v.name, message, v.hint})
 		return v.exit
 	}
-	fmt.Fprintf(a.stderr, "authsome: error: %s\n", message)
+	fmt.Fprintf(a.stderr, "authsome: %s %s\n", a.paint(a.stderr, red, "error:"), message)
 	if v.hint != "" {
-		fmt.Fprintf(a.stderr, "authsome: hint: %s\n", v.hint)
+		fmt.Fprintf(a.stderr, "authsome: %s %s\n", a.paint(a.stderr, faint, "hint:"), v.hint)
 	}
 	return v.exit
 }

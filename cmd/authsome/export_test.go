@@ -71,7 +71,7 @@ func TestExportToATerminal(t *testing.T) {
 	b := newBench(t)
 	b.run("re_one_0123456789", "login", "resend", "--key-stdin")
 	b.run("re_two_0123456789", "login", "resend", "--connection", "work", "--key-stdin")
-	screen, code := b.typed("authsome: error: ", "", "export")
+	screen, code := b.typed("hint:", "", "export")
 	if strings.Contains(screen, "re_one") || !strings.Contains(screen, "add --yes") || code != exitUsage {
 		t.Errorf("exit %d, the screen: %q", code, screen)
 	}

@@ -70,3 +70,21 @@ func TestConfirm(t *testing.T) {
 		}
 	}
 }
+
+// A terminal gets colour, unless nobody wants it; the words are the same.
+func TestColour(t *testing.T) {
+	b := newBench(t)
+	screen, _ := b.typed("hint:", "", "inspect", "githb")
+	if !strings.Contains(screen, "authsome: \x1b[31;1merror:\x1b[0m no provider") {
+		t.Errorf("the screen: %q", screen)
+	}
+	screen, _ = b.typed("hint:", "", "inspect", "githb", "--no-color")
+	if strings.Contains(screen, "\x1b") || !strings.Contains(screen, "authsome: error: no provider") {
+		t.Errorf("with --no-color: %q", screen)
+	}
+	t.Setenv("NO_COLOR", "1")
+	screen, _ = b.typed("hint:", "", "inspect", "githb")
+	if strings.Contains(screen, "\x1b") {
+		t.Errorf("with NO_COLOR: %q", screen)
+	}
+}

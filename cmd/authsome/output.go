@@ -12,7 +12,7 @@ import (
 //   - Errors are `authsome: error: …`, and a hint is the exact next command.
 //   - No capital at the start, no period at the end.
 //   - No secret, unless it was asked for with --show-secret.
-//   - No meaning in colour; there is none.
+//   - Colour says nothing that the words do not.
 
 // printf writes what was asked for. A reader that went away (a pager that was
 // closed) is not an error worth telling.
@@ -26,7 +26,7 @@ func (a *app) infof(format string, args ...any) {
 }
 
 func (a *app) warnf(format string, args ...any) {
-	fmt.Fprintf(a.stderr, "authsome: warning: "+format+"\n", args...)
+	fmt.Fprintf(a.stderr, "authsome: "+a.paint(a.stderr, yellow, "warning:")+" "+format+"\n", args...)
 }
 
 // printJSON writes one indented document. The views it is given spell out their

@@ -55,7 +55,7 @@ of an agent on their way out. The agent itself sees placeholders.`,
 	f.StringVar(&a.profileName, "profile", "", "use the profile `NAME` (default: AUTHSOME_PROFILE, else the configured one)")
 	f.BoolVar(&a.json, "json", false, "write JSON to stdout, errors too")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing but what was asked for, warnings and errors")
-	f.BoolVar(&a.noColor, "no-color", false, "use no colour (there is none yet; NO_COLOR likewise)")
+	f.BoolVar(&a.noColor, "no-color", false, "use no colour on terminals (default: as NO_COLOR says)")
 	f.BoolVar(&a.verbose, "verbose", false, "write the debug log to stderr")
 	f.StringVar(&a.logFile, "log-file", defaultLogFile, "write the log to `FILE`; empty for none")
 	root.AddCommand(
