@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/AdguardTeam/gomitmproxy v0.2.1
+	github.com/aws/aws-sdk-go-v2 v1.48.0
 	github.com/creack/pty v1.1.24
 	github.com/dgraph-io/badger/v4 v4.9.6
 	github.com/go-json-experiment/json v1.27.2
@@ -23,6 +24,7 @@ require (
 
 require (
 	github.com/AdguardTeam/golibs v0.4.0 // indirect
+	github.com/aws/smithy-go v1.28.9 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/dgraph-io/ristretto/v2 v2.2.0 // indirect

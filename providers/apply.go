@@ -72,10 +72,12 @@ func (i *Injection) applyQuery(u *url.URL) error {
 	var b strings.Builder
 	b.Grow(len(u.RawQuery) + 64)
 	placed := make([]bool, len(i.query))
+	first := true
 	write := func(text string) {
-		if b.Len() > 0 {
+		if !first {
 			b.WriteByte('&')
 		}
+		first = false
 		b.WriteString(text)
 	}
 	for rest, more := u.RawQuery, u.RawQuery != ""; more; {

@@ -31,6 +31,7 @@ const (
 	PathOutside     Reason = "path_outside"
 	MethodOutside   Reason = "method_outside"
 	OAuthEndpoint   Reason = "oauth_endpoint"
+	Unsigned        Reason = "unsigned" // found when the credential is applied, not by a table
 	LoginRequired   Reason = "login_required"
 	RouteAmbiguous  Reason = "route_ambiguous"
 	PathAmbiguous   Reason = "path_ambiguous"
