@@ -106,8 +106,7 @@ func decide(routes []*route, method, host string, port int, p string) Decision {
 			continue
 		}
 		if len(best) > 0 {
-			// The longest path, then exact over wildcard over expression.
-			switch c := cmp.Or(cmp.Compare(length, longest), cmp.Compare(r.pattern.Kind(), best[0].pattern.Kind())); {
+			switch c := cmp.Or(cmp.Compare(length, longest), r.pattern.Compare(best[0].pattern)); {
 			case c < 0:
 				continue
 			case c > 0:
