@@ -76,7 +76,10 @@ func (t *Table) Request(method, host string, port int, escapedPath string) Decis
 // doubled slashes and dot segments resolved, a trailing slash kept.
 func Clean(decoded string) string {
 	p := strings.ReplaceAll(decoded, `\`, "/")
-	cleaned := path.Clean("/" + p)
+	if !strings.HasPrefix(p, "/") {
+		p = "/" + p
+	}
+	cleaned := path.Clean(p) // which is p itself where nothing changes
 	if strings.HasSuffix(p, "/") && cleaned != "/" {
 		cleaned += "/"
 	}
