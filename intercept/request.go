@@ -23,6 +23,9 @@ func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 	}
 	d := p.Routes().Request(r.Method, t.Host, t.Port, r.URL.EscapedPath())
 	x.Reason, x.Provider, x.Connection = d.Reason, d.Provider, d.Connection
+	if d.Path != "" {
+		x.Path = d.Path
+	}
 	if d.Action == routing.Refuse {
 		p.refuse(w, &x, refusal(d, t.Host))
 		return

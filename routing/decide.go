@@ -47,6 +47,7 @@ type Decision struct {
 	Provider   string   // empty when no provider claims the path
 	Connection string   // the connection chosen, where there is one
 	Pattern    string   // the host pattern that matched
+	Path       string   // the path as records may have it, where it can hold a credential
 	Choices    []string // route_ambiguous: what can be named, as PROVIDER or PROVIDER=CONNECTION
 }
 
@@ -139,6 +140,9 @@ func decide(routes []*route, method, host string, port int, p string) Decision {
 	}
 	r := best[0]
 	d := Decision{Provider: r.definition.Name, Connection: r.connection, Pattern: r.pattern.String()}
+	if redacted := r.definition.Redact(p); redacted != p {
+		d.Path = redacted
+	}
 	if choices := alternatives(best); choices != nil {
 		d.Action, d.Reason, d.Choices, d.Connection = Refuse, RouteAmbiguous, choices, ""
 		if len(best) > 1 {
