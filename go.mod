@@ -13,6 +13,7 @@ require (
 
 // What the standard library does not have.
 require (
+	github.com/aws/aws-sdk-go-v2 v1.48.0 // AWS Signature Version 4
 	github.com/go-json-experiment/json v1.27.2 // strict JSON that keeps unknown members and tells where an error is
 	github.com/gofrs/flock v0.13.2 // locks between processes
 	github.com/google/renameio/v2 v2.0.2 // files that are replaced whole
@@ -32,6 +33,7 @@ require (
 
 require (
 	github.com/AdguardTeam/golibs v0.4.0 // indirect
+	github.com/aws/smithy-go v1.28.9 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/cpuguy83/go-md2man/v2 v2.0.6 // indirect

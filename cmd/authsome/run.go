@@ -197,10 +197,14 @@ func (o *runOptions) process(app *app, s *sidecar.Sidecar, connections []auth.Co
 		routed[r.Provider] = true
 		env.Hosts = append(env.Hosts, r.Host)
 	}
+	for name := range routed {
+		if d, err := set.Lookup(name); err == nil {
+			maps.Copy(env.Placeholders, d.Environment(routedValues(table, connections, name)))
+		}
+	}
 	var exposed []string
-	for _, d := range set.All() {
+	for _, d := range set.Reading(func(name string) bool { return app.getenv(name) != "" }) {
 		if routed[d.Name] {
-			maps.Copy(env.Placeholders, d.Environment(routedValues(table, connections, d.Name)))
 			continue
 		}
 		for _, v := range d.Variables() {
