@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -237,4 +238,14 @@ func (h *hostile) config(t *testing.T, oauth, more string) *flows.Config {
 		Client:     flows.Client{ID: "id", Secret: secret.New("hush-secret")},
 		Now:        func() time.Time { return noon },
 	}
+}
+
+// newTLSServer is a server whose certificate nobody trusts.
+func newTLSServer(t *testing.T) *httptest.Server {
+	t.Helper()
+	s := httptest.NewUnstartedServer(says(200, `{"access_token":"a"}`))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s
 }
