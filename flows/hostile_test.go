@@ -249,3 +249,6 @@ func newTLSServer(t *testing.T) *httptest.Server {
 	t.Cleanup(s.Close)
 	return s
 }
+
+// at puts the server's address where a text says AT.
+func at(h *hostile, text string) string { return strings.ReplaceAll(text, "AT", h.URL) }
