@@ -26,10 +26,12 @@ func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, &x, refusal(d, t.Host))
 		return
 	}
-	out := outgoing(r, &url.URL{Scheme: "https", Host: t.authority(), Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery})
+	out := outgoing(r, upstreamURL(r, t))
 	key := "" // requests without a credential share one transport
+	var mark uint64
 	if d.Action == routing.Inject {
-		if err := p.Credentials.Apply(r.Context(), out, d.Provider, d.Connection); err != nil {
+		var err error
+		if mark, err = p.Credentials.Apply(r.Context(), out, d.Provider, d.Connection); err != nil {
 			p.refuse(w, &x, p.credentialRefusal(d, err))
 			return
 		}
@@ -43,7 +45,13 @@ func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 			Fix:     "authsome why https://" + t.authority() + r.URL.EscapedPath()})
 		return
 	}
-	p.roundTrip(w, r, out, p.upstream.transport(key), t, &x)
+	p.roundTrip(w, r, out, p.upstream.transport(key), t, mark, &x)
+}
+
+// upstreamURL is where a request goes: its path and query, at the authority of
+// its connection.
+func upstreamURL(r *http.Request, t Target) *url.URL {
+	return &url.URL{Scheme: "https", Host: t.authority(), Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery}
 }
 
 // checkRequest holds a request to the authority of its connection.
