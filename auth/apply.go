@@ -198,8 +198,8 @@ func (a *Auth) without(t target, missing *LoginRequiredError) *entry {
 func (a *Auth) compileConnection(c Connection, client flows.Client) (*entry, error) {
 	t, now := target{c.Provider, c.Name}, a.now()
 	c = a.judged(c, client)
-	if reason, since := c.Problem(now); reason != "" {
-		return a.without(t, &LoginRequiredError{Provider: c.Provider, Connection: c.Name, Reason: reason, Since: since, Code: c.StatusCode}), nil
+	if missing := c.loginRequired(now); missing != nil {
+		return a.without(t, missing), nil
 	}
 	d, err := a.definition(c.Provider)
 	if err != nil {

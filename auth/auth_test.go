@@ -33,6 +33,19 @@ var definitions = []string{
 	`{"schema_version":1,"name":"git","display_name":"Git","auth_type":"api_key","flow":"api_key","host_url":"git.test","api_key":{}}`,
 	`{"schema_version":1,"name":"gith","display_name":"Gith","auth_type":"oauth2","flow":"pkce","host_url":"api.gith.test",
 		"oauth":{"authorization_url":"https://gith.test/authorize","token_url":"https://api.gith.test/login/token"}}`,
+	oauth("oau", `"flows":["pkce"]`, ``),
+	oauth("dead", `"flows":["pkce"]`, `"refresh_invalidates_access":true`),
+	oauth("reuse", `"flows":["pkce"]`, `"refresh_reusable":true`),
+	oauth("again", `"flows":["client_credentials"]`, ``),
+}
+
+// oauth is a definition whose tokens can be renewed.
+func oauth(name, flows, more string) string {
+	if more != "" {
+		more += ","
+	}
+	return fmt.Sprintf(`{"schema_version":2,"name":%[1]q,"display_name":%[1]q,%[2]s,"hosts":["api.%[1]s.test"],
+		"oauth":{%[3]s"authorization_url":"https://%[1]s.test/authorize","token_url":"https://%[1]s.test/token"}}`, name, flows, more)
 }
 
 // profile is a profile's directory with a master key, as it is on a disk.

@@ -98,6 +98,24 @@ func (c Connection) Problem(now time.Time) (reason string, since time.Time) {
 	return reason, since
 }
 
+// Trouble is the problem in words, with since when and what the provider said; ""
+// for a connection that is usable.
+func (c Connection) Trouble(now time.Time) string {
+	if missing := c.loginRequired(now); missing != nil {
+		return missing.Detail()
+	}
+	return ""
+}
+
+// loginRequired is the error that the connection is refused with, or nil.
+func (c Connection) loginRequired(now time.Time) *LoginRequiredError {
+	reason, since := c.Problem(now)
+	if reason == "" {
+		return nil
+	}
+	return &LoginRequiredError{Provider: c.Provider, Connection: c.Name, Reason: reason, Since: since, Code: c.StatusCode}
+}
+
 func (c Connection) problem(now time.Time) string {
 	switch c.Status {
 	case StatusConnected:

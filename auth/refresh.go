@@ -150,10 +150,11 @@ func (a *Auth) attempt(k *keeper, d *providers.Definition, config *flows.Config,
 			err = nil // the old token serves for as long as it can
 		}
 	}
+	err = errors.Join(a.save(k, change{noted, next}), err)
 	if a.OnRefresh != nil {
 		a.OnRefresh(r)
 	}
-	return errors.Join(a.save(k, change{noted, next}), err)
+	return err
 }
 
 // outcome says what an answer means for the refresh token.

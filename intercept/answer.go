@@ -130,7 +130,11 @@ func refusal(d routing.Decision, host string) *Refusal {
 	r := &Refusal{Status: http.StatusForbidden, Provider: d.Provider, Connection: d.Connection}
 	switch d.Reason {
 	case routing.LoginRequired:
-		return LoginRequired(d.Provider, d.Connection, "the "+d.Provider+" connection "+d.Connection+" needs a new login")
+		message := "the " + d.Provider + " connection " + d.Connection + " needs a new login"
+		if d.Problem != "" {
+			message += ": " + d.Problem
+		}
+		return LoginRequired(d.Provider, d.Connection, message)
 	case routing.RouteAmbiguous:
 		r.Code, r.Message = CodeRouteAmbiguous, "more than one connection fits: "+strings.Join(d.Choices, ", ")
 		r.Fix = "start with --provider " + d.Choices[0]

@@ -27,6 +27,7 @@ type Exchange struct {
 	Provider   string
 	Connection string
 	Injected   bool
+	Replayed   bool           // sent a second time, with a renewed credential
 	Reason     routing.Reason // the routing decision, where one was taken
 	Code       Code           // the proxy's own answer, empty when the upstream answered
 	Status     int            // what the client was sent; 0 if nothing

@@ -34,7 +34,7 @@ const limit = 20 * time.Second
 // rig is a proxy with one routed upstream and one that is no route, all real.
 type rig struct {
 	*Proxy
-	t         *testing.T
+	t         testing.TB
 	addr      string
 	authority *ca.Authority
 	upstream  *httptest.Server // serves routedHost and otherHost
@@ -50,11 +50,13 @@ type rig struct {
 // key is a Credentials that puts realKey on every request.
 type key struct{ injection *providers.Injection }
 
-func (k key) Apply(_ context.Context, r *http.Request, _, _ string) error {
-	return k.injection.Apply(r)
+func (k key) Apply(_ context.Context, r *http.Request, _, _ string) (uint64, error) {
+	return 0, k.injection.Apply(r)
 }
 
-func definition(t *testing.T, hostURL string) *providers.Definition {
+func (k key) Renew(context.Context, string, string, uint64) bool { return false }
+
+func definition(t testing.TB, hostURL string) *providers.Definition {
 	t.Helper()
 	d, err := providers.Parse(fmt.Appendf(nil, `{"schema_version":1,"name":"example","display_name":"Example","auth_type":"api_key","flow":"api_key",
 		"host_url":%q,"api_key":{"header_name":"Authorization","header_prefix":"Bearer","env_var":"EXAMPLE_API_KEY"},"docs":"https://example.com/docs"}`, hostURL))
@@ -64,7 +66,7 @@ func definition(t *testing.T, hostURL string) *providers.Definition {
 	return d
 }
 
-func table(t *testing.T, d *providers.Definition, b routing.Binding, o routing.Options) *routing.Table {
+func table(t testing.TB, d *providers.Definition, b routing.Binding, o routing.Options) *routing.Table {
 	t.Helper()
 	table, err := routing.New([]*providers.Definition{d}, []routing.Binding{b}, o)
 	if err != nil {
@@ -76,7 +78,7 @@ func table(t *testing.T, d *providers.Definition, b routing.Binding, o routing.O
 var ready = routing.Binding{Provider: "example", Connection: "default", State: routing.Ready, Default: true}
 
 // newRig starts a proxy on loopback; change may alter it before it serves.
-func newRig(t *testing.T, change func(*rig)) *rig {
+func newRig(t testing.TB, change func(*rig)) *rig {
 	t.Helper()
 	certs, err := ca.New(ca.Options{CommonName: "upstream test authority"})
 	if err != nil {
@@ -135,7 +137,7 @@ func (r *rig) serve(l net.Listener) {
 	})
 }
 
-func pool(t *testing.T, a *ca.Authority) *x509.CertPool {
+func pool(t testing.TB, a *ca.Authority) *x509.CertPool {
 	t.Helper()
 	p := x509.NewCertPool()
 	if !p.AppendCertsFromPEM(a.CertificatePEM()) {
@@ -246,7 +248,7 @@ func (r *rig) inside() *tls.Conn {
 }
 
 // readRawHead reads up to the blank line, and not one byte further.
-func readRawHead(t *testing.T, c io.Reader) string {
+func readRawHead(t testing.TB, c io.Reader) string {
 	t.Helper()
 	var b strings.Builder
 	one := make([]byte, 1)
@@ -260,7 +262,7 @@ func readRawHead(t *testing.T, c io.Reader) string {
 }
 
 // exchange writes request bytes and reads one response.
-func exchange(t *testing.T, c net.Conn, request string) (*http.Response, string) {
+func exchange(t testing.TB, c net.Conn, request string) (*http.Response, string) {
 	t.Helper()
 	if _, err := io.WriteString(c, request); err != nil {
 		t.Fatal(err)
@@ -277,7 +279,7 @@ func exchange(t *testing.T, c net.Conn, request string) (*http.Response, string)
 	return response, string(body)
 }
 
-func get(t *testing.T, c *http.Client, u string, header ...string) (*http.Response, string) {
+func get(t testing.TB, c *http.Client, u string, header ...string) (*http.Response, string) {
 	t.Helper()
 	q, err := http.NewRequest("GET", u, nil)
 	if err != nil {

@@ -38,8 +38,15 @@ type Authority interface {
 // Credentials puts a connection's credential on a request, removing whatever
 // the client put in its place. An error means the request must not be sent; a
 // [*Refusal] in its chain chooses the answer.
+//
+// The mark tells a credential from the next one of the same connection; it is 0
+// for one that cannot be renewed. Renew is told that the upstream refused the
+// credential with that mark, and reports whether Apply puts another one on from
+// now on. How often it tries to get one is its own to limit: clients can provoke
+// refusals.
 type Credentials interface {
-	Apply(ctx context.Context, r *http.Request, provider, connection string) error
+	Apply(ctx context.Context, r *http.Request, provider, connection string) (mark uint64, err error)
+	Renew(ctx context.Context, provider, connection string, mark uint64) bool
 }
 
 // Proxy is a forward proxy. Its exported fields must be set before [Proxy.Serve]

@@ -35,10 +35,13 @@ func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, &x, refusal(d, t.Host))
 		return
 	}
-	out := outgoing(r, &url.URL{Scheme: "https", Host: t.authority(), Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery})
+	out := outgoing(r, upstreamURL(r, t))
 	key := "" // requests without a credential share one transport
+	var mark uint64
 	if d.Action == routing.Inject {
-		switch err := p.Credentials.Apply(r.Context(), out, d.Provider, d.Connection); {
+		var err error
+		mark, err = p.Credentials.Apply(r.Context(), out, d.Provider, d.Connection)
+		switch {
 		case errors.Is(err, providers.ErrUnsigned):
 			x.Reason = routing.Unsigned
 		case err != nil:
@@ -56,7 +59,13 @@ func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 			Fix:     "authsome why https://" + t.authority() + r.URL.EscapedPath()})
 		return
 	}
-	p.roundTrip(w, r, out, p.upstream.transport(key), t, &x)
+	p.roundTrip(w, r, out, p.upstream.transport(key), t, mark, &x)
+}
+
+// upstreamURL is where a request goes: its path and query, at the authority of
+// its connection.
+func upstreamURL(r *http.Request, t Target) *url.URL {
+	return &url.URL{Scheme: "https", Host: t.authority(), Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery}
 }
 
 // checkRequest holds a request to the authority of its connection.

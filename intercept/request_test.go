@@ -340,7 +340,11 @@ func TestCredentialNotAvailable(t *testing.T) {
 
 type failing struct{ err error }
 
-func (f failing) Apply(context.Context, *http.Request, string, string) error { return f.err }
+func (f failing) Apply(context.Context, *http.Request, string, string) (uint64, error) {
+	return 0, f.err
+}
+
+func (f failing) Renew(context.Context, string, string, uint64) bool { return false }
 
 func TestRoutingRefusals(t *testing.T) {
 	d := definition(t, "https://"+routedHost+"/api/")
@@ -353,6 +357,7 @@ func TestRoutingRefusals(t *testing.T) {
 		sent    bool
 	}{
 		{"login required", routing.Binding{Provider: "example", Connection: "work", State: routing.Unusable}, "/api/x", 403, CodeLoginRequired, false},
+		{"login required, with the problem", routing.Binding{Provider: "example", Connection: "work", State: routing.Unusable, Problem: "invalid since noon"}, "/api/x", 403, CodeLoginRequired, false},
 		{"logged out since", routing.Binding{Provider: "example", Connection: "default", State: routing.Gone}, "/api/x", 403, CodeLoginRequired, false},
 		{"path outside", ready, "/other", 200, "", true},
 		{"path that reads two ways", ready, "/api/..%2fother", 400, CodeBadRequest, false},
@@ -366,8 +371,8 @@ func TestRoutingRefusals(t *testing.T) {
 			if response.StatusCode != tt.status || response.Header.Get(ErrorHeader) != string(tt.code) {
 				t.Errorf("got %d %s %q", response.StatusCode, response.Header.Get(ErrorHeader), body)
 			}
-			if tt.code == CodeLoginRequired && !strings.Contains(body, "authsome login example") {
-				t.Errorf("no command in %q", body)
+			if tt.code == CodeLoginRequired && !(strings.Contains(body, "authsome login example") && strings.Contains(body, tt.binding.Problem)) {
+				t.Errorf("no command, or no problem, in %q", body)
 			}
 			if (len(r.requests()) > 0) != tt.sent {
 				t.Errorf("the upstream saw %d requests", len(r.requests()))

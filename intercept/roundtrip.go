@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// roundTrip sends out upstream and streams the response back.
-func (p *Proxy) roundTrip(w http.ResponseWriter, r *http.Request, out *http.Request, via http.RoundTripper, t Target, x *Exchange) {
+// roundTrip sends out upstream and streams the response back. A mark is that of a
+// credential that can be renewed if the upstream refuses it.
+func (p *Proxy) roundTrip(w http.ResponseWriter, r *http.Request, out *http.Request, via http.RoundTripper, t Target, mark uint64, x *Exchange) {
 	control := http.NewResponseController(w)
 	if r.ProtoMajor == 1 && out.Body != http.NoBody {
 		control.EnableFullDuplex() // an HTTP/1.1 upstream may answer before it has read everything
@@ -21,6 +22,9 @@ func (p *Proxy) roundTrip(w http.ResponseWriter, r *http.Request, out *http.Requ
 	var sent countingBody
 	if out.Body != http.NoBody {
 		sent.ReadCloser = out.Body
+		if mark != 0 {
+			sent.keep(out.ContentLength)
+		}
 		out.Body = &sent
 		defer func() { x.Sent = sent.count() }()
 	}
@@ -37,6 +41,9 @@ func (p *Proxy) roundTrip(w http.ResponseWriter, r *http.Request, out *http.Requ
 		p.Log.Info("no response from upstream", "host", t.Host, "port", t.Port, "method", r.Method, "provider", x.Provider, "err", err)
 		p.refuse(w, x, upstreamRefusal(t, err))
 		return
+	}
+	if mark != 0 && response.StatusCode == http.StatusUnauthorized {
+		out, response = p.replay(r, out, response, via, t, mark, &sent, x)
 	}
 	defer response.Body.Close()
 	x.FirstByte = time.Since(x.Start)
@@ -195,12 +202,16 @@ func (i *informational) end() {
 // after the handler returned, hence the atomic.
 type countingBody struct {
 	io.ReadCloser
-	n atomic.Int64
+	n    atomic.Int64
+	kept []byte // what was read, where that is kept
 }
 
 func (b *countingBody) Read(buf []byte) (int, error) {
 	n, err := b.ReadCloser.Read(buf)
-	b.n.Add(int64(n))
+	if b.kept != nil {
+		b.kept = append(b.kept, buf[:n]...)
+	}
+	b.n.Add(int64(n)) // whoever sees the whole length there may look at kept
 	return n, err
 }
 

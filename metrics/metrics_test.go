@@ -227,19 +227,30 @@ func TestConnectionExpiry(t *testing.T) {
 		reg := prometheus.NewPedanticRegistry()
 		m := metrics.New(reg)
 		at := time.Now().Add(time.Minute)
-		m.ConnectionExpiry([]metrics.Expiry{{"a", "x", at}, {"a", "x", at}, {"a", "key", time.Time{}}, {"b", "y", at.Add(time.Hour)}})
+		m.ConnectionExpiry([]metrics.Expiry{
+			{Provider: "a", Connection: "x", At: at}, {Provider: "a", Connection: "x", At: at}, {Provider: "a", Connection: "key"},
+			{Provider: "b", Connection: "y", At: at.Add(time.Hour)}, {Provider: "b", Connection: "z", At: at, Renewable: true},
+			{Provider: "c", Connection: "x", Status: "invalid", Since: time.Unix(1700000000, 0)}, {Provider: "c", Connection: "y", Status: "melted"},
+		})
 		time.Sleep(2 * time.Minute)
 		const want = `
 # HELP authsome_connection_expiry_seconds Seconds until the credential of a connection expires; negative once it has.
 # TYPE authsome_connection_expiry_seconds gauge
 authsome_connection_expiry_seconds{connection="x",provider="a"} -60
 authsome_connection_expiry_seconds{connection="y",provider="b"} 3540
+authsome_connection_expiry_seconds{connection="z",provider="b"} -60
+# HELP authsome_connection_unusable_since_seconds Time at which a connection came to need a login, in seconds since 1970; 0 if it is not known. Connections that can be used are not there.
+# TYPE authsome_connection_unusable_since_seconds gauge
+authsome_connection_unusable_since_seconds{connection="x",provider="a",status="expired"} 9.4668486e+08
+authsome_connection_unusable_since_seconds{connection="x",provider="c",status="invalid"} 1.7e+09
+authsome_connection_unusable_since_seconds{connection="y",provider="c",status="other"} 0
 `
-		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "authsome_connection_expiry_seconds"); err != nil {
+		names := []string{"authsome_connection_expiry_seconds", "authsome_connection_unusable_since_seconds"}
+		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), names...); err != nil {
 			t.Error(err)
 		}
 		m.ConnectionExpiry(nil)
-		if err := testutil.GatherAndCompare(reg, strings.NewReader(""), "authsome_connection_expiry_seconds"); err != nil {
+		if err := testutil.GatherAndCompare(reg, strings.NewReader(""), names...); err != nil {
 			t.Error(err)
 		}
 	})

@@ -48,6 +48,7 @@ type Decision struct {
 	Connection string   // the connection chosen, where there is one
 	Pattern    string   // the host pattern that matched
 	Path       string   // the path as records may have it, where it can hold a credential
+	Problem    string   // login_required: why, where it is known
 	Choices    []string // route_ambiguous: what can be named, as PROVIDER or PROVIDER=CONNECTION
 }
 
@@ -151,7 +152,7 @@ func decide(routes []*route, method, host string, port int, p string) Decision {
 		return d
 	}
 	if r.state != Ready {
-		d.Action, d.Reason = Refuse, LoginRequired
+		d.Action, d.Reason, d.Problem = Refuse, LoginRequired, r.problem
 		return d
 	}
 	d.Action, d.Reason = Inject, Matched

@@ -40,7 +40,8 @@ type Binding struct {
 	Connection string
 	Values     providers.Values // that its hosts need: base_url and params that are no secrets
 	State      State
-	Default    bool // the provider's default connection
+	Problem    string // why it is Unusable, for people
+	Default    bool   // the provider's default connection
 }
 
 // Options narrow a table for one run.
@@ -57,6 +58,7 @@ type Options struct {
 type Table struct {
 	exact    map[string][]*route // by host
 	patterns []*route            // wildcards and regular expressions
+	used     map[[2]string]bool  // providers with the connection chosen for them
 	deny     bool
 }
 
@@ -66,6 +68,7 @@ type route struct {
 	definition *providers.Definition
 	connection string
 	state      State
+	problem    string
 	choices    []string // more than one: no default, the user must choose
 }
 
@@ -86,9 +89,10 @@ func New(definitions []*providers.Definition, bindings []Binding, o Options) (*T
 		}
 		grouped[b.Provider] = append(grouped[b.Provider], b)
 	}
-	t := &Table{exact: make(map[string][]*route), deny: o.DenyUnmatched}
+	t := &Table{exact: make(map[string][]*route), used: make(map[[2]string]bool), deny: o.DenyUnmatched}
 	for _, name := range slices.Sorted(maps.Keys(grouped)) {
 		chosen, choices := choose(grouped[name], o.Choose[name])
+		t.used[[2]string{name, chosen.Connection}] = true
 		patterns, err := byName[name].Patterns(chosen.Values)
 		if err != nil {
 			return nil, fmt.Errorf("route %s: %w", name, err)
@@ -96,7 +100,7 @@ func New(definitions []*providers.Definition, bindings []Binding, o Options) (*T
 		for _, p := range patterns {
 			t.add(&route{
 				pattern: p, definition: byName[name],
-				connection: chosen.Connection, state: chosen.State, choices: choices,
+				connection: chosen.Connection, state: chosen.State, problem: chosen.Problem, choices: choices,
 			})
 		}
 	}
@@ -197,6 +201,11 @@ func (t *Table) Len() int {
 		n += len(r)
 	}
 	return n
+}
+
+// Uses reports whether a connection is the one of a route.
+func (t *Table) Uses(provider, connection string) bool {
+	return t.used[[2]string{provider, connection}]
 }
 
 // Routes lists the routes for people: provider, connection and host pattern,

@@ -20,11 +20,11 @@ func Bindings(set *providers.Set, connections []auth.Connection, now time.Time) 
 		if _, err := set.Lookup(c.Provider); err != nil {
 			continue // its definition was uninstalled; `doctor` and `list` name it
 		}
-		state := routing.Unusable
-		if c.Usable(now) {
-			state = routing.Ready
+		b := routing.Binding{Provider: c.Provider, Connection: c.Name, Values: c.HostValues(), Default: c.Default}
+		if !c.Usable(now) {
+			b.State, b.Problem = routing.Unusable, c.Trouble(now)
 		}
-		all = append(all, routing.Binding{Provider: c.Provider, Connection: c.Name, Values: c.HostValues(), State: state, Default: c.Default})
+		all = append(all, b)
 	}
 	return all
 }
@@ -71,7 +71,11 @@ func (s *Sidecar) measure(table *routing.Table) {
 	}
 	var ends []metrics.Expiry
 	for _, c := range s.routed {
-		ends = append(ends, metrics.Expiry{Provider: c.Provider, Connection: c.Name, At: c.ExpiresAt})
+		e := metrics.Expiry{Provider: c.Provider, Connection: c.Name, At: c.ExpiresAt, Renewable: c.Renewable(time.Now())}
+		if _, since := c.Problem(time.Now()); c.Status != auth.StatusConnected {
+			e.Status, e.Since = string(c.Status), since
+		}
+		ends = append(ends, e)
 	}
 	s.Metrics.ConnectionExpiry(ends)
 }

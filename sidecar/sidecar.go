@@ -73,6 +73,7 @@ func (s *Sidecar) Start(ctx context.Context, l net.Listener) error {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
 	s.routed = make(map[string]auth.Connection)
+	s.Auth.OnRefresh = s.refreshed
 	if err := s.Reload(ctx); err != nil {
 		return err
 	}
@@ -90,6 +91,7 @@ func (s *Sidecar) Start(ctx context.Context, l net.Listener) error {
 	s.failed = make(chan error, 1)
 	s.running.Go(func() { s.failed <- p.Serve(l) })
 	s.running.Go(func() { s.watch(watch) })
+	s.running.Go(func() { s.Auth.KeepFresh(watch, s.routes) })
 	s.ready.Store(true)
 	return nil
 }
@@ -113,7 +115,8 @@ func (s *Sidecar) Ready() error {
 }
 
 // Drain stops accepting, lets what is in flight end until ctx is done, and cuts
-// the rest. It returns once every goroutine of the sidecar has ended.
+// the rest. It returns once every goroutine of the sidecar has ended, and every
+// refresh that was sent: its answer may be the only copy of a token.
 func (s *Sidecar) Drain(ctx context.Context) error {
 	if s.stop == nil {
 		return nil
@@ -122,7 +125,13 @@ func (s *Sidecar) Drain(ctx context.Context) error {
 	s.stop()
 	err := s.Proxy.Shutdown(ctx)
 	s.running.Wait()
+	s.Auth.Close()
 	return err
+}
+
+// routes reports whether a connection has a route now.
+func (s *Sidecar) routes(provider, connection string) bool {
+	return s.table.Load().Uses(provider, connection)
 }
 
 // watch reloads when the vault's generation moves.

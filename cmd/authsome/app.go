@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/user"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/home"
 	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/sidecar"
 	"github.com/authsome/authsome/vault"
 )
 
@@ -139,7 +141,14 @@ func (a *app) openAuth() (*auth.Auth, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &auth.Auth{Vault: v, Providers: set, Profile: p.Name}, nil
+	opened := &auth.Auth{Vault: v, Providers: set, Profile: p.Name}
+	opened.OnRefresh = func(r auth.Refresh) {
+		if err := a.record(sidecar.RefreshEvent(r, p.Name)); err != nil {
+			a.warnf("a refresh of %s is missing in the audit log: %v", r.Provider, err)
+		}
+	}
+	a.closers = append(a.closers, opened.Close)
+	return opened, nil
 }
 
 // openAudit opens the log with lines sealed under a key of the profile's vault.
@@ -159,7 +168,8 @@ func (a *app) openAudit() (*audit.Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.closers = append(a.closers, func() {
+	// It closes last: what else is closing may have something to tell it.
+	a.closers = slices.Insert(a.closers, 0, func() {
 		if err := l.Close(); err != nil {
 			a.warnf("the audit log is not complete: %v", err)
 		}
@@ -189,8 +199,11 @@ func (a *app) record(e audit.Event) error {
 }
 
 func (a *app) close() {
-	for i := len(a.closers) - 1; i >= 0; i-- {
-		a.closers[i]()
+	for len(a.closers) > 0 { // a closer may open what closes after it
+		last := len(a.closers) - 1
+		fn := a.closers[last]
+		a.closers = a.closers[:last]
+		fn()
 	}
 }
 
