@@ -37,6 +37,7 @@ type Client struct {
 	TokenAuth         string // how it authenticates, where registration said so; empty means as the definition says
 	Issuer            string // the issuer or token endpoint it belongs to; it is used with no other
 	RedirectURIs      []string
+	Scopes            []string  // that it may ask for, where registration said so; nil means any
 	SecretExpiresAt   time.Time // zero means never
 	RegistrationURL   string    // RFC 7592
 	RegistrationToken secret.String
