@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode"
 )
 
 // Authorization is what the user is sent to the authorization server with, and
@@ -24,15 +23,15 @@ type Authorization struct {
 // AuthorizationError is the authorization server's refusal, in its own words.
 // They are for the person who logs in, and are shown as the server's.
 type AuthorizationError struct {
-	Code        string
+	Code        string // empty if it is none
 	Description string
 }
 
 func (e *AuthorizationError) Error() string {
-	if e.Description == "" {
-		return "the server says " + e.Code
+	if e.Code == "" {
+		return "the server refused the login"
 	}
-	return fmt.Sprintf("the server says %s: %s", e.Code, e.Description)
+	return "the server refused the login: " + e.Code
 }
 
 // ErrNotAnswer says that an address is not what the authorization server sends
@@ -41,10 +40,10 @@ var ErrNotAnswer = errors.New("not the address that this login ends with")
 
 type authStage struct {
 	Authorization
-	answer chan<- answer // has room for the one
+	answer chan<- redirected // has room for the one
 }
 
-type answer struct {
+type redirected struct {
 	values url.Values
 	err    error
 }
@@ -53,7 +52,7 @@ type answer struct {
 // answer. Only an answer with the right state counts; the error is an
 // [*AuthorizationError], or of Check, or of ctx.
 func (l *Loopback) Authorize(ctx context.Context, a Authorization) (url.Values, error) {
-	answers := make(chan answer, 1)
+	answers := make(chan redirected, 1)
 	l.enter(stage{auth: &authStage{a, answers}})
 	select {
 	case got := <-answers:
@@ -103,7 +102,7 @@ func (a *Authorization) judge(values url.Values) (url.Values, error) {
 		}
 	}
 	if values.Has("error") {
-		return nil, &AuthorizationError{readable(values.Get("error"), 100), readable(values.Get("error_description"), 500)}
+		return nil, &AuthorizationError{errorCode(values.Get("error")), printable(values.Get("error_description"), maxDescription)}
 	}
 	return values, nil
 }
@@ -144,7 +143,7 @@ func (l *Loopback) take(values url.Values) error {
 	l.stage = stage{}
 	close(l.changed)
 	l.changed = make(chan struct{})
-	auth.answer <- answer{good, err}
+	auth.answer <- redirected{good, err}
 	return nil
 }
 
@@ -168,20 +167,4 @@ func (l *Loopback) goOn(w http.ResponseWriter) {
 		return
 	}
 	redirect(w, l.page)
-}
-
-// readable is somebody else's text, fit to be shown: bounded, in one line, and
-// without characters that cannot be seen.
-func readable(text string, limit int) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsGraphic(r) {
-			return r
-		}
-		return ' '
-	}, text)
-	text = strings.Join(strings.Fields(text), " ")
-	if runes := []rune(text); len(runes) > limit {
-		return string(runes[:limit]) + "…"
-	}
-	return text
 }

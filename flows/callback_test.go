@@ -282,7 +282,7 @@ func TestAnswersThatEndALogin(t *testing.T) {
 		check func(url.Values) error
 		want  error
 	}{
-		{"refusal", []string{"error", "access_denied", "error_description", "no,\r\nthanks\u202e", "state", state}, nil, &flows.AuthorizationError{Code: "access_denied", Description: "no, thanks"}},
+		{"refusal", []string{"error", "access_denied", "error_description", "no,\r\nthanks\u202e", "state", state}, nil, &flows.AuthorizationError{Code: "access_denied", Description: "no,  thanks"}},
 		{"refusal from another issuer", []string{"error", "access_denied", "iss", "https://evil.test", "state", state}, func(url.Values) error { return wrongIssuer }, wrongIssuer},
 		{"code from another issuer", []string{"code", code, "iss", "https://evil.test", "state", state}, func(url.Values) error { return wrongIssuer }, wrongIssuer},
 		{"code", []string{"code", code, "iss", "https://acme.test", "state", state}, func(v url.Values) error {
