@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"net/http"
 	"time"
 
+	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/secret"
 )
 
 // cache holds compiled credentials. It is immutable: a change makes another one.
@@ -23,12 +26,19 @@ type target struct{ provider, connection string }
 
 // entry is the answer for one target: a credential, or why there is none.
 type entry struct {
+	target     target // with the connection's name
 	definition *providers.Definition
 	patterns   []providers.Pattern
-	injection  *providers.Injection
-	expires    time.Time           // of the credential; zero if it does not
-	missing    *LoginRequiredError // in place of a credential
-	until      time.Time           // how long missing holds without looking again
+	injection  *providers.Injection // nil if a token has to be had first
+	expires    time.Time            // until when the credential serves; zero if nothing says so
+	missing    *LoginRequiredError  // in place of a credential
+	until      time.Time            // how long missing holds without looking again
+
+	// Of a credential that can be renewed:
+	keeper   *keeper
+	due      time.Time // from when on that is done; zero if only a service's refusal shows the need
+	obtained time.Time
+	mark     uint64 // tells one token from another, within this process
 }
 
 const (
@@ -45,42 +55,80 @@ const (
 // already. An empty connection means the one used where none is named. Where r
 // may go is not checked here: that is the routing table's, or [Auth.RoundTripper]'s.
 //
-// What is cached is applied without a lock and without reading a file. Without a
-// usable credential the error is a [*LoginRequiredError], and r is as it was.
+// What is cached and fresh is applied without a lock and without reading a file.
+// A token that has run out is renewed first, once for all who ask. Without a
+// usable credential the error is a [*LoginRequiredError] or, if it is worth
+// trying again, a [*RefreshUnavailableError], and r is as it was.
 func (a *Auth) Apply(ctx context.Context, r *http.Request, provider, connection string) error {
+	_, err := a.ApplyMarked(ctx, r, provider, connection)
+	return err
+}
+
+// ApplyMarked is Apply for callers that see the service's answer: with the mark,
+// [Auth.Renew] can be told that this credential was refused. It is 0 for one that
+// cannot be renewed.
+func (a *Auth) ApplyMarked(ctx context.Context, r *http.Request, provider, connection string) (mark uint64, err error) {
 	e, err := a.entry(ctx, target{provider, connection})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return e.injection.Apply(r)
+	return e.mark, e.injection.Apply(r)
 }
 
-// entry is the credential for t, from memory or else from the vault.
+// entry is a usable credential for t, from memory or else from the vault or its
+// provider.
 func (a *Auth) entry(ctx context.Context, t target) (*entry, error) {
-	c := a.cached()
-	e := c.entries[t]
-	if e == nil || !e.holds(a.now) {
-		var err error
-		if e, err = a.load(ctx, t, c.epoch); err != nil {
+	// The record may change under a refresh; it does not do so for ever.
+	const tries = 3
+	for try := 1; ; try++ {
+		c := a.cached()
+		e := c.entries[t]
+		if e == nil || !e.holds(a.now) {
+			var err error
+			if e, err = a.load(ctx, t, c.epoch); err != nil {
+				return nil, err
+			}
+		}
+		switch {
+		case e.missing != nil:
+			return nil, e.missing
+		case e.due.IsZero():
+			return e, nil
+		}
+		now := a.now()
+		if now.Before(e.due) {
+			return e, nil
+		}
+		if now.Before(e.expires) {
+			a.start(e.keeper, 0) // nobody waits for it yet, so how it ends does not matter here
+			return e, nil
+		}
+		if err := a.renew(ctx, e); err != nil {
 			return nil, err
 		}
+		if try == tries {
+			return nil, e.keeper.unavailable(minBackoff, errReplaced)
+		}
 	}
-	if e.missing != nil {
-		return nil, e.missing
-	}
-	return e, nil
 }
 
-// holds reports whether the entry still answers. The clock is read only if that
-// depends on it.
+// holds reports whether the entry still answers, be it that a refresh is due. The
+// clock is read only if that depends on it.
 func (e *entry) holds(now func() time.Time) bool {
 	switch {
 	case e.missing != nil:
 		return now().Before(e.until)
-	case e.expires.IsZero():
+	case e.expires.IsZero() || !e.due.IsZero():
 		return true
 	}
 	return now().Before(e.expires)
+}
+
+// forcible reports whether a service's refusal says something about the token:
+// one that was just obtained is not mended by another.
+func (e *entry) forcible(now time.Time) bool {
+	age := now.Sub(e.obtained)
+	return age < 0 || age >= forcedInterval
 }
 
 var empty = &cache{}
@@ -128,30 +176,75 @@ func (a *Auth) lookup(ctx context.Context, t target) (*entry, error) {
 
 // compile finds the connection for t and makes it ready to be applied.
 func (a *Auth) compile(s *snapshot, t target) (*entry, error) {
-	now := a.now()
 	c, err := s.find(t.provider, t.connection)
 	if missing, ok := errors.AsType[*LoginRequiredError](err); ok {
-		return &entry{missing: missing, until: now.Add(missingFor)}, nil
+		return a.without(t, missing), nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	if reason := c.problem(now); reason != "" {
-		missing := &LoginRequiredError{Provider: c.Provider, Connection: c.Name, Reason: reason}
-		return &entry{missing: missing, until: now.Add(missingFor)}, nil
+	client, err := s.client(c.Provider)
+	if err != nil {
+		return nil, err
+	}
+	return a.compileConnection(c, client)
+}
+
+func (a *Auth) without(t target, missing *LoginRequiredError) *entry {
+	return &entry{target: t, missing: missing, until: a.now().Add(missingFor)}
+}
+
+// compileConnection makes a connection ready to be applied.
+func (a *Auth) compileConnection(c Connection, client flows.Client) (*entry, error) {
+	t, now := target{c.Provider, c.Name}, a.now()
+	c = a.judged(c, client)
+	if reason, since := c.Problem(now); reason != "" {
+		return a.without(t, &LoginRequiredError{Provider: c.Provider, Connection: c.Name, Reason: reason, Since: since, Code: c.StatusCode}), nil
 	}
 	d, err := a.definition(c.Provider)
 	if err != nil {
 		return nil, err
 	}
-	e := &entry{definition: d, expires: c.ExpiresAt}
+	e := &entry{target: t, definition: d, expires: c.ExpiresAt, obtained: c.ObtainedAt}
+	if c.Renewable(now) {
+		a.plan(e, d, c)
+	}
+	if c.AccessToken.IsZero() && e.keeper != nil {
+		return e, nil
+	}
 	if e.patterns, err = d.Patterns(c.Values()); err != nil {
-		return nil, fmt.Errorf("base URL of %s: %w", describe(c.Provider, c.Name), err)
+		return nil, fmt.Errorf("hosts of %s: %w", describe(c.Provider, c.Name), err)
 	}
 	if e.injection, err = d.Injection(c.credential()); err != nil {
 		return nil, fmt.Errorf("credential of %s: %w", describe(c.Provider, c.Name), err)
 	}
 	return e, nil
+}
+
+// plan says when the token of a renewable connection is renewed.
+func (a *Auth) plan(e *entry, d *providers.Definition, c Connection) {
+	e.keeper = a.keeper(e.target)
+	e.mark = a.markOf(c.AccessToken)
+	unanswered := !c.RefreshStarted.IsZero()
+	switch {
+	case c.AccessToken.IsZero(), unanswered && d.OAuth.RefreshInvalidatesAccess:
+		e.expires = longAgo
+		e.due = longAgo
+	case unanswered:
+		e.due = c.ExpiresAt // the old token serves for as long as it can
+	default:
+		e.due = dueAt(c.ObtainedAt, c.ExpiresAt, e.mark)
+	}
+}
+
+// longAgo is an end that has passed, by any clock.
+var longAgo = time.Unix(0, 0)
+
+// markOf tells tokens apart without holding any. Marks mean nothing to another
+// process.
+func (a *Auth) markOf(token secret.String) uint64 {
+	a.seeded.Do(func() { a.seed = maphash.MakeSeed() })
+	return max(maphash.String(a.seed, token.Reveal()), 1)
 }
 
 // remember adds an entry to the cache of that epoch.
@@ -167,7 +260,7 @@ func (a *Auth) remember(epoch uint64, t target, e *entry) {
 		} else if epoch != 0 {
 			return
 		}
-		entries[t] = e
+		entries[t], entries[e.target] = e, e
 		if a.cache.CompareAndSwap(old, &cache{epoch, entries}) {
 			return
 		}
@@ -183,6 +276,29 @@ func (a *Auth) replaceCache(entries map[target]*entry) {
 			next.epoch = old.epoch + 1
 		}
 		if a.cache.CompareAndSwap(old, next) {
+			return
+		}
+	}
+}
+
+// adopt has a connection's entry used from now on, by every name that led to it.
+// It begins an epoch, so that a load under way cannot bring the old one back.
+func (a *Auth) adopt(e *entry) {
+	for {
+		old := a.cache.Load()
+		next := &cache{epoch: 1, entries: make(map[target]*entry)}
+		if old != nil {
+			next.epoch = old.epoch + 1
+			for t, before := range old.entries {
+				if before.target == e.target {
+					before = e
+				}
+				next.entries[t] = before
+			}
+		}
+		next.entries[e.target] = e
+		if a.cache.CompareAndSwap(old, next) {
+			a.notify()
 			return
 		}
 	}
@@ -213,5 +329,6 @@ func (a *Auth) Reload(ctx context.Context) error {
 		add(target{c.Provider, ""})
 	}
 	a.replaceCache(entries)
+	a.notify()
 	return nil
 }

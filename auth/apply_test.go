@@ -36,7 +36,9 @@ func TestApplyRefuses(t *testing.T) {
 		{"missing", "acme", ``, auth.ReasonMissing},
 		{"expired by status", "gith", `{"status":"expired","access_token":"t"}`, auth.ReasonExpired},
 		{"expired by time", "gith", `{"status":"connected","access_token":"t","expires_at":"2026-07-01T00:00:00Z"}`, auth.ReasonExpired},
-		{"expired, could be refreshed", "gith", `{"status":"connected","access_token":"t","refresh_token":"r","expires_at":"2026-06-30T23:59:59+00:00"}`, auth.ReasonExpired},
+		{"expired, the refresh token too", "gith", `{"status":"connected","access_token":"t","refresh_token":"r","refresh_expires_at":"2026-07-01T00:00:00Z","expires_at":"2026-06-30T23:59:59+00:00"}`, auth.ReasonExpired},
+		{"expired, for another endpoint", "gith", `{"status":"connected","access_token":"t","refresh_token":"r","token_endpoint":"https://evil.test/token","expires_at":"2026-06-30T23:59:59+00:00"}`, auth.ReasonEndpoint},
+		{"fresh, for another endpoint", "gith", `{"status":"connected","access_token":"t","refresh_token":"r","token_endpoint":"https://evil.test/token","expires_at":"2026-07-01T23:59:59+00:00"}`, ""},
 		{"revoked", "gith", `{"status":"revoked","access_token":"t"}`, auth.ReasonRevoked},
 		{"invalid", "acme", `{"status":"invalid","api_key":"k"}`, auth.ReasonInvalid},
 		{"not connected", "acme", `{"status":"not_connected","api_key":"k"}`, auth.ReasonMissing},
@@ -72,7 +74,7 @@ func TestApplyRefuses(t *testing.T) {
 			if err != nil || c.Usable(now) != (test.reason == "") {
 				t.Errorf("usable %t, error %v", c.Usable(now), err)
 			}
-			if expired := c.Status == auth.StatusExpired; expired != (test.reason == auth.ReasonExpired) {
+			if expired := c.Status == auth.StatusExpired; expired != (test.reason == auth.ReasonExpired || test.reason == auth.ReasonEndpoint) {
 				t.Errorf("status %s for a connection that is %q", c.Status, test.reason)
 			}
 		})

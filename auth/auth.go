@@ -3,16 +3,20 @@
 // to Go programs, as a header, an [http.RoundTripper] and an
 // [oauth2.TokenSource].
 //
-// It knows no proxy and no terminal, does not retry, and never asks twice. Tokens
-// that have expired are not refreshed yet: their connections need a new login.
+// It knows no proxy and no terminal. What it keeps fresh it keeps fresh once:
+// however many requests, goroutines and processes need a token at the same
+// moment, its provider sees one refresh (refresh.go says how).
 //
-// Its invariant: a credential leaves this package only from a record that is
+// Its invariants: a credential leaves this package only from a record that is
 // connected and has not expired, for the profile that was asked for; in doubt
-// there is an error and no credential.
+// there is an error and no credential. And a new token is on the disk before
+// anybody uses it.
 package auth
 
 import (
 	"fmt"
+	"hash/maphash"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,12 +39,25 @@ type Auth struct {
 	Providers *providers.Set // replaced by UseProviders
 	Profile   string
 	Now       func() time.Time // if nil, time.Now
+	HTTP      *http.Client     // for token endpoints; if nil, package flows' own
+	OnRefresh func(Refresh)    // told about each attempt to renew a token, from any goroutine; if nil, nobody is
 
 	replaced atomic.Pointer[providers.Set]
 	cache    atomic.Pointer[cache]
 	flights  singleflight.Group // loads of single connections
+	grant    grantFunc          // if nil, the real one
+	seeded   sync.Once
+	seed     maphash.Seed // set by seeded
 
-	reloading sync.Mutex // serializes Reload, so that a slow one cannot undo a later one
+	// reloading is held from a reading of records to its use, so that a slow one
+	// cannot undo a later one.
+	reloading sync.Mutex
+
+	running sync.WaitGroup // what Close waits for
+	mu      sync.Mutex     // guards all fields below
+	closed  bool
+	keepers map[target]*keeper
+	wake    chan struct{} // tells KeepFresh that the cache has changed
 }
 
 // UseProviders replaces the definitions. Credentials that are cached go by the

@@ -86,7 +86,7 @@ func given(key string) flows.KeySource {
 
 func login(tb testing.TB, a *auth.Auth, provider, name, key string) auth.Connection {
 	tb.Helper()
-	c, err := a.Login(tb.Context(), auth.LoginRequest{Provider: provider, Connection: name, Key: given(key)})
+	c, err := a.Login(tb.Context(), auth.LoginRequest{Provider: provider, Connection: name, Obtain: auth.Key(given(key))})
 	if err != nil {
 		tb.Fatalf("login %s/%s: %v", provider, name, err)
 	}
@@ -117,7 +117,7 @@ func wantLoginRequired(tb testing.TB, err error, provider, name, reason string) 
 	tb.Helper()
 	want := &auth.LoginRequiredError{Provider: provider, Connection: name, Reason: reason}
 	got, ok := errors.AsType[*auth.LoginRequiredError](err)
-	if !ok || *got != *want || !errors.Is(err, auth.ErrLoginRequired) {
+	if !ok || got.Provider != provider || got.Connection != name || got.Reason != reason || !errors.Is(err, auth.ErrLoginRequired) {
 		tb.Errorf("error %v, want %v", err, want)
 	}
 }
@@ -182,7 +182,7 @@ func TestLogin(t *testing.T) {
 	if made.Name != "default" || !made.Default || made.Status != auth.StatusConnected || made.AuthType != "api_key" || made.APIKey.Reveal() != "ak-1" {
 		t.Errorf("made %+v", made)
 	}
-	want := `{"api_key":"ak-1","auth_type":"api_key","connection_name":"default","obtained_at":"2026-07-01T09:00:00Z","profile":"default","provider":"acme","schema_version":2,"status":"connected"}`
+	want := `{"api_key":"ak-1","auth_type":"api_key","connection_name":"default","flow":"api_key","obtained_at":"2026-07-01T09:00:00Z","profile":"default","provider":"acme","schema_version":2,"status":"connected"}`
 	if got := raw(t, a, "profile:default:acme:connection:default"); got != want {
 		t.Errorf("record\n%s\nwant\n%s", got, want)
 	}
@@ -209,20 +209,20 @@ func TestLoginDoesNotReplaceUnasked(t *testing.T) {
 	a := newAuth(t)
 	login(t, a, "acme", "work", "ak-1")
 	asked := 0
-	again := auth.LoginRequest{Provider: "acme", Connection: "work", Key: func(context.Context) (secret.String, error) {
+	again := auth.LoginRequest{Provider: "acme", Connection: "work", Obtain: auth.Key(func(context.Context) (secret.String, error) {
 		asked++
 		return secret.New("ak-2"), nil
-	}}
+	})}
 	_, err := a.Login(t.Context(), again)
 	connected, ok := errors.AsType[*auth.ConnectedError](err)
 	if !ok || connected.Provider != "acme" || connected.Connection != "work" || !errors.Is(err, auth.ErrConnected) || asked != 0 {
 		t.Errorf("error %v, asked %d times", err, asked)
 	}
 	// The connection may appear while the user is typing.
-	_, err = a.Login(t.Context(), auth.LoginRequest{Provider: "acme", Connection: "late", Key: func(ctx context.Context) (secret.String, error) {
-		_, err := a.Login(ctx, auth.LoginRequest{Provider: "acme", Connection: "late", Key: given("ak-first")})
+	_, err = a.Login(t.Context(), auth.LoginRequest{Provider: "acme", Connection: "late", Obtain: auth.Key(func(ctx context.Context) (secret.String, error) {
+		_, err := a.Login(ctx, auth.LoginRequest{Provider: "acme", Connection: "late", Obtain: auth.Key(given("ak-first"))})
 		return secret.New("ak-second"), err
-	}})
+	})})
 	if !errors.Is(err, auth.ErrConnected) {
 		t.Errorf("error %v for a connection that appeared meanwhile", err)
 	}
@@ -252,7 +252,7 @@ func TestLoginErrors(t *testing.T) {
 		"OAuth provider":      {auth.LoginRequest{Provider: "gith"}, func(err error) bool { return errors.Is(err, flows.ErrNotAPIKey) }},
 		"shape of the key":    {auth.LoginRequest{Provider: "raw"}, func(err error) bool { _, ok := errors.AsType[*flows.KeyError](err); return ok }},
 	} {
-		test.request.Key = given("canary-4711")
+		test.request.Obtain = auth.Key(given("canary-4711"))
 		_, err := a.Login(t.Context(), test.request)
 		if err == nil || strings.Contains(err.Error(), "4711") || test.check != nil && !test.check(err) {
 			t.Errorf("%s: error %v", name, err)

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"maps"
 	"time"
 
@@ -41,6 +42,8 @@ type Connection struct {
 	Default          bool   // used where no connection is named
 	AuthType         string // "api_key" or "oauth2"
 	Status           Status
+	StatusSince      time.Time         // of a status that is not connected
+	StatusCode       string            // what the provider said, as invalid_grant
 	BaseURL          string            // the connection's own API address, if it has one
 	Params           map[string]string // values that are part of its addresses
 	Scopes           []string          // granted
@@ -50,14 +53,18 @@ type Connection struct {
 	ExpiresAt        time.Time // of the access token; zero if it is not known to expire
 	RefreshExpiresAt time.Time
 	RefreshStarted   time.Time // of a refresh whose outcome was never recorded
-	ObtainedAt       time.Time
+	RefreshAttempts  int       // that were sent since then, this one included
+	ObtainedAt       time.Time // of the access token, or the key
 	Issuer           string
+	TokenEndpoint    string // where the refresh token and the client's secret may be sent
 	ClientID         string
+	Flow             string // that the credential was obtained by
 	APIKey           secret.String
 	Fields           map[string]secret.String // further secrets
 	Account          Account
 	Metadata         jsontext.Value // a JSON object, or nil
 
+	blocked       string // the reason, if the token cannot be renewed as its records and its definition are now
 	schemaVersion int
 	unknown       secret.String // members of the record that this version does not know
 }
@@ -71,15 +78,33 @@ type Account struct {
 }
 
 // Usable reports whether the connection's credential can be put on a request at
-// that time.
+// that time, if need be after a refresh.
 func (c Connection) Usable(now time.Time) bool { return c.problem(now) == "" }
 
-// problem is why a connection cannot be used, or "".
+// Problem is why the connection cannot be used without a login, one of the Reason
+// constants, and since when, as far as that is known. It is "" for one that is
+// usable.
+func (c Connection) Problem(now time.Time) (reason string, since time.Time) {
+	reason, since = c.problem(now), c.StatusSince
+	switch {
+	case reason == "":
+		since = time.Time{}
+	case c.Status != StatusRevoked && c.Status != StatusInvalid && !c.ExpiresAt.IsZero():
+		since = c.ExpiresAt
+		if end := c.RefreshExpiresAt; c.blocked == "" && end.After(since) && !now.Before(end) {
+			since = end
+		}
+	}
+	return reason, since
+}
+
 func (c Connection) problem(now time.Time) string {
 	switch c.Status {
 	case StatusConnected:
-	case StatusExpired:
-		return ReasonExpired
+	case StatusExpired: // as the Python authsome left it; the times and the tokens decide
+		if !c.Renewable(now) {
+			return cmp.Or(c.blocked, ReasonExpired)
+		}
 	case StatusRevoked:
 		return ReasonRevoked
 	case StatusNotConnected:
@@ -88,18 +113,38 @@ func (c Connection) problem(now time.Time) string {
 		return ReasonInvalid
 	}
 	switch {
-	case c.AccessToken.IsZero() && c.APIKey.IsZero():
-		return ReasonMissing
+	case c.Renewable(now):
+		return ""
+	case c.AccessToken.IsZero() && c.APIKey.IsZero() && len(c.Fields) == 0:
+		return cmp.Or(c.blocked, ReasonMissing)
 	case !c.ExpiresAt.IsZero() && !now.Before(c.ExpiresAt):
-		return ReasonExpired
+		return cmp.Or(c.blocked, ReasonExpired)
 	}
 	return ""
 }
 
-// at is the connection with the status that it has at that time.
+// Renewable reports whether another access token can be had without the user: by
+// a refresh token that has not expired, or by asking again as the first time.
+func (c Connection) Renewable(now time.Time) bool {
+	switch {
+	case c.blocked != "":
+		return false
+	case c.Status != StatusConnected && c.Status != StatusExpired:
+		return false
+	case c.Flow == providers.FlowClientCredentials || c.Flow == providers.FlowJWTBearer:
+		return true
+	}
+	return !c.RefreshToken.IsZero() && (c.RefreshExpiresAt.IsZero() || now.Before(c.RefreshExpiresAt))
+}
+
+// at is the connection with the status that it has at that time. One whose access
+// token has run out but can be renewed is connected: that takes no login.
 func (c Connection) at(now time.Time) Connection {
-	if c.Status == StatusConnected && c.problem(now) == ReasonExpired {
-		c.Status = StatusExpired
+	switch reason, since := c.Problem(now); {
+	case c.Status == StatusConnected && reason != "" && reason != ReasonMissing:
+		c.Status, c.StatusSince = StatusExpired, since
+	case c.Status == StatusExpired && reason == "":
+		c.Status = StatusConnected
 	}
 	return c
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // What an error of this package is about, for errors.Is.
@@ -17,14 +18,19 @@ var (
 	// ErrNoDefault says that a provider has several connections and none of them
 	// is the default; the error is a [*NoDefaultError].
 	ErrNoDefault = errors.New("no default connection")
+	// ErrRefreshUnavailable says that a new token cannot be had at the moment; the
+	// error is a [*RefreshUnavailableError].
+	ErrRefreshUnavailable = errors.New("the token cannot be refreshed at the moment")
 )
 
 // Reasons of a [LoginRequiredError].
 const (
-	ReasonMissing = "not connected"
-	ReasonExpired = "expired"
-	ReasonInvalid = "invalid"
-	ReasonRevoked = "revoked"
+	ReasonMissing  = "not connected"
+	ReasonExpired  = "expired" // and there is nothing to renew it with
+	ReasonInvalid  = "invalid" // the provider does not take it any more
+	ReasonRevoked  = "revoked"
+	ReasonEndpoint = "its definition has another token endpoint now" // and the stored secrets are not sent there
+	ReasonClient   = "its OAuth client was replaced"
 )
 
 // LoginRequiredError says that a connection has no usable credential.
@@ -32,14 +38,50 @@ type LoginRequiredError struct {
 	Provider   string
 	Connection string // "" where no connection was named and there is none
 	Reason     string // one of the Reason constants
+	Since      time.Time
+	Code       string // what the provider said, as invalid_grant
 }
 
 func (e *LoginRequiredError) Error() string {
-	return fmt.Sprintf("%s: %v: %s", describe(e.Provider, e.Connection), ErrLoginRequired, e.Reason)
+	return fmt.Sprintf("%s: %v: %s", describe(e.Provider, e.Connection), ErrLoginRequired, e.Detail())
+}
+
+// Detail is the reason, with since when and what the provider said.
+func (e *LoginRequiredError) Detail() string {
+	detail := e.Reason
+	if !e.Since.IsZero() {
+		detail += " since " + e.Since.UTC().Format(time.RFC3339)
+	}
+	if e.Code != "" {
+		detail += " (" + e.Code + ")"
+	}
+	return detail
 }
 
 // Is makes errors.Is(err, ErrLoginRequired) true.
 func (e *LoginRequiredError) Is(target error) bool { return target == ErrLoginRequired }
+
+// RefreshUnavailableError says that a connection's token has run out and that its
+// provider cannot be asked for another at the moment. It is worth trying again.
+type RefreshUnavailableError struct {
+	Provider   string
+	Connection string
+	RetryAfter time.Duration // before which nothing will be tried
+	Err        error         // the last attempt's; it holds no secret
+}
+
+func (e *RefreshUnavailableError) Error() string {
+	text := fmt.Sprintf("%s: %v", describe(e.Provider, e.Connection), ErrRefreshUnavailable)
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Is makes errors.Is(err, ErrRefreshUnavailable) true.
+func (e *RefreshUnavailableError) Is(target error) bool { return target == ErrRefreshUnavailable }
+
+func (e *RefreshUnavailableError) Unwrap() error { return e.Err }
 
 // ConnectedError refuses to replace a connection that exists.
 type ConnectedError struct {

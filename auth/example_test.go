@@ -51,7 +51,7 @@ func exampleAuth() (a *auth.Auth, remove func()) {
 	}
 	a = &auth.Auth{Vault: v, Providers: set, Profile: "default"}
 	environment := func(string) string { return "secret-key" }
-	if _, err := a.Login(context.Background(), auth.LoginRequest{Provider: "acme", Key: flows.KeyFromEnvironment(d, environment)}); err != nil {
+	if _, err := a.Login(context.Background(), auth.LoginRequest{Provider: "acme", Obtain: auth.Key(flows.KeyFromEnvironment(d, environment))}); err != nil {
 		log.Fatal(err)
 	}
 	return a, func() { os.RemoveAll(dir) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/providers"
@@ -19,7 +20,27 @@ type LoginRequest struct {
 	Connection string // if empty, DefaultName
 	BaseURL    string // the API's own address, where the provider's is not meant
 	Force      bool   // replace a connection of that name
-	Key        flows.KeySource
+	Reset      bool   // do not use the OAuth client of earlier logins
+	// Obtain runs a flow. What it returns is checked and stored.
+	Obtain func(ctx context.Context, d *providers.Definition, known Known) (flows.Obtained, error)
+}
+
+// Known is what earlier logins of the profile left for one with the same
+// provider.
+type Known struct {
+	// Client is zero if there is none. It is for its Issuer and for no other.
+	Client flows.Client
+	// SaveClient stores a client before a token is obtained with it, so that a
+	// login that is abandoned loses none that was registered on the way.
+	SaveClient func(ctx context.Context, c flows.Client) error
+}
+
+// Key obtains an API key, for [LoginRequest].
+func Key(src flows.KeySource) func(context.Context, *providers.Definition, Known) (flows.Obtained, error) {
+	return func(ctx context.Context, d *providers.Definition, _ Known) (flows.Obtained, error) {
+		c, err := flows.APIKey(ctx, d, src)
+		return flows.Obtained{Values: c.Values, Flow: providers.FlowAPIKey}, err
+	}
 }
 
 // Login obtains a credential and stores it as a connection. It asks for nothing
@@ -49,23 +70,55 @@ func (a *Auth) Login(ctx context.Context, l LoginRequest) (Connection, error) {
 			return Connection{}, &ConnectedError{c.Provider, c.Name}
 		}
 	}
-	credential, err := flows.APIKey(ctx, d, l.Key)
+	known := Known{SaveClient: func(ctx context.Context, client flows.Client) error { return a.saveClient(ctx, c.Provider, client) }}
+	if !l.Reset {
+		if known.Client, err = a.client(ctx, c.Provider); err != nil {
+			return Connection{}, err
+		}
+	}
+	o, err := l.Obtain(ctx, d, known)
 	if err != nil {
 		return Connection{}, err
 	}
-	c.APIKey = credential.Values["api_key"]
-	if err := d.Derive(credential.Values); err != nil {
+	if c, err = a.obtained(d, c, o); err != nil {
 		return Connection{}, err
 	}
-	for name, value := range credential.Values {
-		if p := d.Param(name); p != nil && !p.Secret {
-			if c.Params == nil {
-				c.Params = make(map[string]string)
-			}
-			c.Params[name] = value.Reveal()
-		}
+	return a.store(ctx, c, l.Force, o.Client)
+}
+
+// obtained is the connection with what a flow ended with.
+func (a *Auth) obtained(d *providers.Definition, c Connection, o flows.Obtained) (Connection, error) {
+	c.Flow = o.Flow
+	switch {
+	case o.Flow == providers.FlowAPIKey:
+		c.AuthType = providers.AuthAPIKey
+	case o.Flow != "":
+		c.AuthType = providers.AuthOAuth2
 	}
-	return a.Store(ctx, c, l.Force)
+	values := maps.Clone(o.Values)
+	if values == nil {
+		values = make(providers.Values)
+	}
+	maps.Copy(values, o.Token.Values)
+	if err := d.Derive(values); err != nil {
+		return c, err
+	}
+	c.take(d, values)
+	c.ClientID, c.Issuer = o.Client.ID, o.Client.Issuer
+	if o.Token.AccessToken.IsZero() {
+		c.ObtainedAt = wall(a.now())
+		return c, nil
+	}
+	return c.renewed(d, o.Token, a.now())
+}
+
+// publicClient is the client that everybody may use at the provider, or "". It
+// comes with the definition, and is not stored.
+func publicClient(d *providers.Definition) string {
+	if d.OAuth == nil {
+		return ""
+	}
+	return d.OAuth.ClientID
 }
 
 // unfilled reports whether all that is wrong is a value that comes later.
@@ -82,6 +135,12 @@ func unfilled(err error) bool {
 //
 // When Store has returned, the connection is on the disk.
 func (a *Auth) Store(ctx context.Context, c Connection, force bool) (Connection, error) {
+	return a.store(ctx, c, force, flows.Client{})
+}
+
+// store keeps a connection and, unless it is zero, the client that it was
+// obtained with.
+func (a *Auth) store(ctx context.Context, c Connection, force bool, client flows.Client) (Connection, error) {
 	if err := a.checkNames(c.Provider, c.Name); err != nil {
 		return Connection{}, err
 	}
@@ -96,11 +155,16 @@ func (a *Auth) Store(ctx context.Context, c Connection, force bool) (Connection,
 	if err != nil {
 		return Connection{}, err
 	}
-	if _, err := d.Injection(c.credential()); err != nil {
+	if _, err := d.Injection(c.credential()); err != nil && !(c.AccessToken.IsZero() && c.Renewable(a.now())) {
 		return Connection{}, fmt.Errorf("credential for %s: %w", describe(c.Provider, c.Name), err)
 	}
 	if _, err := d.Patterns(c.Values()); err != nil {
 		return Connection{}, fmt.Errorf("base URL: %w", err)
+	}
+	if c.TokenEndpoint == "" && c.Renewable(a.now()) {
+		if c.TokenEndpoint, err = d.Issuer(c.Values()); err != nil {
+			return Connection{}, fmt.Errorf("token endpoint of %s: %w", describe(c.Provider, c.Name), err)
+		}
 	}
 	record, err := c.record(a.Profile)
 	if err != nil {
@@ -115,6 +179,11 @@ func (a *Auth) Store(ctx context.Context, c Connection, force bool) (Connection,
 			s.defaults[c.Provider] = c.Name
 		}
 		c.Default = s.defaults[c.Provider] == c.Name
+		if client.ID != "" && client.ID != publicClient(d) {
+			if err := a.putClient(tx, c.Provider, client); err != nil {
+				return err
+			}
+		}
 		return tx.Put(a.connectionKey(c.Provider, c.Name), record)
 	})
 	if err != nil {

@@ -23,6 +23,8 @@ type connectionRecord struct {
 	Name             string            `json:"connection_name"`
 	AuthType         string            `json:"auth_type"`
 	Status           Status            `json:"status"`
+	StatusSince      time.Time         `json:"status_since,omitzero"`
+	StatusCode       string            `json:"status_code,omitzero"`
 	BaseURL          string            `json:"base_url,omitzero"`
 	Params           map[string]string `json:"params,omitzero"`
 	Scopes           []string          `json:"scopes,omitzero"`
@@ -32,9 +34,12 @@ type connectionRecord struct {
 	ExpiresAt        time.Time         `json:"expires_at,omitzero"`
 	RefreshExpiresAt time.Time         `json:"refresh_expires_at,omitzero"`
 	RefreshStarted   time.Time         `json:"refresh_started,omitzero"`
+	RefreshAttempts  int               `json:"refresh_attempts,omitzero"`
 	ObtainedAt       time.Time         `json:"obtained_at,omitzero"`
 	Issuer           string            `json:"issuer,omitzero"`
+	TokenEndpoint    string            `json:"token_endpoint,omitzero"`
 	ClientID         string            `json:"client_id,omitzero"`
+	Flow             string            `json:"flow,omitzero"`
 	APIKey           string            `json:"api_key,omitzero"`
 	Fields           map[string]string `json:"fields,omitzero"`
 	Account          *accountRecord    `json:"account,omitzero"`
@@ -66,11 +71,11 @@ func parseConnection(key, provider, name string, data []byte) (Connection, error
 		return Connection{}, err
 	}
 	c := Connection{
-		Provider: provider, Name: name, AuthType: r.AuthType, Status: r.Status,
+		Provider: provider, Name: name, AuthType: r.AuthType, Status: r.Status, StatusSince: r.StatusSince, StatusCode: r.StatusCode,
 		BaseURL: r.BaseURL, Params: r.Params, Scopes: r.Scopes,
 		AccessToken: secret.New(r.AccessToken), RefreshToken: secret.New(r.RefreshToken), TokenType: r.TokenType,
-		ExpiresAt: r.ExpiresAt, RefreshExpiresAt: r.RefreshExpiresAt, RefreshStarted: r.RefreshStarted, ObtainedAt: r.ObtainedAt,
-		Issuer: r.Issuer, ClientID: r.ClientID, APIKey: secret.New(r.APIKey),
+		ExpiresAt: r.ExpiresAt, RefreshExpiresAt: r.RefreshExpiresAt, RefreshStarted: r.RefreshStarted, RefreshAttempts: r.RefreshAttempts, ObtainedAt: r.ObtainedAt,
+		Issuer: r.Issuer, TokenEndpoint: r.TokenEndpoint, ClientID: r.ClientID, Flow: r.Flow, APIKey: secret.New(r.APIKey),
 		Metadata:      r.Metadata,
 		schemaVersion: r.SchemaVersion,
 		unknown:       secret.New(string(r.Unknown)),
@@ -90,11 +95,12 @@ func parseConnection(key, provider, name string, data []byte) (Connection, error
 // record is the connection as it is stored in a profile.
 func (c Connection) record(profile string) ([]byte, error) {
 	r := connectionRecord{
-		SchemaVersion: c.schemaVersion, Provider: c.Provider, Profile: profile, Name: c.Name, AuthType: c.AuthType, Status: c.Status,
+		SchemaVersion: c.schemaVersion, Provider: c.Provider, Profile: profile, Name: c.Name, AuthType: c.AuthType,
+		Status: c.Status, StatusSince: c.StatusSince.UTC(), StatusCode: c.StatusCode,
 		BaseURL: c.BaseURL, Params: c.Params, Scopes: c.Scopes,
 		AccessToken: c.AccessToken.Reveal(), RefreshToken: c.RefreshToken.Reveal(), TokenType: c.TokenType,
-		ExpiresAt: c.ExpiresAt.UTC(), RefreshExpiresAt: c.RefreshExpiresAt.UTC(), RefreshStarted: c.RefreshStarted.UTC(), ObtainedAt: c.ObtainedAt.UTC(),
-		Issuer: c.Issuer, ClientID: c.ClientID, APIKey: c.APIKey.Reveal(),
+		ExpiresAt: c.ExpiresAt.UTC(), RefreshExpiresAt: c.RefreshExpiresAt.UTC(), RefreshStarted: c.RefreshStarted.UTC(), RefreshAttempts: c.RefreshAttempts, ObtainedAt: c.ObtainedAt.UTC(),
+		Issuer: c.Issuer, TokenEndpoint: c.TokenEndpoint, ClientID: c.ClientID, Flow: c.Flow, APIKey: c.APIKey.Reveal(),
 		Metadata: c.Metadata,
 		Unknown:  jsontext.Value(c.unknown.Reveal()),
 	}

@@ -21,9 +21,9 @@ func canonical(tb testing.TB, v jsontext.Value) string {
 
 func TestRecordRoundTrip(t *testing.T) {
 	const record = `{"access_token":"t","account":{"avatar":"a","id":"1","label":"me"},"api_key":"k","auth_type":"oauth2","base_url":"https://x.test",` +
-		`"client_id":"c","connection_name":"work","expires_at":"2026-07-01T00:00:00.25Z","fields":{"secret":"f"},"issuer":"https://i.test","later":{"a":[1,{"b":null}]},` +
-		`"metadata":{"note":"n"},"obtained_at":"2026-06-01T00:00:00Z","params":{"shop":"s"},"profile":"default","provider":"acme","refresh_expires_at":"2027-01-01T00:00:00Z",` +
-		`"refresh_started":"2026-06-30T00:00:00Z","refresh_token":"r","schema_version":7,"scopes":["a","b"],"status":"connected","token_type":"Bearer"}`
+		`"client_id":"c","connection_name":"work","expires_at":"2026-07-01T00:00:00.25Z","fields":{"secret":"f"},"flow":"pkce","issuer":"https://i.test","later":{"a":[1,{"b":null}]},` +
+		`"metadata":{"note":"n"},"obtained_at":"2026-06-01T00:00:00Z","params":{"shop":"s"},"profile":"default","provider":"acme","refresh_attempts":1,"refresh_expires_at":"2027-01-01T00:00:00Z",` +
+		`"refresh_started":"2026-06-30T00:00:00Z","refresh_token":"r","schema_version":7,"scopes":["a","b"],"status":"connected","status_code":"x","status_since":"2026-06-30T00:00:00Z","token_endpoint":"https://i.test/token","token_type":"Bearer"}`
 	c, err := parseConnection("k", "acme", "work", []byte(record))
 	if err != nil {
 		t.Fatal(err)
@@ -78,12 +78,12 @@ func FuzzRecord(f *testing.F) {
 			switch name {
 			case "schema_version", "provider", "profile", "connection_name", "auth_type", "status": // always written
 				continue
-			case "expires_at", "refresh_expires_at", "refresh_started", "obtained_at", "account", "metadata":
+			case "expires_at", "refresh_expires_at", "refresh_started", "obtained_at", "status_since", "account", "metadata":
 				continue
 			}
 			kept, ok := after[name]
-			known := strings.Contains(" base_url params scopes access_token refresh_token token_type issuer client_id api_key fields ", " "+name+" ")
-			if !ok && known && (string(value) == "null" || string(value) == `""`) {
+			known := strings.Contains(" base_url params scopes access_token refresh_token token_type issuer client_id api_key fields flow status_code token_endpoint refresh_attempts ", " "+name+" ")
+			if !ok && known && (string(value) == "null" || string(value) == `""` || string(value) == "0") {
 				continue // absent means the same
 			}
 			if !ok || canonical(t, kept) != canonical(t, value) {
@@ -110,22 +110,22 @@ func TestRecordErrorsQuoteNothing(t *testing.T) {
 func TestLateLoadIsNotCached(t *testing.T) {
 	a := &Auth{}
 	x := target{"acme", "x"}
-	a.remember(0, x, &entry{})
+	a.remember(0, x, &entry{target: x})
 	if a.cached().entries[x] == nil {
 		t.Fatal("not cached at all")
 	}
 	epoch := a.cached().epoch
 	a.dropCache()
-	a.remember(epoch, x, &entry{})
+	a.remember(epoch, x, &entry{target: x})
 	if a.cached().entries[x] != nil {
 		t.Error("a stale entry is cached")
 	}
-	a.remember(a.cached().epoch, x, &entry{})
+	a.remember(a.cached().epoch, x, &entry{target: x})
 	if a.cached().entries[x] == nil {
 		t.Error("a fresh entry is not cached")
 	}
 	b := &Auth{}
-	b.remember(1, x, &entry{})
+	b.remember(1, x, &entry{target: x})
 	if b.cached().entries[x] != nil {
 		t.Error("an entry of another epoch is cached")
 	}

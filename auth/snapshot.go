@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/vault"
 )
 
@@ -14,7 +15,12 @@ type snapshot struct {
 	connections []Connection      // sorted by provider and name, with the status stored
 	broken      []broken          // connections that cannot be read
 	defaults    map[string]string // the default's name, by provider
-	clients     map[string]bool   // providers with client credentials
+	clients     map[string]record // of the providers that have client credentials
+}
+
+type record struct {
+	key   string
+	value []byte
 }
 
 type broken struct {
@@ -29,7 +35,7 @@ func (a *Auth) read(tx *vault.Tx, prefix string) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &snapshot{defaults: make(map[string]string), clients: make(map[string]bool)}
+	s := &snapshot{defaults: make(map[string]string), clients: make(map[string]record)}
 	for _, r := range records {
 		provider, kind, _ := strings.Cut(strings.TrimPrefix(r.Key, a.profilePrefix()), ":")
 		name, isConnection := strings.CutPrefix(kind, "connection:")
@@ -48,7 +54,7 @@ func (a *Auth) read(tx *vault.Tx, prefix string) (*snapshot, error) {
 			}
 			s.defaults[provider] = m.DefaultConnection
 		case kind == "client":
-			s.clients[provider] = true
+			s.clients[provider] = record{r.Key, r.Value}
 		}
 	}
 	for i, c := range s.connections {
@@ -70,6 +76,15 @@ func (a *Auth) view(ctx context.Context, prefix string) (s *snapshot, err error)
 		return nil, err
 	}
 	return s, nil
+}
+
+// client is the client stored for a provider; without one it is zero.
+func (s *snapshot) client(provider string) (flows.Client, error) {
+	r, ok := s.clients[provider]
+	if !ok {
+		return flows.Client{}, nil
+	}
+	return parseClient(r.key, r.value)
 }
 
 // names are a provider's connections, sorted, with those that cannot be read.
@@ -122,9 +137,8 @@ func (a *Auth) Connections(ctx context.Context) ([]Connection, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	now := a.now()
 	for i, c := range s.connections {
-		s.connections[i] = c.at(now)
+		s.connections[i] = a.present(s, c)
 	}
 	return s.connections, nil
 }
@@ -140,7 +154,16 @@ func (a *Auth) Connection(ctx context.Context, provider, name string) (Connectio
 	if err != nil {
 		return Connection{}, err
 	}
-	return c.at(a.now()), nil
+	return a.present(s, c), nil
+}
+
+// present is a connection with the status that it has now. A client that cannot
+// be read fails where it is used.
+func (a *Auth) present(s *snapshot, c Connection) Connection {
+	if client, err := s.client(c.Provider); err == nil {
+		c = a.judged(c, client)
+	}
+	return c.at(a.now())
 }
 
 // find is the connection of that name, or the one used where none is named.
@@ -191,7 +214,7 @@ func (a *Auth) States(ctx context.Context) (map[string]State, error) {
 	}
 	now := a.now()
 	for _, c := range s.connections {
-		if c.Usable(now) {
+		if a.present(s, c).Usable(now) {
 			states[c.Provider] = StateConnected
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/oauth2"
 
@@ -32,7 +31,9 @@ func (a *Auth) Header(ctx context.Context, provider, connection string) (http.He
 // hosts and paths, over https, and sends them with base, or
 // [http.DefaultTransport] if that is nil. Requests to anywhere else, a redirect's
 // target among them, go out as they are. Without a usable credential every
-// request fails with a [*LoginRequiredError].
+// request fails with the error that [Auth.Apply] has. A token that the service
+// refuses is renewed, and a request whose body can be had again is sent again,
+// once.
 //
 // A program that runs for long calls [Auth.Reload] when [vault.Vault.Generation]
 // has changed.
@@ -50,29 +51,52 @@ type roundTripper struct {
 }
 
 func (t *roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
-	out, err := t.outgoing(r)
+	out, mark, err := t.outgoing(r)
 	if err != nil {
 		if r.Body != nil {
 			r.Body.Close() // as http.RoundTripper requires
 		}
 		return nil, err
 	}
+	response, err := t.base.RoundTrip(out)
+	if err != nil || response.StatusCode != http.StatusUnauthorized || mark == 0 {
+		return response, err
+	}
+	if !t.auth.Renew(r.Context(), t.target.provider, t.target.connection, mark) {
+		return response, nil
+	}
+	again := r
+	if r.Body != nil && r.Body != http.NoBody {
+		if r.GetBody == nil {
+			return response, nil
+		}
+		again = r.Clone(r.Context())
+		if again.Body, err = r.GetBody(); err != nil {
+			return response, nil
+		}
+	}
+	out, _, err = t.outgoing(again)
+	if err != nil {
+		return response, nil
+	}
+	response.Body.Close()
 	return t.base.RoundTrip(out)
 }
 
-func (t *roundTripper) outgoing(r *http.Request) (*http.Request, error) {
+// outgoing is the request with the credential, where that belongs on it.
+func (t *roundTripper) outgoing(r *http.Request) (*http.Request, uint64, error) {
 	e, err := t.auth.entry(r.Context(), t.target)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if !e.covers(r.Method, r.URL) || r.Host != "" && r.Host != r.URL.Host {
-		return r, nil
+		return r, 0, nil
 	}
 	out := r.Clone(r.Context())
 	if out.Header == nil {
 		out.Header = make(http.Header)
 	}
-	return out, e.injection.Apply(out)
+	return out, e.mark, e.injection.Apply(out)
 }
 
 // covers reports whether the credential belongs on a request to u: the same
@@ -113,9 +137,9 @@ func readings(u *url.URL) []string {
 	return []string{cmp.Or(u.EscapedPath(), "/"), decoded, path.Clean(decoded), path.Clean(twice), path.Clean(slashed)}
 }
 
-// tokenTimeout bounds a reading of the vault for [oauth2.TokenSource], whose
-// method takes no context.
-const tokenTimeout = 10 * time.Second
+// tokenTimeout bounds a reading of the vault, and a refresh, for
+// [oauth2.TokenSource], whose method takes no context.
+const tokenTimeout = recordTimeout + refreshTimeout
 
 // TokenSource gives a connection's credential to libraries that take an
 // [oauth2.TokenSource]. It works for OAuth connections, and for keys that the

@@ -9,6 +9,10 @@ import (
 	"github.com/gofrs/flock"
 )
 
+// Dir is the directory that the vault is in. Other locks of the profile have
+// their place beside the vault's.
+func (v *Vault) Dir() string { return v.dir }
+
 type lockMode int
 
 const (

@@ -78,7 +78,7 @@ func login(ctx context.Context, a *app, o *loginOptions) error {
 		return err
 	}
 	c, err := credentials.Login(ctx, auth.LoginRequest{
-		Provider: d.Name, Connection: o.connection, BaseURL: o.baseURL, Force: o.force, Key: a.keySource(d, o),
+		Provider: d.Name, Connection: o.connection, BaseURL: o.baseURL, Force: o.force, Obtain: auth.Key(a.keySource(d, o)),
 	})
 	outcome := "ok"
 	if err != nil {
