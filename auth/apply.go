@@ -145,7 +145,7 @@ func (a *Auth) compile(s *snapshot, t target) (*entry, error) {
 		return nil, err
 	}
 	e := &entry{definition: d, expires: c.ExpiresAt}
-	if e.patterns, err = d.Patterns(c.BaseURL); err != nil {
+	if e.patterns, err = d.Patterns(c.Values()); err != nil {
 		return nil, fmt.Errorf("base URL of %s: %w", describe(c.Provider, c.Name), err)
 	}
 	if e.injection, err = d.Injection(c.credential()); err != nil {

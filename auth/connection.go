@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"maps"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -103,6 +104,25 @@ func (c Connection) at(now time.Time) Connection {
 	return c
 }
 
+// HostValues are the values that the addresses of the connection are made from.
+// No secret is among them.
+func (c Connection) HostValues() providers.Values {
+	values := make(providers.Values, len(c.Params)+1)
+	for name, value := range c.Params {
+		values[name] = secret.New(value)
+	}
+	values["base_url"] = secret.New(c.BaseURL)
+	return values
+}
+
+// Values are all values that templates of the definition may name.
+func (c Connection) Values() providers.Values {
+	values := c.HostValues()
+	maps.Copy(values, c.Fields)
+	values["api_key"], values["access_token"], values["client_id"] = c.APIKey, c.AccessToken, secret.New(c.ClientID)
+	return values
+}
+
 func (c Connection) credential() providers.Credential {
-	return providers.Credential{AccessToken: c.AccessToken, APIKey: c.APIKey, TokenType: c.TokenType}
+	return providers.Credential{Values: c.Values(), TokenType: c.TokenType}
 }

@@ -2,9 +2,11 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/vault"
 )
 
@@ -31,11 +33,11 @@ func (a *Auth) Login(ctx context.Context, l LoginRequest) (Connection, error) {
 	if err != nil {
 		return Connection{}, err
 	}
-	c := Connection{Provider: l.Provider, Name: l.Connection, AuthType: string(d.AuthType), BaseURL: l.BaseURL}
+	c := Connection{Provider: l.Provider, Name: l.Connection, AuthType: d.AuthType(), BaseURL: l.BaseURL}
 	if err := a.checkNames(c.Provider, c.Name); err != nil {
 		return Connection{}, err
 	}
-	if _, err := d.Patterns(c.BaseURL); err != nil {
+	if _, err := d.Patterns(c.Values()); err != nil && !unfilled(err) {
 		return Connection{}, fmt.Errorf("base URL: %w", err)
 	}
 	if !l.Force {
@@ -51,8 +53,25 @@ func (a *Auth) Login(ctx context.Context, l LoginRequest) (Connection, error) {
 	if err != nil {
 		return Connection{}, err
 	}
-	c.APIKey = credential.APIKey
+	c.APIKey = credential.Values["api_key"]
+	if err := d.Derive(credential.Values); err != nil {
+		return Connection{}, err
+	}
+	for name, value := range credential.Values {
+		if p := d.Param(name); p != nil && !p.Secret {
+			if c.Params == nil {
+				c.Params = make(map[string]string)
+			}
+			c.Params[name] = value.Reveal()
+		}
+	}
 	return a.Store(ctx, c, l.Force)
+}
+
+// unfilled reports whether all that is wrong is a value that comes later.
+func unfilled(err error) bool {
+	_, ok := errors.AsType[*providers.UnfilledError](err)
+	return ok
 }
 
 // Store keeps a connection whose credential was obtained elsewhere: by an
@@ -80,7 +99,7 @@ func (a *Auth) Store(ctx context.Context, c Connection, force bool) (Connection,
 	if _, err := d.Injection(c.credential()); err != nil {
 		return Connection{}, fmt.Errorf("credential for %s: %w", describe(c.Provider, c.Name), err)
 	}
-	if _, err := d.Patterns(c.BaseURL); err != nil {
+	if _, err := d.Patterns(c.Values()); err != nil {
 		return Connection{}, fmt.Errorf("base URL: %w", err)
 	}
 	record, err := c.record(a.Profile)

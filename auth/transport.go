@@ -65,7 +65,7 @@ func (t *roundTripper) outgoing(r *http.Request) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !e.covers(r.URL) || r.Host != "" && r.Host != r.URL.Host {
+	if !e.covers(r.Method, r.URL) || r.Host != "" && r.Host != r.URL.Host {
 		return r, nil
 	}
 	out := r.Clone(r.Context())
@@ -76,11 +76,11 @@ func (t *roundTripper) outgoing(r *http.Request) (*http.Request, error) {
 }
 
 // covers reports whether the credential belongs on a request to u: the same
-// provider's host and port, and a path that is meant in every way that a server
-// may read it.
-func (e *entry) covers(u *url.URL) bool {
+// provider's host and port, and a method and path that are meant in every way
+// that a server may read them.
+func (e *entry) covers(method string, u *url.URL) bool {
 	host, err := providers.NormalizeHost(u.Hostname())
-	if err != nil || u.Scheme != "https" {
+	if err != nil || u.Scheme != "https" || !e.definition.Allows(cmp.Or(method, http.MethodGet)) {
 		return false
 	}
 	port := 443
@@ -91,9 +91,10 @@ func (e *entry) covers(u *url.URL) bool {
 	}
 	for _, p := range readings(u) {
 		meant := func(pattern providers.Pattern) bool {
-			return pattern.MatchHost(host) && pattern.Port() == port && below(p, pattern.PathPrefix())
+			_, under := pattern.MatchPath(p)
+			return under && pattern.MatchHost(host) && pattern.Port() == port
 		}
-		if e.definition.OAuthEndpoint(host, p) || !slices.ContainsFunc(e.patterns, meant) {
+		if e.definition.OAuthEndpoint(host, p) || e.definition.Excludes(p) || !slices.ContainsFunc(e.patterns, meant) {
 			return false
 		}
 	}
@@ -110,12 +111,6 @@ func readings(u *url.URL) []string {
 	}
 	slashed := strings.ReplaceAll(twice, `\`, "/")
 	return []string{cmp.Or(u.EscapedPath(), "/"), decoded, path.Clean(decoded), path.Clean(twice), path.Clean(slashed)}
-}
-
-// below reports whether p is prefix or continues it after a slash.
-func below(p, prefix string) bool {
-	rest, ok := strings.CutPrefix(p, strings.TrimSuffix(prefix, "/"))
-	return ok && (rest == "" || rest[0] == '/')
 }
 
 // tokenTimeout bounds a reading of the vault for [oauth2.TokenSource], whose

@@ -45,7 +45,7 @@ type KeySource func(ctx context.Context) (secret.String, error)
 // describes. Errors are [ErrNotAPIKey], [ErrNoKey], a [*KeyError], or the
 // source's own.
 func APIKey(ctx context.Context, d *providers.Definition, src KeySource) (providers.Credential, error) {
-	if d.AuthType != providers.AuthAPIKey {
+	if !d.HasFlow(providers.FlowAPIKey) {
 		return providers.Credential{}, fmt.Errorf("%s: %w", d.Name, ErrNotAPIKey)
 	}
 	entered, err := src(ctx)
@@ -56,10 +56,10 @@ func APIKey(ctx context.Context, d *providers.Definition, src KeySource) (provid
 	if err := checkText(key); err != nil {
 		return providers.Credential{}, &KeyError{d.Name, err}
 	}
-	if err := d.CheckKey(key); err != nil {
+	if err := d.CheckValue("api_key", key); err != nil {
 		return providers.Credential{}, &KeyError{d.Name, err}
 	}
-	return providers.Credential{APIKey: secret.New(key)}, nil
+	return providers.Credential{Values: providers.Values{"api_key": secret.New(key)}}, nil
 }
 
 // checkText refuses what cannot be meant. Zero-width characters and the like
@@ -87,7 +87,7 @@ func KeyFromEnvironment(d *providers.Definition, getenv func(string) string) Key
 	return func(context.Context) (secret.String, error) {
 		var names []string
 		for _, v := range d.Variables() {
-			if v.Field != providers.FieldAPIKey {
+			if v.Field != "api_key" {
 				continue
 			}
 			if key := secret.New(getenv(v.Name)); !key.IsZero() {

@@ -62,7 +62,7 @@ func TestAPIKey(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, err := flows.APIKey(t.Context(), test.d, given(test.entered))
-			if got := c.APIKey.Reveal(); got != test.want {
+			if got := c.Values["api_key"].Reveal(); got != test.want {
 				t.Errorf("key %q, want %q", got, test.want)
 			}
 			if (err == nil) != (test.want != "") {

@@ -87,7 +87,7 @@ func newRig(t *testing.T, change func(*rig)) *rig {
 		t.Fatal(err)
 	}
 	d := definition(t, routedHost)
-	injection, err := d.Injection(providers.Credential{APIKey: secret.New(realKey)})
+	injection, err := d.Injection(providers.Credential{Values: providers.Values{"api_key": secret.New(realKey)}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, &x, refused)
 		return
 	}
-	d := p.Routes().Request(t.Host, t.Port, r.URL.EscapedPath())
+	d := p.Routes().Request(r.Method, t.Host, t.Port, r.URL.EscapedPath())
 	x.Reason, x.Provider, x.Connection = d.Reason, d.Provider, d.Connection
 	if d.Action == routing.Refuse {
 		p.refuse(w, &x, refusal(d, t.Host))

@@ -7,6 +7,16 @@
 // host, a URL, a header name or a template in it.
 package providers
 
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authsome/authsome/secret"
+)
+
 // Definition describes one service, in schema 2. Files of schema 1, which the
 // Python authsome had, are read into the same form; see schema1.go.
 //
@@ -36,6 +46,26 @@ type Definition struct {
 	Env      []Env     `json:"env,omitzero"`
 	Verify   *Verify   `json:"verify,omitzero"`
 	Metadata *Metadata `json:"metadata,omitzero"`
+
+	// Source is [Bundled] or [Custom]; it is not part of the file.
+	Source string `json:"-"`
+
+	text      []byte // the file
+	hosts     []host
+	endpoints []endpoint
+	ownBase   bool // schema 1: a connection's base_url is a host besides hosts
+}
+
+// Sources of a definition.
+const (
+	Bundled = "bundled"
+	Custom  = "custom"
+)
+
+// Categories are the values of category.
+var Categories = [...]string{
+	"llm", "search", "dev", "productivity", "crm", "marketing", "mail", "seo", "data", "cloud",
+	"payments", "comms", "social", "media", "recruiting", "support", "automation", "security", "other",
 }
 
 // Flows.
@@ -117,4 +147,54 @@ type Metadata struct {
 	Checked    string `json:"checked,omitzero"`    // the date somebody looked
 	Unverified bool   `json:"unverified,omitzero"` // nobody could check it yet
 	Note       string `json:"note,omitzero"`       // what a user should know
+}
+
+// Values are what templates are filled with: the params of a connection by name,
+// access_token, client_id and base_url.
+type Values = map[string]secret.String
+
+// Auth types, as lists and records name them.
+const (
+	AuthOAuth2 = "oauth2"
+	AuthAPIKey = "api_key"
+)
+
+// AuthType is what kind of credential a connection of the service usually has:
+// [AuthAPIKey] or [AuthOAuth2].
+func (d *Definition) AuthType() string {
+	if len(d.Flows) > 0 && d.Flows[0] == FlowAPIKey {
+		return AuthAPIKey
+	}
+	return AuthOAuth2
+}
+
+// HasFlow reports whether a credential can be obtained by that flow.
+func (d *Definition) HasFlow(name string) bool { return slices.Contains(d.Flows, name) }
+
+// Param is the param of that name, or nil.
+func (d *Definition) Param(name string) *Param {
+	for i := range d.Params {
+		if d.Params[i].Name == name {
+			return &d.Params[i]
+		}
+	}
+	return nil
+}
+
+// secret reports whether what {name} stands for must not be seen.
+func (d *Definition) secret(name string) bool {
+	if p := d.Param(name); p != nil {
+		return p.Secret
+	}
+	return name == nameAccessToken
+}
+
+// Marshal writes the definition as a file that Parse reads: its own file, with
+// all that it has, indented anew.
+func (d *Definition) Marshal() ([]byte, error) {
+	text := jsontext.Value(bytes.Clone(d.text))
+	if err := text.Indent(jsontext.WithIndent("  ")); err != nil {
+		return nil, fmt.Errorf("write definition %s: %w", d.Name, err)
+	}
+	return append(text, '\n'), nil
 }

@@ -1,10 +1,11 @@
 package providers
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/textproto"
+	"net/url"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
@@ -14,69 +15,168 @@ import (
 
 // Credential is what a connection holds for its requests.
 type Credential struct {
-	AccessToken secret.String // of an oauth2 service
-	TokenType   string        // as the token endpoint said; empty means Bearer
-	APIKey      secret.String // of an api_key service
+	Values    Values // what templates may name
+	TokenType string // of access_token, as the token endpoint said; empty means Bearer
 }
 
 // Injection is a credential in the form in which it goes on requests. It is
-// immutable and safe for concurrent use. It holds a secret, and does not print.
+// immutable and safe for concurrent use. It holds secrets, and does not print.
 type Injection struct {
-	headers []header
+	headers []slot
+	query   []slot
+	paths   []slot // name is the prefix
+	signer  *signer
+
+	removeHeaders []string // besides those that are set
+	removeQuery   []string
 }
 
-type header struct {
-	name  string // canonical
-	value secret.String
+// slot is one place of a request and what goes there.
+type slot struct {
+	name     string // of a header: canonical
+	value    secret.String
+	ifAbsent bool
 }
 
 // Injection compiles how c goes on a request to the service. What cannot be put
 // on a request safely is an error.
 func (d *Definition) Injection(c Credential) (*Injection, error) {
-	if why := d.Unsupported(); why != "" {
-		return nil, fmt.Errorf("%s: %s", d.Name, why)
-	}
-	name, prefix, value := "Authorization", "Bearer", c.AccessToken
-	if d.AuthType == AuthAPIKey {
-		value = c.APIKey
-		if k := d.APIKey; k != nil {
-			if k.HeaderName != "" {
-				name = k.HeaderName
-			}
-			if k.HeaderPrefix != nil {
-				prefix = *k.HeaderPrefix
-			}
-		}
-	} else if c.TokenType != "" && !strings.EqualFold(c.TokenType, "Bearer") {
-		// RFC 6749 section 7.1: a client must not use a type it does not know.
+	// RFC 6749 section 7.1: a client must not use a type it does not know. Other
+	// types than these are bearer tokens under another name.
+	if t := strings.ToLower(c.TokenType); (t == "mac" || t == "dpop") && !c.Values[nameAccessToken].IsZero() {
 		return nil, fmt.Errorf("%s: its tokens are of a type that is not known", d.Name)
 	}
-	if value.IsZero() {
+	inject := d.Inject
+	if len(inject) == 0 {
+		inject = []Inject{bearer(c.Values)}
+	}
+	i := &Injection{}
+	carries := false
+	for n, in := range inject {
+		c := &compiler{d: d, values: c.Values, field: fmt.Sprintf("inject[%d].", n)}
+		if err := c.add(i, in); err != nil {
+			return nil, fmt.Errorf("%s: %w", d.Name, err)
+		}
+		carries = carries || c.used && !in.IfAbsent
+	}
+	if !carries {
 		return nil, fmt.Errorf("%s: the connection holds no credential", d.Name)
 	}
-	text := value.Reveal()
-	if prefix = strings.TrimSpace(prefix); prefix != "" {
-		text = prefix + " " + text
+	for _, s := range d.Remove {
+		place, name, _ := strings.Cut(s, ":")
+		if place == InQuery {
+			i.removeQuery = append(i.removeQuery, name)
+		} else {
+			i.removeHeaders = append(i.removeHeaders, textproto.CanonicalMIMEHeaderKey(name))
+		}
 	}
-	if !httpguts.ValidHeaderFieldValue(text) {
-		return nil, fmt.Errorf("%s: the credential has characters that no header can carry", d.Name)
-	}
-	return &Injection{headers: []header{{textproto.CanonicalMIMEHeaderKey(name), secret.New(text)}}}, nil
+	return i, nil
 }
 
-// Apply takes the client's own values out of the slots that the credential uses,
-// in every spelling, and puts the credential in.
-func (i *Injection) Apply(r *http.Request) error {
-	if len(i.headers) == 0 {
-		return errors.New("empty injection")
+// bearer is the injection of a definition that names none.
+func bearer(values Values) Inject {
+	value := "Bearer {access_token}"
+	if values[nameAccessToken].IsZero() {
+		value = "Bearer {api_key}"
 	}
-	for _, h := range i.headers {
-		for name := range r.Header {
-			if len(name) == len(h.name) && strings.EqualFold(name, h.name) {
-				delete(r.Header, name)
-			}
+	return Inject{In: InHeader, Name: "Authorization", Value: value}
+}
+
+// compiler compiles one entry of inject.
+type compiler struct {
+	d      *Definition
+	values Values
+	field  string
+	used   bool // a value of the connection is in it
+}
+
+func (c *compiler) add(i *Injection, in Inject) error {
+	if c.absent(in) {
+		return nil
+	}
+	switch in.In {
+	case InHeader:
+		v, err := c.header("value", in.Value)
+		if err != nil {
+			return err
 		}
-		r.Header[h.name] = []string{h.value.Reveal()}
+		i.headers = append(i.headers, slot{textproto.CanonicalMIMEHeaderKey(in.Name), secret.New(v), in.IfAbsent})
+	case InBasic:
+		user, err := c.expand("username", in.Username)
+		if err != nil {
+			return err
+		}
+		if strings.Contains(user, ":") {
+			return errors.New("a user name with a colon in it cannot be sent (RFC 7617 section 2)")
+		}
+		password, err := c.expand("password", in.Password)
+		if err != nil {
+			return err
+		}
+		encoded := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
+		i.headers = append(i.headers, slot{name: "Authorization", value: secret.New("Basic " + encoded)})
+	case InQuery:
+		v, err := c.expand("value", in.Value)
+		if err != nil {
+			return err
+		}
+		i.query = append(i.query, slot{in.Name, secret.New(url.QueryEscape(in.Name) + "=" + url.QueryEscape(v)), in.IfAbsent})
+	case InPath:
+		v, err := c.expand("value", in.Value)
+		if err != nil {
+			return err
+		}
+		if v == "." || v == ".." || strings.ContainsAny(v, "/\\") {
+			return errors.New("the credential cannot be a segment of a path")
+		}
+		i.paths = append(i.paths, slot{name: in.Prefix, value: secret.New(v)})
+	case InSigV4:
+		return c.sign(i, in)
 	}
 	return nil
+}
+
+// absent reports whether the entry is for an optional param that the connection
+// does not have.
+func (c *compiler) absent(in Inject) bool {
+	for _, t := range []string{in.Value, in.Username, in.Password, in.AccessKey, in.SecretKey} {
+		for _, name := range names(t) {
+			if p := c.d.Param(name); p != nil && p.Optional && c.d.value(c.values, name) == "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// expand fills a template of the entry. It is not a URL, whatever it looks like.
+func (c *compiler) expand(member, template string) (string, error) {
+	text, err := fill(template, func(name string) (string, error) {
+		v := c.d.value(c.values, name)
+		if v == "" {
+			return "", &UnfilledError{c.field + member, name}
+		}
+		c.used = true
+		return v, nil
+	})
+	if err != nil {
+		return "", err
+	}
+	for _, r := range text {
+		if r < ' ' || r == 0x7f {
+			return "", errors.New("the credential has control characters, which cannot be sent")
+		}
+	}
+	return text, nil
+}
+
+func (c *compiler) header(member, template string) (string, error) {
+	text, err := c.expand(member, template)
+	if err != nil {
+		return "", err
+	}
+	if text = strings.TrimSpace(text); !httpguts.ValidHeaderFieldValue(text) {
+		return "", errors.New("the credential has characters that no header can carry")
+	}
+	return text, nil
 }

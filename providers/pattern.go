@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,14 +23,15 @@ const (
 	Exact
 )
 
-// Pattern is one entry of host_url, compiled. It is immutable.
+// Pattern is one host of a definition with the paths there, compiled. It is
+// immutable.
 type Pattern struct {
-	kind   Kind
-	host   string // Exact: the host. Otherwise: the suffix every match ends in, with its dot
-	expr   *regexp.Regexp
-	port   int
-	prefix string
-	text   string
+	kind  Kind
+	host  string // Exact: the host. Otherwise: the suffix every match ends in, with its dot
+	expr  *regexp.Regexp
+	port  int
+	paths []string // prefixes; none means all
+	text  string
 }
 
 // ParsePattern compiles a bare host, a wildcard (*.suffix), an https URL whose
@@ -42,7 +44,7 @@ func ParsePattern(s string) (Pattern, error) {
 	if expr, ok := strings.CutPrefix(s, "regex:"); ok {
 		return parseRegex(s, expr)
 	}
-	p := Pattern{kind: Exact, port: 443, prefix: "/", text: s}
+	p := Pattern{kind: Exact, port: 443, text: s}
 	host := s
 	if strings.Contains(s, "://") {
 		u, err := url.Parse(strings.Replace(s, "://*.", "://wildcard--.", 1))
@@ -98,9 +100,9 @@ func (p *Pattern) takeURL(u *url.URL) (host string, err error) {
 		}
 		p.port = int(n)
 	}
-	if u.Path != "" {
-		p.prefix = u.Path
-		if cleaned := path.Clean(u.Path); cleaned != strings.TrimSuffix(u.Path, "/") && u.Path != "/" || u.RawPath != "" {
+	if u.Path != "" && u.Path != "/" {
+		p.paths = []string{u.Path}
+		if cleaned := path.Clean(u.Path); cleaned != strings.TrimSuffix(u.Path, "/") || u.RawPath != "" {
 			return "", errors.New("the path has dot segments, doubled slashes or escapes")
 		}
 	}
@@ -157,7 +159,7 @@ func parseRegex(text, expr string) (Pattern, error) {
 	if err != nil {
 		return Pattern{}, errors.New("not a regular expression")
 	}
-	return Pattern{kind: Regex, host: "." + domain, expr: compiled, port: 443, prefix: "/", text: text}, nil
+	return Pattern{kind: Regex, host: "." + domain, expr: compiled, port: 443, text: text}, nil
 }
 
 // MatchHost reports whether a host, as [NormalizeHost] spells it, is named.
@@ -181,8 +183,23 @@ func (p Pattern) Host() string { return p.host }
 // Port is the one port of the pattern.
 func (p Pattern) Port() int { return p.port }
 
-// PathPrefix is the prefix, on a segment boundary, of the paths that are meant.
-func (p Pattern) PathPrefix() string { return p.prefix }
+// Paths are the prefixes of the paths that are meant. None means all.
+func (p Pattern) Paths() []string { return slices.Clone(p.paths) }
+
+// MatchPath is the length of the longest prefix that a path lies under, on a
+// segment boundary, and whether there is one.
+func (p Pattern) MatchPath(path string) (int, bool) {
+	if len(p.paths) == 0 {
+		return 0, true
+	}
+	longest := -1
+	for _, prefix := range p.paths {
+		if len(prefix) > longest && Under(path, prefix) {
+			longest = len(prefix)
+		}
+	}
+	return longest, longest >= 0
+}
 
 // String is the pattern as it was written.
 func (p Pattern) String() string { return p.text }

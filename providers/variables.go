@@ -1,8 +1,6 @@
 package providers
 
 import (
-	"errors"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,99 +10,108 @@ import (
 // out can be recognised.
 const PlaceholderMark = "authsome-proxy-managed"
 
-// Fields that a variable can hold.
-const (
-	FieldAPIKey      = "api_key"
-	FieldAccessToken = "access_token"
-)
-
 // Variable is an environment variable that clients of the service read.
 type Variable struct {
-	Name        string
-	Field       string // FieldAPIKey or FieldAccessToken
-	Placeholder string // what the child behind the proxy sees in it
+	Name  string
+	Value string // template
+
+	// Field is the param, or access_token, that the variable holds and nothing
+	// else; empty for a text around one.
+	Field string
+
+	// Secret says that the command behind the proxy finds Placeholder in it, and
+	// not the value. Placeholder may name params that are no secrets.
+	Secret      bool
+	Placeholder string
 }
 
-// Variables are the names that hold the service's credential, in order. Names
-// for refresh tokens are left out: those are nobody's to read.
+// Variables are the variables of the service's clients, in order.
 func (d *Definition) Variables() []Variable {
-	field := FieldAccessToken
-	if d.AuthType == AuthAPIKey {
-		field = FieldAPIKey
-	}
-	var names []string
-	if d.APIKey != nil && d.APIKey.EnvVar != "" {
-		names = append(names, d.APIKey.EnvVar)
-	}
-	if d.Export != nil {
-		for _, f := range []string{FieldAPIKey, FieldAccessToken} {
-			names = append(names, d.Export.Env[f]...)
+	all := make([]Variable, 0, len(d.Env))
+	for _, e := range d.Env {
+		v := Variable{Name: e.Name, Value: e.Value}
+		in := names(e.Value)
+		if len(in) == 1 && e.Value == "{"+in[0]+"}" {
+			v.Field = in[0]
 		}
-		for _, name := range slices.Sorted(maps.Keys(d.Export.Flat)) {
-			switch d.Export.Flat[name] {
-			case "API_TOKEN", "API_KEY", "ACCESS_TOKEN":
-				names = append(names, name)
-			}
+		v.Secret = slices.ContainsFunc(in, d.secret)
+		if v.Secret {
+			v.Placeholder = d.placeholder(e)
 		}
-	}
-	var all []Variable
-	seen := make(map[string]bool)
-	for _, name := range names {
-		if !seen[name] {
-			seen[name] = true
-			all = append(all, Variable{Name: name, Field: field, Placeholder: d.placeholder()})
-		}
+		all = append(all, v)
 	}
 	return all
 }
 
-// literalStart is what a key pattern says every key begins with.
+// Environment is what the command behind the proxy finds in the variables: the
+// values of a connection, and placeholders for its secrets. A variable that
+// needs a value which the connection does not have is left out.
+func (d *Definition) Environment(values Values) map[string]string {
+	env := make(map[string]string)
+	for _, v := range d.Variables() {
+		template := v.Value
+		if v.Secret {
+			template = v.Placeholder
+		}
+		text, err := fill(template, func(name string) (string, error) {
+			value := d.value(values, name)
+			if value == "" || d.secret(name) {
+				return "", &UnfilledError{v.Name, name}
+			}
+			return value, nil
+		})
+		if err == nil {
+			env[v.Name] = text
+		}
+	}
+	return env
+}
+
+// placeholder is what stands in a variable in place of a secret.
+func (d *Definition) placeholder(e Env) string {
+	template := e.Placeholder
+	if template == "" {
+		// The value, with each secret in the shape that it has.
+		text, _ := fill(e.Value, func(name string) (string, error) {
+			if !d.secret(name) {
+				return "{" + name + "}", nil
+			}
+			return d.shaped(name), nil
+		})
+		return text
+	}
+	text, _ := fill(template, func(name string) (string, error) {
+		if name == nameMark {
+			return PlaceholderMark, nil
+		}
+		return "{" + name + "}", nil
+	})
+	return text
+}
+
+// literalStart is what a pattern says every value begins with.
 var literalStart = regexp.MustCompile(`^\^?((?:[A-Za-z0-9_]|-|\\\.)*(?:[-_]|\\\.))`)
 
-// placeholder has the shape that clients check before they send anything.
-func (d *Definition) placeholder() string {
-	if d.APIKey == nil || d.APIKey.KeyPattern == "" {
+// shaped is a placeholder for a param that its pattern accepts, where one of the
+// simple kind does: clients check the shape before they send anything.
+func (d *Definition) shaped(name string) string {
+	p := d.Param(name)
+	if p == nil || p.Pattern == "" {
 		return PlaceholderMark
 	}
-	for _, candidate := range d.placeholders() {
-		if d.CheckKey(candidate) == nil {
+	start := ""
+	if m := literalStart.FindStringSubmatch(p.Pattern); m != nil {
+		start = strings.ReplaceAll(m[1], `\.`, ".")
+	}
+	expr, err := regexp.Compile(`^(?:` + p.Pattern + `)$`)
+	if err != nil {
+		return PlaceholderMark
+	}
+	for n := range 120 {
+		candidate := start + PlaceholderMark + strings.Repeat("0", n)
+		if expr.MatchString(candidate) {
 			return candidate
 		}
 	}
 	return PlaceholderMark
-}
-
-func (d *Definition) placeholders() []string {
-	start := ""
-	if m := literalStart.FindStringSubmatch(d.APIKey.KeyPattern); m != nil {
-		start = strings.ReplaceAll(m[1], `\.`, ".")
-	}
-	var all []string
-	for n := range 120 {
-		all = append(all, start+PlaceholderMark+strings.Repeat("0", n))
-	}
-	return all
-}
-
-// CheckKey validates a key that a user gave. Its errors do not repeat the key.
-func (d *Definition) CheckKey(key string) error {
-	if key == "" {
-		return errors.New("the key is empty")
-	}
-	for _, r := range key {
-		if r < ' ' || r == 0x7f {
-			return errors.New("the key has control characters in it; it may have been copied with a line break")
-		}
-	}
-	if d.APIKey == nil || d.APIKey.KeyPattern == "" {
-		return nil
-	}
-	// Parse has compiled it once; a user's keys are too few to keep it.
-	if regexp.MustCompile(`^(?:` + d.APIKey.KeyPattern + `)$`).MatchString(key) {
-		return nil
-	}
-	if hint := d.APIKey.PatternHint; hint != "" {
-		return errors.New("this does not look like a key of " + d.DisplayName + ": " + hint)
-	}
-	return errors.New("this does not look like a key of " + d.DisplayName)
 }

@@ -29,6 +29,7 @@ const (
 	NoRoute         Reason = "no_route"
 	OtherPort       Reason = "other_port"
 	PathOutside     Reason = "path_outside"
+	MethodOutside   Reason = "method_outside"
 	OAuthEndpoint   Reason = "oauth_endpoint"
 	LoginRequired   Reason = "login_required"
 	RouteAmbiguous  Reason = "route_ambiguous"
@@ -55,15 +56,15 @@ type Decision struct {
 // decision is taken for the path as sent, decoded, and cleaned. Where the three
 // disagree the request is refused: a credential never depends on a guess about
 // what the upstream will make of the path.
-func (t *Table) Request(host string, port int, escapedPath string) Decision {
+func (t *Table) Request(method, host string, port int, escapedPath string) Decision {
 	decoded, err := url.PathUnescape(escapedPath)
 	if err != nil {
 		return Decision{Action: Refuse, Reason: PathAmbiguous}
 	}
 	routes := t.onHost(host)
-	d := decide(routes, host, port, escapedPath)
+	d := decide(routes, method, host, port, escapedPath)
 	if cleaned := Clean(decoded); cleaned != escapedPath {
-		if !d.same(decide(routes, host, port, cleaned)) || !d.same(decide(routes, host, port, decoded)) {
+		if !d.same(decide(routes, method, host, port, cleaned)) || !d.same(decide(routes, method, host, port, decoded)) {
 			return Decision{Action: Refuse, Reason: PathAmbiguous, Provider: d.Provider}
 		}
 	}
@@ -85,27 +86,34 @@ func (d Decision) same(other Decision) bool {
 	return d.Action == other.Action && d.Reason == other.Reason && d.Provider == other.Provider && d.Connection == other.Connection
 }
 
-func decide(routes []*route, host string, port int, p string) Decision {
+func decide(routes []*route, method, host string, port int, p string) Decision {
 	var few [4]*route // almost always one; keeps the list off the heap
 	best := few[:0]
-	onPort := false
+	longest := 0 // prefix of the best
+	onPort, outside := false, PathOutside
 	for _, r := range routes {
 		if r.pattern.Port() != port {
 			continue
 		}
 		onPort = true
-		if !underPrefix(p, r.pattern.PathPrefix()) {
+		length, ok := r.pattern.MatchPath(p)
+		if !ok || r.definition.Excludes(p) {
+			continue
+		}
+		if !r.definition.Allows(method) {
+			outside = MethodOutside
 			continue
 		}
 		if len(best) > 0 {
-			switch c := specificity(r, best[0]); {
+			// The longest path, then exact over wildcard over expression.
+			switch c := cmp.Or(cmp.Compare(length, longest), cmp.Compare(r.pattern.Kind(), best[0].pattern.Kind())); {
 			case c < 0:
 				continue
 			case c > 0:
 				best = best[:0]
 			}
 		}
-		best = append(best, r)
+		best, longest = append(best, r), length
 	}
 	if !onPort {
 		reason := NoRoute
@@ -124,7 +132,7 @@ func decide(routes []*route, host string, port int, p string) Decision {
 	}
 	best = preferLive(best)
 	if len(best) == 0 {
-		return Decision{Action: Forward, Reason: PathOutside, Provider: routes[0].definition.Name, Pattern: routes[0].pattern.String()}
+		return Decision{Action: Forward, Reason: outside, Provider: routes[0].definition.Name, Pattern: routes[0].pattern.String()}
 	}
 	r := best[0]
 	d := Decision{Provider: r.definition.Name, Connection: r.connection, Pattern: r.pattern.String()}
@@ -141,15 +149,6 @@ func decide(routes []*route, host string, port int, p string) Decision {
 	}
 	d.Action, d.Reason = Inject, Matched
 	return d
-}
-
-// specificity orders routes: the longest path prefix, then exact over wildcard
-// over regular expression.
-func specificity(a, b *route) int {
-	if c := cmp.Compare(len(a.pattern.PathPrefix()), len(b.pattern.PathPrefix())); c != 0 {
-		return c
-	}
-	return cmp.Compare(a.pattern.Kind(), b.pattern.Kind())
 }
 
 // preferLive leaves out the connections that were logged out, unless nothing
@@ -187,13 +186,4 @@ func alternatives(best []*route) []string {
 		return nil
 	}
 	return names
-}
-
-// underPrefix reports whether p lies under prefix on a segment boundary.
-func underPrefix(p, prefix string) bool {
-	if prefix == "" || prefix == "/" {
-		return true
-	}
-	rest, ok := strings.CutPrefix(p, strings.TrimSuffix(prefix, "/"))
-	return ok && (rest == "" && !strings.HasSuffix(prefix, "/") || strings.HasPrefix(rest, "/"))
 }

@@ -11,20 +11,21 @@ import (
 // Explanation is what the proxy would do with a request, in full.
 type Explanation struct {
 	Decision
+	Method string
 	Scheme string
 	Host   string // normalised
 	Port   int
 	Path   string
 }
 
-// Explain decides a request to u as the proxy would. It calls the same functions
+// Explain decides a request of a method to u as the proxy would. It calls the same functions
 // as the proxy: [Table.Host] for the connection, [Table.Request] for the request.
-func (t *Table) Explain(u *url.URL) (Explanation, error) {
+func (t *Table) Explain(method string, u *url.URL) (Explanation, error) {
 	host, err := providers.NormalizeHost(u.Hostname())
 	if err != nil {
 		return Explanation{}, fmt.Errorf("host of the URL: %w", err)
 	}
-	e := Explanation{Scheme: u.Scheme, Host: host, Path: u.EscapedPath()}
+	e := Explanation{Method: method, Scheme: u.Scheme, Host: host, Path: u.EscapedPath()}
 	if e.Path == "" {
 		e.Path = "/"
 	}
@@ -49,7 +50,7 @@ func (t *Table) Explain(u *url.URL) (Explanation, error) {
 	}
 	switch t.Host(host, e.Port) {
 	case Intercept:
-		e.Decision = t.Request(host, e.Port, e.Path)
+		e.Decision = t.Request(method, host, e.Port, e.Path)
 	case Deny:
 		e.Decision = Decision{Action: Refuse, Reason: HostDenied}
 	default:

@@ -38,7 +38,7 @@ const (
 type Binding struct {
 	Provider   string
 	Connection string
-	BaseURL    string // the connection's own API address, if it has one
+	Values     providers.Values // that its hosts need: base_url and params that are no secrets
 	State      State
 	Default    bool // the provider's default connection
 }
@@ -89,7 +89,7 @@ func New(definitions []*providers.Definition, bindings []Binding, o Options) (*T
 	t := &Table{exact: make(map[string][]*route), deny: o.DenyUnmatched}
 	for _, name := range slices.Sorted(maps.Keys(grouped)) {
 		chosen, choices := choose(grouped[name], o.Choose[name])
-		patterns, err := byName[name].Patterns(chosen.BaseURL)
+		patterns, err := byName[name].Patterns(chosen.Values)
 		if err != nil {
 			return nil, fmt.Errorf("route %s: %w", name, err)
 		}

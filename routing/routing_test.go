@@ -102,7 +102,7 @@ func TestRequest(t *testing.T) {
 		{"token endpoint of another provider on the host", []Binding{work, bind("wild", "default")}, Options{}, "api.one.com", "/oauth/token", Decision{Action: Forward, Reason: OAuthEndpoint, Provider: "one"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := fixture(t, tt.options, tt.bindings...).Request(tt.host, 443, tt.path)
+			got := fixture(t, tt.options, tt.bindings...).Request("GET", tt.host, 443, tt.path)
 			if !got.same(tt.want) {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
@@ -139,7 +139,7 @@ func TestPathSpellings(t *testing.T) {
 		{part, "/admin/../v2/x", PathAmbiguous},
 		{part, "/v2/%zz", PathAmbiguous},
 	} {
-		if got := tt.table.Request("api.one.com", 443, tt.path); got.Reason != tt.want {
+		if got := tt.table.Request("GET", "api.one.com", 443, tt.path); got.Reason != tt.want {
 			t.Errorf("%s: %s, want %s", tt.path, got.Reason, tt.want)
 		}
 	}
@@ -163,7 +163,7 @@ func TestExplainIsTheDecision(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e, err := table.Explain(u)
+		e, err := table.Explain("GET", u)
 		if err != nil || e.Reason != tt.want {
 			t.Errorf("%s: %s, %v; want %s", tt.url, e.Reason, err, tt.want)
 		}
@@ -173,7 +173,7 @@ func TestExplainIsTheDecision(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e, err := table.Explain(u); err == nil {
+		if e, err := table.Explain("GET", u); err == nil {
 			t.Errorf("%s: explained as %+v", bad, e)
 		}
 	}
@@ -187,7 +187,7 @@ func FuzzRequest(f *testing.F) {
 	}
 	table := fixture(f, Options{}, bind("one-path", "default"), bind("wild", "default"))
 	f.Fuzz(func(t *testing.T, host, path string) {
-		d := table.Request(host, 443, path)
+		d := table.Request("GET", host, 443, path)
 		if d.Action != Inject {
 			return
 		}
@@ -204,6 +204,6 @@ func BenchmarkRequest(b *testing.B) {
 	table := fixture(b, Options{}, bind("one", "default"), bind("one-path", "default"), bind("wild", "default"))
 	b.ReportAllocs()
 	for b.Loop() {
-		table.Request("api.one.com", 443, "/v2/chat/completions")
+		table.Request("GET", "api.one.com", 443, "/v2/chat/completions")
 	}
 }

@@ -23,7 +23,7 @@ func Bindings(set *providers.Set, connections []auth.Connection, now time.Time) 
 		if c.Usable(now) {
 			state = routing.Ready
 		}
-		all = append(all, routing.Binding{Provider: c.Provider, Connection: c.Name, BaseURL: c.BaseURL, State: state, Default: c.Default})
+		all = append(all, routing.Binding{Provider: c.Provider, Connection: c.Name, Values: c.HostValues(), State: state, Default: c.Default})
 	}
 	return all
 }
@@ -43,7 +43,7 @@ func (s *Sidecar) bindings(ctx context.Context, set *providers.Set) ([]routing.B
 	}
 	for key, c := range s.routed {
 		if _, err := set.Lookup(c.Provider); err == nil && !present[key] {
-			bindings = append(bindings, routing.Binding{Provider: c.Provider, Connection: c.Name, BaseURL: c.BaseURL, State: routing.Gone})
+			bindings = append(bindings, routing.Binding{Provider: c.Provider, Connection: c.Name, Values: c.HostValues(), State: routing.Gone})
 		}
 	}
 	return bindings, nil

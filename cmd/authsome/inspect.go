@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"strings"
@@ -54,20 +55,17 @@ func inspect(ctx context.Context, a *app, name string) error {
 		}{definition, d.Source, views})
 	}
 	rows := [][]string{
-		{"name", d.Name}, {"service", d.DisplayName}, {"type", d.AuthType + ", by " + d.Flow}, {"source", d.Source},
-		{"hosts", strings.Join(d.HostPatterns(), ", ")},
+		{"name", d.Name}, {"service", d.DisplayName}, {"type", d.AuthType() + ", by " + strings.Join(d.Flows, " or ")}, {"source", d.Source},
+		{"hosts", strings.Join(d.Hosts, ", ")},
 	}
 	for _, v := range d.Variables() {
-		rows = append(rows, []string{"variable", v.Name + "=" + v.Placeholder + " for the agent"})
+		rows = append(rows, []string{"variable", v.Name + "=" + cmp.Or(v.Placeholder, v.Value) + " for the agent"})
 	}
 	for _, e := range d.Endpoints() {
 		rows = append(rows, []string{"sign-in", e})
 	}
-	if why := d.Unsupported(); why != "" {
-		rows = append(rows, []string{"not yet", why})
-	}
-	if link := d.DocsLink(); link != "" {
-		rows = append(rows, []string{"docs", link})
+	if d.Docs != "" {
+		rows = append(rows, []string{"docs", d.Docs})
 	}
 	now := time.Now()
 	for _, c := range views {

@@ -149,7 +149,7 @@ func listProviders(ctx context.Context, a *app) ([]providerView, error) {
 	var all []providerView
 	for _, d := range set.All() {
 		v := providerView{
-			Name: d.Name, DisplayName: d.DisplayName, AuthType: d.AuthType, Source: d.Source, Category: d.Category,
+			Name: d.Name, DisplayName: d.DisplayName, AuthType: d.AuthType(), Source: d.Source, Category: d.Category,
 			State: string(auth.StateAvailable), Connections: byProvider[d.Name],
 		}
 		if s, ok := states[d.Name]; ok {

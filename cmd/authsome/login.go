@@ -69,11 +69,8 @@ func login(ctx context.Context, a *app, o *loginOptions) error {
 	if err != nil {
 		return err
 	}
-	if why := d.Unsupported(); why != "" {
-		return fmt.Errorf("%s cannot be connected yet: %s", d.Name, why)
-	}
-	if d.AuthType != providers.AuthAPIKey {
-		return withHint(fmt.Errorf("%s signs in with OAuth (%s), which this version cannot do yet", d.Name, d.Flow),
+	if !d.HasFlow(providers.FlowAPIKey) {
+		return withHint(fmt.Errorf("%s signs in with OAuth (%s), which this version cannot do yet", d.Name, d.Flows[0]),
 			"authsome list shows the providers of type api_key")
 	}
 	credentials, err := a.auth()
@@ -135,8 +132,8 @@ func (a *app) askKey(d *providers.Definition) flows.KeySource {
 			defer tty.Close()
 			to = tty
 		}
-		if link := d.DocsLink(); link != "" {
-			fmt.Fprintf(to, "%s says where keys are made\n", link)
+		if d.Docs != "" {
+			fmt.Fprintf(to, "%s says where keys are made\n", d.Docs)
 		}
 		fmt.Fprintf(to, "API key for %s (not shown): ", d.DisplayName)
 		b, err := term.ReadPassword(fd)

@@ -64,10 +64,10 @@ func register(ctx context.Context, a *app, path string, force bool) error {
 			Provider  string   `json:"provider"`
 			Hosts     []string `json:"hosts"`
 			Endpoints []string `json:"endpoints"`
-		}{d.Name, append([]string{}, d.HostPatterns()...), append([]string{}, d.Endpoints()...)})
+		}{d.Name, append([]string{}, d.Hosts...), append([]string{}, d.Endpoints()...)})
 	}
 	a.infof("%s is registered", d.Name)
-	for _, host := range d.HostPatterns() {
+	for _, host := range d.Hosts {
 		a.infof("  its credential goes to %s", host)
 	}
 	for _, e := range d.Endpoints() {

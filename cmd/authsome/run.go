@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -20,6 +21,8 @@ import (
 	"github.com/authsome/authsome/child"
 	"github.com/authsome/authsome/intercept"
 	"github.com/authsome/authsome/metrics"
+	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/routing"
 	"github.com/authsome/authsome/secret"
 	"github.com/authsome/authsome/sidecar"
 )
@@ -113,6 +116,19 @@ func run(ctx context.Context, app *app, o *runOptions) error {
 	return nil
 }
 
+// routedValues are what a provider's variables can be made from: the values,
+// secrets left out, of the connection that has its routes.
+func routedValues(table *routing.Table, connections []auth.Connection, provider string) providers.Values {
+	for _, r := range table.Routes() {
+		for _, c := range connections {
+			if r.Provider == provider && c.Provider == provider && c.Name == r.Connection {
+				return c.HostValues()
+			}
+		}
+	}
+	return nil
+}
+
 // assemble opens the profile and puts a sidecar together, all but its authority
 // and its listener.
 func assemble(ctx context.Context, app *app, o *proxyOptions) (*sidecar.Sidecar, []auth.Connection, error) {
@@ -177,10 +193,15 @@ func (o *runOptions) process(app *app, s *sidecar.Sidecar, connections []auth.Co
 	}
 	var exposed []string
 	for _, d := range set.All() {
+		if routed[d.Name] {
+			maps.Copy(env.Placeholders, d.Environment(routedValues(table, connections, d.Name)))
+			continue
+		}
 		for _, v := range d.Variables() {
-			if routed[d.Name] {
-				env.Placeholders[v.Name] = v.Placeholder
-			} else if app.getenv(v.Name) != "" {
+			if !v.Secret {
+				continue
+			}
+			if app.getenv(v.Name) != "" {
 				exposed = append(exposed, v.Name+" ("+d.Name+")")
 			}
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -14,8 +15,13 @@ import (
 	"github.com/authsome/authsome/sidecar"
 )
 
+type whyOptions struct {
+	proxyOptions
+	method string
+}
+
 func newWhyCmd(a *app) *cobra.Command {
-	o := &proxyOptions{}
+	o := &whyOptions{}
 	cmd := &cobra.Command{
 		Use: "why URL", Short: "Explain what the proxy would do with a request",
 		Long: `Why takes the decision that the proxy takes for a request to URL, with the
@@ -26,13 +32,14 @@ proxy's own code, and explains it: the route, the connection, or what is missing
 		RunE: func(cmd *cobra.Command, args []string) error { return why(cmd.Context(), a, args[0], o) },
 	}
 	f := cmd.Flags()
+	f.StringVarP(&o.method, "method", "X", http.MethodGet, "the request's `METHOD`")
 	f.StringArrayVar(&o.providers, "provider", nil, "as if the run had --provider `PROVIDER[=CONNECTION]`")
 	f.StringArrayVar(&o.connections, "connection", nil, "as if the run had --connection `PROVIDER=NAME`")
 	f.StringVar(&o.unmatched, "unmatched", "allow", "as if the run had --unmatched `allow` or deny")
 	return cmd
 }
 
-func why(ctx context.Context, a *app, raw string, o *proxyOptions) error {
+func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	u, err := url.Parse(raw)
@@ -59,7 +66,7 @@ func why(ctx context.Context, a *app, raw string, o *proxyOptions) error {
 	if err != nil {
 		return err
 	}
-	e, err := t.Explain(u)
+	e, err := t.Explain(o.method, u)
 	if err != nil {
 		return usageErrorf("%v", err)
 	}
@@ -98,6 +105,8 @@ func explain(set *providers.Set, e routing.Explanation) (text, fix string) {
 		return "refused with route_ambiguous: these fit equally well: " + strings.Join(e.Choices, ", "), "authsome run --provider " + e.Choices[0] + " -- COMMAND"
 	case routing.PathOutside:
 		return fmt.Sprintf("forwarded without a credential: the host is %s's, the path is not", e.Provider), "authsome inspect " + e.Provider
+	case routing.MethodOutside:
+		return fmt.Sprintf("forwarded without a credential: %s does not list the method %s", e.Provider, e.Method), "authsome inspect " + e.Provider
 	case routing.OAuthEndpoint:
 		return fmt.Sprintf("forwarded without a credential: this is a sign-in endpoint of %s, which never gets a stored one", e.Provider), ""
 	case routing.PathAmbiguous:
@@ -110,14 +119,8 @@ func explain(set *providers.Set, e routing.Explanation) (text, fix string) {
 		return fmt.Sprintf("relayed unopened: a connected provider has this host on another port than %d", e.Port), ""
 	}
 	for _, d := range set.All() {
-		patterns, err := d.Patterns("")
-		if err != nil {
-			continue
-		}
-		for _, p := range patterns {
-			if p.MatchHost(e.Host) && p.Port() == e.Port {
-				return fmt.Sprintf("relayed unopened: %s is a host of %s, which is not connected", e.Host, d.Name), "authsome login " + d.Name
-			}
+		if d.Claims(e.Host, e.Port) {
+			return fmt.Sprintf("relayed unopened: %s is a host of %s, which is not connected", e.Host, d.Name), "authsome login " + d.Name
 		}
 	}
 	return "relayed unopened: no provider lists this host", "authsome register FILE adds one"

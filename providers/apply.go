@@ -1,0 +1,159 @@
+package providers
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Apply takes the client's own values out of the slots that the credential uses,
+// in every spelling, and puts the credential in. After an error the request must
+// not be sent.
+func (i *Injection) Apply(r *http.Request) error {
+	for name := range r.Header {
+		if i.ownsHeader(name) {
+			delete(r.Header, name)
+		}
+	}
+	for _, h := range i.headers {
+		if h.ifAbsent && hasHeader(r.Header, h.name) {
+			continue
+		}
+		r.Header[h.name] = []string{h.value.Reveal()}
+	}
+	if len(i.query) > 0 || len(i.removeQuery) > 0 {
+		if err := i.applyQuery(r.URL); err != nil {
+			return err
+		}
+	}
+	if len(i.paths) > 0 {
+		if err := i.applyPath(r.URL); err != nil {
+			return err
+		}
+	}
+	if i.signer != nil {
+		return i.signer.sign(r)
+	}
+	return nil
+}
+
+// ownsHeader reports whether the client's header of that name is taken out.
+func (i *Injection) ownsHeader(name string) bool {
+	for _, h := range i.headers {
+		if !h.ifAbsent && len(name) == len(h.name) && strings.EqualFold(name, h.name) {
+			return true
+		}
+	}
+	for _, removed := range i.removeHeaders {
+		if len(name) == len(removed) && strings.EqualFold(name, removed) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasHeader(h http.Header, canonical string) bool {
+	if _, ok := h[canonical]; ok {
+		return true
+	}
+	for name := range h {
+		if len(name) == len(canonical) && strings.EqualFold(name, canonical) {
+			return true
+		}
+	}
+	return false
+}
+
+// applyQuery rewrites the query: other parameters stay byte for byte and in
+// their order, and a credential takes the place of the first of its name.
+func (i *Injection) applyQuery(u *url.URL) error {
+	var b strings.Builder
+	b.Grow(len(u.RawQuery) + 64)
+	placed := make([]bool, len(i.query))
+	write := func(text string) {
+		if b.Len() > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(text)
+	}
+	for rest, more := u.RawQuery, u.RawQuery != ""; more; {
+		var parameter string
+		parameter, rest, more = strings.Cut(rest, "&")
+		n, removed, err := i.querySlot(parameter)
+		switch {
+		case err != nil:
+			return err
+		case removed:
+		case n < 0:
+			write(parameter)
+		case i.query[n].ifAbsent:
+			placed[n] = true
+			write(parameter)
+		case !placed[n]:
+			placed[n] = true
+			write(i.query[n].value.Reveal())
+		}
+	}
+	for n, done := range placed {
+		if !done {
+			write(i.query[n].value.Reveal())
+		}
+	}
+	u.RawQuery = b.String()
+	return nil
+}
+
+// querySlot finds whose slot a parameter of the query is in.
+func (i *Injection) querySlot(parameter string) (n int, removed bool, err error) {
+	n = -1
+	pieces := 0
+	for piece := range strings.SplitSeq(parameter, ";") {
+		pieces++
+		name, _, _ := strings.Cut(piece, "=")
+		if strings.ContainsAny(name, "%+") {
+			if decoded, err := url.QueryUnescape(name); err == nil {
+				name = decoded
+			}
+		}
+		for k := range i.query {
+			if i.query[k].name == name {
+				n = k
+			}
+		}
+		removed = removed || slices.Contains(i.removeQuery, name)
+	}
+	if pieces > 1 && (n >= 0 || removed) {
+		// Some servers end a parameter at a semicolon and others do not.
+		return 0, false, errors.New("the query has the credential's parameter beside a semicolon")
+	}
+	return n, removed, nil
+}
+
+// applyPath puts the credential into the path, in place of what follows the
+// prefix.
+func (i *Injection) applyPath(u *url.URL) error {
+	escaped := u.EscapedPath()
+	for _, p := range i.paths {
+		rest, ok := strings.CutPrefix(escaped, p.name)
+		if !ok {
+			continue
+		}
+		own, after, slash := strings.Cut(rest, "/")
+		if own == "" || strings.Contains(strings.ToLower(own), "%2f") || strings.Contains(strings.ToLower(own), "%5c") {
+			continue
+		}
+		if slash {
+			after = "/" + after
+		}
+		raw := p.name + url.PathEscape(p.value.Reveal()) + after
+		decoded, err := url.PathUnescape(raw)
+		if err != nil {
+			return errors.New("the path is not well encoded")
+		}
+		u.Path, u.RawPath = decoded, raw
+		return nil
+	}
+	return errors.New("the path has no place for the credential")
+}
