@@ -77,6 +77,15 @@ func TestBundled(t *testing.T) {
 // of their own and meet on the same hosts. Whoever connects two of a group says
 // which one is meant.
 var sharedHosts = []string{
+	"atlassian atlassian-api-token",
+	"digitalocean digitalocean-token",
+	"figma figma-pat",
+	"github github-pat",
+	"gitlab gitlab-pat",
+	"google google-service-account",
+	"linear linear-api-key",
+	"microsoft microsoft-app",
+	"notion notion-token",
 	"klaviyo klaviyo-oauth",
 }
 
