@@ -2,7 +2,6 @@ package providers
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -15,17 +14,6 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func bundledSet(t testing.TB) *Set {
-	t.Helper()
-	s, err := Load(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 func patternsOf(t testing.TB, d *Definition) []Pattern {
 	t.Helper()
 	patterns, err := d.Patterns(nil)
@@ -33,101 +21,6 @@ func patternsOf(t testing.TB, d *Definition) []Pattern {
 		t.Fatal(err)
 	}
 	return patterns
-}
-
-func TestBundled(t *testing.T) {
-	files, err := bundled.ReadDir("bundled")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := bundledSet(t)
-	if len(s.All()) != len(files) || len(files) < 45 {
-		t.Errorf("%d definitions in %d files", len(s.All()), len(files))
-	}
-	for _, d := range s.All() {
-		t.Run(d.Name, func(t *testing.T) {
-			if _, err := bundled.ReadFile("bundled/" + d.Name + ".json"); err != nil {
-				t.Errorf("the file has another name: %v", err)
-			}
-			if d.Docs == "" || d.Category == "" || d.Metadata == nil || d.Metadata.Source == "" {
-				t.Error("documentation, category or source of the facts is missing")
-			}
-			if (d.Metadata.Checked == "") != d.Metadata.Unverified {
-				t.Error("it must be verified on a date, or marked unverified")
-			}
-			if len(d.Variables()) == 0 {
-				t.Error("no variable: its clients would find no placeholder")
-			}
-			for _, u := range d.Endpoints() {
-				if !strings.HasPrefix(u, "https://") {
-					t.Errorf("endpoint %s", u)
-				}
-			}
-			for _, v := range d.Variables() {
-				if !strings.Contains(v.Placeholder, PlaceholderMark) {
-					t.Errorf("placeholder %q would not be recognised", v.Placeholder)
-				}
-				if d.AuthType() == AuthAPIKey && d.CheckValue("api_key", v.Placeholder) != nil {
-					t.Errorf("placeholder %q has not the shape of a key", v.Placeholder)
-				}
-			}
-		})
-	}
-}
-
-// Two definitions may share a host only if the user can tell them apart: the
-// clash is then between connected ones, and reported.
-func TestBundledHosts(t *testing.T) {
-	shared := map[string]string{"a.klaviyo.com": "klaviyo klaviyo-oauth"}
-	owners := make(map[string][]string)
-	for _, d := range bundledSet(t).All() {
-		for _, p := range patternsOf(t, d) {
-			key := p.Host() + strings.TrimSuffix(fmt.Sprint(p.Paths()), "/")
-			owners[key] = append(owners[key], d.Name)
-		}
-	}
-	for host, names := range owners {
-		if len(names) > 1 && shared[host] != strings.Join(names, " ") {
-			t.Errorf("%s is claimed by %v", host, names)
-		}
-	}
-}
-
-// What arrives at each service, given a sample credential.
-func TestGoldenInjections(t *testing.T) {
-	for _, d := range bundledSet(t).All() {
-		got := ""
-		if len(d.Flows) > 0 {
-			i, err := d.Injection(Credential{Values: Values{"api_key": secret.New("THE-KEY"), "access_token": secret.New("THE-TOKEN")}})
-			if err != nil {
-				t.Errorf("%s: %v", d.Name, err)
-				continue
-			}
-			r, _ := http.NewRequest("GET", "https://host/", nil)
-			if err := i.Apply(r); err != nil {
-				t.Errorf("%s: %v", d.Name, err)
-			}
-			var b strings.Builder
-			for _, p := range patternsOf(t, d) {
-				fmt.Fprintf(&b, "https://%s:%d%s\n", p.Host(), p.Port(), strings.Join(append(p.Paths(), ""), " "))
-			}
-			r.Header.Write(&b)
-			got = strings.ReplaceAll(b.String(), "\r\n", "\n")
-		}
-		path := filepath.Join("testdata", "golden", d.Name+".txt")
-		if *update {
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil || string(want) != got {
-			t.Errorf("%s: got\n%s\nwant\n%s(%v)", d.Name, got, want, err)
-		}
-	}
 }
 
 const sample = `{"schema_version":1,"name":"sample","display_name":"Sample","auth_type":"api_key","flow":"api_key","host_url":"api.sample.com"%s}`
