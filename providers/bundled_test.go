@@ -77,7 +77,19 @@ func TestBundled(t *testing.T) {
 // of their own and meet on the same hosts. Whoever connects two of a group says
 // which one is meant.
 var sharedHosts = []string{
+	"airtable airtable-pat",
+	"discord discord-bot",
+	"hubspot hubspot-private-app",
 	"klaviyo klaviyo-oauth",
+	"shopify shopify-token",
+	"slack slack-token",
+	"snowflake snowflake-token",
+	"square square-token",
+	"todoist todoist-token",
+	"twilio twilio-key",
+	"upstash upstash-vector",
+	"webflow webflow-token",
+	"zoom zoom-s2s",
 }
 
 func TestBundledHostsAreDistinct(t *testing.T) {
