@@ -21,6 +21,11 @@ func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, &x, refused)
 		return
 	}
+	if t.isSelf() {
+		x.Status = http.StatusOK
+		serveSelf(w)
+		return
+	}
 	d := p.Routes().Request(r.Method, t.Host, t.Port, r.URL.EscapedPath())
 	x.Reason, x.Provider, x.Connection = d.Reason, d.Provider, d.Connection
 	if d.Path != "" {

@@ -19,6 +19,7 @@ import (
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/ca"
 	"github.com/authsome/authsome/child"
+	"github.com/authsome/authsome/home"
 	"github.com/authsome/authsome/intercept"
 	"github.com/authsome/authsome/metrics"
 	"github.com/authsome/authsome/providers"
@@ -163,9 +164,14 @@ func assemble(ctx context.Context, app *app, o *proxyOptions) (*sidecar.Sidecar,
 	if err != nil {
 		return nil, nil, err
 	}
+	h, err := app.home()
+	if err != nil {
+		return nil, nil, err
+	}
 	return &sidecar.Sidecar{
 		Auth: a, Vault: v, Providers: app.loadProviders, Routing: options, Proxy: settings,
-		Metrics: metrics.New(prometheus.NewRegistry()), Audit: log, Log: app.log(), Profile: a.Profile,
+		Metrics: metrics.New(prometheus.NewRegistry()), Audit: log, AuditRequired: h.Config.Audit.OnFailure == home.AuditRefuse,
+		Log: app.log(), Profile: a.Profile,
 	}, connections, nil
 }
 
