@@ -45,7 +45,7 @@ func upstream() {
 	key, err := in.ReadString('\n')
 	check(err)
 	o := &oracle{key: strings.TrimSpace(key), reported: make(chan int), received: make(chan int)}
-	caFile, config := certificates(os.Getenv("E2E_DIR"))
+	caFile, config := certificates(os.Getenv("E2E_DIR"), routeHost, otherHost)
 	if offered := os.Getenv("E2E_UPSTREAM_ALPN"); offered != "" {
 		config.NextProtos = []string{offered}
 	}
@@ -176,7 +176,7 @@ func (o *oracle) git(w http.ResponseWriter, r *http.Request) {
 }
 
 // certificates makes an authority and a certificate for both hosts.
-func certificates(dir string) (caFile string, config *tls.Config) {
+func certificates(dir string, hosts ...string) (caFile string, config *tls.Config) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	check(err)
 	template := &x509.Certificate{
@@ -190,8 +190,8 @@ func certificates(dir string) (caFile string, config *tls.Config) {
 	caFile = filepath.Join(dir, "upstream-ca.pem")
 	check(os.WriteFile(caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644))
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: routeHost}, NotBefore: template.NotBefore, NotAfter: template.NotAfter,
-		DNSNames: []string{routeHost, otherHost}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: hosts[0]}, NotBefore: template.NotBefore, NotAfter: template.NotAfter,
+		DNSNames: hosts, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	leafKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	check(err)

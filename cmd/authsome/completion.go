@@ -138,15 +138,7 @@ func (a *app) completeProfiles(_ *cobra.Command, _ []string, prefix string) ([]s
 }
 
 func (a *app) completeCategories(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
-	var names []string
-	seen := make(map[string]bool)
-	for _, d := range a.definitions() {
-		if d.Category != "" && !seen[d.Category] {
-			seen[d.Category] = true
-			names = append(names, d.Category)
-		}
-	}
-	return matching(names, prefix)
+	return matching(slices.Clone(providers.Categories[:]), prefix)
 }
 
 func (a *app) completeFlows(_ *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
