@@ -1,7 +1,9 @@
 package flows
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"mime"
 	"net/http"
@@ -67,7 +69,11 @@ func (f *Field) Take(entered string) (secret.String, error) {
 	}
 	text := value
 	if f.Long {
-		text = strings.NewReplacer("\r", "", "\n", "", "\t", "").Replace(text)
+		var line bytes.Buffer
+		if json.Compact(&line, []byte(value)) == nil { // a key file means the same in one line
+			value = line.String()
+		}
+		text = strings.NewReplacer("\r", "", "\n", "").Replace(value)
 	}
 	if err := checkText(text); err != nil {
 		return secret.String{}, &FieldError{f.Name, err}

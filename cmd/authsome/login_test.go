@@ -15,7 +15,7 @@ import (
 // On a terminal the key is asked for, and what is typed is not echoed.
 func TestKeyTypedOnATerminal(t *testing.T) {
 	b := newBench(t)
-	cmd := b.command("login", "resend")
+	cmd := b.command("login", "resend", "--no-verify")
 	cmd.Stderr = nil
 	tty, err := pty.Start(cmd)
 	if err != nil {
