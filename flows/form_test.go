@@ -132,7 +132,7 @@ func TestAFormIsFilledIn(t *testing.T) {
 		t.Errorf("the policy is %q", policy)
 	}
 	for _, wrong := range []struct{ entered, shown string }{
-		{"", "this is needed"},
+		{"", "This is needed."},
 		{"canary-wrong-shape", "does not look like a key"},
 		{"ak-0123\x00abcd", "control or invisible character"},
 		{"ak-0123\u200babcd", "control or invisible character"},

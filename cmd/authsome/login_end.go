@@ -16,15 +16,20 @@ var errTimeout = errors.New("the login was not finished in time")
 // loginError is a login that the user, the provider or the network ended. Its
 // server's text is somebody else's words, and marked as such.
 type loginError struct {
-	err    error
-	server string
+	provider string
+	err      error
+	server   string
 }
 
 func (e *loginError) Error() string {
-	if e.server == "" {
-		return e.err.Error()
+	s := e.err.Error()
+	if !strings.HasPrefix(s, e.provider+":") {
+		s = e.provider + ": " + s
 	}
-	return fmt.Sprintf("%v; its server says: %s", e.err, e.server)
+	if e.server != "" {
+		s += "; its server says: " + e.server
+	}
+	return s
 }
 
 func (e *loginError) Unwrap() error { return e.err }
@@ -35,7 +40,7 @@ func (l *loginRun) explain(ctx context.Context, err error) error {
 		return err
 	}
 	if context.Cause(ctx) == errTimeout {
-		return withHint(&loginError{err: fmt.Errorf("%s: %w (%v)", l.d.Name, errTimeout, l.o.timeout)}, "%s", l.again())
+		return withHint(&loginError{provider: l.d.Name, err: fmt.Errorf("%w (%v)", errTimeout, l.o.timeout)}, "%s", l.again())
 	}
 	if _, usage := errors.AsType[*usageError](err); usage || ctx.Err() != nil {
 		return err
@@ -47,26 +52,26 @@ func (l *loginRun) explain(ctx context.Context, err error) error {
 		return err
 	}
 	if e, ok := errors.AsType[*flows.AuthorizationError](err); ok {
-		return withHint(&loginError{fmt.Errorf("%s: %w", l.d.Name, err), e.Description}, "%s", l.again())
+		return withHint(&loginError{l.d.Name, err, e.Description}, "%s", l.again())
 	}
 	if e, ok := errors.AsType[*flows.TokenError](err); ok {
 		hint := l.again()
 		if e.Code == "invalid_client" || e.Code == "unauthorized_client" || e.Code == "incorrect_client_credentials" {
 			hint += " --reset asks for the client again"
 		}
-		return withHint(&loginError{fmt.Errorf("%s: %w", l.d.Name, err), e.Description}, "%s", hint)
+		return withHint(&loginError{l.d.Name, err, e.Description}, "%s", hint)
 	}
 	if e, ok := errors.AsType[*flows.PortError](err); ok {
-		return withHint(&loginError{err: fmt.Errorf("%s: %w", l.d.Name, err)},
+		return withHint(&loginError{provider: l.d.Name, err: err},
 			"another login may be waiting there: end what listens on port %d, and type %s", e.Port, l.again())
 	}
 	if errors.Is(err, flows.ErrRefused) {
-		return withHint(&loginError{err: fmt.Errorf("%s: %w", l.d.Name, err)}, "%s --no-verify stores it all the same", l.again())
+		return withHint(&loginError{provider: l.d.Name, err: err}, "%s --no-verify stores it all the same", l.again())
 	}
 	if errors.Is(err, flows.ErrNoKey) {
-		return withHint(&loginError{err: err}, "%s", l.howToGive(l.wanted()))
+		return withHint(&loginError{provider: l.d.Name, err: err}, "%s", l.howToGive(l.wanted()))
 	}
-	return &loginError{err: err}
+	return &loginError{provider: l.d.Name, err: err}
 }
 
 // again is the command that this login was started with, as far as it matters.
@@ -96,22 +101,14 @@ func (l *loginRun) finish(ctx context.Context, c auth.Connection, err error) {
 	if errors.Is(err, errInterrupted) || ctx.Err() != nil { // Ctrl-C ends at once
 		return
 	}
-	o := flows.Outcome{Problem: sentence(err.Error())}
+	o := flows.Outcome{Problem: err.Error()}
 	if e, ok := errors.AsType[*loginError](err); ok {
-		o.Problem, o.Server = sentence(e.err.Error()), e.server
+		o.Problem, o.Server = e.err.Error(), e.server
 	}
 	if hint := judge(err).hint; strings.HasPrefix(hint, "authsome ") {
 		o.Next = hint
 	}
 	l.page.Finish(ctx, o)
-}
-
-// sentence is an error's text as a page has it.
-func sentence(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:] + "."
 }
 
 // accountName is whose account it is, as far as that is known.

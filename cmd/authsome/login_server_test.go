@@ -32,19 +32,33 @@ type signIn struct {
 }
 
 const (
-	signInClient = "client-1"
 	signInSecret = "secret-canary-5d41402abc4b2a76"
 	signInToken  = "token-canary-7d793037a0760186"
 )
 
-// authserver starts a signIn for a script, and writes the definitions of
-// providers that use it: acme (pkce), acme-device, acme-mcp (dcr_pkce) and
-// acme-paste, whose users are sent to an https page.
+// definitions are providers that use the server: acme and others (pkce), one that
+// has the device flow as well, and one that registers clients (dcr_pkce).
+func definitions(server string) map[string]string {
+	all := map[string]string{
+		"acme": `"flows":["pkce"],"oauth":{"issuer":"SERVER","authorization_url":"SERVER/authorize","token_url":"SERVER/token",
+			"client_secret":"optional","scopes":["read","write"],"response":{"account_label":["who"]}}`,
+		"acme-deny":  `"flows":["pkce"],"oauth":{"authorization_url":"SERVER/deny","token_url":"SERVER/token","client_id":"client-1","token_auth":"none"}`,
+		"acme-mixup": `"flows":["pkce"],"oauth":{"issuer":"SERVER","authorization_url":"SERVER/mixup","token_url":"SERVER/token","client_id":"client-1","token_auth":"none"}`,
+		"acme-both": `"flows":["pkce","device_code"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","device_authorization_url":"SERVER/device",
+			"client_id":"client-1","token_auth":"none","scopes":["read"],"response":{"account_label":["who"]}}`,
+		"acme-new": `"flows":["dcr_pkce"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","registration_url":"SERVER/register","token_auth":"none"}`,
+	}
+	for name, members := range all {
+		all[name] = `{"schema_version":2,"name":"` + name + `","display_name":"Acme","category":"other","hosts":["api.` + name + `.test"],` +
+			strings.ReplaceAll(members, "SERVER", server) + `}`
+	}
+	return all
+}
+
+// authserver starts a signIn for a script, and registers its providers.
 func authserver(ts *testscript.TestScript, neg bool, args []string) {
-	s := &signIn{codes: make(map[string]url.Values)}
-	server := httptest.NewServer(s)
+	server := httptest.NewServer(&signIn{codes: make(map[string]url.Values)})
 	ts.Defer(server.Close)
-	ts.Setenv("AS", server.URL)
 	fifo := ts.MkAbs("pages")
 	ts.Check(syscall.Mkfifo(fifo, 0o600))
 	pages, err := os.OpenFile(fifo, os.O_RDWR, 0)
@@ -53,18 +67,7 @@ func authserver(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("PAGES", fifo)
 	shownPages.Store(ts, bufio.NewReader(pages))
 	pages.SetReadDeadline(time.Now().Add(limit))
-	for name, members := range map[string]string{
-		"acme": `"flows":["pkce"],"oauth":{"issuer":"` + server.URL + `","authorization_url":"` + server.URL + `/authorize","token_url":"` + server.URL + `/token",
-			"client_secret":"optional","scopes":["read","write"],"response":{"account_label":["who"]}}`,
-		"acme-deny": `"flows":["pkce"],"oauth":{"authorization_url":"` + server.URL + `/deny","token_url":"` + server.URL + `/token","client_id":"` + signInClient + `","token_auth":"none"}`,
-		"acme-mixup": `"flows":["pkce"],"oauth":{"issuer":"` + server.URL + `","authorization_url":"` + server.URL + `/mixup","token_url":"` + server.URL + `/token",
-			"client_id":"` + signInClient + `","token_auth":"none"}`,
-		"acme-both": `"flows":["pkce","device_code"],"oauth":{"authorization_url":"` + server.URL + `/authorize","token_url":"` + server.URL + `/token",
-			"device_authorization_url":"` + server.URL + `/device","client_id":"` + signInClient + `","token_auth":"none","scopes":["read"],"response":{"account_label":["who"]}}`,
-		"acme-new": `"flows":["dcr_pkce"],"oauth":{"authorization_url":"` + server.URL + `/authorize","token_url":"` + server.URL + `/token",
-			"registration_url":"` + server.URL + `/register","token_auth":"none"}`,
-	} {
-		definition := `{"schema_version":2,"name":"` + name + `","display_name":"Acme","category":"other","hosts":["api.` + name + `.test"],` + members + `}`
+	for name, definition := range definitions(server.URL) {
 		ts.Check(os.WriteFile(ts.MkAbs(name+".json"), []byte(definition), 0o644))
 		ts.Check(ts.Exec("authsome", "register", name+".json"))
 	}
