@@ -5,7 +5,6 @@ go 1.26.0
 // Asked for: what the program is made of.
 require (
 	github.com/AdguardTeam/gomitmproxy v0.2.1 // serves CONNECT; the one version the module proxy has, so pinned by hand
-	github.com/aws/aws-sdk-go-v2 v1.48.0 // AWS Signature Version 4
 	github.com/dgraph-io/badger/v4 v4.9.6 // the store under the vault; from 4.9.4 on a deleted record stays deleted
 	github.com/prometheus/client_golang v1.25.0 // metrics
 	github.com/spf13/cobra v1.10.2 // command line
@@ -23,6 +22,7 @@ require (
 	golang.org/x/sync v0.24.0 // one flight a key
 	golang.org/x/sys v0.49.0 // whose a connection is, by inet_diag
 	golang.org/x/term v0.47.0 // prompts without echo
+	rsc.io/qr v0.2.0 // the code of a device login, to be photographed
 )
 
 // Tests only.

@@ -237,8 +237,8 @@ func TestThePageTellsTheEnd(t *testing.T) {
 	}{
 		{"success", flows.Outcome{Connection: "work", Account: "kim@acme.test", Scopes: []string{"read:user", "repo"}, Hosts: []string{"api.acme.test"}, Next: "authsome run -- COMMAND"},
 			[]string{"Acme is connected", `role="status"`, "kim@acme.test", "work", "read:user", "repo", "api.acme.test", `lang="en"`, "authsome run -- COMMAND"}, []string{"not connected"}},
-		{"failure", flows.Outcome{Problem: "The server refused.", Server: `access_denied: <script>alert("x")</script>`, Next: "authsome login acme"},
-			[]string{"Acme is not connected", `role="alert"`, "What the server of Acme said", "&lt;script&gt;", "authsome login acme"}, []string{"<script", "is connected"}},
+		{"failure", flows.Outcome{Problem: "the server refused", Server: `access_denied: <script>alert("x")</script>`, Next: "authsome login acme"},
+			[]string{"Acme is not connected", "The server refused.", `role="alert"`, "What the server of Acme said", "&lt;script&gt;", "authsome login acme"}, []string{"<script", "is connected"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			l := listen(t, &flows.Loopback{})

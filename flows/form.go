@@ -1,7 +1,9 @@
 package flows
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"mime"
 	"net/http"
@@ -67,7 +69,11 @@ func (f *Field) Take(entered string) (secret.String, error) {
 	}
 	text := value
 	if f.Long {
-		text = strings.NewReplacer("\r", "", "\n", "", "\t", "").Replace(text)
+		var line bytes.Buffer
+		if json.Compact(&line, []byte(value)) == nil { // a key file means the same in one line
+			value = line.String()
+		}
+		text = strings.NewReplacer("\r", "", "\n", "").Replace(value)
 	}
 	if err := checkText(text); err != nil {
 		return secret.String{}, &FieldError{f.Name, err}
@@ -233,7 +239,7 @@ func (f *formStage) view(title, action string) formView {
 	f.tokens[token] = false
 	v := formView{
 		Title: title, Purpose: f.Purpose, Action: action, Token: token, KeyURL: f.KeyURL, Redirect: f.Redirect, Hosts: f.Hosts,
-		Problem: f.problems[""], Wrong: len(f.problems) > 0,
+		Problem: sentence(f.problems[""]), Wrong: len(f.problems) > 0,
 	}
 	focused := false
 	for _, field := range f.Fields {
@@ -241,10 +247,18 @@ func (f *formStage) view(title, action string) formView {
 		if !typed {
 			value = field.Value
 		}
-		problem := f.problems[field.Name]
+		problem := sentence(f.problems[field.Name])
 		focus := !focused && (problem != "" || len(f.problems) == 0 || f.problems[""] != "")
 		focused = focused || focus
 		v.Fields = append(v.Fields, fieldView{Field: field, Entered: value, Problem: problem, Focus: focus})
 	}
 	return v
+}
+
+// sentence is an error's text as a page has it.
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	return strings.ToUpper(s[:1]) + s[1:] + "."
 }

@@ -132,7 +132,7 @@ func TestAFormIsFilledIn(t *testing.T) {
 		t.Errorf("the policy is %q", policy)
 	}
 	for _, wrong := range []struct{ entered, shown string }{
-		{"", "this is needed"},
+		{"", "This is needed."},
 		{"canary-wrong-shape", "does not look like a key"},
 		{"ak-0123\x00abcd", "control or invisible character"},
 		{"ak-0123\u200babcd", "control or invisible character"},
@@ -260,8 +260,14 @@ func TestFromAFormOnToTheServer(t *testing.T) {
 
 func TestFieldsWithSeveralLines(t *testing.T) {
 	f := flows.Field{Name: "key_file", Long: true}
-	if v, err := f.Take(" {\n\t\"a\": 1\r\n}\n"); err != nil || v.Reveal() != "{\n\t\"a\": 1\r\n}" {
-		t.Errorf("%v", err)
+	const pem = "-----BEGIN X-----\nYQ==\n-----END X-----"
+	for entered, want := range map[string]string{
+		" {\n\t\"a\": 1\r\n}\n": `{"a":1}`,
+		pem + "\n":              pem,
+	} {
+		if v, err := f.Take(entered); err != nil || v.Reveal() != want {
+			t.Errorf("%q is taken as %q, %v", entered, v.Reveal(), err)
+		}
 	}
 	for _, entered := range []string{"{\x00}", "a\u2060b", ""} {
 		_, err := f.Take(entered)

@@ -14,7 +14,7 @@ var pageFiles embed.FS
 
 // Outcome is how a login ended, for the page that says so.
 type Outcome struct {
-	Problem string // what went wrong; empty if nothing did
+	Problem string // what went wrong, without a period; empty if nothing did
 	Server  string // what the authorization server said about it, in its own words
 	Next    string // the command to type next
 
@@ -51,8 +51,10 @@ type endView struct {
 type noticeView struct{ Heading, Text string }
 
 func (l *Loopback) showEnd(w http.ResponseWriter, o *Outcome) {
+	view := endView{l.Title, *o}
+	view.Problem = sentence(view.Problem)
 	w.Header().Set("Connection", "close")
-	l.render(w, http.StatusOK, "end", endView{l.Title, *o})
+	l.render(w, http.StatusOK, "end", view)
 	http.NewResponseController(w).Flush()
 	l.mu.Lock()
 	defer l.mu.Unlock()

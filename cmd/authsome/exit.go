@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/authsome/authsome/auth"
-	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/home"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/vault"
@@ -96,7 +95,13 @@ func classify(err error) verdict {
 	if e, ok := errors.AsType[*auth.NoDefaultError](err); ok {
 		return verdict{exitError, "NoDefaultConnection", "authsome default " + e.Provider + " " + e.Connections[0]}
 	}
-	if _, ok := errors.AsType[*flows.KeyError](err); ok || errors.Is(err, flows.ErrNoKey) || errors.Is(err, flows.ErrNotAPIKey) {
+	if _, ok := errors.AsType[*loginError](err); ok {
+		return verdict{exitAuthentication, "AuthenticationFailed", ""}
+	}
+	if _, ok := errors.AsType[*missingValueError](err); ok {
+		return verdict{exitAuthentication, "AuthenticationFailed", ""}
+	}
+	if _, ok := errors.AsType[*valueError](err); ok {
 		return verdict{exitAuthentication, "AuthenticationFailed", ""}
 	}
 	if v, ok := classifyStore(err); ok {

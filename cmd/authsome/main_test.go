@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"authsome": main,
 		"agent":    agent,
+		"browser":  browser,
 	})
 }
 
@@ -59,9 +60,11 @@ func TestScripts(t *testing.T) {
 			return os.MkdirAll(filepath.Join(e.WorkDir, "tmp"), 0o755)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":  exits,
-			"canary": canary,
-			"mode":   fileMode,
+			"exits":      exits,
+			"authserver": authserver,
+			"page":       page,
+			"canary":     canary,
+			"mode":       fileMode,
 		},
 	})
 }

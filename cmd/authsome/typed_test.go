@@ -39,19 +39,6 @@ func (b *bench) typed(question, answer string, args ...string) (screen string, c
 	return seen.String(), cmd.ProcessState.ExitCode()
 }
 
-// On a terminal the key is asked for, and what is typed is not echoed.
-func TestKeyTypedOnATerminal(t *testing.T) {
-	b := newBench(t)
-	screen, code := b.typed("(not shown): ", "re_typed_0123456789\n", "login", "resend")
-	if strings.Contains(screen, "re_typed") || !strings.Contains(screen, "resend is connected") || code != 0 {
-		t.Errorf("exit %d, the screen: %q", code, screen)
-	}
-	out, err := b.command("get", "resend", "--field", "api_key", "--show-secret").Output()
-	if string(out) != "re_typed_0123456789\n" || err != nil {
-		t.Errorf("stored %q, %v", out, err)
-	}
-}
-
 // Nothing is deleted that was not confirmed.
 func TestConfirm(t *testing.T) {
 	b := newBench(t)
