@@ -114,6 +114,7 @@ func (e *Environment) setProxy(env map[string]string) []Dropped {
 		}
 	}
 	env["NODE_USE_ENV_PROXY"] = "1" // Node 22.21 and 24 ignore proxies without it; Node 20 does not know it
+	env["NODE_OPTIONS"] = strings.TrimSpace(env["NODE_OPTIONS"] + " --require " + nodeQuote(e.Files.Node))
 	env["PERL_LWP_ENV_PROXY"] = "1" // LWP likewise
 	if e.Proxy.User != nil {
 		env["GIT_HTTP_PROXY_AUTHMETHOD"] = "basic"
@@ -139,4 +140,9 @@ func (e *Environment) setTrust(env map[string]string) {
 	// is in it already.
 	delete(env, "SSL_CERT_DIR")
 	env["WGETRC"] = e.Files.Wgetrc
+}
+
+// nodeQuote is a text as one word of NODE_OPTIONS.
+func nodeQuote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }

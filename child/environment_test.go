@@ -35,10 +35,10 @@ func TestEnvironment(t *testing.T) {
 		Parent: []string{
 			"KEEP=1", "KEEP=2", "EMPTY=", "WITH=a=b", "OPENAI_API_KEY=real", "AUTHSOME_HOME=h", "HTTPS_PROXY=http://corporate:1", "http_proxy=http://corporate:1",
 			"AUTHSOME_PROXY_TOKEN=t", "AUTHSOME_MASTER_KEY_FILE=f", "AUTHSOME_PASSPHRASE_FILE=p", "AUTHSOME_PASSPHRASE=p", "SSLKEYLOGFILE=k",
-			"SSL_CERT_DIR=d", "SSL_CERT_FILE=own", "NODE_EXTRA_CA_CERTS=own", "npm_config_cafile=own", "Npm_Config_CaFile=own", "NIX_SSL_CERT_FILE=own", "WGETRC=own",
+			"SSL_CERT_DIR=d", "SSL_CERT_FILE=own", "NODE_EXTRA_CA_CERTS=own", "npm_config_cafile=own", "Npm_Config_CaFile=own", "NIX_SSL_CERT_FILE=own", "WGETRC=own", "NODE_OPTIONS=--max-old-space-size=100",
 		},
 		Proxy: &url.URL{Scheme: "http", Host: "127.0.0.1:1234", User: url.UserPassword("authsome", "tok")},
-		Files: Files{Bundle: "/b", Authority: "/a", Wgetrc: "/w"},
+		Files: Files{Bundle: "/b", Authority: "/a", Wgetrc: "/w", Node: `/a "b\c`},
 		// A definition that names one of our variables does not get it.
 		Placeholders: map[string]string{"OPENAI_API_KEY": "placeholder", "NEW_TOKEN": "placeholder", "HTTPS_PROXY": "elsewhere", "NO_PROXY": "*", "SSL_CERT_FILE": "elsewhere"},
 	})
@@ -50,6 +50,7 @@ func TestEnvironment(t *testing.T) {
 		"SSL_CERT_FILE": "/b", "REQUESTS_CA_BUNDLE": "/b", "CURL_CA_BUNDLE": "/b", "GIT_SSL_CAINFO": "/b", "AWS_CA_BUNDLE": "/b", "PIP_CERT": "/b",
 		"CARGO_HTTP_CAINFO": "/b", "NPM_CONFIG_CAFILE": "/b", "HTTPLIB2_CA_CERTS": "/b", "PERL_LWP_SSL_CA_FILE": "/b", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": "/b",
 		"NIX_SSL_CERT_FILE": "/b", "NODE_EXTRA_CA_CERTS": "/a", "DENO_CERT": "/a", "WGETRC": "/w",
+		"NODE_OPTIONS": `--max-old-space-size=100 --require "/a \"b\\c"`,
 	} {
 		if got, there := env[name]; got != want || !there {
 			t.Errorf("%s=%q, want %q", name, got, want)

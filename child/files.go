@@ -2,6 +2,7 @@ package child
 
 import (
 	"cmp"
+	_ "embed"
 	"errors"
 	"fmt"
 	"os"
@@ -18,6 +19,7 @@ type Files struct {
 	Bundle    string // the roots that the parent trusts, and the authority
 	Authority string // the authority, and what the parent had added
 	Wgetrc    string
+	Node      string // the script that Node loads first
 
 	dir  string
 	lock *flock.Flock
@@ -30,6 +32,9 @@ const (
 	// there for an instant before its lock is held.
 	sweepAge = time.Minute
 )
+
+//go:embed node.cjs
+var nodeScript []byte
 
 // WriteFiles writes the files for one child into a new directory below tmp. The
 // bundle and the authority are PEM; wgetrc is the user's own, which the child's
@@ -50,9 +55,10 @@ func WriteFiles(tmp string, bundle, authority, wgetrc []byte) (f Files, err erro
 	if locked, err := f.lock.TryLock(); err != nil || !locked {
 		return f, fmt.Errorf("lock the run's directory: %w", cmp.Or(err, errors.New("it is in use")))
 	}
-	f.Bundle, f.Authority, f.Wgetrc = filepath.Join(f.dir, "bundle.pem"), filepath.Join(f.dir, "authority.pem"), filepath.Join(f.dir, "wgetrc")
+	f.Bundle, f.Authority = filepath.Join(f.dir, "bundle.pem"), filepath.Join(f.dir, "authority.pem")
+	f.Wgetrc, f.Node = filepath.Join(f.dir, "wgetrc"), filepath.Join(f.dir, "node.cjs")
 	for path, data := range map[string][]byte{
-		f.Bundle: bundle, f.Authority: authority,
+		f.Bundle: bundle, f.Authority: authority, f.Node: nodeScript,
 		f.Wgetrc: fmt.Appendf(withNewline(wgetrc), "ca_certificate = %s\n", f.Bundle),
 	} {
 		if err := os.WriteFile(path, data, 0o600); err != nil {

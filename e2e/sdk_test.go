@@ -56,8 +56,8 @@ const (
 var sdkCalls = []sdkCall{
 	{provider: "openai", key: "sk-proj-real0123456789abcdefghij", hosts: []string{"api.openai.com"}, method: "GET", path: "/v1/models",
 		answer: map[string]string{"": `{"object":"list","data":[{"id":"model-1"}]}`}, header: map[string]string{"Authorization": "Bearer sk-proj-real0123456789abcdefghij"}, want: "model-1"},
-	{provider: "anthropic", key: "sk-ant-real0123456789", hosts: []string{"api.anthropic.com"}, method: "POST", path: "/v1/messages",
-		answer: map[string]string{"": `{"id":"msg_1","type":"message","role":"assistant","content":[]}`}, header: map[string]string{"X-Api-Key": "sk-ant-real0123456789"}, want: "msg_1"},
+	{provider: "anthropic", key: "sk-ant-api03-real0123456789abcd", hosts: []string{"api.anthropic.com"}, method: "POST", path: "/v1/messages",
+		answer: map[string]string{"": `{"id":"msg_1","type":"message","role":"assistant","content":[]}`}, header: map[string]string{"X-Api-Key": "sk-ant-api03-real0123456789abcd"}, want: "msg_1"},
 	{provider: "github-pat", key: "ghp_real0123456789abcdefghijklmnopqrstuv", hosts: []string{"api.github.com"}, method: "GET", path: "/user",
 		answer: map[string]string{"": `{"login":"octocat"}`}, header: map[string]string{"Authorization": "Bearer ghp_real0123456789abcdefghijklmnopqrstuv"}, want: "octocat"},
 	{provider: "github-pat", program: []string{"gh", "api", "user", "--jq", `"got " + .login`}, key: "ghp_real0123456789abcdefghijklmnopqrstuv", hosts: []string{"api.github.com"}, method: "GET", path: "/user",
@@ -312,3 +312,26 @@ func mac(key []byte, s string) []byte {
 	return h.Sum(nil)
 }
 
+// Clients in Node that make agents of their own reach the proxy too, however
+// they make them; those that connect to a proxy by themselves go on doing so.
+func TestNodeAgents(t *testing.T) {
+	r := newRig(t)
+	script, err := filepath.Abs("sdk/agents.cjs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	interpreter, err := filepath.Abs(need(t, node))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := strings.TrimSpace(r.run([]string{"E2E_HOST=" + routeHost}, interpreter, script))
+	all := r.arrivals()
+	if out != fmt.Sprint(len(all)) || len(all) < 9 {
+		t.Errorf("%d requests arrived, of %s", len(all), out)
+	}
+	for _, a := range all {
+		if !a.Authorized {
+			t.Errorf("arrived: %+v", a)
+		}
+	}
+}
