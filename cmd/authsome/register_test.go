@@ -21,7 +21,9 @@ func TestRegisterFromURL(t *testing.T) {
 	defer server.Close()
 	mux.HandleFunc("/acme.json", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, definition) })
 	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/acme.json", http.StatusFound) })
-	mux.HandleFunc("/clear", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://"+r.Host+"/acme.json", http.StatusFound) })
+	mux.HandleFunc("/clear", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://"+r.Host+"/acme.json", http.StatusFound)
+	})
 	mux.HandleFunc("/large", func(w http.ResponseWriter, _ *http.Request) {
 		for range maxDocument>>20 + 1 {
 			w.Write(make([]byte, 1<<20))
