@@ -250,9 +250,6 @@ func exchange(ctx context.Context, h *http.Client, method string, u *url.URL, he
 // the request: the URL, in which a token can stand, and bytes of a malformed
 // answer.
 func transportError(err error) error {
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err
-	}
 	if errors.Is(err, context.Canceled) {
 		return context.Canceled
 	}

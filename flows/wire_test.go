@@ -53,6 +53,8 @@ func TestTokenRequest(t *testing.T) {
 			body: "client_id=id\n" + code},
 		{name: "35: as the registration said", oauth: `"token_auth":"post"`, client: flows.Client{ID: "id", Secret: secret.New("s"), TokenAuth: "client_secret_basic"},
 			call: exchange, header: "Authorization: Basic aWQ6cw==", body: code},
+		{name: "35: as the registration said, in the definition's spelling", oauth: `"token_auth":"basic_raw"`,
+			client: flows.Client{ID: "id", Secret: secret.New("s+/="), TokenAuth: "client_secret_basic"}, call: exchange, header: "Authorization: Basic aWQ6cysvPQ==", body: code},
 		{name: "20: JSON", oauth: `"token_body":"json","token_auth":"basic"`, call: exchange, header: "Content-Type: application/json",
 			body: `{"code":"the-code","code_verifier":"` + verifier + `","grant_type":"authorization_code","redirect_uri":"` + redirect + `"}`},
 		{name: "20: JSON with the credentials", oauth: `"token_body":"json"`, call: refresh,
@@ -108,6 +110,9 @@ func TestTokenRequest(t *testing.T) {
 			got := seen[0]
 			if path := got.path + strings.TrimSuffix("?"+got.query, "?"); path != orPath(test.path) || got.method != "POST" {
 				t.Errorf("%s %s, want POST %s", got.method, path, orPath(test.path))
+			}
+			if !got.last {
+				t.Error("the connection is kept, and could be used again")
 			}
 			if name, value, _ := strings.Cut(test.header, ": "); got.header.Get(name) != value {
 				t.Errorf("header %s: %s, want %s", name, got.header.Get(name), value)
