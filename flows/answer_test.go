@@ -177,9 +177,10 @@ func TestTokenErrors(t *testing.T) {
 		{name: "25: cut in the answer", answer: cutsShort, kind: flows.Ambiguous},
 		{name: "25: not HTTP", answer: raw("the-refresh the-access\r\n\r\n"), kind: flows.Ambiguous},
 		{name: "25: not HTTP in a header", answer: raw("HTTP/1.1 200 OK\r\nthe-refresh the-access\r\n\r\n"), kind: flows.Ambiguous},
-		{name: "what was sent comes back", answer: says(400, `{"error":"the-refresh","error_description":"no the-refresh of hush-secret"}`),
+		{name: "what was sent comes back", oauth: `"token_auth":"basic"`, answer: says(400, `{"error":"the-refresh","error_description":"no the-refresh of hush-secret"}`),
 			kind: flows.Permanent, status: 400, description: "no ***REDACTED*** of ***REDACTED***"},
 		{name: "text that is not for terminals", answer: says(400, `{"error":"invalid_grant","error_description":"a\u001b[31mb\nc\u202e"}`), kind: flows.Permanent, code: "invalid_grant", status: 400, description: "a[31mb c"},
+		{name: "a code without an end", answer: says(400, `{"error":"`+strings.Repeat("x", 65)+`"}`), kind: flows.Permanent, status: 400},
 		{name: "a code that is a text", answer: says(400, `{"error":"you may not, <b>"}`), kind: flows.Permanent, status: 400},
 	} {
 		t.Run(test.name, func(t *testing.T) {

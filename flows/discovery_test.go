@@ -133,8 +133,9 @@ func TestDiscoveryThatIsDown(t *testing.T) {
 // A server of which nothing but its metadata is known is used as that says.
 func TestDiscoveredServerIsUsed(t *testing.T) {
 	for methods, want := range map[string]struct{ header, body string }{
-		"":                       {"Basic aWQ6aHVzaC1zZWNyZXQ=", ""},
-		`["client_secret_post"]`: {"", "client_id=id\nclient_secret=hush-secret\n"},
+		"":                        {"Basic aWQ6aHVzaC1zZWNyZXQ=", ""},
+		`["client_secret_basic"]`: {"Basic aWQ6aHVzaC1zZWNyZXQ=", ""},
+		`["client_secret_post"]`:  {"", "client_id=id\nclient_secret=hush-secret\n"},
 		`["client_secret_post","client_secret_basic"]`: {"Basic aWQ6aHVzaC1zZWNyZXQ=", ""},
 	} {
 		document := `{"issuer":"AT","revocation_endpoint":"AT/r",` + server
@@ -142,7 +143,7 @@ func TestDiscoveredServerIsUsed(t *testing.T) {
 			document += `,"token_endpoint_auth_methods_supported":` + methods
 		}
 		h := newSite(t, map[string]string{"/.well-known/oauth-authorization-server": document + "}", "/t": goodToken, "/r": "{}"})
-		c := h.config(t, `"discovery":"issuer","issuer":"AT"`, "")
+		c := h.config(t, `"discovery":"issuer","issuer":"AT","token_auth":"none"`, "")
 		if _, err := c.AuthorizationURL("the-state", verifier, redirect, nil); !errors.Is(err, flows.ErrUnsupported) {
 			t.Errorf("an address from nowhere: %v", err)
 		}

@@ -39,6 +39,7 @@ type request struct {
 	method, path, query string
 	header              http.Header
 	body                string
+	last                bool // of its connection
 }
 
 func newHostile(t *testing.T, steps ...step) *hostile {
@@ -65,7 +66,7 @@ func (h *hostile) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	h.mu.Lock()
-	h.seen = append(h.seen, request{r.Method, r.URL.Path, r.URL.RawQuery, r.Header, text})
+	h.seen = append(h.seen, request{r.Method, r.URL.Path, r.URL.RawQuery, r.Header, text, r.Close})
 	next := h.steps[0]
 	if len(h.steps) > 1 {
 		h.steps = h.steps[1:]
@@ -142,12 +143,12 @@ func raw(text string) step {
 	}
 }
 
-// huge answers without an end.
+// huge answers with a token, and then white space for a long time.
 func huge(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	fmt.Fprintf(w, `{"access_token":"a","token_type":"Bearer","padding":"`)
+	io.WriteString(w, `{"access_token":"the-access","token_type":"Bearer"}`)
 	for range 3 << 10 {
-		if _, err := w.Write(make([]byte, 1<<10)); err != nil {
+		if _, err := io.WriteString(w, strings.Repeat(" ", 1<<10)); err != nil {
 			return
 		}
 	}

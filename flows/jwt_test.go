@@ -96,7 +96,7 @@ func TestJWTBearer(t *testing.T) {
 		claims map[string]any
 		body   string
 	}{
-		{name: "Google's key file", oauth: `"token_auth":"none","scopes":["a","b"],"jwt":{"key":"{private_key}","key_id":"{key_id}","issuer":"{client_email}"}`, params: google,
+		{name: "Google's key file", oauth: `"token_auth":"none","scopes":["a","b"],"jwt":{"key":"{private_key}","key_id":"{key_id}","issuer":"{client_email}","subject":"{subject}","claims":{"scope":"less"}}`, params: google,
 			values: map[string]string{"key_file": string(file)}, public: &rsaKey.PublicKey, header: map[string]any{"alg": "RS256", "typ": "JWT", "kid": "k1"},
 			claims: map[string]any{"iss": "robot@x.example", "scope": "a b"}, body: "scope=a b"},
 		{name: "on behalf of a user, for another audience", oauth: `"token_auth":"none","jwt":{"key":"{private_key}","issuer":"{client_email}","subject":"{subject}","audience":"https://aud.example","claims":{"x":"{key_id}"}}`,
@@ -187,7 +187,8 @@ func TestJWTBearer(t *testing.T) {
 		"an odd algorithm": {rsaPEM, "none"},
 	} {
 		h := newHostile(t, says(200, goodToken))
-		c := h.config(t, `"jwt":{"key":"{private_key}","algorithm":"`+test.algorithm+`"}`, own)
+		c := h.config(t, `"jwt":{"key":"{private_key}"}`, own)
+		c.Definition.OAuth.JWT.Algorithm = test.algorithm
 		c.Values = map[string]secret.String{"private_key": secret.New(test.key)}
 		if _, err := c.JWTBearer(t.Context(), nil); err == nil || len(h.requests()) != 0 {
 			t.Errorf("%s: error %v, %d requests", name, err, len(h.requests()))

@@ -35,6 +35,7 @@ func TestDiscoverResource(t *testing.T) {
 		resource  string // "" is an error
 		scopes    []string
 		issuer    string
+		why       string
 	}{
 		{name: "the challenge says where", url: "/mcp",
 			documents: map[string]string{"/mcp": `401 Bearer realm="x", resource_metadata="AT/meta", scope="s1 s2"`, "/meta": `{"resource":"AT/mcp","authorization_servers":["AT/as"],"scopes_supported":["all"]}`, metadata + "/as": full},
@@ -60,8 +61,8 @@ func TestDiscoverResource(t *testing.T) {
 			paths: []string{"/mcp", wellKnown + "/mcp"}},
 		{name: "no resource", url: "/mcp", documents: map[string]string{wellKnown + "/mcp": `{"authorization_servers":["AT/as"]}`, metadata + "/as": full},
 			paths: []string{"/mcp", wellKnown + "/mcp"}},
-		{name: "metadata on a private host", url: "/mcp", documents: map[string]string{"/mcp": `401 Bearer resource_metadata="https://169.254.169.254/meta"`}, paths: []string{"/mcp"}},
-		{name: "metadata in clear", url: "/mcp", documents: map[string]string{"/mcp": `401 Bearer resource_metadata="http://acme.example/meta"`}, paths: []string{"/mcp"}},
+		{name: "metadata on a private host", url: "/mcp", documents: map[string]string{"/mcp": `401 Bearer resource_metadata="https://169.254.169.254/meta"`}, paths: []string{"/mcp"}, why: "the resource's metadata: "},
+		{name: "metadata in clear", url: "/mcp", documents: map[string]string{"/mcp": `401 Bearer resource_metadata="http://acme.example/meta"`}, paths: []string{"/mcp"}, why: "the resource's metadata: not an https URL"},
 		{name: "a private server", url: "/mcp", documents: map[string]string{wellKnown + "/mcp": `{"resource":"AT/mcp","authorization_servers":["https://10.0.0.1"]}`}, paths: []string{"/mcp", wellKnown + "/mcp"}},
 		{name: "metadata that is not where the challenge says", url: "/mcp", documents: map[string]string{"/mcp": `401 Bearer resource_metadata="AT/meta"`, wellKnown: `{"resource":"AT"}`}, paths: []string{"/mcp", "/meta"}},
 		{name: "a server without PKCE", url: "/mcp",
@@ -77,6 +78,9 @@ func TestDiscoverResource(t *testing.T) {
 			if test.resource == "" {
 				if err == nil {
 					t.Fatalf("found %+v", found.Server)
+				}
+				if !strings.Contains(err.Error(), test.why) {
+					t.Errorf("error %v, want %q", err, test.why)
 				}
 				noSecrets(t, err)
 				return

@@ -76,6 +76,38 @@ func TestRegister(t *testing.T) {
 	}
 }
 
+// Some servers have no public clients, others no other.
+func TestRegisterAsTheServerOffers(t *testing.T) {
+	for _, test := range []struct{ own, offered, want string }{
+		{"", "", "none"},
+		{"none", "", "none"},
+		{"none", `["client_secret_basic","client_secret_post"]`, "client_secret_basic"},
+		{"", `["client_secret_post"]`, "client_secret_post"},
+		{"", `["client_secret_basic","none"]`, "none"},
+		{"basic", `["client_secret_basic","none"]`, "client_secret_basic"},
+		{"basic", `["none"]`, "none"},
+		{"post", "", "client_secret_post"},
+		{"", `["private_key_jwt"]`, "none"},
+	} {
+		document := `{"issuer":"AT","registration_endpoint":"AT/register",` + server
+		if test.offered != "" {
+			document += `,"token_endpoint_auth_methods_supported":` + test.offered
+		}
+		h := newSite(t, map[string]string{metadata: document + "}", "/register": `{"client_id":"new"}`})
+		oauth := `"discovery":"issuer","issuer":"AT"`
+		if test.own != "" {
+			oauth += `,"token_auth":"` + test.own + `"`
+		}
+		if _, err := h.config(t, oauth, "").Register(t.Context(), []string{redirect}, nil); err != nil {
+			t.Fatal(err)
+		}
+		var sent map[string]any
+		if err := json.Unmarshal([]byte(h.requests()[1].body), &sent); err != nil || sent["token_endpoint_auth_method"] != test.want {
+			t.Errorf("%+v: %v, %v", test, sent, err)
+		}
+	}
+}
+
 func TestRegisterErrors(t *testing.T) {
 	for _, test := range []struct {
 		name        string

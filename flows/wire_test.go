@@ -38,6 +38,7 @@ func TestTokenRequest(t *testing.T) {
 		absent string // the name of one that must not
 		body   string
 	}{
+		{name: "our name", call: exchange, header: "User-Agent: authsome", body: "client_id=id\nclient_secret=s+/=\n" + code},
 		{name: "code, credentials in the body", call: exchange, header: "Accept: application/json", absent: "Authorization",
 			body: "client_id=id\nclient_secret=s+/=\n" + code},
 		{name: "form", call: exchange, header: "Content-Type: application/x-www-form-urlencoded", body: "client_id=id\nclient_secret=s+/=\n" + code},
@@ -52,6 +53,8 @@ func TestTokenRequest(t *testing.T) {
 			body: "client_id=id\n" + code},
 		{name: "35: as the registration said", oauth: `"token_auth":"post"`, client: flows.Client{ID: "id", Secret: secret.New("s"), TokenAuth: "client_secret_basic"},
 			call: exchange, header: "Authorization: Basic aWQ6cw==", body: code},
+		{name: "35: as the registration said, in the definition's spelling", oauth: `"token_auth":"basic_raw"`,
+			client: flows.Client{ID: "id", Secret: secret.New("s+/="), TokenAuth: "client_secret_basic"}, call: exchange, header: "Authorization: Basic aWQ6cysvPQ==", body: code},
 		{name: "20: JSON", oauth: `"token_body":"json","token_auth":"basic"`, call: exchange, header: "Content-Type: application/json",
 			body: `{"code":"the-code","code_verifier":"` + verifier + `","grant_type":"authorization_code","redirect_uri":"` + redirect + `"}`},
 		{name: "20: JSON with the credentials", oauth: `"token_body":"json"`, call: refresh,
@@ -59,6 +62,8 @@ func TestTokenRequest(t *testing.T) {
 		{name: "17: without PKCE", oauth: `"pkce":"off"`, call: exchange, body: "client_id=id\nclient_secret=s+/=\ncode=the-code\ngrant_type=authorization_code\nredirect_uri=" + redirect},
 		{name: "another name for the client id", oauth: `"client_id_param":"client_key"`, call: exchange, body: "client_key=id\nclient_secret=s+/=\n" + code},
 		{name: "headers", oauth: `"headers":{"X-Version":"{region}"}`, call: exchange, header: "X-Version: eu", body: "client_id=id\nclient_secret=s+/=\n" + code},
+		{name: "our name, or the one that the provider wants", oauth: `"headers":{"User-Agent":"authsome by x"}`, call: exchange, header: "User-Agent: authsome by x",
+			body: "client_id=id\nclient_secret=s+/=\n" + code},
 		{name: "token_params, from values", oauth: `"token_params":{"audience":"{region}"}`, call: exchange, body: "audience=eu\nclient_id=id\nclient_secret=s+/=\n" + code},
 		{name: "18: resource with the code", oauth: `"resource":"https://{region}.acme.example"`, call: exchange,
 			body: "client_id=id\nclient_secret=s+/=\n" + code + "\nresource=https://eu.acme.example"},
@@ -105,6 +110,9 @@ func TestTokenRequest(t *testing.T) {
 			got := seen[0]
 			if path := got.path + strings.TrimSuffix("?"+got.query, "?"); path != orPath(test.path) || got.method != "POST" {
 				t.Errorf("%s %s, want POST %s", got.method, path, orPath(test.path))
+			}
+			if !got.last {
+				t.Error("the connection is kept, and could be used again")
 			}
 			if name, value, _ := strings.Cut(test.header, ": "); got.header.Get(name) != value {
 				t.Errorf("header %s: %s, want %s", name, got.header.Get(name), value)
