@@ -29,6 +29,7 @@ require (
 	github.com/creack/pty v1.1.24 // a terminal for what is typed
 	github.com/google/go-cmp v0.7.0 // differences of structures
 	github.com/rogpeppe/go-internal v1.16.0 // testscript
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // the published schema, held to by somebody else's validator
 )
 
 require (

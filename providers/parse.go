@@ -104,7 +104,7 @@ func (d *Definition) compile() error {
 		d.DisplayName = d.Name
 	}
 	if d.HasFlow(FlowAPIKey) && !slices.ContainsFunc(d.Params, func(p Param) bool { return p.Secret && p.asked() }) {
-		d.Params = append([]Param{{Name: nameAPIKey, Label: "API key", Secret: true}}, d.Params...)
+		d.Params = append(d.Params, Param{Name: nameAPIKey, Label: "API key", Secret: true})
 	}
 	d.hosts = make([]host, 0, len(d.Hosts))
 	for i, text := range d.Hosts {
