@@ -295,7 +295,7 @@ func TestRunHidesTheKey(t *testing.T) {
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, b.out.String())
 	}
-	if !strings.Contains(b.out.String(), "RESEND_API_KEY=authsome-proxy-managed") {
+	if !strings.Contains(b.out.String(), "RESEND_API_KEY=re_authsome-proxy-managed") {
 		t.Error("no placeholder in the child's environment")
 	}
 	if found := leaks(b.out.Bytes(), key); len(found) > 0 {
