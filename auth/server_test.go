@@ -26,6 +26,9 @@ type server struct {
 	// during is called once a refresh is decided: before the answer, and after it
 	// went out.
 	during func(r *rotation, answered bool)
+	// arrives is called with the process that asks, before anything is decided. It
+	// reports whether the process is as good as gone.
+	arrives func(process string) (gone bool)
 
 	mu        sync.Mutex // guards all below
 	current   int        // the refresh token that is good; those below it were used
@@ -61,6 +64,11 @@ func startServer(tb testing.TB) *server {
 }
 
 func (s *server) token(w http.ResponseWriter, r *http.Request) {
+	r.ParseForm()
+	if s.arrives != nil && s.arrives(r.Header.Get("X-Process")) {
+		<-r.Context().Done()
+		return
+	}
 	s.mu.Lock()
 	s.requests["token"]++
 	user, password, _ := r.BasicAuth()
