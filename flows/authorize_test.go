@@ -39,7 +39,7 @@ func TestAuthorizationURL(t *testing.T) {
 		{name: "15: a query that is there already", oauth: `"authorization_url":"AT/authorize?tenant=a%20b&x=1"`, want: []string{"tenant=a b", "x=1"}},
 		{name: "15: a query that names what is ours", oauth: `"authorization_url":"AT/authorize?state=fixed&client_id=other"`},
 		{name: "16: further parameters", oauth: `"authorize_params":{"access_type":"offline","audience":"{region}"}`, want: []string{"access_type=offline", "audience=eu"}},
-		{name: "16: none that undoes the login's protection", oauth: `"authorize_params":{"state":"x","redirect_uri":"https://evil.example","code_challenge_method":"plain","client_id":"y"}`},
+		{name: "16: a parameter of an optional param", oauth: `"authorize_params":{"login_hint":"{hint}","x":"y"}`, want: []string{"x=y"}},
 		{name: "17: PKCE off", oauth: `"pkce":"off"`, drop: []string{"code_challenge"}},
 		{name: "17: scopes of the definition", oauth: `"scopes":["a","b"]`, want: []string{"scope=a b"}},
 		{name: "17: scopes with commas", oauth: `"scopes":["a","b"],"scope_separator":","`, want: []string{"scope=a,b"}},
@@ -53,7 +53,7 @@ func TestAuthorizationURL(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := newHostile(t, says(500, ""))
-			c := h.config(t, test.oauth, `"params":[{"name":"region"}]`)
+			c := h.config(t, test.oauth, `"params":[{"name":"region"},{"name":"hint","optional":true}]`)
 			c.Values = map[string]secret.String{"region": secret.New("eu")}
 			if test.client.ID != "" || test.client.RedirectURIs != nil {
 				c.Client = test.client
@@ -98,6 +98,23 @@ func TestAuthorizationURLNeedsWhatProtectsIt(t *testing.T) {
 	c.Client = flows.Client{}
 	_, err := c.AuthorizationURL("the-state", verifier, redirect, nil)
 	wantError(t, err, flows.ErrNoClient)
+}
+
+// A definition cannot take out what protects the login, even if it were read.
+func TestAuthorizeParamsLeaveTheProtection(t *testing.T) {
+	c := newHostile(t, says(500, "")).config(t, "", "")
+	c.Definition.OAuth.AuthorizeParams = map[string]string{
+		"state": "x", "redirect_uri": "https://evil.example", "code_challenge": "x", "code_challenge_method": "plain", "client_id": "y",
+	}
+	address, err := c.AuthorizationURL("the-state", verifier, redirect, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(address)
+	want := "client_id=id\ncode_challenge=" + challengeOf + "\ncode_challenge_method=S256\nredirect_uri=" + redirect + "\nresponse_type=code\nstate=the-state"
+	if err != nil || lines(u.Query()) != want {
+		t.Errorf("%s, %v", address, err)
+	}
 }
 
 // Mistake 4: nobody looked at the issuer.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -238,3 +239,16 @@ func (h *hostile) config(t *testing.T, oauth, more string) *flows.Config {
 		Now:        func() time.Time { return noon },
 	}
 }
+
+// newTLSServer is a server whose certificate nobody trusts.
+func newTLSServer(t *testing.T) *httptest.Server {
+	t.Helper()
+	s := httptest.NewUnstartedServer(says(200, `{"access_token":"a"}`))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s
+}
+
+// at puts the server's address where a text says AT.
+func at(h *hostile, text string) string { return strings.ReplaceAll(text, "AT", h.URL) }

@@ -38,6 +38,7 @@ func TestTokenRequest(t *testing.T) {
 		absent string // the name of one that must not
 		body   string
 	}{
+		{name: "our name", call: exchange, header: "User-Agent: authsome", body: "client_id=id\nclient_secret=s+/=\n" + code},
 		{name: "code, credentials in the body", call: exchange, header: "Accept: application/json", absent: "Authorization",
 			body: "client_id=id\nclient_secret=s+/=\n" + code},
 		{name: "form", call: exchange, header: "Content-Type: application/x-www-form-urlencoded", body: "client_id=id\nclient_secret=s+/=\n" + code},
@@ -59,6 +60,8 @@ func TestTokenRequest(t *testing.T) {
 		{name: "17: without PKCE", oauth: `"pkce":"off"`, call: exchange, body: "client_id=id\nclient_secret=s+/=\ncode=the-code\ngrant_type=authorization_code\nredirect_uri=" + redirect},
 		{name: "another name for the client id", oauth: `"client_id_param":"client_key"`, call: exchange, body: "client_key=id\nclient_secret=s+/=\n" + code},
 		{name: "headers", oauth: `"headers":{"X-Version":"{region}"}`, call: exchange, header: "X-Version: eu", body: "client_id=id\nclient_secret=s+/=\n" + code},
+		{name: "our name, or the one that the provider wants", oauth: `"headers":{"User-Agent":"authsome by x"}`, call: exchange, header: "User-Agent: authsome by x",
+			body: "client_id=id\nclient_secret=s+/=\n" + code},
 		{name: "token_params, from values", oauth: `"token_params":{"audience":"{region}"}`, call: exchange, body: "audience=eu\nclient_id=id\nclient_secret=s+/=\n" + code},
 		{name: "18: resource with the code", oauth: `"resource":"https://{region}.acme.example"`, call: exchange,
 			body: "client_id=id\nclient_secret=s+/=\n" + code + "\nresource=https://eu.acme.example"},

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"
 )
 
@@ -20,8 +21,16 @@ func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, &x, refused)
 		return
 	}
+	if t.isSelf() {
+		x.Status = http.StatusOK
+		serveSelf(w)
+		return
+	}
 	d := p.Routes().Request(r.Method, t.Host, t.Port, r.URL.EscapedPath())
 	x.Reason, x.Provider, x.Connection = d.Reason, d.Provider, d.Connection
+	if d.Path != "" {
+		x.Path = d.Path
+	}
 	if d.Action == routing.Refuse {
 		p.refuse(w, &x, refusal(d, t.Host))
 		return
@@ -29,12 +38,16 @@ func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 	out := outgoing(r, &url.URL{Scheme: "https", Host: t.authority(), Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery})
 	key := "" // requests without a credential share one transport
 	if d.Action == routing.Inject {
-		if err := p.Credentials.Apply(r.Context(), out, d.Provider, d.Connection); err != nil {
+		switch err := p.Credentials.Apply(r.Context(), out, d.Provider, d.Connection); {
+		case errors.Is(err, providers.ErrUnsigned):
+			x.Reason = routing.Unsigned
+		case err != nil:
 			p.refuse(w, &x, p.credentialRefusal(d, err))
 			return
+		default:
+			x.Injected = true
+			key = d.Provider + "\x00" + d.Connection
 		}
-		x.Injected = true
-		key = d.Provider + "\x00" + d.Connection
 	}
 	if p.carriesPlaceholder(out) {
 		x.Injected = false

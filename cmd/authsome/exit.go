@@ -126,7 +126,11 @@ func classifyStore(err error) (verdict, bool) {
 	}
 	switch {
 	case errors.Is(err, home.ErrNoProfile):
-		return verdict{exitUsage, "ProfileNotFound", "leave --profile and AUTHSOME_PROFILE out for the default profile"}, true
+		return verdict{exitUsage, "ProfileNotFound", "authsome profile list, or authsome profile create NAME"}, true
+	case errors.Is(err, home.ErrProfileExists):
+		return verdict{exitUsage, "ProfileExists", "authsome profile list"}, true
+	case errors.Is(err, home.ErrDefaultProfile):
+		return verdict{exitUsage, "DefaultProfile", "choose another first: authsome profile use NAME"}, true
 	case errors.Is(err, home.ErrNewer), errors.Is(err, vault.ErrNewerFormat):
 		return unavailable("install the authsome that made it, or a later one")
 	case errors.Is(err, vault.ErrLocked):
