@@ -5,13 +5,15 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 RUN CGO_ENABLED=0 go build -trimpath -ldflags=-s -o /out/authsome ./cmd/authsome \
- && mkdir -p /out/home /out/tmp
+ && mkdir -p /out/home /out/tmp /out/trust
 
 FROM scratch
 COPY --from=build /out/authsome /authsome
 # 65532 is the customary non-root user of images without a user database.
 COPY --from=build --chown=65532:65532 --chmod=0700 /out/home /home/authsome
 COPY --from=build --chown=65532:65532 --chmod=0700 /out/tmp /tmp
+# For --ca-out: a named volume mounted here starts with this directory's owner.
+COPY --from=build --chown=65532:65532 --chmod=0755 /out/trust /trust
 USER 65532:65532
 ENV HOME=/home/authsome AUTHSOME_HOME=/home/authsome/.authsome
 VOLUME /home/authsome

@@ -2,29 +2,42 @@ module github.com/authsome/authsome
 
 go 1.26.0
 
+// Asked for: what the program is made of.
 require (
-	github.com/AdguardTeam/gomitmproxy v0.2.1
-	github.com/creack/pty v1.1.24
-	github.com/dgraph-io/badger/v4 v4.9.6
-	github.com/go-json-experiment/json v1.27.2
-	github.com/gofrs/flock v0.13.2
-	github.com/google/go-cmp v0.7.0
-	github.com/google/renameio/v2 v2.0.2
-	github.com/prometheus/client_golang v1.25.0
-	github.com/rogpeppe/go-internal v1.16.0
-	github.com/spf13/cobra v1.10.2
-	golang.org/x/crypto/x509roots/fallback v0.0.0-20261030153154-30a33513ff6d
-	golang.org/x/net v0.62.0
-	golang.org/x/oauth2 v0.37.0
-	golang.org/x/sync v0.24.0
-	golang.org/x/sys v0.49.0
-	golang.org/x/term v0.47.0
+	github.com/AdguardTeam/gomitmproxy v0.2.1 // serves CONNECT; the one version the module proxy has, so pinned by hand
+	github.com/aws/aws-sdk-go-v2 v1.48.0 // AWS Signature Version 4
+	github.com/dgraph-io/badger/v4 v4.9.6 // the store under the vault; from 4.9.4 on a deleted record stays deleted
+	github.com/prometheus/client_golang v1.25.0 // metrics
+	github.com/spf13/cobra v1.10.2 // command line
+	golang.org/x/oauth2 v0.37.0 // PKCE, and TokenSource for Go programs
+)
+
+// What the standard library does not have.
+require (
+	github.com/go-json-experiment/json v1.27.2 // strict JSON that keeps unknown members and tells where an error is
+	github.com/gofrs/flock v0.13.2 // locks between processes
+	github.com/google/renameio/v2 v2.0.2 // files that are replaced whole
+	golang.org/x/crypto/x509roots/fallback v0.0.0-20261030153154-30a33513ff6d // roots for an image that has none
+	golang.org/x/net v0.62.0 // IDNA, public suffixes, SOCKS, rules for header fields
+	golang.org/x/sync v0.24.0 // one flight a key
+	golang.org/x/sys v0.49.0 // whose a connection is, by inet_diag
+	golang.org/x/term v0.47.0 // prompts without echo
+	rsc.io/qr v0.2.0 // a device code for a phone's camera
+)
+
+// Tests only.
+require (
+	github.com/creack/pty v1.1.24 // a terminal for what is typed
+	github.com/google/go-cmp v0.7.0 // differences of structures
+	github.com/rogpeppe/go-internal v1.16.0 // testscript
 )
 
 require (
 	github.com/AdguardTeam/golibs v0.4.0 // indirect
+	github.com/aws/smithy-go v1.28.9 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/cpuguy83/go-md2man/v2 v2.0.6 // indirect
 	github.com/dgraph-io/ristretto/v2 v2.2.0 // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/go-logr/logr v1.4.3 // indirect
@@ -38,11 +51,13 @@ require (
 	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
+	github.com/russross/blackfriday/v2 v2.1.0 // indirect
 	github.com/spf13/pflag v1.0.9 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/otel v1.41.0 // indirect
 	go.opentelemetry.io/otel/metric v1.41.0 // indirect
 	go.opentelemetry.io/otel/trace v1.41.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect

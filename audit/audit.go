@@ -1,6 +1,6 @@
-// Package audit writes the audit log: who used or changed which credential,
-// when, and how it ended. It writes only. It is never given a secret, and cuts
-// what comes after a path.
+// Package audit writes the audit log, reads it, and checks that it is as it was
+// written: who used or changed which credential, when, and how it ended. It is
+// never given a secret, and cuts what comes after a path.
 //
 // The file holds JSON lines, from any number of processes at once:
 //
@@ -15,6 +15,9 @@
 // Durations are in seconds. A line that is no JSON is the torn end of a write
 // that failed, and was written again whole; empty lines mean nothing.
 //
+// A file that is full is set aside as audit-TIME.log, and the chains go on in the
+// next one.
+//
 // A caller is never made to wait for a disk: [Log.Record] puts an event into a
 // bounded queue. While the disk fails or stalls the queue is kept and writing is
 // tried again. When it is full, events are counted instead of kept: this is
@@ -25,13 +28,13 @@
 package audit
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,6 +53,7 @@ type Options struct {
 	Actor   string           // written to each line; may be empty
 	Run     string           // names the chain; if empty, a random one
 	Now     func() time.Time // if nil, time.Now
+	MaxSize int64            // from which the file is set aside and another one begun, in bytes; 0 means 64 MiB
 	OnError func(error)      // told once about each episode of failure or loss, from any goroutine; must not block
 }
 
@@ -101,11 +105,11 @@ func Open(path string, o Options) (*Log, error) {
 		rand.Read(id[:])
 		o.Run = hex.EncodeToString(id[:])
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
+	f, err := openAppend(path)
 	if err != nil {
 		return nil, fmt.Errorf("open audit log: %w", err)
 	}
-	w := writer{file: f, chain: chain{run: o.Run, actor: o.Actor}}
+	w := writer{path: path, maxSize: cmp.Or(o.MaxSize, defaultMaxSize), file: f, chain: chain{run: o.Run, actor: o.Actor}}
 	if err := w.prepare(); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("open audit log: %w", err)

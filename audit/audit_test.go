@@ -30,7 +30,11 @@ var key = []byte("a key for the test, 32 bytes long")
 // environment, on the log of the first argument.
 const childVariable = "AUTHSOME_TEST_AUDIT_CHILD"
 
-var children = map[string]func(path string) error{"append": appendMany, "limited": recoverFromFullDisk}
+var children = map[string]func(path string) error{
+	"append":  func(path string) error { return appendMany(path, 0) },
+	"rotate":  func(path string) error { return appendMany(path, 100_000) },
+	"limited": recoverFromFullDisk,
+}
 
 func TestMain(m *testing.M) {
 	child, ok := children[os.Getenv(childVariable)]
@@ -227,8 +231,8 @@ func FuzzTextStaysInItsLine(f *testing.F) {
 
 const manyEvents = 2000
 
-func appendMany(path string) error {
-	l, err := audit.Open(path, audit.Options{Key: key})
+func appendMany(path string, maxSize int64) error {
+	l, err := audit.Open(path, audit.Options{Key: key, MaxSize: maxSize})
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,8 @@ import (
 
 // writer is what the writing goroutine owns.
 type writer struct {
+	path    string
+	maxSize int64 // from which the file is set aside; 0 never
 	file    *os.File
 	regular bool // pipes and devices cannot be synced
 	chain   chain
@@ -94,7 +96,13 @@ func (l *Log) attempt(w *writer, sync bool) error {
 	if len(w.lines) == 0 {
 		l.take(w)
 	}
-	err := w.flush(sync)
+	err := w.follow()
+	if err == nil {
+		err = w.flush(sync)
+	}
+	if err == nil {
+		l.rotate(w)
+	}
 	if err != nil {
 		err = fmt.Errorf("%s: %w", l.path, err)
 		if !w.failing {

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -67,6 +68,8 @@ type rig struct {
 	tls     string // address of the upstream
 	control string // base URL of the upstream's control port
 	ca      string // file with the upstream's authority
+
+	patience time.Duration // for a client to end; 0 means limit
 }
 
 // arrival is a request as the upstream saw it.
@@ -133,7 +136,7 @@ func (r *rig) command(env []string, client ...string) *exec.Cmd {
 	for _, host := range []string{routeHost, otherHost} {
 		args = append(args, "--connect-to", host+":443:127.0.0.1:"+port)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(r.patience, limit))
 	r.t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, binary, append(append(args, "--"), client...)...)
 	cmd.Env, cmd.Dir = r.environment(env...), r.tmp

@@ -74,7 +74,12 @@ func TestKilledRun(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond) // between looks at another process
 	}
-	// The next run sweeps what the killed one left.
+	// The next run sweeps what the killed one left, once it is sure that nobody is
+	// about to use it.
+	killed := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(files, killed, killed); err != nil {
+		t.Fatal(err)
+	}
 	r.run(nil, "true")
 	if _, err := os.Stat(files); !os.IsNotExist(err) {
 		t.Errorf("the killed run's files are still there: %v", err)

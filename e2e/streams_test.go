@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 )
@@ -138,6 +139,7 @@ func TestMemoryOfTransfers(t *testing.T) {
 	for _, host := range []string{routeHost, otherHost} {
 		for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {
 			r := newRig(t)
+			r.patience = 10 * time.Minute
 			peak, err := strconv.Atoi(strings.TrimSpace(r.self("transfer", "E2E_BYTES="+bytes, "E2E_HOST="+host, "E2E_PROTO="+proto)))
 			if err != nil || peak > bound {
 				t.Errorf("%s over %s: peak memory %d kB, %v", host, proto, peak, err)

@@ -31,7 +31,8 @@ func (c *Config) clientID() string {
 }
 
 // clientAuth is how the client authenticates: as its registration said, else as
-// the definition says, else as the server's metadata offers.
+// the definition says, else as the server's metadata offers. A definition for
+// any server cannot know that the user has been given a secret at this one.
 func (c *Config) clientAuth() string {
 	o := c.Definition.OAuth
 	method := methodName(c.Client.TokenAuth)
@@ -40,7 +41,7 @@ func (c *Config) clientAuth() string {
 		return authBasicRaw
 	case method != "":
 		return method
-	case o.TokenAuth != "":
+	case o.TokenAuth != "" && !(o.TokenAuth == authNone && c.Server != nil && !c.Client.Secret.IsZero()):
 		return o.TokenAuth
 	case c.Server == nil || slices.Contains(c.Server.TokenAuth, "client_secret_post") && !slices.Contains(c.Server.TokenAuth, "client_secret_basic"):
 		return authPost

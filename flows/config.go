@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -137,6 +138,17 @@ func (c *Config) expand(field, template string) (string, error) {
 	return text, nil
 }
 
+// expandOptional is expand, and empty where an optional param is not there.
+func (c *Config) expandOptional(field, template string) (string, error) {
+	text, err := c.expand(field, template)
+	if missing, ok := errors.AsType[*providers.UnfilledError](err); ok {
+		if p := c.Definition.Param(missing.Name); p != nil && p.Optional {
+			return "", nil
+		}
+	}
+	return text, err
+}
+
 // values are what templates may name.
 func (c *Config) values() providers.Values {
 	values := maps.Clone(c.Values)
@@ -152,11 +164,13 @@ func (c *Config) values() providers.Values {
 // add puts a definition's further parameters into a request.
 func (c *Config) add(form url.Values, field string, params map[string]string) error {
 	for _, name := range slices.Sorted(maps.Keys(params)) {
-		text, err := c.expand("oauth."+field+"."+name, params[name])
+		text, err := c.expandOptional("oauth."+field+"."+name, params[name])
 		if err != nil {
 			return err
 		}
-		form.Set(name, text)
+		if text != "" {
+			form.Set(name, text)
+		}
 	}
 	return nil
 }

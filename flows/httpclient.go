@@ -214,7 +214,9 @@ func exchange(ctx context.Context, h *http.Client, method string, u *url.URL, he
 		return nil, &TokenError{Kind: Protocol, Err: errors.New("the request cannot be made")}
 	}
 	r.Header = header
-	r.Header.Set("User-Agent", "authsome")
+	if r.Header.Get("User-Agent") == "" {
+		r.Header.Set("User-Agent", "authsome")
+	}
 	out := &once{r: strings.NewReader(body)}
 	if body != "" {
 		r.Body, r.ContentLength = out, int64(len(body))

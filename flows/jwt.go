@@ -42,12 +42,15 @@ func (c *Config) JWTBearer(ctx context.Context, scopes []string) (Token, error) 
 	if j == nil {
 		return Token{}, fmt.Errorf("%s: no oauth.jwt: %w", c.Definition.Name, ErrUnsupported)
 	}
-	claims := make(map[string]any)
+	claims, err := c.claims(j.Issuer, j.Subject)
+	if err != nil {
+		return Token{}, err
+	}
 	// Google reads the scope in the assertion, RFC 7521 section 4.1 has it beside.
 	if asked := c.allowed(scopes); len(asked) > 0 {
 		claims["scope"] = joinScopes(c.Definition.OAuth, asked)
 	}
-	assertion, err := c.sign(claims, j.Issuer, j.Subject)
+	assertion, err := c.sign(claims)
 	if err != nil {
 		return Token{}, err
 	}
@@ -60,7 +63,11 @@ func (c *Config) clientAssertion(form url.Values) error {
 	if c.Definition.OAuth.JWT == nil {
 		return fmt.Errorf("%s: no oauth.jwt: %w", c.Definition.Name, ErrUnsupported)
 	}
-	assertion, err := c.sign(make(map[string]any), "{client_id}", "{client_id}")
+	claims, err := c.claims("{client_id}", "{client_id}")
+	if err != nil {
+		return err
+	}
+	assertion, err := c.sign(claims)
 	if err != nil {
 		return err
 	}
@@ -69,30 +76,31 @@ func (c *Config) clientAssertion(form url.Values) error {
 	return nil
 }
 
-// sign completes the claims and signs them. issuer and subject are templates; an
-// absent issuer is the client.
-func (c *Config) sign(claims map[string]any, issuer, subject string) (string, error) {
+// claims are those of an assertion. issuer and subject are templates; an absent
+// issuer is the client.
+func (c *Config) claims(issuer, subject string) (map[string]any, error) {
 	j := c.Definition.OAuth.JWT
+	claims := make(map[string]any)
 	add := func(name, template string) error {
-		text, err := c.expand("oauth.jwt."+name, template)
+		text, err := c.expandOptional("oauth.jwt."+name, template)
 		if err == nil && text != "" {
 			claims[name] = text
 		}
 		return err
 	}
 	if err := add("iss", orDefault(issuer, "{client_id}")); err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := add("sub", subject); err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := add("aud", j.Audience); err != nil {
-		return "", err
+		return nil, err
 	}
 	if j.Audience == "" {
 		e, err := c.tokenEndpoint()
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		claims["aud"] = e.url.String()
 	}
@@ -102,14 +110,19 @@ func (c *Config) sign(claims map[string]any, issuer, subject string) (string, er
 	claims["jti"] = rand.Text()
 	for _, name := range slices.Sorted(maps.Keys(j.Claims)) {
 		if err := add(name, j.Claims[name]); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
+	return claims, nil
+}
+
+func (c *Config) sign(claims map[string]any) (string, error) {
+	j := c.Definition.OAuth.JWT
 	key, err := c.expand("oauth.jwt.key", j.Key)
 	if err != nil {
 		return "", err
 	}
-	keyID, err := c.expand("oauth.jwt.key_id", j.KeyID)
+	keyID, err := c.expandOptional("oauth.jwt.key_id", j.KeyID)
 	if err != nil {
 		return "", err
 	}

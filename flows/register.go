@@ -80,23 +80,21 @@ func (c *Config) Register(ctx context.Context, redirectURIs []string, scopes []s
 	return client, err
 }
 
-// registrationAuth prefers a public client: a secret of a program on the user's
-// machine protects nothing (RFC 8252 section 8.5). Some servers have no such.
+// registrationAuth prefers what the definition says, then a public client: a
+// secret of a program on the user's machine protects nothing (RFC 8252 section
+// 8.5). Some servers have no such.
 func (c *Config) registrationAuth() string {
-	words := map[string]string{authNone: "none", authBasic: "client_secret_basic", authBasicRaw: "client_secret_basic", authPost: "client_secret_post"}
+	words := map[string]string{authBasic: "client_secret_basic", authBasicRaw: "client_secret_basic", authPost: "client_secret_post"}
+	wanted := []string{"none", "client_secret_basic", "client_secret_post"}
 	if method := words[c.Definition.OAuth.TokenAuth]; method != "" {
-		return method
+		wanted = append([]string{method}, wanted...)
 	}
-	offered := c.found().TokenAuth
-	if offered == nil {
-		return "none"
-	}
-	for _, method := range []string{"none", "client_secret_basic", "client_secret_post"} {
-		if slices.Contains(offered, method) {
+	for _, method := range wanted {
+		if slices.Contains(c.found().TokenAuth, method) {
 			return method
 		}
 	}
-	return "none"
+	return wanted[0]
 }
 
 func (c *Config) registered(a *answer, asked registration) (Client, error) {

@@ -77,6 +77,11 @@ func (c *Config) revoke(ctx context.Context, r *providers.Revocation, token secr
 		if err := c.authenticate(form, header); err != nil {
 			return err
 		}
+		if key := form.Get("client_secret"); key != "" && r.Body != "" && r.Body != "form" {
+			// Only RFC 7009's form has a place for it. GitHub wants this.
+			form = make(url.Values)
+			basic(header, url.QueryEscape(c.clientID()), url.QueryEscape(key))
+		}
 	case "bearer":
 		header.Set("Authorization", "Bearer "+text)
 	}

@@ -14,6 +14,13 @@ import (
 // ErrNoProfile says that there is no profile of that name.
 var ErrNoProfile = errors.New("no such profile")
 
+// ErrProfileExists says that there is a profile of that name already.
+var ErrProfileExists = errors.New("the profile exists")
+
+// ErrDefaultProfile refuses to delete the profile that is used where none is
+// named.
+var ErrDefaultProfile = errors.New("it is the default profile")
+
 // Profile is a namespace of connections: a directory with a vault of its own.
 type Profile struct {
 	Name string
@@ -85,6 +92,51 @@ func (h *Home) EnsureProfile(name string) (Profile, error) {
 		return Profile{}, err
 	}
 	return h.Profile(name)
+}
+
+// CreateProfile makes a profile, or fails with [ErrProfileExists].
+func (h *Home) CreateProfile(name string) (Profile, error) {
+	if _, err := h.Profile(name); err == nil {
+		return Profile{}, fmt.Errorf("profile %s: %w", name, ErrProfileExists)
+	} else if !errors.Is(err, ErrNoProfile) {
+		return Profile{}, err
+	}
+	return h.EnsureProfile(name)
+}
+
+// deletedPrefix begins the names of profiles that are on their way out. It is no
+// profile's, see [ValidateName].
+const deletedPrefix = ".deleted-"
+
+// DeleteProfile removes a profile with all it holds. It is gone at once, also if
+// this process is killed: what is then left of it goes with the next profile that
+// is deleted. The default profile cannot be deleted ([ErrDefaultProfile]).
+func (h *Home) DeleteProfile(name string) error {
+	p, err := h.Profile(name)
+	if err != nil {
+		return err
+	}
+	if name == h.Config.DefaultProfile {
+		return fmt.Errorf("profile %s: %w", name, ErrDefaultProfile)
+	}
+	gone, err := os.MkdirTemp(h.profilesDir(), deletedPrefix+"*")
+	if err != nil {
+		return fmt.Errorf("delete profile %s: %w", name, err)
+	}
+	if err := os.Rename(p.Dir, filepath.Join(gone, name)); err != nil {
+		return fmt.Errorf("delete profile %s: %w", name, err)
+	}
+	if err := syncDir(h.profilesDir()); err != nil {
+		return err
+	}
+	left, err := filepath.Glob(filepath.Join(h.profilesDir(), deletedPrefix+"*"))
+	for _, dir := range left {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	if err != nil {
+		return fmt.Errorf("delete profile %s: %w", name, err)
+	}
+	return nil
 }
 
 // ValidateName checks the name of a profile or a connection. It becomes a file

@@ -2,6 +2,7 @@ package home_test
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -48,6 +49,32 @@ func TestProfiles(t *testing.T) {
 		if _, err := h.Profile(name); err == nil {
 			t.Errorf("opened the profile %q", name)
 		}
+	}
+}
+
+func TestDeleteProfile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "home")
+	h := mustOpen(t, dir)
+	if _, err := h.CreateProfile("work"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.CreateProfile("work"); !errors.Is(err, home.ErrProfileExists) {
+		t.Errorf("made twice: %v", err)
+	}
+	write(t, filepath.Join(dir, "profiles", "work", "vault", "x"), "sealed", 0o600)
+	write(t, filepath.Join(dir, "profiles", ".deleted-1", "killed", "x"), "left over", 0o600)
+	if err := h.DeleteProfile("default"); !errors.Is(err, home.ErrDefaultProfile) {
+		t.Errorf("the default: %v", err)
+	}
+	if err := h.DeleteProfile("work"); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.DeleteProfile("work"); !errors.Is(err, home.ErrNoProfile) {
+		t.Errorf("deleted twice: %v", err)
+	}
+	left, err := os.ReadDir(filepath.Join(dir, "profiles"))
+	if err != nil || len(left) != 1 || left[0].Name() != "default" {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }
 

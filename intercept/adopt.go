@@ -74,11 +74,11 @@ func (p *Proxy) approve(s *gomitmproxy.Session) (c *clientConn, refusal *Refusal
 		return c, refusal
 	}
 	a := &adoption{proxy: p, target: c.target, start: time.Now()}
-	switch p.Routes().Host(c.target.Host, c.target.Port) {
-	case routing.Deny:
-		return c, hostDenied(c.target.Host)
-	case routing.Intercept:
+	switch decided := p.Routes().Host(c.target.Host, c.target.Port); {
+	case decided == routing.Intercept || c.target.isSelf():
 		a.intercept = true
+	case decided == routing.Deny:
+		return c, hostDenied(c.target.Host)
 	default:
 		ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
 		defer cancel()

@@ -67,9 +67,14 @@ func (p *Proxy) carriesPlaceholder(r *http.Request) bool {
 	if strings.Contains(r.URL.RawQuery, p.Placeholder) || strings.Contains(r.URL.Path, p.Placeholder) {
 		return true
 	}
-	if strings.IndexByte(r.URL.RawQuery, '%') >= 0 {
-		decoded, err := url.QueryUnescape(r.URL.RawQuery)
-		return err == nil && strings.Contains(decoded, p.Placeholder)
+	if strings.IndexByte(r.URL.RawQuery, '%') < 0 {
+		return false
+	}
+	// One by one: a parameter that cannot be decoded must not hide the others.
+	for parameter := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		if decoded, err := url.QueryUnescape(parameter); err == nil && strings.Contains(decoded, p.Placeholder) {
+			return true
+		}
 	}
 	return false
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"
 )
 
@@ -20,8 +21,16 @@ func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, &x, refused)
 		return
 	}
+	if t.isSelf() {
+		x.Status = http.StatusOK
+		serveSelf(w)
+		return
+	}
 	d := p.Routes().Request(r.Method, t.Host, t.Port, r.URL.EscapedPath())
 	x.Reason, x.Provider, x.Connection = d.Reason, d.Provider, d.Connection
+	if d.Path != "" {
+		x.Path = d.Path
+	}
 	if d.Action == routing.Refuse {
 		p.refuse(w, &x, refusal(d, t.Host))
 		return
@@ -31,12 +40,16 @@ func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 	var mark uint64
 	if d.Action == routing.Inject {
 		var err error
-		if mark, err = p.Credentials.Apply(r.Context(), out, d.Provider, d.Connection); err != nil {
+		switch mark, err = p.Credentials.Apply(r.Context(), out, d.Provider, d.Connection); {
+		case errors.Is(err, providers.ErrUnsigned):
+			x.Reason, mark = routing.Unsigned, 0
+		case err != nil:
 			p.refuse(w, &x, p.credentialRefusal(d, err))
 			return
+		default:
+			x.Injected = true
+			key = d.Provider + "\x00" + d.Connection
 		}
-		x.Injected = true
-		key = d.Provider + "\x00" + d.Connection
 	}
 	if p.carriesPlaceholder(out) {
 		x.Injected = false

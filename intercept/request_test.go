@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"
 	"github.com/authsome/authsome/secret"
 )
@@ -394,6 +395,8 @@ func TestPlaceholderIsNotSent(t *testing.T) {
 	for _, tt := range []struct{ path, header, value string }{
 		{"/outside", "Authorization", "Bearer " + mark},
 		{"/outside?key=" + mark, "X", ""},
+		{"/outside?a=%zz&key=" + strings.Replace(mark, "a", "%61", 1), "X", ""},
+		{"/outside/bot" + mark + "/x", "X", ""},
 		{"/outside?key=" + url.QueryEscape(strings.Replace(mark, "a", "%61", 1)), "X", mark},
 		{"/api/x", "X-Api-Key", "sk-" + mark},
 		{"/outside", "Authorization", "Basic " + basic(mark+":")},
@@ -405,6 +408,94 @@ func TestPlaceholderIsNotSent(t *testing.T) {
 	}
 	if len(r.requests()) > 0 {
 		t.Errorf("the upstream saw %d requests", len(r.requests()))
+	}
+}
+
+// slots is a service that takes its credential in every place at once.
+func slots(t *testing.T) (*providers.Definition, *providers.Injection) {
+	t.Helper()
+	d, err := providers.Parse(fmt.Appendf(nil, `{"schema_version":2,"name":"example","flows":["api_key"],"hosts":[%q],"paths":["/bot"],"methods":["GET"],
+		"inject":[{"in":"header","name":"X-Key","value":"{api_key}"},{"in":"basic","username":"{api_key}"},{"in":"query","name":"key","value":"{api_key}"},
+			{"in":"path","prefix":"/bot/","value":"{api_key}"}]}`, routedHost))
+	if err != nil {
+		t.Fatal(err)
+	}
+	injection, err := d.Injection(providers.Credential{Values: providers.Values{"api_key": secret.New(realKey)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, injection
+}
+
+// A placeholder is replaced where a credential belongs, and refused elsewhere; a
+// method that the definition does not list gets none.
+func TestPlaceholderIsReplacedInItsPlace(t *testing.T) {
+	d, injection := slots(t)
+	routes := table(t, d, ready, routing.Options{})
+	r := newRig(t, func(r *rig) {
+		r.Routes = func() *routing.Table { return routes }
+		r.Credentials = key{injection}
+	})
+	mark := r.Placeholder
+	send := func(method, target string, header ...string) *http.Response {
+		t.Helper()
+		head := method + " " + target + " HTTP/1.1\r\nHost: " + routedHost + "\r\n"
+		for i := 0; i < len(header); i += 2 {
+			head += header[i] + ": " + header[i+1] + "\r\n"
+		}
+		response, _ := exchange(t, r.inside(), head+"\r\n")
+		return response
+	}
+	response := send("GET", "/bot/"+mark+"/getMe?a=1&k%65y="+mark+"&b=%2F", "x-key", mark, "Authorization", "Basic "+basic(mark+":"))
+	if response.StatusCode != 200 {
+		t.Fatalf("status %d", response.StatusCode)
+	}
+	got := r.requests()[0]
+	if got.RequestURI != "/bot/"+realKey+"/getMe?a=1&key="+realKey+"&b=%2F" || got.Header.Get("X-Key") != realKey || got.Header.Get("Authorization") != "Basic "+basic(realKey+":") {
+		t.Errorf("the upstream saw %s %v", got.RequestURI, got.Header)
+	}
+	if x := r.next(); !x.Injected || x.Path != "/bot/"+secret.Redacted+"/getMe" {
+		t.Errorf("recorded %+v", x)
+	}
+	for _, refused := range []struct {
+		method, target string
+		header         []string
+		code           Code
+	}{
+		{"GET", "/bot/x/getMe", []string{"Other", mark}, CodePlaceholder},
+		{"GET", "/bot/x/" + mark, nil, CodePlaceholder},
+		{"GET", "/bot/x/getMe?other=" + mark, nil, CodePlaceholder},
+		{"GET", "/bot", []string{"X-Key", mark}, CodeLoginRequired}, // no place in the path
+		{"POST", "/bot/x/getMe", []string{"X-Key", mark}, CodePlaceholder},
+	} {
+		if response := send(refused.method, refused.target, refused.header...); response.StatusCode != 403 || response.Header.Get(ErrorHeader) != string(refused.code) {
+			t.Errorf("%s %s: %d %s", refused.method, refused.target, response.StatusCode, response.Header.Get(ErrorHeader))
+		}
+		r.next()
+	}
+	if response := send("DELETE", "/bot/x/getMe", "X-Key", "the client's"); response.StatusCode != 200 {
+		t.Errorf("a method outside: %d", response.StatusCode)
+	}
+	if x := r.next(); x.Injected || x.Reason != routing.MethodOutside {
+		t.Errorf("recorded %+v", x)
+	}
+	if seen := r.requests(); len(seen) != 2 || seen[1].Header.Get("X-Key") != "the client's" {
+		t.Errorf("the upstream saw %d requests", len(seen))
+	}
+}
+
+// A request to a service whose requests are signed goes on unsigned if the client
+// sent it so: it asks for nothing.
+func TestUnsignedIsForwarded(t *testing.T) {
+	r := newRig(t, func(r *rig) { r.Credentials = failing{fmt.Errorf("apply: %w", providers.ErrUnsigned)} })
+	if response, _ := get(t, r.client(), "https://"+routedHost+"/public"); response.StatusCode != 200 {
+		t.Errorf("status %d", response.StatusCode)
+	}
+	if x := r.next(); x.Injected || x.Reason != routing.Unsigned {
+		t.Errorf("recorded %+v", x)
+	}
+	if response, _ := get(t, r.client(), "https://"+routedHost+"/public", "Authorization", "AWS4 "+r.Placeholder); response.StatusCode != 403 {
+		t.Errorf("a placeholder left: %d", response.StatusCode)
 	}
 }
 

@@ -16,7 +16,7 @@ var codes = []string{
 }
 
 // reasons are those of the routing decisions that inject nothing.
-var reasons = []string{"no_route", "other_port", "path_outside", "path_ambiguous", "method_outside", "oauth_endpoint"}
+var reasons = []string{"no_route", "other_port", "path_outside", "path_ambiguous", "method_outside", "oauth_endpoint", "unsigned"}
 
 // Operations on a vault.
 const (

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/authsome/authsome/secret"
 )
 
 // Apply takes the client's own values out of the slots that the credential uses,
@@ -72,10 +74,12 @@ func (i *Injection) applyQuery(u *url.URL) error {
 	var b strings.Builder
 	b.Grow(len(u.RawQuery) + 64)
 	placed := make([]bool, len(i.query))
+	first := true
 	write := func(text string) {
-		if b.Len() > 0 {
+		if !first {
 			b.WriteByte('&')
 		}
+		first = false
 		b.WriteString(text)
 	}
 	for rest, more := u.RawQuery, u.RawQuery != ""; more; {
@@ -129,6 +133,24 @@ func (i *Injection) querySlot(parameter string) (n int, removed bool, err error)
 		return 0, false, errors.New("the query has the credential's parameter beside a semicolon")
 	}
 	return n, removed, nil
+}
+
+// Redact is a path with the place of a credential blanked, for records: what the
+// client had there may be a credential of its own.
+func (d *Definition) Redact(path string) string {
+	for _, in := range d.Inject {
+		if in.In != InPath {
+			continue
+		}
+		if rest, ok := strings.CutPrefix(path, in.Prefix); ok {
+			_, after, slash := strings.Cut(rest, "/")
+			if slash {
+				after = "/" + after
+			}
+			return in.Prefix + secret.Redacted + after
+		}
+	}
+	return path
 }
 
 // applyPath puts the credential into the path, in place of what follows the

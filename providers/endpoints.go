@@ -157,10 +157,11 @@ func matchSegment(template, segment string) bool {
 }
 
 func cleanPath(p string) string {
-	if p == "" {
-		return "/"
+	p = strings.ReplaceAll(p, `\`, "/")
+	if !strings.HasPrefix(p, "/") {
+		p = "/" + p
 	}
-	return path.Clean("/" + strings.ReplaceAll(p, `\`, "/"))
+	return path.Clean(p) // which is p itself where nothing changes
 }
 
 // Endpoints are the URLs that will be sent secrets of the service, as templates.

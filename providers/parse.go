@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -46,14 +47,12 @@ func Parse(data []byte) (*Definition, error) {
 // decode reads a definition into its one form. What is strict in it besides the
 // kinds of values is left out for files that are known to be good.
 func decode(data []byte, strict bool) (*Definition, error) {
-	var version struct {
-		SchemaVersion int `json:"schema_version"`
-	}
-	if err := json.Unmarshal(data, &version); err != nil {
+	version, err := schemaVersion(data)
+	if err != nil {
 		return nil, parseError(err)
 	}
 	d := &Definition{text: data}
-	switch version.SchemaVersion {
+	switch version {
 	case 1:
 		if err := d.decode1(data); err != nil {
 			return nil, err
@@ -68,9 +67,35 @@ func decode(data []byte, strict bool) (*Definition, error) {
 			return nil, parseError(err)
 		}
 	default:
-		return nil, &FieldError{"schema_version", fmt.Sprintf("%d is not a version this authsome knows", version.SchemaVersion), "2 is the present one"}
+		return nil, &FieldError{"schema_version", fmt.Sprintf("%d is not a version this authsome knows", version), "2 is the present one"}
 	}
 	return d, d.compile()
+}
+
+// schemaVersion reads a file up to its version, which stands at its start.
+func schemaVersion(data []byte) (version int, err error) {
+	d := jsontext.NewDecoder(bytes.NewReader(data))
+	if d.PeekKind() != '{' {
+		return 0, json.Unmarshal(data, new(Definition)) // says why
+	}
+	for {
+		if _, err := d.ReadToken(); err != nil { // the brace, and names
+			return 0, err
+		}
+		switch name := d.StackPointer().LastToken(); {
+		case name == "schema_version":
+			return version, json.UnmarshalDecode(d, &version)
+		case d.PeekKind() == '}':
+			return 0, nil
+		case name != "":
+			if err := d.SkipValue(); err != nil {
+				return 0, err
+			}
+		}
+		if d.PeekKind() == '}' {
+			return 0, nil
+		}
+	}
 }
 
 // compile fills in what is absent and prepares what is asked of it later.

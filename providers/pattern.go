@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -172,6 +173,15 @@ func (p Pattern) MatchHost(host string) bool {
 	default:
 		return (strings.HasSuffix(host, p.host) || host == p.host[1:]) && p.expr.MatchString(host)
 	}
+}
+
+// Compare orders patterns that match the same host by how closely they name it:
+// exact over wildcard over expression, and of two wildcards the longer one.
+func (p Pattern) Compare(o Pattern) int {
+	if c := cmp.Compare(p.kind, o.kind); c != 0 || p.kind != Wildcard {
+		return c
+	}
+	return cmp.Compare(len(p.host), len(o.host))
 }
 
 // Kind is how the pattern names hosts.

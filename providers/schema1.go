@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/net/http/httpguts"
 )
 
 // definition1 is a file of schema 1, the Python authsome's, in all spellings
@@ -201,4 +202,30 @@ func (f *definition1) export(d *Definition) {
 			add(name)
 		}
 	}
+}
+
+// validate1 checks what a file of schema 1 can say, by the names that it has for
+// it.
+func (d *Definition) validate1() error {
+	for i := range d.Params {
+		if err := checkPattern("api_key.key_pattern", d.Params[i].Pattern); err != nil {
+			return err
+		}
+	}
+	for _, in := range d.Inject {
+		switch {
+		case !httpguts.ValidHeaderFieldName(in.Name):
+			return &FieldError{"api_key.header_name", "not a header name", ""}
+		case connectionHeader(in.Name):
+			return &FieldError{"api_key.header_name", in.Name + " belongs to the connection and carries no key", ""}
+		case !httpguts.ValidHeaderFieldValue(in.Value):
+			return &FieldError{"api_key.header_prefix", "not a header value", ""}
+		}
+	}
+	for _, e := range d.Env {
+		if !validVariable.MatchString(e.Name) {
+			return &FieldError{"export", fmt.Sprintf("%q is not the name of a variable", e.Name), ""}
+		}
+	}
+	return d.checkLinks()
 }

@@ -1,14 +1,17 @@
 package providers
 
 import (
+	"bytes"
 	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/google/renameio/v2/maybe"
 )
@@ -17,9 +20,11 @@ import (
 var bundled embed.FS
 
 // Set is the definitions of a home: the bundled ones, overridden by the user's
-// files of the same name.
+// files of the same name. A bundled one is read when it is first asked for; tests
+// have validated it. It is safe for concurrent use.
 type Set struct {
-	byName map[string]*Definition
+	byName map[string]func() (*Definition, error)
+	custom map[string]bool
 
 	// Problems are the user's files that could not be used. The rest is there.
 	Problems []Problem
@@ -37,11 +42,17 @@ type NotFoundError struct{ Name, Near string }
 
 func (e *NotFoundError) Error() string { return fmt.Sprintf("no provider %q", e.Name) }
 
-// Load reads the bundled definitions and those in dir, which need not exist.
+// Load finds the bundled definitions, and reads those in dir, which need not
+// exist.
 func Load(dir string) (*Set, error) {
-	s := &Set{byName: make(map[string]*Definition)}
-	if err := s.loadBundled(); err != nil {
-		return nil, err
+	s := &Set{byName: make(map[string]func() (*Definition, error)), custom: make(map[string]bool)}
+	entries, err := bundled.ReadDir("bundled")
+	if err != nil {
+		return nil, fmt.Errorf("list bundled definitions: %w", err)
+	}
+	for _, e := range entries {
+		name := strings.TrimSuffix(e.Name(), ".json")
+		s.byName[name] = sync.OnceValues(func() (*Definition, error) { return readBundled(name) })
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {
@@ -53,28 +64,23 @@ func Load(dir string) (*Set, error) {
 			s.Problems = append(s.Problems, Problem{path, err})
 			continue
 		}
-		s.byName[d.Name] = d
+		s.byName[d.Name] = func() (*Definition, error) { return d, nil }
+		s.custom[d.Name] = true
 	}
 	return s, nil
 }
 
-func (s *Set) loadBundled() error {
-	return fs.WalkDir(bundled, "bundled", func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		data, err := bundled.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		d, err := Parse(data)
-		if err != nil {
-			return fmt.Errorf("bundled definition %s: %w", path, err)
-		}
-		d.Source = Bundled
-		s.byName[d.Name] = d
-		return nil
-	})
+func readBundled(name string) (*Definition, error) {
+	data, err := bundled.ReadFile("bundled/" + name + ".json")
+	if err != nil {
+		return nil, err
+	}
+	d, err := decode(data, false)
+	if err != nil {
+		return nil, fmt.Errorf("bundled definition %s: %w", name, err)
+	}
+	d.Source = Bundled
+	return d, nil
 }
 
 func readFile(path string) (*Definition, error) {
@@ -95,22 +101,62 @@ func readFile(path string) (*Definition, error) {
 
 // Lookup finds a definition by name, or fails with [*NotFoundError].
 func (s *Set) Lookup(name string) (*Definition, error) {
-	if d := s.byName[name]; d != nil {
-		return d, nil
+	if read := s.byName[name]; read != nil {
+		return read()
 	}
 	return nil, &NotFoundError{Name: name, Near: s.near(name)}
 }
 
-// All are the definitions by name.
+// All are the definitions by name. It reads every file: what needs one of them
+// uses Lookup.
 func (s *Set) All() []*Definition {
 	all := make([]*Definition, 0, len(s.byName))
-	for _, d := range s.byName {
-		all = append(all, d)
+	for _, read := range s.byName {
+		if d, err := read(); err == nil { // a bundled file that is broken fails the tests
+			all = append(all, d)
+		}
 	}
 	slices.SortFunc(all, func(a, b *Definition) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
 
+// Reading are the definitions with a variable that is set, by name. Files that
+// name none are not decoded.
+func (s *Set) Reading(isSet func(variable string) bool) []*Definition {
+	var found []*Definition
+	for _, name := range slices.Sorted(maps.Keys(s.byName)) {
+		if text, err := bundled.ReadFile("bundled/" + name + ".json"); err == nil && !s.custom[name] && !mentions(text, isSet) {
+			continue
+		}
+		d, err := s.byName[name]()
+		if err == nil && slices.ContainsFunc(d.Env, func(e Env) bool { return isSet(e.Name) }) {
+			found = append(found, d)
+		}
+	}
+	return found
+}
+
+// mentions reports whether a text in quotes is the name of a variable that is
+// set.
+func mentions(file []byte, isSet func(string) bool) bool {
+	for {
+		open := bytes.IndexByte(file, '"')
+		if open < 0 {
+			return false
+		}
+		file = file[open+1:]
+		end := bytes.IndexByte(file, '"')
+		if end < 0 {
+			return false
+		}
+		if word := file[:end]; len(word) > 0 && len(word) < 64 && !bytes.ContainsAny(word, " /:.{") && isSet(string(word)) {
+			return true
+		}
+		file = file[end+1:]
+	}
+}
+
+// near is the name of a definition that may have been meant.
 func (s *Set) near(name string) string {
 	all := make([]string, 0, len(s.byName))
 	for known := range s.byName {

@@ -31,6 +31,7 @@ const (
 	PathOutside     Reason = "path_outside"
 	MethodOutside   Reason = "method_outside"
 	OAuthEndpoint   Reason = "oauth_endpoint"
+	Unsigned        Reason = "unsigned" // found when the credential is applied, not by a table
 	LoginRequired   Reason = "login_required"
 	RouteAmbiguous  Reason = "route_ambiguous"
 	PathAmbiguous   Reason = "path_ambiguous"
@@ -47,6 +48,7 @@ type Decision struct {
 	Connection string   // the connection chosen, where there is one
 	Pattern    string   // the host pattern that matched
 	Problem    string   // login_required: why, where it is known
+	Path       string   // the path as records may have it, where it can hold a credential
 	Choices    []string // route_ambiguous: what can be named, as PROVIDER or PROVIDER=CONNECTION
 }
 
@@ -76,7 +78,10 @@ func (t *Table) Request(method, host string, port int, escapedPath string) Decis
 // doubled slashes and dot segments resolved, a trailing slash kept.
 func Clean(decoded string) string {
 	p := strings.ReplaceAll(decoded, `\`, "/")
-	cleaned := path.Clean("/" + p)
+	if !strings.HasPrefix(p, "/") {
+		p = "/" + p
+	}
+	cleaned := path.Clean(p) // which is p itself where nothing changes
 	if strings.HasSuffix(p, "/") && cleaned != "/" {
 		cleaned += "/"
 	}
@@ -106,8 +111,7 @@ func decide(routes []*route, method, host string, port int, p string) Decision {
 			continue
 		}
 		if len(best) > 0 {
-			// The longest path, then exact over wildcard over expression.
-			switch c := cmp.Or(cmp.Compare(length, longest), cmp.Compare(r.pattern.Kind(), best[0].pattern.Kind())); {
+			switch c := cmp.Or(cmp.Compare(length, longest), r.pattern.Compare(best[0].pattern)); {
 			case c < 0:
 				continue
 			case c > 0:
@@ -137,6 +141,9 @@ func decide(routes []*route, method, host string, port int, p string) Decision {
 	}
 	r := best[0]
 	d := Decision{Provider: r.definition.Name, Connection: r.connection, Pattern: r.pattern.String()}
+	if redacted := r.definition.Redact(p); redacted != p {
+		d.Path = redacted
+	}
 	if choices := alternatives(best); choices != nil {
 		d.Action, d.Reason, d.Choices, d.Connection = Refuse, RouteAmbiguous, choices, ""
 		if len(best) > 1 {

@@ -213,7 +213,12 @@ func (t *Table) Uses(provider, connection string) bool {
 func (t *Table) Routes() []Route {
 	var all []Route
 	list := func(r *route) {
+		path := "/"
+		if paths := r.pattern.Paths(); len(paths) > 0 {
+			path = paths[0]
+		}
 		all = append(all, Route{
+			Path:     path,
 			Provider: r.definition.Name, Connection: r.connection, Pattern: r.pattern.String(), Host: r.pattern.Host(),
 			Ready: r.state == Ready && r.choices == nil,
 		})
@@ -241,5 +246,6 @@ type Route struct {
 	Connection string
 	Pattern    string
 	Host       string // the host; where the pattern has many, the suffix they share, with its dot
+	Path       string // one that is meant
 	Ready      bool
 }

@@ -7,12 +7,23 @@ import (
 	"testing"
 
 	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/secret"
 )
 
 func define(t testing.TB, name, hosts, more string) *providers.Definition {
 	t.Helper()
 	d, err := providers.Parse(fmt.Appendf(nil, `{"schema_version":1,"name":%q,"display_name":%q,"auth_type":"api_key","flow":"api_key",
 		"host_url":%s,"api_key":{"env_var":"KEY"}%s,"docs":"https://example.com/"}`, name, name, hosts, more))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// define2 is a definition of schema 2.
+func define2(t testing.TB, name, more string) *providers.Definition {
+	t.Helper()
+	d, err := providers.Parse(fmt.Appendf(nil, `{"schema_version":2,"name":%q,"flows":["api_key"]%s}`, name, more))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,6 +124,56 @@ func TestRequest(t *testing.T) {
 	}
 }
 
+// Paths, excluded paths and methods narrow a definition down; outside of them a
+// request goes on without a credential.
+func TestNarrowed(t *testing.T) {
+	table, err := New([]*providers.Definition{
+		define2(t, "narrow", `,"hosts":["api.one.com"],"paths":["/api","/files/"],"exclude_paths":["/api/oauth"],"methods":["GET","HEAD"]`),
+		define2(t, "writer", `,"hosts":["api.one.com"],"paths":["/api/write"]`),
+		define2(t, "deep", `,"hosts":["*.deep.one.com"]`),
+		define2(t, "wide", `,"hosts":["*.one.com"]`),
+		define2(t, "own", `,"hosts":["{base_url}"],"paths":["/v1"],"base_url":"https://own.net"`),
+	}, []Binding{bind("narrow", "c"), bind("writer", "c"), bind("deep", "c"), bind("wide", "c"),
+		{Provider: "own", Connection: "c", Values: providers.Values{"base_url": secret.New("https://my.net:8443/base/")}}}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		method, host string
+		port         int
+		path         string
+		reason       Reason
+		provider     string
+	}{
+		{"GET", "api.one.com", 443, "/api/x", Matched, "narrow"},
+		{"GET", "api.one.com", 443, "/apix", Matched, "wide"},
+		{"GET", "api.one.com", 443, "/files/x", Matched, "narrow"},
+		{"GET", "api.one.com", 443, "/api/oauth/x", Matched, "wide"},
+		{"POST", "api.one.com", 443, "/api/write", Matched, "writer"},
+		{"GET", "api.one.com", 443, "/api/write/x", Matched, "writer"},
+		{"GET", "x.deep.one.com", 443, "/", Matched, "deep"},
+		{"GET", "deep.one.com", 443, "/", Matched, "wide"},
+		{"GET", "my.net", 8443, "/base/v1/x", Matched, "own"},
+		{"GET", "my.net", 8443, "/v1/x", PathOutside, "own"},
+		{"GET", "own.net", 443, "/v1/x", NoRoute, ""},
+	} {
+		if d := table.Request(tt.method, tt.host, tt.port, tt.path); d.Reason != tt.reason || d.Provider != tt.provider {
+			t.Errorf("%s %s%s: %s of %q, want %s of %q", tt.method, tt.host, tt.path, d.Reason, d.Provider, tt.reason, tt.provider)
+		}
+	}
+	alone, err := New([]*providers.Definition{define2(t, "narrow", `,"hosts":["api.one.com"],"paths":["/api"],"exclude_paths":["/api/oauth"],"methods":["GET"]`)}, []Binding{bind("narrow", "c")}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for request, want := range map[string]Reason{"GET /api": Matched, "POST /api": MethodOutside, "get /api": MethodOutside, "GET /": PathOutside, "POST /": PathOutside,
+		"GET /api/oauth": PathOutside, "GET /api/%6fauth": PathAmbiguous, "GET /x/../api": PathAmbiguous} {
+		method, path, _ := strings.Cut(request, " ")
+		if d := alone.Request(method, "api.one.com", 443, path); d.Reason != want || d.Action == Inject && want != Matched {
+			t.Errorf("%s: %s, want %s", request, d.Reason, want)
+		}
+	}
+}
+
 // A path that servers read in different ways never gets, or loses, a credential
 // by one of the readings alone.
 func TestPathSpellings(t *testing.T) {
@@ -179,23 +240,44 @@ func TestExplainIsTheDecision(t *testing.T) {
 	}
 }
 
-// A credential never goes to a host its provider does not list.
+// A credential never goes to a host its provider does not list, whatever the
+// values of its connection are.
 func FuzzRequest(f *testing.F) {
-	for _, seed := range []string{"api.one.com /v2/x", "x.one.com /", "evilone.com /", "one.com.evil.net /oauth/token", "api.one.com /v2/%2e%2e/x"} {
-		host, path, _ := strings.Cut(seed, " ")
-		f.Add(host, path)
+	for _, seed := range []string{"api.one.com /v2/x acme", "x.one.com / acme", "evilone.com / a.b", "one.com.evil.net /oauth/token evil.net", "api.one.com /v2/%2e%2e/x x", "acme.shops.com /x acme", "evil.net / evil.net/", "evil.net / evil.net#", "a.evil.net / a.evil.net?x="} {
+		part := strings.Split(seed, " ")
+		f.Add(part[0], part[1], part[2])
 	}
-	table := fixture(f, Options{}, bind("one-path", "default"), bind("wild", "default"))
-	f.Fuzz(func(t *testing.T, host, path string) {
-		d := table.Request("GET", host, 443, path)
-		if d.Action != Inject {
-			return
+	definitions := []*providers.Definition{
+		define(f, "one-path", `"https://api.one.com/v2/"`, ""), define(f, "wild", `["one.com","*.one.com"]`, ""),
+		define2(f, "shop", `,"hosts":["{shop}.shops.com","api-{shop}.two.net"],"params":[{"name":"shop"},{"name":"api_key","secret":true}]`),
+		define2(f, "dotted", `,"hosts":["{account}.dotted.com"],"params":[{"name":"account","pattern":".+"},{"name":"api_key","secret":true}]`),
+	}
+	f.Fuzz(func(t *testing.T, host, path, value string) {
+		bindings := []Binding{bind("one-path", "default"), bind("wild", "default")}
+		for _, name := range []string{"shop", "dotted"} {
+			b := Binding{Provider: name, Connection: "default", Values: providers.Values{"shop": secret.New(value), "account": secret.New(value)}}
+			if _, err := New(definitions, []Binding{b}, Options{}); err == nil {
+				bindings = append(bindings, b)
+			}
 		}
-		switch {
-		case d.Provider == "one-path" && host == "api.one.com" && strings.HasPrefix(Clean(path), "/v2"):
-		case d.Provider == "wild" && (host == "one.com" || strings.HasSuffix(host, ".one.com")):
-		default:
-			t.Errorf("%q %q got the credential of %s", host, path, d.Provider)
+		table, err := New(definitions, bindings, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, host := range []string{host, value, "x." + value, value + ".evil.net"} {
+			d := table.Request("GET", host, 443, path)
+			if d.Action != Inject {
+				continue
+			}
+			switch {
+			case d.Provider == "one-path" && host == "api.one.com" && strings.HasPrefix(Clean(path), "/v2"):
+			case d.Provider == "wild" && (host == "one.com" || strings.HasSuffix(host, ".one.com")):
+			case d.Provider == "shop" && strings.HasSuffix(host, ".shops.com") && strings.Count(host, ".") == 2:
+			case d.Provider == "shop" && strings.HasSuffix(host, ".two.net") && strings.Count(host, ".") == 2 && strings.HasPrefix(host, "api-"):
+			case d.Provider == "dotted" && strings.HasSuffix(host, ".dotted.com"):
+			default:
+				t.Errorf("%q %q got the credential of %s", host, path, d.Provider)
+			}
 		}
 	})
 }

@@ -3,6 +3,7 @@ package sidecar
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/authsome/authsome/auth"
@@ -26,6 +27,18 @@ func Bindings(set *providers.Set, connections []auth.Connection, now time.Time) 
 		all = append(all, b)
 	}
 	return all
+}
+
+// definitions are those that the bindings are of: a profile has connections to a
+// few of all the providers.
+func definitions(set *providers.Set, bindings []routing.Binding) []*providers.Definition {
+	var bound []*providers.Definition
+	for _, b := range bindings {
+		if d, err := set.Lookup(b.Provider); err == nil && !slices.Contains(bound, d) {
+			bound = append(bound, d)
+		}
+	}
+	return bound
 }
 
 // bindings adds to the profile's connections those that this process has routed

@@ -187,7 +187,7 @@ func (s *Sidecar) Reload(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	table, err := routing.New(set.All(), bindings, s.Routing)
+	table, err := routing.New(definitions(set, bindings), bindings, s.Routing)
 	if err != nil {
 		return fmt.Errorf("build routes: %w", err)
 	}

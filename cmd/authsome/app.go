@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -78,17 +79,15 @@ func (a *app) openProfile() (home.Profile, error) {
 	if err != nil {
 		return home.Profile{}, err
 	}
-	name := h.Config.DefaultProfile
-	if v := a.getenv("AUTHSOME_PROFILE"); v != "" {
-		name = v
-	}
-	if a.profileName != "" {
-		name = a.profileName
-	}
+	name := a.profileInUse(h)
 	if name == h.Config.DefaultProfile {
 		return h.EnsureProfile(name)
 	}
 	return h.Profile(name)
+}
+
+func (a *app) profileInUse(h *home.Home) string {
+	return cmp.Or(a.profileName, a.getenv("AUTHSOME_PROFILE"), h.Config.DefaultProfile)
 }
 
 func (a *app) openVault() (*vault.Vault, error) {

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/authsome/authsome/auth"
-	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/home"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/vault"
@@ -96,7 +95,13 @@ func classify(err error) verdict {
 	if e, ok := errors.AsType[*auth.NoDefaultError](err); ok {
 		return verdict{exitError, "NoDefaultConnection", "authsome default " + e.Provider + " " + e.Connections[0]}
 	}
-	if _, ok := errors.AsType[*flows.KeyError](err); ok || errors.Is(err, flows.ErrNoKey) || errors.Is(err, flows.ErrNotAPIKey) {
+	if _, ok := errors.AsType[*loginError](err); ok {
+		return verdict{exitAuthentication, "AuthenticationFailed", ""}
+	}
+	if _, ok := errors.AsType[*missingValueError](err); ok {
+		return verdict{exitAuthentication, "AuthenticationFailed", ""}
+	}
+	if _, ok := errors.AsType[*valueError](err); ok {
 		return verdict{exitAuthentication, "AuthenticationFailed", ""}
 	}
 	if v, ok := classifyStore(err); ok {
@@ -121,7 +126,11 @@ func classifyStore(err error) (verdict, bool) {
 	}
 	switch {
 	case errors.Is(err, home.ErrNoProfile):
-		return verdict{exitUsage, "ProfileNotFound", "leave --profile and AUTHSOME_PROFILE out for the default profile"}, true
+		return verdict{exitUsage, "ProfileNotFound", "authsome profile list, or authsome profile create NAME"}, true
+	case errors.Is(err, home.ErrProfileExists):
+		return verdict{exitUsage, "ProfileExists", "authsome profile list"}, true
+	case errors.Is(err, home.ErrDefaultProfile):
+		return verdict{exitUsage, "DefaultProfile", "choose another first: authsome profile use NAME"}, true
 	case errors.Is(err, home.ErrNewer), errors.Is(err, vault.ErrNewerFormat):
 		return unavailable("install the authsome that made it, or a later one")
 	case errors.Is(err, vault.ErrLocked):

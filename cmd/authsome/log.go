@@ -1,60 +1,253 @@
 package main
 
 import (
-	"io"
-	stdlog "log"
-	"log/slog"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/authsome/authsome/audit"
 )
 
-// defaultLogFile stands for the log in the home directory.
-const defaultLogFile = "<home>/logs/authsome.log"
-
-// logLimit is the size from which the log is set aside at the start of a process.
-const logLimit = 10 << 20
-
-// openLog opens the log. A log that cannot be written is a warning: it must not
-// keep anybody from working.
-func (a *app) openLog() *slog.Logger {
-	level := slog.LevelInfo
-	w := a.logWriter()
-	if a.verbose {
-		level, w = slog.LevelDebug, io.MultiWriter(w, a.stderr)
-	}
-	l := slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
-	// gomitmproxy logs to the standard logger, which would be the agent's stderr.
-	stdlog.SetFlags(0)
-	stdlog.SetOutput(slog.NewLogLogger(l.Handler(), slog.LevelDebug).Writer())
-	return l
+type logOptions struct {
+	lines    int
+	follow   bool
+	verify   bool
+	provider string
+	event    string
+	since    string
 }
 
-func (a *app) logWriter() io.Writer {
-	path := a.logFile
-	if path == "" {
-		return io.Discard
+func newLogCmd(a *app) *cobra.Command {
+	o := &logOptions{}
+	cmd := &cobra.Command{
+		Use: "log", Short: "Show the audit log, or check that nothing in it was changed",
+		Long: `Log shows who used or changed which credential, and when. It holds no secret and
+no query. With --json it prints the lines as they are in the file.
+
+--verify follows the chain of every process through the log and names lines that
+were changed, removed or put elsewhere. It cannot see that the end of a chain
+that was never closed is missing.`,
+		Example: `  authsome log -n 50 --provider github
+  authsome log --event login --since 2026-11-01
+  authsome log --follow --json
+  authsome log --verify`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.verify {
+				return verifyLog(a)
+			}
+			return showLog(cmd.Context(), a, o)
+		},
 	}
-	if path == defaultLogFile {
-		h, err := a.home()
-		if err != nil {
-			return io.Discard // whoever needs the home will say so
-		}
-		path = h.LogPath()
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		a.warnf("no log: %v", err)
-		return io.Discard
-	}
-	if info, err := os.Stat(path); err == nil && info.Size() > logLimit {
-		if err := os.Rename(path, path+".1"); err != nil {
-			a.warnf("the log is not rotated: %v", err)
-		}
-	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	f := cmd.Flags()
+	f.IntVarP(&o.lines, "lines", "n", 20, "show the last `N` lines; -1 for all")
+	f.BoolVarP(&o.follow, "follow", "f", false, "go on with lines as they are written")
+	f.BoolVar(&o.verify, "verify", false, "check every chain of the log")
+	f.StringVar(&o.provider, "provider", "", "only lines about provider `NAME`")
+	f.StringVar(&o.event, "event", "", "only lines with event `NAME`, as login or injection")
+	f.StringVar(&o.since, "since", "", "only lines since `TIME`: 30m, 7d, 2026-11-01 or RFC 3339")
+	return cmd
+}
+
+func showLog(ctx context.Context, a *app, o *logOptions) error {
+	keep, since, err := o.filter(time.Now())
 	if err != nil {
-		a.warnf("no log: %v", err)
-		return io.Discard
+		return err
 	}
-	a.closers = append(a.closers, func() { f.Close() })
-	return f
+	h, err := a.home()
+	if err != nil {
+		return err
+	}
+	show := func(lines []audit.Line) {
+		if a.json {
+			for _, l := range lines {
+				a.printf("%s\n", l.Raw)
+			}
+			return
+		}
+		rows := make([][]string, len(lines))
+		for i, l := range lines {
+			rows[i] = logRow(l)
+		}
+		table(a.stdout, rows)
+	}
+	if !o.follow {
+		lines, err := audit.Last(h.AuditPath(), o.lines, since, keep)
+		if err != nil {
+			return err
+		}
+		if len(lines) == 0 {
+			a.infof("no line fits")
+		}
+		show(lines)
+		return nil
+	}
+	if err := ensureLog(h.AuditPath()); err != nil {
+		return err
+	}
+	var failed error
+	err = audit.Follow(ctx, h.AuditPath(), func() {
+		var lines []audit.Line
+		lines, failed = audit.Last(h.AuditPath(), o.lines, since, keep)
+		show(lines)
+	}, func(l audit.Line) error {
+		if keep(l) {
+			show([]audit.Line{l})
+		}
+		return failed
+	})
+	return errors.Join(failed, err)
+}
+
+// ensureLog makes the log that is to be followed, if nothing has been written.
+func ensureLog(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("make the audit log: %w", err)
+	}
+	return f.Close()
+}
+
+func (o *logOptions) filter(now time.Time) (keep func(audit.Line) bool, since time.Time, err error) {
+	if o.since != "" {
+		if since, err = parseSince(o.since, now); err != nil {
+			return nil, since, err
+		}
+	}
+	return func(l audit.Line) bool {
+		return (o.provider == "" || l.Provider == o.provider) && (o.event == "" || l.Event == o.event) && !l.Time.Before(since)
+	}, since, nil
+}
+
+func parseSince(s string, now time.Time) (time.Time, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		if n, err := strconv.Atoi(days); err == nil && n >= 0 {
+			return now.AddDate(0, 0, -n), nil
+		}
+	}
+	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateTime, time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, now.Location()); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, usageErrorf("--since %s: write it as 30m, 7d, 2026-11-01 or 2026-11-01T12:00:00Z", s)
+}
+
+// logRow is a line for people: when, what, of which connection, and how it ended.
+func logRow(l audit.Line) []string {
+	subject := l.Provider
+	if l.Connection != "" {
+		subject += "/" + l.Connection
+	}
+	var details []string
+	if l.Method != "" {
+		details = append(details, l.Method+" "+l.Host+l.Path)
+	}
+	if l.Status != 0 {
+		details = append(details, fmt.Sprint(l.Status))
+	}
+	if l.Duration != 0 {
+		details = append(details, time.Duration(l.Duration*float64(time.Second)).Round(time.Millisecond).String())
+	}
+	if l.Count != 0 {
+		details = append(details, plural(int(l.Count), "event")+" not written")
+	}
+	return []string{l.Time.Local().Format(time.DateTime), l.Event, subject, l.Outcome, strings.Join(details, "  ")}
+}
+
+// brokenLogError is a log that is not as it was written.
+type brokenLogError struct{ problems int }
+
+func (e *brokenLogError) Error() string {
+	return "the audit log is not as it was written: " + plural(e.problems, "problem")
+}
+
+func verifyLog(a *app) error {
+	h, err := a.home()
+	if err != nil {
+		return err
+	}
+	keys, err := auditKeys(a)
+	if err != nil {
+		return err
+	}
+	r, err := audit.Verify(h.AuditPath(), keys)
+	if err != nil {
+		return err
+	}
+	broken := len(r.Problems) > 0
+	if a.json {
+		if err := a.printJSON(viewReport(r)); err != nil || !broken {
+			return err
+		}
+		return exitCode(exitError)
+	}
+	a.printf("%s in %s\n", plural(r.Lines, "line"), plural(r.Chains, "chain"))
+	for _, c := range r.Open {
+		a.printf("open: run %s, %s, last at %s: it is still running, was killed, or its end was removed\n",
+			c.Run, plural(int(c.Last.Seq), "line"), c.Last.Time.Local().Format(time.DateTime))
+	}
+	for _, p := range r.Problems {
+		a.printf("problem: %s\n", p)
+	}
+	if broken {
+		return &brokenLogError{len(r.Problems)}
+	}
+	a.printf("nothing was changed\n")
+	return nil
+}
+
+type (
+	reportView struct {
+		OK       bool          `json:"ok"`
+		Lines    int           `json:"lines"`
+		Chains   int           `json:"chains"`
+		Open     []chainView   `json:"open"`
+		Problems []problemView `json:"problems"`
+	}
+	chainView struct {
+		Run   string    `json:"run"`
+		Lines int64     `json:"lines"`
+		Last  time.Time `json:"last"`
+	}
+	problemView struct {
+		File   string `json:"file"`
+		Line   int    `json:"line"`
+		Run    string `json:"run"`
+		Seq    int64  `json:"seq"`
+		Reason string `json:"reason"`
+	}
+)
+
+func viewReport(r audit.Report) reportView {
+	v := reportView{OK: len(r.Problems) == 0, Lines: r.Lines, Chains: r.Chains, Open: []chainView{}, Problems: []problemView{}}
+	for _, c := range r.Open {
+		v.Open = append(v.Open, chainView{c.Run, c.Last.Seq, c.Last.Time})
+	}
+	for _, p := range r.Problems {
+		v.Problems = append(v.Problems, problemView{p.Where.File, p.Where.Number, p.Run, p.Seq, p.Reason})
+	}
+	return v
+}
+
+// auditKeys are the keys that lines can be sealed under.
+func auditKeys(a *app) ([][]byte, error) {
+	v, err := a.vault()
+	if err != nil {
+		return nil, err
+	}
+	return [][]byte{v.DeriveKey("audit")}, nil
 }

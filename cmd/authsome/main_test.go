@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -22,6 +23,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"authsome": main,
 		"agent":    agent,
+		"browser":  browser,
 	})
 }
 
@@ -42,6 +44,9 @@ func agent() {
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	case "connect":
 		fmt.Println(connect(os.Args[2], os.Args[3], ""))
+	case "roots":
+		pool, err := x509.SystemCertPool()
+		fmt.Println("roots:", err == nil && !pool.Equal(x509.NewCertPool()))
 	}
 }
 
@@ -55,9 +60,11 @@ func TestScripts(t *testing.T) {
 			return os.MkdirAll(filepath.Join(e.WorkDir, "tmp"), 0o755)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":  exits,
-			"canary": canary,
-			"mode":   fileMode,
+			"exits":      exits,
+			"authserver": authserver,
+			"page":       page,
+			"canary":     canary,
+			"mode":       fileMode,
 		},
 	})
 }

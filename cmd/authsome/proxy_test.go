@@ -210,7 +210,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 func TestProxyLife(t *testing.T) {
 	b, s := newBench(t), startService(t)
 	key := "re_" + rand.Text()
-	b.run(key, "login", "resend", "--key-stdin")
+	b.run(key, "login", "resend", "--key-stdin", "--no-verify")
 	caOut := filepath.Join(t.TempDir(), "ca.pem")
 	cmd, proxy, admin := b.proxy(append(s.flags(), "--ca-out", caOut)...)
 	for path, want := range map[string]string{"/healthz": "ok\n", "/readyz": "ready\n"} {
@@ -242,7 +242,7 @@ func TestProxyLife(t *testing.T) {
 	}
 	// And logs in with another key: it is used without a restart.
 	second := "re_" + rand.Text()
-	b.run(second, "login", "resend", "--key-stdin")
+	b.run(second, "login", "resend", "--key-stdin", "--no-verify")
 	eventually(t, "the login is noticed", func() bool {
 		status, _ := fetch(t, c, "https://"+s.host+"/emails")
 		return status == 200
@@ -289,7 +289,7 @@ func TestProxyLife(t *testing.T) {
 func TestRunHidesTheKey(t *testing.T) {
 	b := newBench(t)
 	key := "re_" + rand.Text()
-	b.run(key, "login", "resend", "--key-stdin")
+	b.run(key, "login", "resend", "--key-stdin", "--no-verify")
 	cmd := b.command("run", "--", "sh", "-c", "cat /proc/self/environ /proc/$PPID/environ /proc/self/cmdline /proc/$PPID/cmdline; env")
 	cmd.Stdout = b
 	if err := cmd.Run(); err != nil {
@@ -305,7 +305,7 @@ func TestRunHidesTheKey(t *testing.T) {
 
 func TestTokenIsAskedFor(t *testing.T) {
 	b, s := newBench(t), startService(t)
-	b.run("re_0123456789", "login", "resend", "--key-stdin")
+	b.run("re_0123456789", "login", "resend", "--key-stdin", "--no-verify")
 	token := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(token, []byte("the-token\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -345,7 +345,7 @@ func TestAnotherUser(t *testing.T) {
 		t.Skip("only root can become another user")
 	}
 	b, s := newBench(t), startService(t)
-	b.run("re_0123456789", "login", "resend", "--key-stdin")
+	b.run("re_0123456789", "login", "resend", "--key-stdin", "--no-verify")
 	_, proxy, _ := b.proxy(s.flags()...)
 	open, err := os.MkdirTemp("", "authsome-test-")
 	if err != nil {

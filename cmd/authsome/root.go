@@ -61,8 +61,9 @@ of an agent on their way out. The agent itself sees placeholders.`,
 	root.AddCommand(
 		newInitCmd(a), newListCmd(a), newInspectCmd(a), newLoginCmd(a), newLogoutCmd(a), newRemoveCmd(a), newGetCmd(a),
 		newDefaultCmd(a), newRegisterCmd(a), newWhyCmd(a), newWhoamiCmd(a), newVersionCmd(a),
-		newRunCmd(a), newProxyCmd(a), newDemoCmd(a),
+		newLogCmd(a), newDoctorCmd(a), newProfileCmd(a), newRunCmd(a), newProxyCmd(a), newDemoCmd(a), newManCmd(a),
 	)
+	a.complete(root)
 	return root
 }
 

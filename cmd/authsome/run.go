@@ -19,6 +19,7 @@ import (
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/ca"
 	"github.com/authsome/authsome/child"
+	"github.com/authsome/authsome/home"
 	"github.com/authsome/authsome/intercept"
 	"github.com/authsome/authsome/metrics"
 	"github.com/authsome/authsome/providers"
@@ -163,9 +164,14 @@ func assemble(ctx context.Context, app *app, o *proxyOptions) (*sidecar.Sidecar,
 	if err != nil {
 		return nil, nil, err
 	}
+	h, err := app.home()
+	if err != nil {
+		return nil, nil, err
+	}
 	return &sidecar.Sidecar{
 		Auth: a, Vault: v, Providers: app.loadProviders, Routing: options, Proxy: settings,
-		Metrics: metrics.New(prometheus.NewRegistry()), Audit: log, Log: app.log(), Profile: a.Profile,
+		Metrics: metrics.New(prometheus.NewRegistry()), Audit: log, AuditRequired: h.Config.Audit.OnFailure == home.AuditRefuse,
+		Log: app.log(), Profile: a.Profile,
 	}, connections, nil
 }
 
@@ -191,10 +197,14 @@ func (o *runOptions) process(app *app, s *sidecar.Sidecar, connections []auth.Co
 		routed[r.Provider] = true
 		env.Hosts = append(env.Hosts, r.Host)
 	}
+	for name := range routed {
+		if d, err := set.Lookup(name); err == nil {
+			maps.Copy(env.Placeholders, d.Environment(routedValues(table, connections, name)))
+		}
+	}
 	var exposed []string
-	for _, d := range set.All() {
+	for _, d := range set.Reading(func(name string) bool { return app.getenv(name) != "" }) {
 		if routed[d.Name] {
-			maps.Copy(env.Placeholders, d.Environment(routedValues(table, connections, d.Name)))
 			continue
 		}
 		for _, v := range d.Variables() {

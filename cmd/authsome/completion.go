@@ -1,0 +1,152 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/providers"
+)
+
+// complete teaches the commands' arguments and flags to the shells' completion.
+// It is best effort: what cannot be read is not offered, and nobody is asked.
+func (a *app) complete(root *cobra.Command) {
+	known := cobra.FixedCompletions
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "inspect", "login":
+			cmd.ValidArgsFunction = only(1, a.completeProviders)
+		case "get", "export", "logout", "revoke", "remove":
+			cmd.ValidArgsFunction = only(1, a.completeConnected)
+		case "default":
+			cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+				if len(args) == 1 {
+					return a.completeConnections(cmd, args, prefix)
+				}
+				return only(1, a.completeConnected)(cmd, args, prefix)
+			}
+		case "profile":
+			for _, sub := range cmd.Commands() {
+				if sub.Name() == "use" || sub.Name() == "delete" {
+					sub.ValidArgsFunction = only(1, a.completeProfiles)
+				}
+			}
+		}
+		for flag, f := range map[string]cobra.CompletionFunc{
+			"connection": a.completeConnections,
+			"provider":   a.completeConnected,
+			"category":   a.completeCategories,
+			"flow":       a.completeFlows,
+			"unmatched":  known([]string{"allow", "deny"}, cobra.ShellCompDirectiveNoFileComp),
+			"format":     known([]string{"env", "shell", "json"}, cobra.ShellCompDirectiveNoFileComp),
+		} {
+			if cmd.Flags().Lookup(flag) != nil {
+				cmd.RegisterFlagCompletionFunc(flag, f)
+			}
+		}
+	}
+	root.RegisterFlagCompletionFunc("profile", a.completeProfiles)
+}
+
+// only offers something for the first n arguments.
+func only(n int, f cobra.CompletionFunc) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		if len(args) >= n {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return f(cmd, args, prefix)
+	}
+}
+
+// matching are the choices that begin with what was typed: not every shell looks
+// for itself.
+func matching(choices []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	others := func(choice string) bool { return !strings.HasPrefix(choice, prefix) }
+	return slices.DeleteFunc(choices, others), cobra.ShellCompDirectiveNoFileComp
+}
+
+func (a *app) completeProviders(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	for _, d := range a.definitions() {
+		names = append(names, d.Name+"\t"+d.DisplayName)
+	}
+	return matching(names, prefix)
+}
+
+func (a *app) definitions() []*providers.Definition {
+	set, err := a.providers()
+	if err != nil {
+		return nil
+	}
+	return set.All()
+}
+
+func (a *app) stored(cmd *cobra.Command) []auth.Connection {
+	ctx, cancel := bounded(cmd.Context())
+	defer cancel()
+	credentials, err := a.auth()
+	if err != nil {
+		return nil
+	}
+	all, err := credentials.Connections(ctx)
+	if err != nil {
+		return nil
+	}
+	return all
+}
+
+func (a *app) completeConnected(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	last := ""
+	for _, c := range a.stored(cmd) { // sorted by provider
+		if c.Provider != last {
+			names = append(names, c.Provider)
+		}
+		last = c.Provider
+	}
+	return matching(names, prefix)
+}
+
+// completeConnections offers the connections of the provider that is named
+// already: as an argument, or for run and proxy as PROVIDER=.
+func (a *app) completeConnections(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	pairs := cmd.Name() == "run" || cmd.Name() == "proxy" || cmd.Name() == "why"
+	for _, c := range a.stored(cmd) {
+		switch {
+		case pairs:
+			names = append(names, c.Provider+"="+c.Name)
+		case !pairs && len(args) > 0 && c.Provider == args[0]:
+			names = append(names, c.Name)
+		}
+	}
+	return matching(names, prefix)
+}
+
+func (a *app) completeProfiles(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	h, err := a.home()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	names, err := h.Profiles()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return matching(names, prefix)
+}
+
+func (a *app) completeCategories(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	return matching(slices.Clone(providers.Categories[:]), prefix)
+}
+
+func (a *app) completeFlows(_ *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	var flows []string
+	for _, d := range a.definitions() {
+		if len(args) > 0 && d.Name == args[0] {
+			flows = append(flows, d.Flows...)
+		}
+	}
+	return matching(flows, prefix)
+}

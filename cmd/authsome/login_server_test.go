@@ -1,0 +1,226 @@
+package main
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"html"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// signIn is a small authorization server. What the path begins with says how it
+// behaves; everything else it checks as a real one would.
+type signIn struct {
+	mu      sync.Mutex // guards what follows
+	codes   map[string]url.Values
+	clients int
+	polls   int
+}
+
+const (
+	signInSecret = "secret-canary-5d41402abc4b2a76"
+	signInToken  = "token-canary-7d793037a0760186"
+)
+
+// definitions are providers that use the server: acme and others (pkce), one that
+// has the device flow as well, and one that registers clients (dcr_pkce).
+func definitions(server string) map[string]string {
+	all := map[string]string{
+		"acme": `"flows":["pkce"],"oauth":{"issuer":"SERVER","authorization_url":"SERVER/authorize","token_url":"SERVER/token",
+			"client_secret":"optional","scopes":["read","write"],"response":{"account_label":["who"]}}`,
+		"acme-deny":  `"flows":["pkce"],"oauth":{"authorization_url":"SERVER/deny","token_url":"SERVER/token","client_id":"client-1","token_auth":"none"}`,
+		"acme-mixup": `"flows":["pkce"],"oauth":{"issuer":"SERVER","authorization_url":"SERVER/mixup","token_url":"SERVER/token","client_id":"client-1","token_auth":"none"}`,
+		"acme-both": `"flows":["pkce","device_code"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","device_authorization_url":"SERVER/device",
+			"client_id":"client-1","token_auth":"none","scopes":["read"],"response":{"account_label":["who"]}}`,
+		"acme-new": `"flows":["dcr_pkce"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","registration_url":"SERVER/register","token_auth":"none"}`,
+	}
+	for name, members := range all {
+		all[name] = `{"schema_version":2,"name":"` + name + `","display_name":"Acme","category":"other","hosts":["api.` + name + `.test"],` +
+			strings.ReplaceAll(members, "SERVER", server) + `}`
+	}
+	return all
+}
+
+// authserver starts a signIn for a script, and registers its providers.
+func authserver(ts *testscript.TestScript, neg bool, args []string) {
+	server := httptest.NewServer(&signIn{codes: make(map[string]url.Values)})
+	ts.Defer(server.Close)
+	fifo := ts.MkAbs("pages")
+	ts.Check(syscall.Mkfifo(fifo, 0o600))
+	pages, err := os.OpenFile(fifo, os.O_RDWR, 0)
+	ts.Check(err)
+	ts.Defer(func() { pages.Close() })
+	ts.Setenv("PAGES", fifo)
+	shownPages.Store(ts, bufio.NewReader(pages))
+	pages.SetReadDeadline(time.Now().Add(limit))
+	for name, definition := range definitions(server.URL) {
+		ts.Check(os.WriteFile(ts.MkAbs(name+".json"), []byte(definition), 0o644))
+		ts.Check(ts.Exec("authsome", "register", name+".json"))
+	}
+}
+
+// shownPages are the pages that the browsers of scripts ended at.
+var shownPages sync.Map // *testscript.TestScript to *bufio.Reader
+
+// page takes the next page that a browser ended at, and leaves it in page.html;
+// the form that it filled in last is in form.html.
+func page(ts *testscript.TestScript, neg bool, args []string) {
+	pages, ok := shownPages.Load(ts)
+	if !ok {
+		ts.Fatalf("page comes after authserver")
+	}
+	for _, name := range []string{"form.html", "page.html"} {
+		line, err := pages.(*bufio.Reader).ReadString('\n')
+		ts.Check(err)
+		text, err := base64.StdEncoding.DecodeString(strings.TrimSpace(line))
+		ts.Check(err)
+		ts.Check(os.WriteFile(ts.MkAbs(name), text, 0o644))
+	}
+}
+
+func (s *signIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q := r.URL.Query()
+	r.ParseForm()
+	switch r.URL.Path {
+	case "/authorize", "/deny", "/mixup":
+		s.authorize(w, r, q)
+	case "/token":
+		s.token(w, r.PostForm)
+	case "/device":
+		fmt.Fprintf(w, `{"device_code":"device-canary-1","user_code":"WDJB-MJHT","verification_uri":"http://%s/enter","verification_uri_complete":"http://%s/enter?code=WDJB-MJHT","expires_in":900,"interval":1}`, r.Host, r.Host)
+	case "/register":
+		var asked struct {
+			RedirectURIs []string `json:"redirect_uris"`
+		}
+		json.NewDecoder(r.Body).Decode(&asked)
+		s.clients++
+		w.WriteHeader(http.StatusCreated)
+		json.NewEncoder(w).Encode(map[string]any{"client_id": fmt.Sprint("registered-", s.clients), "redirect_uris": asked.RedirectURIs, "token_endpoint_auth_method": "none"})
+	}
+}
+
+func (s *signIn) authorize(w http.ResponseWriter, r *http.Request, q url.Values) {
+	back, err := url.Parse(q.Get("redirect_uri"))
+	if err != nil || back.Hostname() != "127.0.0.1" || q.Get("state") == "" || q.Get("code_challenge_method") != "S256" || q.Get("response_type") != "code" {
+		http.Error(w, "bad request", http.StatusBadRequest)
+		return
+	}
+	answer := url.Values{"state": {q.Get("state")}}
+	switch r.URL.Path {
+	case "/deny":
+		answer.Set("error", "access_denied")
+		answer.Set("error_description", "<script>alert(1)</script> the owner said no")
+	case "/mixup":
+		answer.Set("iss", "https://evil.test")
+		answer.Set("error", "mixed_up")
+		answer.Set("code", "evil")
+	default:
+		code := fmt.Sprint("code-canary-", len(s.codes))
+		s.codes[code] = q
+		answer.Set("code", code)
+	}
+	back.RawQuery = answer.Encode()
+	http.Redirect(w, r, back.String(), http.StatusFound)
+}
+
+func (s *signIn) token(w http.ResponseWriter, form url.Values) {
+	refuse := func(code, text string) {
+		w.WriteHeader(http.StatusBadRequest)
+		json.NewEncoder(w).Encode(map[string]string{"error": code, "error_description": text})
+	}
+	if form.Get("grant_type") == "urn:ietf:params:oauth:grant-type:device_code" {
+		if s.polls++; s.polls < 2 {
+			refuse("authorization_pending", "")
+			return
+		}
+	} else {
+		asked, ok := s.codes[form.Get("code")]
+		delete(s.codes, form.Get("code"))
+		sum := sha256.Sum256([]byte(form.Get("code_verifier")))
+		switch {
+		case !ok, asked.Get("redirect_uri") != form.Get("redirect_uri"), asked.Get("client_id") != form.Get("client_id"),
+			asked.Get("code_challenge") != base64.RawURLEncoding.EncodeToString(sum[:]):
+			refuse("invalid_grant", "the code does not fit")
+			return
+		case form.Has("client_secret") && form.Get("client_secret") != signInSecret:
+			refuse("invalid_client", "no such client, or a wrong secret")
+			return
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	fmt.Fprintf(w, `{"access_token":%q,"token_type":"Bearer","expires_in":3600.0,"refresh_token":"refresh-canary-1","scope":"read","who":"kim@acme.test"}`, signInToken)
+}
+
+var (
+	fieldPattern   = regexp.MustCompile(`<input[^>]* name="([^"]+)"[^>]*value="([^"]*)"`)
+	refreshPattern = regexp.MustCompile(`http-equiv="refresh" content="0; url=([^"]+)"`)
+)
+
+// browser is a BROWSER that drives the page by itself: it follows where it is
+// led, and fills in forms from FORM, with semicolons between NAME=value; FORM2 is
+// for the form that comes back. The form and the last page go to the pipe PAGES.
+func browser() {
+	jar, _ := cookiejar.New(nil)
+	client := &http.Client{Jar: jar, Timeout: time.Minute}
+	fmt.Println("noise of the browser")
+	var form string
+	leave := func(page string) {
+		f, err := os.OpenFile(os.Getenv("PAGES"), os.O_WRONLY, 0)
+		if err != nil {
+			os.Exit(1)
+		}
+		encode := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+		fmt.Fprintf(f, "%s\n%s\n", encode(form), encode(page))
+		os.Exit(0)
+	}
+	response, err := client.Get(os.Args[len(os.Args)-1])
+	for forms := []string{os.Getenv("FORM"), os.Getenv("FORM2")}; ; {
+		if err != nil {
+			leave(err.Error())
+		}
+		body, err2 := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err2 != nil {
+			leave(err2.Error())
+		}
+		page, at := string(body), response.Request.URL
+		if m := refreshPattern.FindStringSubmatch(page); m != nil {
+			next, _ := at.Parse(html.UnescapeString(m[1]))
+			response, err = client.Get(next.String())
+			continue
+		}
+		if !strings.Contains(page, "<form") || len(forms) == 0 {
+			leave(at.Path + at.RawQuery + "\n" + page)
+		}
+		values := url.Values{}
+		for _, m := range fieldPattern.FindAllStringSubmatch(page, -1) {
+			values.Set(m[1], html.UnescapeString(m[2]))
+		}
+		for line := range strings.SplitSeq(forms[0], ";") {
+			if name, value, ok := strings.Cut(line, "="); ok {
+				values.Set(name, value)
+			}
+		}
+		forms, form = forms[1:], page
+		r, _ := http.NewRequest(http.MethodPost, at.String(), strings.NewReader(values.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", at.Scheme+"://"+at.Host)
+		response, err = client.Do(r)
+	}
+}

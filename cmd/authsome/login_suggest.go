@@ -1,0 +1,49 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/authsome/authsome/providers"
+)
+
+// suggestion is a provider whose key is in a variable.
+type suggestion struct {
+	Provider string `json:"provider"`
+	Variable string `json:"variable"`
+	Command  string `json:"command"`
+}
+
+// suggestLogins is login without a provider: what the environment has keys for.
+func suggestLogins(a *app) error {
+	set, err := a.providers()
+	if err != nil {
+		return err
+	}
+	found := []suggestion{}
+	for _, d := range set.All() {
+		if !d.HasFlow(providers.FlowAPIKey) {
+			continue
+		}
+		for _, v := range d.Variables() {
+			value := a.getenv(v.Name)
+			if !v.Secret || v.Field == "" || value == "" || strings.Contains(value, providers.PlaceholderMark) || d.CheckValue(v.Field, value) != nil {
+				continue
+			}
+			found = append(found, suggestion{d.Name, v.Name, "authsome login " + d.Name})
+			break
+		}
+	}
+	if a.json {
+		return a.printJSON(found)
+	}
+	if len(found) == 0 {
+		return withHint(usageErrorf("login takes a PROVIDER: no variable holds a key of one that is known"), "authsome list")
+	}
+	a.infof("these variables hold keys; the command beside each stores it in the vault")
+	var rows [][]string
+	for _, s := range found {
+		rows = append(rows, []string{s.Variable, s.Command})
+	}
+	table(a.stdout, rows)
+	return nil
+}

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func TestLayout(t *testing.T) {
+	rows := [][]string{{"NAME", "STATUS", "WHERE"}, {"github", "", "https://api.github.com/a/long/path"}, {"é", "connected"}}
+	if got, want := layout(rows, 0), "NAME    STATUS     WHERE\ngithub             https://api.github.com/a/long/path\né       connected\n"; got != want {
+		t.Errorf("without bound:\n%swant\n%s", got, want)
+	}
+	if got, want := layout(rows, 32), "NAME    STATUS     WHERE\ngithub             https://api.…\né       connected\n"; got != want {
+		t.Errorf("in 32 columns:\n%swant\n%s", got, want)
+	}
+	for width := 30; width < 80; width++ {
+		for line := range strings.Lines(layout(rows, width)) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > width {
+				t.Errorf("%d columns in %d: %s", n, width, line)
+			}
+		}
+	}
+	if layout(rows, 1) == "" || layout(nil, 10) != "" {
+		t.Error("a terminal of no width, or no rows")
+	}
+}

@@ -1,0 +1,8 @@
+//go:build !unix
+
+package flows
+
+import "os/exec"
+
+// detach has nothing to do where a command without streams has no terminal.
+func detach(*exec.Cmd) {}

@@ -1,0 +1,264 @@
+package flows
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/authsome/authsome/secret"
+)
+
+// maxForm bounds what a form may send.
+const maxForm = 64 << 10
+
+// Form asks a person for values in the browser.
+type Form struct {
+	Purpose  string // what the values are for, in a sentence
+	Fields   []Field
+	KeyURL   string   // where such values are made; may be empty
+	Redirect string   // the redirect URL that a client has to be registered with; may be empty
+	Hosts    []string // the only places that the values are sent to
+
+	// Accept judges all values together, as a request to the service does, when
+	// each for itself is good. A [*FieldError] is shown at its field, any other
+	// error above the form, and the person may try again. If nil, they are good.
+	Accept func(ctx context.Context, values map[string]secret.String) error
+}
+
+// Field is one value that a [Form] asks for.
+type Field struct {
+	Name     string
+	Label    string
+	Hint     string // how a value looks
+	Value    string // what stands there at first; not for secrets
+	Secret   bool
+	Optional bool
+	Long     bool // may have several lines: a key file
+
+	// Check judges a value by itself; its error does not repeat the value. If nil,
+	// every visible text is good.
+	Check func(value string) error
+}
+
+// FieldError says what is wrong with the value of a field. It does not contain
+// the value.
+type FieldError struct {
+	Field string
+	Err   error
+}
+
+func (e *FieldError) Error() string { return e.Err.Error() }
+
+func (e *FieldError) Unwrap() error { return e.Err }
+
+// Take checks what was entered for the field. White space around a value comes
+// along when it is copied, and does not count; an optional field may be empty.
+func (f *Field) Take(entered string) (secret.String, error) {
+	value := strings.TrimSpace(entered)
+	if value == "" {
+		if f.Optional {
+			return secret.String{}, nil
+		}
+		return secret.String{}, &FieldError{f.Name, errors.New("this is needed")}
+	}
+	text := value
+	if f.Long {
+		var line bytes.Buffer
+		if json.Compact(&line, []byte(value)) == nil { // a key file means the same in one line
+			value = line.String()
+		}
+		text = strings.NewReplacer("\r", "", "\n", "").Replace(value)
+	}
+	if err := checkText(text); err != nil {
+		return secret.String{}, &FieldError{f.Name, err}
+	}
+	if f.Check != nil {
+		if err := f.Check(value); err != nil {
+			return secret.String{}, &FieldError{f.Name, err}
+		}
+	}
+	return secret.New(value), nil
+}
+
+// formStage is a form while it is being filled in.
+type formStage struct {
+	Form
+	values chan<- map[string]secret.String // has room for the one
+
+	mu       sync.Mutex        // guards what follows, and is held while values are judged
+	tokens   map[string]bool   // that were given out; true once used
+	entered  map[string]string // no secrets
+	problems map[string]string // by field; "" is for the form as a whole
+	done     bool
+}
+
+// Ask shows the form until what it asks for was entered.
+func (l *Loopback) Ask(ctx context.Context, f Form) (map[string]secret.String, error) {
+	values := make(chan map[string]secret.String, 1)
+	l.enter(stage{form: &formStage{Form: f, values: values, tokens: make(map[string]bool), entered: make(map[string]string)}})
+	select {
+	case v := <-values:
+		return v, nil
+	case <-ctx.Done():
+		l.enter(stage{})
+		return nil, ctx.Err()
+	}
+}
+
+// receive is a form that was sent. Whatever comes of it is told by the page that
+// the browser is led to, so that a reload sends nothing again.
+func (l *Loopback) receive(w http.ResponseWriter, r *http.Request) {
+	if !l.sentFromHere(r) {
+		l.notice(w, http.StatusForbidden, "This form was not sent from its own page", "Nothing was taken over.")
+		return
+	}
+	values, status := readForm(w, r)
+	if status != 0 {
+		l.notice(w, status, "This form cannot be read", "Nothing was taken over.")
+		return
+	}
+	s, _ := l.current()
+	if s.form == nil { // sent twice: the first one has it
+		redirect(w, l.page)
+		return
+	}
+	known, taken := s.form.receive(r.Context(), values)
+	if !known {
+		l.notice(w, http.StatusForbidden, "This form was not sent from its own page", "Nothing was taken over.")
+		return
+	}
+	if taken != nil {
+		l.leave(s.form, taken)
+	}
+	redirect(w, l.page)
+}
+
+// leave ends the stage of a form, if it is not over.
+func (l *Loopback) leave(f *formStage, values map[string]secret.String) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stage.form != f {
+		return
+	}
+	l.stage = stage{}
+	l.sent, l.seen = true, true
+	close(l.changed)
+	l.changed = make(chan struct{})
+	f.values <- values
+}
+
+// sentFromHere says that a page of ours sent the request. Every browser names
+// the origin of a form; one that does not is none.
+func (l *Loopback) sentFromHere(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return r.Header.Get("Origin") == "http://"+r.Host && (site == "" || site == "same-origin")
+}
+
+// readForm reads the values of a request, or gives the status to refuse it with.
+func readForm(w http.ResponseWriter, r *http.Request) (url.Values, int) {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
+		return nil, http.StatusUnsupportedMediaType
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		if _, large := errors.AsType[*http.MaxBytesError](err); large {
+			return nil, http.StatusRequestEntityTooLarge
+		}
+		return nil, http.StatusBadRequest
+	}
+	for _, all := range r.PostForm {
+		if len(all) != 1 {
+			return nil, http.StatusBadRequest
+		}
+	}
+	return r.PostForm, 0
+}
+
+// tokenField is the field of a form that only its own page can know.
+const tokenField = "authsome_token"
+
+// receive judges what was sent. The token must be one that was given out; with
+// one that was used before nothing is done, since the same form came twice. The
+// values are nil unless all of them are good.
+func (f *formStage) receive(ctx context.Context, sent url.Values) (known bool, values map[string]secret.String) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	token := sent.Get(tokenField)
+	used, known := f.tokens[token]
+	if !known || used || f.done {
+		return known, nil
+	}
+	f.tokens[token] = true
+	f.problems = make(map[string]string)
+	values = make(map[string]secret.String)
+	for i := range f.Fields {
+		field := &f.Fields[i]
+		if !field.Secret {
+			f.entered[field.Name] = sent.Get(field.Name)
+		}
+		value, err := field.Take(sent.Get(field.Name))
+		if err != nil {
+			f.problems[field.Name] = err.Error()
+		} else if !value.IsZero() {
+			values[field.Name] = value
+		}
+	}
+	if len(f.problems) == 0 && f.Accept != nil {
+		if err := f.Accept(ctx, values); err != nil {
+			field := ""
+			if e, ok := errors.AsType[*FieldError](err); ok {
+				field = e.Field
+			}
+			f.problems[field] = err.Error()
+		}
+	}
+	if len(f.problems) > 0 {
+		return true, nil
+	}
+	f.done = true
+	return true, values
+}
+
+func (l *Loopback) showForm(w http.ResponseWriter, f *formStage) {
+	// Without its origin, a form could not be told from one of another site.
+	w.Header().Set("Referrer-Policy", "same-origin")
+	l.render(w, http.StatusOK, "form", f.view(l.Title, l.page))
+}
+
+// view is the form as it stands, with a token of its own.
+func (f *formStage) view(title, action string) formView {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	token := nonce()
+	f.tokens[token] = false
+	v := formView{
+		Title: title, Purpose: f.Purpose, Action: action, Token: token, KeyURL: f.KeyURL, Redirect: f.Redirect, Hosts: f.Hosts,
+		Problem: sentence(f.problems[""]), Wrong: len(f.problems) > 0,
+	}
+	focused := false
+	for _, field := range f.Fields {
+		value, typed := f.entered[field.Name]
+		if !typed {
+			value = field.Value
+		}
+		problem := sentence(f.problems[field.Name])
+		focus := !focused && (problem != "" || len(f.problems) == 0 || f.problems[""] != "")
+		focused = focused || focus
+		v.Fields = append(v.Fields, fieldView{Field: field, Entered: value, Problem: problem, Focus: focus})
+	}
+	return v
+}
+
+// sentence is an error's text as a page has it.
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	return strings.ToUpper(s[:1]) + s[1:] + "."
+}

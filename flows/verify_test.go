@@ -1,0 +1,71 @@
+package flows_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/secret"
+)
+
+func TestVerify(t *testing.T) {
+	const key = "ak-canary-1"
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Key") != key {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		switch r.URL.Path {
+		case "/v1/me":
+			fmt.Fprint(w, `{"user":{"id":42,"mail":"kim@acme.test\u202e"}}`)
+		case "/forbidden":
+			w.WriteHeader(http.StatusForbidden)
+		case "/elsewhere":
+			http.Redirect(w, r, "/v1/me", http.StatusFound)
+		case "/broken":
+			w.WriteHeader(http.StatusBadGateway)
+		case "/text":
+			fmt.Fprint(w, "fine")
+		}
+	}))
+	t.Cleanup(service.Close)
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	for _, test := range []struct {
+		name, url, key string
+		want           error
+		account        flows.Account
+	}{
+		{"good", service.URL + "/v1/me", key, nil, flows.Account{ID: "42", Label: "kim@acme.test"}},
+		{"good, and nothing said", service.URL + "/text", key, nil, flows.Account{}},
+		{"wrong", service.URL + "/v1/me", "ak-canary-2", flows.ErrRefused, flows.Account{}},
+		{"not allowed", service.URL + "/forbidden", key, flows.ErrRefused, flows.Account{}},
+		{"sent elsewhere", service.URL + "/elsewhere", key, flows.ErrUnverified, flows.Account{}},
+		{"broken", service.URL + "/broken", key, flows.ErrUnverified, flows.Account{}},
+		{"not there", gone.URL, key, flows.ErrUnverified, flows.Account{}},
+		{"cannot be put on a request", service.URL + "/v1/me", "a\nb", flows.ErrUnverified, flows.Account{}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d, err := providers.Parse([]byte(`{"schema_version":2,"name":"acme","display_name":"Acme","category":"other","flows":["api_key"],
+				"params":[{"name":"api_key","label":"API key","secret":true}],"hosts":["api.acme.test"],
+				"inject":[{"in":"header","name":"X-Key","value":"{api_key}"}],
+				"verify":{"url":"https://api.acme.test/me","id":"user.id","label":"user.mail"}}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.Verify.URL = test.url // a definition cannot name this machine
+			account, err := flows.Verify(t.Context(), nil, d, providers.Credential{Values: providers.Values{"api_key": secret.New(test.key)}})
+			if account != test.account || !errors.Is(err, test.want) {
+				t.Errorf("account %+v, error %v", account, err)
+			}
+			if err != nil && strings.Contains(err.Error(), "canary") {
+				t.Errorf("the error has the key: %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,68 @@
+package providers
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+const sample = `{"schema_version":1,"name":"sample","display_name":"Sample","auth_type":"api_key","flow":"api_key","host_url":"api.sample.com"%s}`
+
+func TestParseErrorsNameTheField(t *testing.T) {
+	for _, tt := range []struct{ json, field, reason string }{
+		{`{`, "", "not JSON"},
+		{`[]`, "", "does not belong"},
+		{fmt.Sprintf(sample, `,"name":"again"`), "name", "twice"},
+		{fmt.Sprintf(sample, `,"oauth":{"scopes":["a",1]}`), "oauth.scopes[1]", "number"},
+		{fmt.Sprintf(sample, `,"oauth":{"pkce":"yes"}`), "oauth.pkce", "text"},
+		{fmt.Sprintf(sample, `,"api_key":{"header_name":"A B"}`), "api_key.header_name", "not a header name"},
+		{fmt.Sprintf(sample, `,"api_key":{"header_name":"Host"}`), "api_key.header_name", "belongs to the connection"},
+		{fmt.Sprintf(sample, `,"api_key":{"header_prefix":"A\r\nB: "}`), "api_key.header_prefix", "not a header value"},
+		{fmt.Sprintf(sample, `,"api_key":{"key_pattern":"("}`), "api_key.key_pattern", "not a regular expression"},
+		{fmt.Sprintf(sample, `,"api_key":{"env_var":"A=B"}`), "export", "variable"},
+		{fmt.Sprintf(sample, `,"export":{"env":{"api_key":"A B"}}`), "export", "variable"},
+		{fmt.Sprintf(sample, `,"oauth":{"token_url":"http://sample.com/token"}`), "oauth.token_url", "https only"},
+		{fmt.Sprintf(sample, `,"oauth":{"token_url":"https://u:p@sample.com/token"}`), "oauth.token_url", "user name"},
+		{fmt.Sprintf(sample, `,"docs":"javascript:alert(1)"`), "docs", "https link"},
+		{fmt.Sprintf(sample, `,"api_url":"b.sample.com"`), "api_url", "host_url is there too"},
+		{strings.Replace(fmt.Sprintf(sample, ""), `"schema_version":1`, `"schema_version":9`, 1), "schema_version", "9"},
+		{strings.Replace(fmt.Sprintf(sample, ""), `"sample"`, `"../x"`, 1), "name", "not a name"},
+		{strings.Replace(fmt.Sprintf(sample, ""), `"flow":"api_key"`, `"flow":"magic"`, 1), "flow", "magic"},
+		{strings.Replace(fmt.Sprintf(sample, ""), `"auth_type":"api_key"`, `"auth_type":"magic"`, 1), "auth_type", "magic"},
+		{strings.Replace(fmt.Sprintf(sample, ""), `"api.sample.com"`, `["ok.sample.com","*"]`, 1), "host_url[1]", "wildcard"},
+	} {
+		_, err := Parse([]byte(tt.json))
+		var field *FieldError
+		if !errors.As(err, &field) || field.Field != tt.field || !strings.Contains(field.Reason, tt.reason) {
+			t.Errorf("%s\n  got %v, want %s: …%s…", tt.json, err, tt.field, tt.reason)
+		}
+	}
+	if _, err := Parse([]byte(fmt.Sprintf(sample, `,"oauth":{"token_url":"http://127.0.0.1:9/token"}`))); err != nil {
+		t.Errorf("http on loopback, for development: %v", err)
+	}
+}
+
+// What Parse accepts is written as something that Parse reads as the same.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(fmt.Sprintf(sample, "")))
+	f.Add([]byte(fmt.Sprintf(sample, `,"oauth":{"token_url":"https://a.b/c","x":1},"api_key":{"header_prefix":null},"export":{"A":"API_KEY"}`)))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		d, err := Parse(data)
+		if err != nil {
+			return
+		}
+		first, err := d.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Parse(first)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, first)
+		}
+		second, err := again.Marshal()
+		if err != nil || string(first) != string(second) {
+			t.Errorf("%v\n%s\n%s", err, first, second)
+		}
+	})
+}

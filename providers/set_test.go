@@ -1,0 +1,141 @@
+package providers
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func lookup(t *testing.T, s *Set, name string) *Definition {
+	t.Helper()
+	d, err := s.Lookup(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestInstall(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "providers")
+	custom := fmt.Sprintf(sample, "")
+	if _, err := Install(dir, []byte(custom), false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Install(dir, []byte(custom), false); !errors.Is(err, ErrInstalled) {
+		t.Errorf("again: %v", err)
+	}
+	override := strings.Replace(custom, `"name":"sample"`, `"name":"openai"`, 1)
+	if _, err := Install(dir, []byte(override), true); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "broken.json"), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "other-name.json"), []byte(custom), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := s.Lookup("openai"); err != nil || d.Source != Custom || d.DisplayName != "Sample" {
+		t.Errorf("the override: %+v, %v", d, err)
+	}
+	if len(s.Problems) != 2 {
+		t.Errorf("problems: %v", s.Problems)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "sample.json")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("installed as %v, %v", info.Mode(), err)
+	}
+	if err := Uninstall(dir, "openai"); err != nil {
+		t.Fatal(err)
+	}
+	if err := Uninstall(dir, "../../etc/passwd"); err == nil {
+		t.Error("a path was taken for a name")
+	}
+	if s, _ = Load(dir); lookup(t, s, "openai").Source != Bundled {
+		t.Error("the bundled definition is not back")
+	}
+}
+
+func TestNear(t *testing.T) {
+	s := bundledSet(t)
+	for typed, want := range map[string]string{"opnai": "openai", "githb": "github", "GitHub": "github", "zzzzzz": ""} {
+		_, err := s.Lookup(typed)
+		var missing *NotFoundError
+		if !errors.As(err, &missing) || missing.Near != want {
+			t.Errorf("%s: %+v", typed, missing)
+		}
+	}
+}
+
+// What a command costs at its start: one definition of all that there are, and
+// all of them, for list and run.
+func BenchmarkLoad(b *testing.B) {
+	dir := b.TempDir()
+	b.Run("one", func(b *testing.B) {
+		for b.Loop() {
+			s, err := Load(dir)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := s.Lookup("github"); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("variables", func(b *testing.B) {
+		for b.Loop() {
+			s, err := Load(dir)
+			if err != nil {
+				b.Fatal(err)
+			}
+			s.Reading(func(name string) bool { return name == "HOME" || name == "GITHUB_TOKEN" })
+		}
+	})
+	b.Run("all", func(b *testing.B) {
+		for b.Loop() {
+			s, err := Load(dir)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if len(s.All()) == 0 {
+				b.Fatal("none")
+			}
+		}
+	})
+}
+
+// Every definition with a variable that is set is found, though not every file is
+// decoded.
+func TestReading(t *testing.T) {
+	s := bundledSet(t)
+	for _, d := range s.All() {
+		for _, e := range d.Env {
+			found := s.Reading(func(name string) bool { return name == e.Name })
+			if !slices.ContainsFunc(found, func(f *Definition) bool { return f.Name == d.Name }) {
+				t.Errorf("%s reads %s", d.Name, e.Name)
+			}
+		}
+	}
+	if found := s.Reading(func(name string) bool { return name == "GITHUB_TOKENS" || name == "name" }); len(found) > 0 {
+		t.Errorf("found %d that read nothing of it", len(found))
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	data, err := bundled.ReadFile("bundled/github.json")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Parse(data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

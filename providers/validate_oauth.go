@@ -1,0 +1,230 @@
+package providers
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+func (d *Definition) checkOAuth() error {
+	o := d.OAuth
+	if o == nil {
+		return nil
+	}
+	for _, check := range []func(*OAuth) error{d.checkIssuer, d.checkOAuthFlows, d.checkClientAuth, d.checkOAuthParams, d.checkRevocation, d.checkRedirect, d.checkJWT} {
+		if err := check(o); err != nil {
+			return err
+		}
+	}
+	if o.Lifetime != "" {
+		if life, err := time.ParseDuration(o.Lifetime); err != nil || life <= 0 {
+			return &FieldError{"oauth.lifetime", "not a length of time", "as 1h or 720h"}
+		}
+	}
+	for i, s := range o.Scopes {
+		if s == "" || strings.ContainsAny(s, " \t\r\n\"\\") {
+			return &FieldError{fmt.Sprintf("oauth.scopes[%d]", i), "not a scope", "one scope an entry"}
+		}
+	}
+	return nil
+}
+
+func (d *Definition) checkIssuer(o *OAuth) error {
+	for _, u := range []struct{ field, text string }{{"oauth.issuer", o.Issuer}, {"oauth.resource", o.Resource}} {
+		if u.text == "" {
+			continue
+		}
+		if err := d.checkNames(u.field, u.text); err != nil {
+			return err
+		}
+		needed := o.Discovery == "issuer" && u.text == o.Issuer || o.Discovery == "resource" && u.text == o.Resource
+		if needed && strings.Contains(u.text, "://") {
+			if _, err := d.compileEndpoint(u.field, u.text); err != nil {
+				return err
+			}
+		}
+	}
+	switch o.Discovery {
+	case "":
+	case "issuer":
+		return required("oauth.", map[string]string{"issuer": o.Issuer})
+	case "resource":
+		return required("oauth.", map[string]string{"resource": o.Resource})
+	default:
+		return oneOf("oauth.discovery", o.Discovery, "issuer", "resource")
+	}
+	return nil
+}
+
+// checkOAuthFlows holds the endpoints to being there that a flow needs and
+// nothing discovers.
+func (d *Definition) checkOAuthFlows(o *OAuth) error {
+	for _, e := range d.endpoints {
+		more := []string{}
+		if e.field == "oauth.revocation.url" {
+			more = append(more, nameToken)
+		}
+		if err := d.checkNames(e.field, e.url, more...); err != nil {
+			return err
+		}
+		if slices.Contains(names(e.url), nameAccessToken) {
+			return &FieldError{e.field, "a token in a URL ends up in logs", "{token} stands for it in a revocation URL"}
+		}
+	}
+	if o.Discovery != "" {
+		return nil
+	}
+	for _, flow := range d.Flows {
+		needs := map[string]string{"token_url": o.TokenURL}
+		switch flow {
+		case FlowAPIKey:
+			continue
+		case FlowPKCE:
+			needs["authorization_url"] = o.AuthorizationURL
+		case FlowDCRPKCE:
+			needs["authorization_url"], needs["registration_url"] = o.AuthorizationURL, o.RegistrationURL
+		case FlowDeviceCode:
+			needs["device_authorization_url"] = o.DeviceURL
+		}
+		if err := required("oauth.", needs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Definition) checkClientAuth(o *OAuth) error {
+	for _, m := range []struct {
+		field, text string
+		set         []string
+	}{
+		{"oauth.pkce", o.PKCE, []string{"S256", "off"}},
+		{"oauth.client_secret", o.ClientSecret, []string{"required", "optional", "none"}},
+		{"oauth.token_auth", o.TokenAuth, []string{"post", "basic", "basic_raw", "none", "private_key_jwt"}},
+		{"oauth.token_body", o.TokenBody, []string{"form", "json"}},
+	} {
+		if m.text != "" {
+			if err := oneOf(m.field, m.text, m.set...); err != nil {
+				return err
+			}
+		}
+	}
+	if o.TokenAuth == "private_key_jwt" && o.JWT == nil {
+		return &FieldError{"oauth.jwt", "missing", "private_key_jwt needs its key"}
+	}
+	if o.TokenAuth == "none" && o.ClientSecret == "required" {
+		return &FieldError{"oauth.client_secret", "token_auth none sends no secret", ""}
+	}
+	for _, name := range sortedKeys(o.Headers) {
+		if err := checkHeader("oauth.headers."+name+" ", name, o.Headers[name]); err != nil {
+			return &FieldError{"oauth.headers." + name, err.(*FieldError).Reason, ""}
+		}
+		if err := d.checkNames("oauth.headers."+name, o.Headers[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flowParams are set by the flows: another value would make a login fail, or
+// be a hole in it.
+var flowParams = []string{"response_type", "state", "code_challenge", "code_challenge_method", "code_verifier", "redirect_uri", "grant_type", "code", "refresh_token", "device_code", "client_secret", "client_assertion", "assertion"}
+
+func (d *Definition) checkOAuthParams(o *OAuth) error {
+	for _, list := range []struct {
+		name   string
+		params map[string]string
+	}{{"authorize_params", o.AuthorizeParams}, {"token_params", o.TokenParams}, {"refresh_params", o.RefreshParams}, {"device_params", o.DeviceParams}} {
+		for _, name := range sortedKeys(list.params) {
+			field := "oauth." + list.name + "." + name
+			replaced := list.name != "authorize_params" && (name == "grant_type" || name == "redirect_uri") // by services with grants of their own
+			if slices.Contains(flowParams, name) && !replaced {
+				return &FieldError{field, "the flow sets it", "leave it out"}
+			}
+			if err := d.checkNames(field, list.params[name]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (d *Definition) checkRevocation(o *OAuth) error {
+	r := o.Revocation
+	if r == nil {
+		return nil
+	}
+	if r.URL == "" {
+		return &FieldError{"oauth.revocation.url", "missing", ""}
+	}
+	for _, m := range []struct {
+		member, text, otherwise string
+		set                     []string
+	}{
+		{"method", r.Method, "POST", []string{"POST", "DELETE", "GET", "PUT"}},
+		{"auth", r.Auth, "client", []string{"client", "bearer", "none"}},
+		{"body", r.Body, "form", []string{"form", "json", "none"}},
+		{"tokens", r.Tokens, "refresh_token", []string{"refresh_token", "access_token"}},
+	} {
+		if err := oneOf("oauth.revocation."+m.member, cmp.Or(m.text, m.otherwise), m.set...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Definition) checkRedirect(o *OAuth) error {
+	r := o.Redirect
+	if r == nil {
+		return nil
+	}
+	switch {
+	case r.URL != "":
+		if u, err := url.Parse(r.URL); err != nil || u.Scheme != "https" || u.Host == "" {
+			return &FieldError{"oauth.redirect.url", "not an https address", "on loopback, host, port and path say where"}
+		}
+		if r.Host != "" || r.Port != 0 || r.Path != "" {
+			return &FieldError{"oauth.redirect.url", "it takes the place of host, port and path", "keep one of them"}
+		}
+	case r.Host != "":
+		if err := oneOf("oauth.redirect.host", r.Host, "127.0.0.1", "localhost"); err != nil {
+			return err
+		}
+	}
+	if r.Port < 0 || r.Port > 65535 {
+		return &FieldError{"oauth.redirect.port", "not a port number", ""}
+	}
+	if r.Path != "" && !strings.HasPrefix(r.Path, "/") {
+		return &FieldError{"oauth.redirect.path", "a path begins with /", ""}
+	}
+	return nil
+}
+
+func (d *Definition) checkJWT(o *OAuth) error {
+	j := o.JWT
+	if j == nil {
+		if d.HasFlow(FlowJWTBearer) {
+			return &FieldError{"oauth.jwt", "missing", "jwt_bearer needs its key and claims"}
+		}
+		return nil
+	}
+	texts := map[string]string{"key": j.Key, "key_id": j.KeyID, "issuer": j.Issuer, "subject": j.Subject, "audience": j.Audience}
+	for name, text := range j.Claims {
+		texts["claims."+name] = text
+	}
+	for _, name := range sortedKeys(texts) {
+		if err := d.checkNames("oauth.jwt."+name, texts[name]); err != nil {
+			return err
+		}
+	}
+	if !slices.ContainsFunc(names(j.Key), d.secret) {
+		return &FieldError{"oauth.jwt.key", "no secret param is in it", "as {private_key}"}
+	}
+	return oneOf("oauth.jwt.algorithm", cmp.Or(j.Algorithm, "RS256"), "RS256", "ES256")
+}
