@@ -70,6 +70,20 @@ func newProfile(tb testing.TB) *profile {
 	return &profile{dir, set}
 }
 
+// install adds a definition, or replaces one.
+func (p *profile) install(tb testing.TB, definition string) {
+	tb.Helper()
+	custom := filepath.Join(p.dir, "providers")
+	if _, err := providers.Install(custom, []byte(definition), true); err != nil {
+		tb.Fatal(err)
+	}
+	set, err := providers.Load(custom)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p.set = set
+}
+
 // open opens the profile, as each process does for itself.
 func (p *profile) open(tb testing.TB) *auth.Auth {
 	tb.Helper()
@@ -301,8 +315,8 @@ func TestDefault(t *testing.T) {
 	wantLoginRequired(t, a.SetDefault(ctx, "acme", "nobody"), "acme", "nobody", auth.ReasonMissing)
 	wantDefault("c")
 
-	if name, err := a.Logout(ctx, "acme", ""); err != nil || name != "c" {
-		t.Errorf("logged out of %q, %v", name, err)
+	if left, err := a.Logout(ctx, "acme", ""); err != nil || left.Connection != "c" || !errors.Is(left.Remote, flows.ErrNoRevocation) {
+		t.Errorf("logged out of %+v, %v", left, err)
 	}
 	wantNames(t, a, "acme/a", "acme/b")
 	_, err = a.Default(ctx, "acme")

@@ -57,6 +57,7 @@ type Connection struct {
 	ObtainedAt       time.Time // of the access token, or the key
 	Issuer           string
 	TokenEndpoint    string // where the refresh token and the client's secret may be sent
+	RevocationURL    string // likewise, for taking tokens back; a template, as it was at the login
 	ClientID         string
 	Flow             string // that the credential was obtained by
 	APIKey           secret.String

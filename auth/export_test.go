@@ -16,4 +16,6 @@ func (a *Auth) SetGrant(fn func(ctx context.Context, config *flows.Config, c Con
 func DueAt(obtained, expires time.Time, mark uint64) time.Time { return dueAt(obtained, expires, mark) }
 
 // Backoff is the wait after a number of failures.
-func Backoff(failures int, retryAfter time.Duration) time.Duration { return backoff(failures, retryAfter) }
+func Backoff(failures int, retryAfter time.Duration) time.Duration {
+	return backoff(failures, retryAfter)
+}

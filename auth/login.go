@@ -161,10 +161,11 @@ func (a *Auth) store(ctx context.Context, c Connection, force bool, client flows
 	if _, err := d.Patterns(c.Values()); err != nil {
 		return Connection{}, fmt.Errorf("base URL: %w", err)
 	}
-	if c.TokenEndpoint == "" && c.Renewable(a.now()) {
+	if c.TokenEndpoint == "" && !c.AccessToken.IsZero() {
 		if c.TokenEndpoint, err = d.Issuer(c.Values()); err != nil {
 			return Connection{}, fmt.Errorf("token endpoint of %s: %w", describe(c.Provider, c.Name), err)
 		}
+		c.RevocationURL = revocationURL(d)
 	}
 	record, err := c.record(a.Profile)
 	if err != nil {

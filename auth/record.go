@@ -38,6 +38,7 @@ type connectionRecord struct {
 	ObtainedAt       time.Time         `json:"obtained_at,omitzero"`
 	Issuer           string            `json:"issuer,omitzero"`
 	TokenEndpoint    string            `json:"token_endpoint,omitzero"`
+	RevocationURL    string            `json:"revocation_url,omitzero"`
 	ClientID         string            `json:"client_id,omitzero"`
 	Flow             string            `json:"flow,omitzero"`
 	APIKey           string            `json:"api_key,omitzero"`
@@ -75,7 +76,7 @@ func parseConnection(key, provider, name string, data []byte) (Connection, error
 		BaseURL: r.BaseURL, Params: r.Params, Scopes: r.Scopes,
 		AccessToken: secret.New(r.AccessToken), RefreshToken: secret.New(r.RefreshToken), TokenType: r.TokenType,
 		ExpiresAt: r.ExpiresAt, RefreshExpiresAt: r.RefreshExpiresAt, RefreshStarted: r.RefreshStarted, RefreshAttempts: r.RefreshAttempts, ObtainedAt: r.ObtainedAt,
-		Issuer: r.Issuer, TokenEndpoint: r.TokenEndpoint, ClientID: r.ClientID, Flow: r.Flow, APIKey: secret.New(r.APIKey),
+		Issuer: r.Issuer, TokenEndpoint: r.TokenEndpoint, RevocationURL: r.RevocationURL, ClientID: r.ClientID, Flow: r.Flow, APIKey: secret.New(r.APIKey),
 		Metadata:      r.Metadata,
 		schemaVersion: r.SchemaVersion,
 		unknown:       secret.New(string(r.Unknown)),
@@ -100,7 +101,7 @@ func (c Connection) record(profile string) ([]byte, error) {
 		BaseURL: c.BaseURL, Params: c.Params, Scopes: c.Scopes,
 		AccessToken: c.AccessToken.Reveal(), RefreshToken: c.RefreshToken.Reveal(), TokenType: c.TokenType,
 		ExpiresAt: c.ExpiresAt.UTC(), RefreshExpiresAt: c.RefreshExpiresAt.UTC(), RefreshStarted: c.RefreshStarted.UTC(), RefreshAttempts: c.RefreshAttempts, ObtainedAt: c.ObtainedAt.UTC(),
-		Issuer: c.Issuer, TokenEndpoint: c.TokenEndpoint, ClientID: c.ClientID, Flow: c.Flow, APIKey: c.APIKey.Reveal(),
+		Issuer: c.Issuer, TokenEndpoint: c.TokenEndpoint, RevocationURL: c.RevocationURL, ClientID: c.ClientID, Flow: c.Flow, APIKey: c.APIKey.Reveal(),
 		Metadata: c.Metadata,
 		Unknown:  jsontext.Value(c.unknown.Reveal()),
 	}

@@ -23,7 +23,7 @@ func TestRecordRoundTrip(t *testing.T) {
 	const record = `{"access_token":"t","account":{"avatar":"a","id":"1","label":"me"},"api_key":"k","auth_type":"oauth2","base_url":"https://x.test",` +
 		`"client_id":"c","connection_name":"work","expires_at":"2026-07-01T00:00:00.25Z","fields":{"secret":"f"},"flow":"pkce","issuer":"https://i.test","later":{"a":[1,{"b":null}]},` +
 		`"metadata":{"note":"n"},"obtained_at":"2026-06-01T00:00:00Z","params":{"shop":"s"},"profile":"default","provider":"acme","refresh_attempts":1,"refresh_expires_at":"2027-01-01T00:00:00Z",` +
-		`"refresh_started":"2026-06-30T00:00:00Z","refresh_token":"r","schema_version":7,"scopes":["a","b"],"status":"connected","status_code":"x","status_since":"2026-06-30T00:00:00Z","token_endpoint":"https://i.test/token","token_type":"Bearer"}`
+		`"refresh_started":"2026-06-30T00:00:00Z","refresh_token":"r","revocation_url":"https://i.test/revoke","schema_version":7,"scopes":["a","b"],"status":"connected","status_code":"x","status_since":"2026-06-30T00:00:00Z","token_endpoint":"https://i.test/token","token_type":"Bearer"}`
 	c, err := parseConnection("k", "acme", "work", []byte(record))
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func FuzzRecord(f *testing.F) {
 				continue
 			}
 			kept, ok := after[name]
-			known := strings.Contains(" base_url params scopes access_token refresh_token token_type issuer client_id api_key fields flow status_code token_endpoint refresh_attempts ", " "+name+" ")
+			known := strings.Contains(" base_url params scopes access_token refresh_token token_type issuer client_id api_key fields flow status_code token_endpoint revocation_url refresh_attempts ", " "+name+" ")
 			if !ok && known && (string(value) == "null" || string(value) == `""` || string(value) == "0") {
 				continue // absent means the same
 			}

@@ -129,6 +129,9 @@ func (a *Auth) attempt(k *keeper, d *providers.Definition, config *flows.Config,
 	next := noted
 	if err == nil {
 		next, err = noted.renewed(d, token, now)
+		if end := next.ExpiresAt; !end.IsZero() && !now.Before(end) {
+			next.ExpiresAt = wall(now.Add(forcedInterval)) // nobody hands out a dead token: the clocks differ
+		}
 	}
 	r := Refresh{Provider: c.Provider, Connection: c.Name, Outcome: outcome(d, c, err), Code: code(err), Forced: forced, Duration: now.Sub(begun), Err: err}
 	switch r.Outcome {

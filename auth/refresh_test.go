@@ -678,7 +678,9 @@ func TestKeepFresh(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		var keeping sync.WaitGroup
-		keeping.Go(func() { a.KeepFresh(ctx, func(provider, connection string) bool { return provider == "oau" && connection == "x" }) })
+		keeping.Go(func() {
+			a.KeepFresh(ctx, func(provider, connection string) bool { return provider == "oau" && connection == "x" })
+		})
 		for n := range 5 { // nobody asks for anything
 			end := stored(t, a, "oau").ExpiresAt
 			time.Sleep(time.Until(end.Add(-301 * time.Second)))

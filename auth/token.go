@@ -70,9 +70,6 @@ func (c Connection) renewed(d *providers.Definition, t flows.Token, now time.Tim
 		return c, &flows.TokenError{Kind: flows.Protocol, Err: errors.New("the answer has no access token")}
 	}
 	c.AccessToken, c.ExpiresAt = t.AccessToken, wall(t.ExpiresAt)
-	if !c.ExpiresAt.IsZero() && !now.Before(c.ExpiresAt) {
-		c.ExpiresAt = wall(now.Add(forcedInterval)) // nobody hands out a dead token: the clocks differ
-	}
 	if t.TokenType != "" {
 		c.TokenType = t.TokenType
 	}

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -78,60 +79,14 @@ func (a *Auth) SetStatus(ctx context.Context, provider, name string, status Stat
 		if err != nil {
 			return err
 		}
-		c.Status = status
+		c.Status, c.StatusSince, c.StatusCode = status, time.Time{}, ""
+		if status != StatusConnected {
+			c.StatusSince = wall(a.now())
+		}
 		record, err := c.record(a.Profile)
 		if err != nil {
 			return err
 		}
 		return tx.Put(a.connectionKey(provider, c.Name), record)
 	})
-}
-
-// Logout deletes a connection, or the one used where none is named if name is
-// empty, and returns what it was. The provider is not contacted. If it was the
-// default and others remain, there is no default until one is set: which account
-// acts next is not guessed. Client credentials stay.
-func (a *Auth) Logout(ctx context.Context, provider, name string) (string, error) {
-	err := a.update(ctx, provider, func(tx *vault.Tx, s *snapshot) error {
-		if name == "" {
-			var err error
-			if name, err = s.choose(provider); err != nil {
-				return err
-			}
-		}
-		if !s.has(provider, name) {
-			return &LoginRequiredError{Provider: provider, Connection: name, Reason: ReasonMissing}
-		}
-		if s.defaults[provider] == name {
-			s.defaults[provider] = ""
-		}
-		return tx.Delete(a.connectionKey(provider, name))
-	})
-	return name, err
-}
-
-// Remove deletes all that is stored of a provider: connections, client
-// credentials and default. The provider is not contacted. It is no error if
-// there is nothing.
-func (a *Auth) Remove(ctx context.Context, provider string) error {
-	if err := a.checkNames(provider); err != nil {
-		return err
-	}
-	err := a.Vault.Update(ctx, func(tx *vault.Tx) error {
-		records, err := tx.List(a.providerPrefix(provider))
-		if err != nil {
-			return err
-		}
-		for _, r := range records {
-			if err := tx.Delete(r.Key); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	a.dropCache()
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/authsome/authsome/auth"
 )
@@ -15,10 +16,11 @@ func TestRewritingKeepsUnknownMembers(t *testing.T) {
 	const key, metadata = "profile:default:acme:connection:x", "profile:default:acme:metadata"
 	put(t, a, key, `{"schema_version":3,"status":"connected","auth_type":"api_key","api_key":"k","host_url":"h","later":{"z":1,"a":[true]},"account":{"id":"1","mail":"m"}}`)
 	put(t, a, metadata, `{"schema_version":3,"default_connection":"x","last_used_connection":"x","metadata":{"color":"red"}}`)
+	a.Now = func() time.Time { return time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC) }
 	if err := a.SetStatus(ctx, "acme", "x", auth.StatusInvalid); err != nil {
 		t.Fatal(err)
 	}
-	want := `{"account":{"id":"1","mail":"m"},"api_key":"k","auth_type":"api_key","connection_name":"x","host_url":"h","later":{"a":[true],"z":1},"profile":"default","provider":"acme","schema_version":3,"status":"invalid"}`
+	want := `{"account":{"id":"1","mail":"m"},"api_key":"k","auth_type":"api_key","connection_name":"x","host_url":"h","later":{"a":[true],"z":1},"profile":"default","provider":"acme","schema_version":3,"status":"invalid","status_since":"2026-07-01T00:00:00Z"}`
 	if got := raw(t, a, key); got != want {
 		t.Errorf("record\n%s\nwant\n%s", got, want)
 	}

@@ -40,10 +40,9 @@ func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 	var mark uint64
 	if d.Action == routing.Inject {
 		var err error
-		mark, err = p.Credentials.Apply(r.Context(), out, d.Provider, d.Connection)
-		switch {
+		switch mark, err = p.Credentials.Apply(r.Context(), out, d.Provider, d.Connection); {
 		case errors.Is(err, providers.ErrUnsigned):
-			x.Reason = routing.Unsigned
+			x.Reason, mark = routing.Unsigned, 0
 		case err != nil:
 			p.refuse(w, &x, p.credentialRefusal(d, err))
 			return

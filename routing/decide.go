@@ -47,8 +47,8 @@ type Decision struct {
 	Provider   string   // empty when no provider claims the path
 	Connection string   // the connection chosen, where there is one
 	Pattern    string   // the host pattern that matched
-	Path       string   // the path as records may have it, where it can hold a credential
 	Problem    string   // login_required: why, where it is known
+	Path       string   // the path as records may have it, where it can hold a credential
 	Choices    []string // route_ambiguous: what can be named, as PROVIDER or PROVIDER=CONNECTION
 }
 

@@ -41,7 +41,8 @@ func newDemoCmd(app *app) *cobra.Command {
 		Long: `Demo starts a small HTTPS service on loopback, stores a made-up key for it in a
 vault in a temporary home, and runs an agent behind the proxy. It prints what
 the agent had and what the service received, and exits 0 only if the agent
-never held the key. Nothing leaves the machine.`,
+never held the key. A second service signs in with OAuth, and its token runs out
+while the agent works. Nothing leaves the machine.`,
 		Example: "  authsome demo",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -50,7 +51,7 @@ never held the key. Nothing leaves the machine.`,
 			return demo(ctx, app)
 		},
 	}
-	cmd.AddCommand(newDemoAgentCmd(app))
+	cmd.AddCommand(newDemoAgentCmd(app), newDemoBrowserCmd())
 	return cmd
 }
 
@@ -61,6 +62,7 @@ type demonstration struct {
 	binary  string
 	key     secret.String
 	service *demoService
+	signIn  *demoSignIn
 	started time.Time // of the present step
 }
 
@@ -80,7 +82,7 @@ func demo(ctx context.Context, app *app) error {
 	defer os.RemoveAll(home)
 	d := &demonstration{app: app, home: home, binary: binary, key: secret.New("sk-demo-" + rand.Text())}
 	app.printf("authsome demo: an agent calls an HTTPS API whose key it never holds\n")
-	for _, step := range []func(context.Context) error{d.startService, d.logIn, d.runAgent, d.runCurl} {
+	for _, step := range []func(context.Context) error{d.startService, d.logIn, d.runAgent, d.runCurl, d.logInWithToken, d.renewToken} {
 		d.started = time.Now()
 		if err := step(ctx); err != nil {
 			return fmt.Errorf("demo: %w", err)
@@ -204,7 +206,7 @@ func (d *demonstration) runCurl(ctx context.Context) error {
 func (d *demonstration) run(ctx context.Context, command ...string) (string, error) {
 	_, port := d.service.address()
 	args := []string{"run", "--upstream-ca", d.service.caFile}
-	for _, host := range []string{demoHost, demoOtherHost} {
+	for _, host := range []string{demoHost, demoOtherHost, demoTokenHost} {
 		args = append(args, "--connect-to", host+":443:127.0.0.1:"+port)
 	}
 	return d.authsome(ctx, "", append(append(args, "--"), command...)...)
@@ -216,7 +218,8 @@ func (d *demonstration) authsome(ctx context.Context, stdin string, args ...stri
 	var out, problems bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &problems
 	cmd.Env = append(os.Environ(), "AUTHSOME_HOME="+filepath.Join(d.home, "home"), "SSL_CERT_FILE="+d.service.caFile, "AUTHSOME_PROFILE=")
-	for _, name := range []string{demoVariable, "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"} {
+	cmd.Env = append(cmd.Env, "BROWSER="+d.binary+" demo browser")
+	for _, name := range []string{demoVariable, demoTokenVariable, "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"} {
 		cmd.Env = append(cmd.Env, name+"=")
 	}
 	if err := cmd.Run(); err != nil {

@@ -23,7 +23,8 @@ type agentReport struct {
 // newDemoAgentCmd is the demo's agent: an ordinary HTTPS client with an SDK's
 // habits, in this binary so that the demo needs no other program.
 func newDemoAgentCmd(app *app) *cobra.Command {
-	return &cobra.Command{
+	var longer bool
+	cmd := &cobra.Command{
 		Use:     "agent",
 		Short:   "The agent that the demo runs",
 		Long:    "Agent is the program that `authsome demo` runs behind the proxy: it takes its key from the environment, asks two hosts, and reports what it saw.",
@@ -31,6 +32,9 @@ func newDemoAgentCmd(app *app) *cobra.Command {
 		Hidden:  true,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if longer {
+				return askLonger(cmd.Context(), app, os.Getenv(demoTokenVariable))
+			}
 			report := agentReport{Variable: os.Getenv(demoVariable), Environment: os.Environ()}
 			report.Variables = len(report.Environment)
 			var err error
@@ -44,6 +48,8 @@ func newDemoAgentCmd(app *app) *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&longer, "longer", false, "ask for longer than the token lives")
+	return cmd
 }
 
 // ask sends one request with the key from the environment, as any client would,

@@ -37,10 +37,11 @@ func logout(ctx context.Context, a *app, provider, connection string) error {
 	if err := checkKnown(ctx, a, provider); err != nil {
 		return err
 	}
-	name, err := credentials.Logout(ctx, provider, connection)
+	left, err := credentials.Logout(ctx, provider, connection)
 	if err != nil {
 		return err
 	}
+	name := left.Connection
 	if err := a.record(audit.Event{Event: audit.Logout, Provider: provider, Connection: name, Outcome: "ok"}); err != nil {
 		return err
 	}

@@ -1,0 +1,157 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authsome/authsome/auth"
+)
+
+// What the API sees for the first time is on the disk by then.
+func TestNewTokenIsOnTheDiskBeforeItIsUsed(t *testing.T) {
+	s := startServer(t)
+	p := s.profile(t)
+	a, reader := p.open(t), p.open(t)
+	t.Cleanup(a.Close)
+	s.logIn(t, a, time.Now().Add(-time.Second))
+	checked := false
+	network := roundTripper(func(r *http.Request) (*http.Response, error) {
+		c := stored(t, reader, "live")
+		if r.Header.Get("Authorization") != "Bearer access-1-canary" || c.AccessToken.Reveal() != "access-1-canary" || c.RefreshToken.Reveal() != "refresh-1-canary" {
+			t.Errorf("used %q while %q is stored", r.Header.Get("Authorization"), c.AccessToken.Reveal())
+		}
+		checked = true
+		return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
+	})
+	client := &http.Client{Transport: a.RoundTripper("live", "x", network)}
+	if _, err := client.Get("https://api.live.test/"); err != nil || !checked {
+		t.Errorf("checked %t, %v", checked, err)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// Between the answer and its use the disk fails: nobody gets the new token until
+// it is written, and it is not asked for again.
+func TestNewTokenThatCannotBeWrittenIsNotUsed(t *testing.T) {
+	s := startServer(t)
+	p := s.profile(t)
+	a := p.open(t)
+	t.Cleanup(a.Close)
+	s.logIn(t, a, time.Now().Add(-time.Second))
+	store := filepath.Join(p.dir, "profile", "vault")
+	gone := make(chan struct{})
+	s.during = func(_ *rotation, answered bool) {
+		if !answered {
+			if err := os.Rename(store, store+".away"); err != nil {
+				t.Error(err)
+			}
+			close(gone)
+		}
+	}
+	got := make(chan string)
+	go func() {
+		h, err := a.Header(context.Background(), "live", "x")
+		if err != nil {
+			t.Error(err)
+		}
+		got <- h.Get("Authorization")
+	}()
+	<-gone
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if h, err := a.Header(ctx, "live", "x"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("with the disk gone: %v, %v", h, err)
+	}
+	select {
+	case used := <-got:
+		t.Errorf("%q was used before it was on the disk", used)
+	default:
+	}
+	if err := os.Rename(store+".away", store); err != nil {
+		t.Fatal(err)
+	}
+	if used := <-got; used != "Bearer access-1-canary" {
+		t.Errorf("used %q", used)
+	}
+	if c := stored(t, p.open(t), "live"); c.RefreshToken.Reveal() != "refresh-1-canary" || s.count("token") != 1 {
+		t.Errorf("stored %s after %d requests", c.RefreshToken.Reveal(), s.count("token"))
+	}
+}
+
+// The same for longer than writing is tried: the answer is kept, and the next
+// request writes it.
+func TestNewTokenIsKeptUntilItCanBeWritten(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		e := &endpoint{take: time.Second}
+		p, a := connected(t, "oau", e)
+		store := filepath.Join(p.dir, "profile", "vault")
+		time.Sleep(time.Hour)
+		go func() {
+			time.Sleep(500 * time.Millisecond)
+			if err := os.Rename(store, store+".away"); err != nil {
+				t.Error(err)
+			}
+		}()
+		for range 5 {
+			h, err := apply(t, a, "oau", "x")
+			if err == nil {
+				t.Errorf("used %v", h)
+			}
+			if strings.Contains(err.Error(), "a1") || strings.Contains(err.Error(), "r1") {
+				t.Errorf("the error has a token in it: %v", err)
+			}
+			time.Sleep(time.Minute)
+		}
+		if err := os.Rename(store+".away", store); err != nil {
+			t.Fatal(err)
+		}
+		wantApplied(t, a, "oau", "x", "Bearer a1")
+		if c := stored(t, p.open(t), "oau"); c.RefreshToken.Reveal() != "r1" || e.count() != 1 {
+			t.Errorf("stored %s after %d refreshes", c.RefreshToken.Reveal(), e.count())
+		}
+	})
+}
+
+// The library's transport renews a token that the service refuses, and sends
+// again what it can have again.
+func TestRoundTripperRenews(t *testing.T) {
+	s := startServer(t)
+	a := s.profile(t).open(t)
+	t.Cleanup(a.Close)
+	s.logIn(t, a, time.Now().Add(time.Hour))
+	later := time.Now().Add(2 * time.Minute) // the token is not the newest any more
+	a.Now = func() time.Time { return later }
+	s.mu.Lock()
+	delete(s.ended, "access-0-canary")
+	s.mu.Unlock()
+	network := roundTripper(func(r *http.Request) (*http.Response, error) {
+		there, err := http.NewRequestWithContext(r.Context(), r.Method, s.URL+"/api/", r.Body)
+		if err != nil {
+			return nil, err
+		}
+		there.Header = r.Header
+		return http.DefaultTransport.RoundTrip(there)
+	})
+	client := &http.Client{Transport: a.RoundTripper("live", "", network)}
+	response, err := client.Post("https://api.live.test/", "text/plain", strings.NewReader("again"))
+	if err != nil || response.StatusCode != 200 || s.count("token") != 1 || s.count("api") != 2 {
+		t.Fatalf("%v, %v; %d refreshes, %d requests", response, err, s.count("token"), s.count("api"))
+	}
+	token, err := a.TokenSource("live", "x").Token()
+	if err != nil || token.AccessToken != "access-1-canary" || !token.Expiry.After(later) {
+		t.Errorf("token %v", err)
+	}
+	c, err := a.Fresh(t.Context(), "live", "x")
+	if err != nil || c.AccessToken.Reveal() != "access-1-canary" || c.Status != auth.StatusConnected {
+		t.Errorf("connection %+v, %v", c, err)
+	}
+}

@@ -1,0 +1,30 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// Nothing is deleted that was not confirmed.
+func TestConfirm(t *testing.T) {
+	b := newBench(t)
+	b.run("", "profile", "create", "work")
+	for _, tt := range []struct {
+		answer string
+		code   int
+		left   bool
+	}{{"n\n", 1, true}, {"\n", 1, true}, {"yess\n", 1, true}, {"Y\n", 0, false}} {
+		s := onScreen(t, b.command("profile", "delete", "work"))
+		s.expect(`delete profile work with all its connections\? \[y/N\] `)
+		s.enter(tt.answer)
+		if code := s.end(); code != tt.code {
+			t.Errorf("%q: exit %d: %s", tt.answer, code, s.seen.String())
+		}
+		if _, err := os.Stat(filepath.Join(b.home, "profiles", "work")); (err == nil) != tt.left {
+			t.Errorf("%q: the profile: %v", tt.answer, err)
+		}
+	}
+}
