@@ -65,17 +65,3 @@ func FuzzExport(f *testing.F) {
 		}
 	})
 }
-
-// Nothing secret is put on a screen that was not asked for twice.
-func TestExportToATerminal(t *testing.T) {
-	b := newBench(t)
-	b.run("re_one_0123456789", "login", "resend", "--key-stdin")
-	b.run("re_two_0123456789", "login", "resend", "--connection", "work", "--key-stdin")
-	screen, code := b.typed("hint:", "", "export")
-	if strings.Contains(screen, "re_one") || !strings.Contains(screen, "add --yes") || code != exitUsage {
-		t.Errorf("exit %d, the screen: %q", code, screen)
-	}
-	if screen, code := b.typed("RESEND_API_KEY_RESEND_WORK=re_two_0123456789", "", "export", "--yes"); code != 0 {
-		t.Errorf("exit %d, the screen: %q", code, screen)
-	}
-}
