@@ -5,8 +5,20 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 )
+
+// typed runs a command on a terminal, types the answer once the question is
+// there, and gives the screen and the exit code.
+func (b *bench) typed(question, answer string, args ...string) (screen string, code int) {
+	b.t.Helper()
+	s := onScreen(b.t, b.command(args...))
+	s.expect(regexp.QuoteMeta(question))
+	s.enter(answer)
+	code = s.end()
+	return s.seen.String(), code
+}
 
 // Nothing is deleted that was not confirmed.
 func TestConfirm(t *testing.T) {
@@ -17,11 +29,9 @@ func TestConfirm(t *testing.T) {
 		code   int
 		left   bool
 	}{{"n\n", 1, true}, {"\n", 1, true}, {"yess\n", 1, true}, {"Y\n", 0, false}} {
-		s := onScreen(t, b.command("profile", "delete", "work"))
-		s.expect(`delete profile work with all its connections\? \[y/N\] `)
-		s.enter(tt.answer)
-		if code := s.end(); code != tt.code {
-			t.Errorf("%q: exit %d: %s", tt.answer, code, s.seen.String())
+		screen, code := b.typed("delete profile work with all its connections? [y/N] ", tt.answer, "profile", "delete", "work")
+		if code != tt.code {
+			t.Errorf("%q: exit %d: %s", tt.answer, code, screen)
 		}
 		if _, err := os.Stat(filepath.Join(b.home, "profiles", "work")); (err == nil) != tt.left {
 			t.Errorf("%q: the profile: %v", tt.answer, err)

@@ -20,8 +20,9 @@ func newRegisterCmd(a *app) *cobra.Command {
 		Use: "register FILE", Short: "Add a provider from a definition",
 		Long: `Register shows which hosts requests with the credential can go to, which
 endpoints are sent secrets at sign-in, and what else should be known of a
-definition; then it asks, and installs it in the home's providers directory.
-FILE - is standard input; an https URL is fetched.`,
+definition; then it installs it in the home's providers directory. On a terminal
+it asks before; without one, a definition that was fetched needs --yes. FILE - is
+standard input; an https URL is fetched.`,
 		Example: `  authsome register acme.json
   authsome register https://example.com/acme.json
   authsome inspect openai --json | jq .definition | authsome register - --force --yes`,
@@ -63,7 +64,9 @@ func register(ctx context.Context, a *app, path string, o *registerOptions) erro
 	if !a.json && !(o.yes && a.quiet) {
 		r.show(a, d)
 	}
-	if !o.yes {
+	// A file that a script names is meant; what is fetched was seen by nobody yet.
+	_, asked := a.terminal()
+	if !o.yes && (asked || strings.HasPrefix(path, "https://")) {
 		if err := a.confirm(ctx, "install "+d.Name+"?", "--yes"); err != nil {
 			return err
 		}
