@@ -28,19 +28,18 @@ func readFile(path string) (file, error) {
 		return file{}, fmt.Errorf("vault: %w", err)
 	}
 	var f file
-	if err := json.Unmarshal(b, &f); err != nil || f.ID == "" || len(f.Keys) == 0 {
-		return file{}, &DamageError{Path: path, Reason: "not a vault's description"}
-	}
-	if f.Format > format {
+	if err := json.Unmarshal(b, &f); err == nil && f.Format > format {
 		return file{}, ErrNewerFormat
+	}
+	if err := json.Unmarshal(b, &f, json.RejectUnknownMembers(true)); err != nil || f.Format != format || f.ID == "" || len(f.Keys) == 0 {
+		return file{}, &DamageError{Path: path, Reason: "not a vault's description"}
 	}
 	return f, nil
 }
 
-// create makes a vault. The store is built under another name; then vault.json
-// says that there is one; then the store gets its name. Killed anywhere, the
-// next Open starts over or finishes, and never takes a store that was lost for
-// one that was not made yet.
+// create makes a vault: the store and its generation, and then vault.json, which
+// says that there is one. Killed anywhere, the next Open starts over or goes on,
+// and never takes a store that was lost for one that was not made yet.
 func (v *Vault) create(master *MasterKey) (file, error) {
 	unlock, err := v.lockToCreate()
 	if err != nil {
@@ -48,16 +47,10 @@ func (v *Vault) create(master *MasterKey) (file, error) {
 	}
 	defer unlock()
 	if f, err := readFile(v.path("vault.json")); !errors.Is(err, os.ErrNotExist) {
-		if err == nil && missing(v.path("vault")) {
-			return f, v.promote()
-		}
 		return f, err // another process was first
 	}
-	if !missing(v.path("vault")) {
+	if v.wasUsed() {
 		return file{}, &DamageError{Path: v.path("vault.json"), Reason: "missing, and there is a store: its keys are lost without it"}
-	}
-	if err := os.RemoveAll(v.path("vault.new")); err != nil {
-		return file{}, fmt.Errorf("make vault: %w", err)
 	}
 	id, data := make([]byte, 16), make([]byte, keySize)
 	rand.Read(id)
@@ -71,61 +64,45 @@ func (v *Vault) create(master *MasterKey) (file, error) {
 	if err := v.fill(f, data); err != nil {
 		return file{}, fmt.Errorf("make vault: %w", err)
 	}
+	return f, nil
+}
+
+// wasUsed says that there is more than what an interrupted creation leaves.
+func (v *Vault) wasUsed() bool {
+	if !missing(v.path("vault")) {
+		return true
+	}
+	g, err := decodeGeneration(v.path("generation"))
+	return !errors.Is(err, os.ErrNotExist) && (err != nil || g.Seq > 1)
+}
+
+// fill writes the first store with its head, and vault.json.
+func (v *Vault) fill(f file, data []byte) error {
+	kid := f.Keys[0].KID
+	s, err := newSealer(data, f.ID, kid)
+	if err != nil {
+		return err
+	}
+	made := &Vault{dir: v.dir, id: f.ID, kid: kid, data: data, keys: map[string]*sealer{kid: s}}
+	first := make(memory)
+	if err := (&Tx{v: made, t: first}).putHead(1); err != nil {
+		return err
+	}
+	store := made.files()
+	if err := store.prepare(1, first); err != nil {
+		return err
+	}
+	if err := store.commit(); err != nil {
+		return err
+	}
 	b, err := json.Marshal(f)
 	if err != nil {
-		return file{}, fmt.Errorf("make vault: %w", err)
+		return err
 	}
 	if err := replaceFile(v.path("vault.json"), append(b, '\n')); err != nil {
-		return file{}, fmt.Errorf("make vault: %w", err)
-	}
-	return f, v.promote()
-}
-
-// fill builds the first store with its head, and the generation beside it.
-func (v *Vault) fill(f file, data []byte) error {
-	made := &Vault{dir: v.dir, id: f.ID, kid: f.Keys[0].KID, data: data, keys: make(map[string]*sealer)}
-	var err error
-	if made.keys[made.kid], err = newSealer(data, f.ID, made.kid); err != nil {
 		return err
 	}
-	if err := os.Mkdir(v.path("vault.new"), 0o700); err != nil {
-		return err
-	}
-	s, err := openStore(v.path("vault.new"), made.storeKey(), readWrite)
-	if err != nil {
-		return err
-	}
-	err = s.update(func(t storeTx) error { return (&Tx{v: made, t: t}).putHead(1) })
-	if closed := s.close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return err
-	}
-	return made.writeGeneration(1)
-}
-
-func (v *Vault) promote() error {
-	if missing(v.path("vault.new")) {
-		return &DamageError{Path: v.path("vault"), Reason: "missing, though the vault was in use"}
-	}
-	if err := os.Rename(v.path("vault.new"), v.path("vault")); err != nil {
-		return fmt.Errorf("make vault: %w", err)
-	}
-	return syncDir(v.dir)
-}
-
-// finishCreate ends a creation that was interrupted before its last step.
-func (v *Vault) finishCreate() error {
-	unlock, err := v.lockToCreate()
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if !missing(v.path("vault")) {
-		return nil
-	}
-	return v.promote()
+	return store.promote()
 }
 
 func (v *Vault) lockToCreate() (unlock func(), err error) {

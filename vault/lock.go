@@ -2,8 +2,8 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -16,27 +16,41 @@ const (
 	exclusive
 )
 
-// lockPoll is how often a held lock is tried again. A system lock dies with its
-// process, however it dies.
-const lockPoll = 2 * time.Millisecond
+// A held lock is tried again after a while that grows, and differs between the
+// processes that wait. A system lock dies with its process, however it dies.
+const (
+	shortestPoll = time.Millisecond
+	longestPoll  = 20 * time.Millisecond
+)
 
-// lock waits for vault.lock until ctx is done. Each call has a descriptor of its
-// own, so goroutines exclude each other as processes do.
-func (v *Vault) lock(ctx context.Context, mode lockMode) (unlock func(), err error) {
-	l := flock.New(v.path("vault.lock"), flock.SetPermissions(0o600))
-	try := l.TryRLockContext
+// lock waits for the lock at path until ctx is done. Each call has a descriptor
+// of its own, so goroutines exclude each other as processes do.
+func lock(ctx context.Context, path string, mode lockMode) (unlock func(), err error) {
+	l := flock.New(path, flock.SetPermissions(0o600))
+	try := l.TryRLock
 	if mode == exclusive {
-		try = l.TryLockContext
+		try = l.TryLock
 	}
-	locked, err := try(ctx, lockPoll)
-	switch {
-	case locked:
-		return func() { l.Close() }, nil
-	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
-		l.Close()
-		return nil, fmt.Errorf("%w: %w", ErrLocked, err)
-	default:
-		l.Close()
-		return nil, fmt.Errorf("lock the vault: %w", err)
+	for wait := shortestPoll; ; wait = min(wait*2, longestPoll) {
+		switch locked, err := try(); {
+		case err != nil:
+			l.Close()
+			return nil, fmt.Errorf("lock the vault: %w", err)
+		case locked:
+			return func() { l.Close() }, nil
+		}
+		select {
+		case <-ctx.Done():
+			l.Close()
+			if who := holder(path); who != "" {
+				return nil, fmt.Errorf("%w, %s: %w", ErrLocked, who, ctx.Err())
+			}
+			return nil, fmt.Errorf("%w: %w", ErrLocked, ctx.Err())
+		case <-time.After(wait/2 + rand.N(wait)):
+		}
 	}
+}
+
+func (v *Vault) lock(ctx context.Context, mode lockMode) (unlock func(), err error) {
+	return lock(ctx, v.path("vault.lock"), mode)
 }
