@@ -64,7 +64,7 @@ type Vault struct {
 
 // Open opens the vault in a profile's directory, and makes it there on first use.
 func Open(dir string, master *MasterKey) (*Vault, error) {
-	v := &Vault{dir: dir, keys: make(map[string]*sealer)}
+	v := &Vault{dir: filepath.Clean(dir), keys: make(map[string]*sealer)}
 	f, err := readFile(v.path("vault.json"))
 	if errors.Is(err, os.ErrNotExist) {
 		f, err = v.create(master)
@@ -99,6 +99,8 @@ func (v *Vault) files() *files {
 }
 
 func (v *Vault) path(name string) string { return filepath.Join(v.dir, name) }
+
+func (v *Vault) profile() string { return filepath.Base(v.dir) }
 
 // ID identifies the vault for its life.
 func (v *Vault) ID() string { return v.id }
@@ -165,7 +167,8 @@ type Record struct {
 const headKey = "head"
 
 type headRecord struct {
-	Seq uint64 `json:"seq"`
+	Seq     uint64 `json:"seq"`
+	Profile string `json:"profile"` // the name of the vault's directory
 }
 
 // Get opens the record of a key, or fails with [ErrNotFound].
@@ -247,11 +250,14 @@ func (tx *Tx) checkHead(seq uint64) error {
 	if err := json.Unmarshal(value, &head); err != nil || head.Seq != seq {
 		return &DamageError{Path: "record " + headKey, Reason: fmt.Sprintf("it is not of the store's generation, %d", seq)}
 	}
+	if name := tx.v.profile(); head.Profile != name {
+		return &DamageError{Path: tx.v.dir, Reason: fmt.Sprintf("it holds the vault of profile %s: directories were exchanged or renamed", head.Profile)}
+	}
 	return nil
 }
 
 func (tx *Tx) putHead(seq uint64) error {
-	value, err := json.Marshal(headRecord{Seq: seq})
+	value, err := json.Marshal(headRecord{Seq: seq, Profile: tx.v.profile()})
 	if err != nil {
 		return fmt.Errorf("encode head: %w", err)
 	}
