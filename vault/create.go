@@ -95,14 +95,25 @@ func (v *Vault) fill(f file, data []byte) error {
 	if err := store.commit(); err != nil {
 		return err
 	}
+	if err := v.writeFile(f); err != nil {
+		return err
+	}
+	return store.promote()
+}
+
+func (v *Vault) writeFile(f file) error {
 	b, err := json.Marshal(f)
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(v.path("vault.json"), append(b, '\n')); err != nil {
+	path := v.path("vault.json")
+	if err := writeFile(path+".new", append(b, '\n')); err != nil {
 		return err
 	}
-	return store.promote()
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	return syncDir(v.dir)
 }
 
 func (v *Vault) lockToCreate() (unlock func(), err error) {

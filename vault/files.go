@@ -21,9 +21,9 @@ import (
 //	generation
 //	vault.lock
 type files struct {
-	dir  string
-	kid  string                                          // of the data key that writes
-	keys func(kid string) (store, mac []byte, err error) // what derives from a data key
+	dir     string
+	present func() (kid string)                             // of the data key that writes
+	keys    func(kid string) (store, mac []byte, err error) // what derives from a data key
 }
 
 func (f *files) path(name string) string { return filepath.Join(f.dir, name) }
@@ -139,7 +139,8 @@ func (f *files) prepare(seq uint64, records memory) (err error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	key, mac, err := f.keys(f.kid)
+	kid := f.present()
+	key, mac, err := f.keys(kid)
 	if err != nil {
 		return err
 	}
@@ -149,7 +150,7 @@ func (f *files) prepare(seq uint64, records memory) (err error) {
 	if err := syncDir(dir); err != nil {
 		return err
 	}
-	g := generation{Seq: seq, KID: f.kid}
+	g := generation{Seq: seq, KID: kid}
 	if g.Files, err = inventory(dir); err != nil {
 		return err
 	}

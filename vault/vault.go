@@ -89,13 +89,17 @@ func Open(dir string, master *MasterKey) (*Vault, error) {
 
 // files is the vault's store on disk.
 func (v *Vault) files() *files {
-	return &files{dir: v.dir, kid: v.kid, keys: func(kid string) (store, mac []byte, err error) {
-		s := v.keys[kid]
-		if s == nil {
-			return nil, nil, fmt.Errorf("the vault has no key %.16q", kid)
-		}
-		return derive(s.data, v.id, "store"), derive(s.data, v.id, "generation"), nil
-	}}
+	return &files{
+		dir:     v.dir,
+		present: func() string { return v.kid },
+		keys: func(kid string) (store, mac []byte, err error) {
+			s := v.keys[kid]
+			if s == nil {
+				return nil, nil, fmt.Errorf("the vault has no key %.16q", kid)
+			}
+			return derive(s.data, v.id, "store"), derive(s.data, v.id, "generation"), nil
+		},
+	}
 }
 
 func (v *Vault) path(name string) string { return filepath.Join(v.dir, name) }
