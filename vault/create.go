@@ -52,19 +52,34 @@ func (v *Vault) create(master *MasterKey) (file, error) {
 	if v.wasUsed() {
 		return file{}, &DamageError{Path: v.path("vault.json"), Reason: "missing, and there is a store: its keys are lost without it"}
 	}
-	id, data := make([]byte, 16), make([]byte, keySize)
-	rand.Read(id)
-	rand.Read(data)
-	f := file{Format: format, ID: hex.EncodeToString(id)}
-	wrapped, err := master.wrap(f.ID, data)
-	if err != nil {
-		return file{}, err
+	made, f, err := generate(v.dir, master)
+	if err == nil {
+		err = made.fill(*f)
 	}
-	f.Keys = []wrappedKey{wrapped}
-	if err := v.fill(f, data); err != nil {
+	if err != nil {
 		return file{}, fmt.Errorf("make vault: %w", err)
 	}
-	return f, nil
+	return *f, nil
+}
+
+// generate makes up a vault's identity and data key; nothing is written.
+func generate(dir string, master *MasterKey) (*Vault, *file, error) {
+	id, data := make([]byte, 16), make([]byte, keySize)
+	rand.Read(id) // never fails
+	rand.Read(data)
+	f := &file{Format: format, ID: hex.EncodeToString(id)}
+	wrapped, err := master.wrap(f.ID, data)
+	if err != nil {
+		return nil, nil, err
+	}
+	f.Keys = []wrappedKey{wrapped}
+	s, err := newSealer(data, f.ID, wrapped.KID)
+	if err != nil {
+		return nil, nil, err
+	}
+	v := &Vault{dir: dir, id: f.ID, kid: s.kid, data: data, keys: map[string]*sealer{s.kid: s}}
+	v.store = v.files()
+	return v, f, nil
 }
 
 // wasUsed says that there is more than what an interrupted creation leaves.
@@ -77,18 +92,12 @@ func (v *Vault) wasUsed() bool {
 }
 
 // fill writes the first store with its head, and vault.json.
-func (v *Vault) fill(f file, data []byte) error {
-	kid := f.Keys[0].KID
-	s, err := newSealer(data, f.ID, kid)
-	if err != nil {
-		return err
-	}
-	made := &Vault{dir: v.dir, id: f.ID, kid: kid, data: data, keys: map[string]*sealer{kid: s}}
+func (v *Vault) fill(f file) error {
 	first := make(memory)
-	if err := (&Tx{v: made, t: first}).putHead(1); err != nil {
+	if err := (&Tx{v: v, t: first}).putHead(1); err != nil {
 		return err
 	}
-	store := made.files()
+	store := v.files()
 	if err := store.prepare(1, first); err != nil {
 		return err
 	}

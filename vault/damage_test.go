@@ -88,8 +88,13 @@ func (c *campaign) check(what string, harmless bool) {
 		}
 	}
 	if after := contents(c.t, c.dir); !maps.EqualFunc(before, after, bytes.Equal) {
-		delete(after, filepath.Join(c.dir, "vault.lock"))
-		if delete(before, filepath.Join(c.dir, "vault.lock")); !maps.EqualFunc(before, after, bytes.Equal) {
+		for path := range after {
+			if c.harmless(path) {
+				delete(before, path)
+				delete(after, path)
+			}
+		}
+		if !maps.EqualFunc(before, after, bytes.Equal) {
 			c.t.Errorf("%s: what was left was changed", what)
 		}
 	}
@@ -129,7 +134,9 @@ func (c *campaign) read(v *Vault) error {
 }
 
 // harmless files carry nothing.
-func (c *campaign) harmless(path string) bool { return filepath.Base(path) == "vault.lock" }
+func (c *campaign) harmless(path string) bool {
+	return strings.HasPrefix(filepath.Base(path), "vault.lock")
+}
 
 func (c *campaign) paths() []string { return slices.Sorted(maps.Keys(c.sound)) }
 
@@ -250,7 +257,7 @@ func TestSwappedFiles(t *testing.T) {
 			if err := errors.Join(os.WriteFile(a, c.sound[b], 0o600), os.WriteFile(b, c.sound[a], 0o600)); err != nil {
 				t.Fatal(err)
 			}
-			c.check(c.name(a)+" and "+c.name(b)+" exchanged", false)
+			c.check(c.name(a)+" and "+c.name(b)+" exchanged", c.harmless(a) && c.harmless(b))
 			c.restore()
 		}
 	}

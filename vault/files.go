@@ -19,7 +19,7 @@ import (
 //	vault/       the store in force
 //	vault.new/   the next one; in force if a process was killed just after its update
 //	generation
-//	vault.lock
+//	vault.lock, vault.lock.turn
 type files struct {
 	dir     string
 	present func() (kid string)                             // of the data key that writes

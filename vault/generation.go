@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -89,40 +90,61 @@ func sum(path string) (sealedFile, error) {
 	return sealedFile{filepath.Base(path), int64(len(b)), digest[:]}, nil
 }
 
-// check compares a store with its inventory, and names the file that differs.
+// check compares a store with its inventory, and names the first file that
+// differs.
 func (g generation) check(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return &DamageError{Path: dir, Reason: "missing, though the vault was in use", Err: err}
+	for err := range g.differences(dir) {
+		return err
 	}
+	return nil
+}
+
+// differences gives each file of a store that is not as the inventory has it, as
+// a [*DamageError], or what kept it from being read.
+func (g generation) differences(dir string) iter.Seq[error] {
+	return func(yield func(error) bool) {
+		entries, err := os.ReadDir(dir)
+		if errors.Is(err, os.ErrNotExist) {
+			yield(&DamageError{Path: dir, Reason: "missing, though the vault was in use", Err: err})
+			return
+		}
+		if err != nil {
+			yield(fmt.Errorf("vault: %w", err))
+			return
+		}
+		for _, want := range g.Files {
+			if err := want.check(dir); err != nil && !yield(err) {
+				return
+			}
+		}
+		for _, e := range entries {
+			known := slices.ContainsFunc(g.Files, func(f sealedFile) bool { return f.Name == e.Name() })
+			if !known && !yield(&DamageError{Path: filepath.Join(dir, e.Name()), Reason: "not a file of this store"}) {
+				return
+			}
+		}
+	}
+}
+
+func (want sealedFile) check(dir string) error {
+	path := filepath.Join(dir, want.Name)
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return &DamageError{Path: path, Reason: "missing", Err: err}
+	case err != nil:
+		return fmt.Errorf("vault: %w", err)
+	case !info.Mode().IsRegular():
+		return &DamageError{Path: path, Reason: "not a file"}
+	case info.Size() != want.Size:
+		return &DamageError{Path: path, Reason: fmt.Sprintf("it has %d bytes, and was written with %d", info.Size(), want.Size)}
+	}
+	got, err := sum(path)
 	if err != nil {
 		return fmt.Errorf("vault: %w", err)
 	}
-	for _, want := range g.Files {
-		path := filepath.Join(dir, want.Name)
-		info, err := os.Lstat(path)
-		switch {
-		case errors.Is(err, os.ErrNotExist):
-			return &DamageError{Path: path, Reason: "missing", Err: err}
-		case err != nil:
-			return fmt.Errorf("vault: %w", err)
-		case !info.Mode().IsRegular():
-			return &DamageError{Path: path, Reason: "not a file"}
-		case info.Size() != want.Size:
-			return &DamageError{Path: path, Reason: fmt.Sprintf("it has %d bytes, and was written with %d", info.Size(), want.Size)}
-		}
-		got, err := sum(path)
-		if err != nil {
-			return fmt.Errorf("vault: %w", err)
-		}
-		if !bytes.Equal(got.Sum, want.Sum) {
-			return &DamageError{Path: path, Reason: "it was changed since it was written, or is of another time or vault"}
-		}
-	}
-	for _, e := range entries {
-		if !slices.ContainsFunc(g.Files, func(f sealedFile) bool { return f.Name == e.Name() }) {
-			return &DamageError{Path: filepath.Join(dir, e.Name()), Reason: "not a file of this store"}
-		}
+	if !bytes.Equal(got.Sum, want.Sum) {
+		return &DamageError{Path: path, Reason: "it was changed since it was written, or is of another time or vault"}
 	}
 	return nil
 }

@@ -17,15 +17,36 @@ const (
 )
 
 // A held lock is tried again after a while that grows, and differs between the
-// processes that wait. A system lock dies with its process, however it dies.
+// processes that wait.
 const (
 	shortestPoll = time.Millisecond
-	longestPoll  = 20 * time.Millisecond
+	longestPoll  = 10 * time.Millisecond
 )
 
-// lock waits for the lock at path until ctx is done. Each call has a descriptor
-// of its own, so goroutines exclude each other as processes do.
+// lock waits for the lock at path until ctx is done. Everybody comes in through a
+// second lock, one at a time: while a writer waits there for the readers to
+// leave, no reader overtakes it. System locks die with their process, however it
+// dies. Each call has descriptors of its own, so goroutines exclude each other as
+// processes do.
 func lock(ctx context.Context, path string, mode lockMode) (unlock func(), err error) {
+	turn, err := poll(ctx, path+".turn", exclusive)
+	if err == nil {
+		defer turn()
+		unlock, err = poll(ctx, path, mode)
+	}
+	switch {
+	case err == nil:
+		return unlock, nil
+	case ctx.Err() == nil:
+		return nil, fmt.Errorf("lock the vault: %w", err)
+	}
+	if who := holder(path); who != "" {
+		return nil, fmt.Errorf("%w, %s: %w", ErrLocked, who, err)
+	}
+	return nil, fmt.Errorf("%w: %w", ErrLocked, err)
+}
+
+func poll(ctx context.Context, path string, mode lockMode) (unlock func(), err error) {
 	l := flock.New(path, flock.SetPermissions(0o600))
 	try := l.TryRLock
 	if mode == exclusive {
@@ -35,17 +56,14 @@ func lock(ctx context.Context, path string, mode lockMode) (unlock func(), err e
 		switch locked, err := try(); {
 		case err != nil:
 			l.Close()
-			return nil, fmt.Errorf("lock the vault: %w", err)
+			return nil, err
 		case locked:
 			return func() { l.Close() }, nil
 		}
 		select {
 		case <-ctx.Done():
 			l.Close()
-			if who := holder(path); who != "" {
-				return nil, fmt.Errorf("%w, %s: %w", ErrLocked, who, ctx.Err())
-			}
-			return nil, fmt.Errorf("%w: %w", ErrLocked, ctx.Err())
+			return nil, ctx.Err()
 		case <-time.After(wait/2 + rand.N(wait)):
 		}
 	}

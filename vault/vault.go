@@ -129,8 +129,8 @@ func (v *Vault) Generation() (uint64, error) { return v.store.generation() }
 // waits for updates to end, until ctx is done ([ErrLocked]).
 func (v *Vault) View(ctx context.Context, fn func(*Tx) error) error {
 	return v.store.view(ctx, func(seq uint64, t storeTx) error {
-		tx := &Tx{v: v, t: t}
-		if err := tx.checkHead(seq); err != nil {
+		tx := &Tx{v: v, t: t, seq: seq}
+		if err := tx.checkHead(); err != nil {
 			return err
 		}
 		return fn(tx)
@@ -142,8 +142,8 @@ func (v *Vault) View(ctx context.Context, fn func(*Tx) error) error {
 // nothing: that is how other processes are told to look again.
 func (v *Vault) Update(ctx context.Context, fn func(*Tx) error) (err error) {
 	return v.store.update(ctx, func(seq uint64, t storeTx) error {
-		tx := &Tx{v: v, t: t, writable: true}
-		if err := tx.checkHead(seq); err != nil {
+		tx := &Tx{v: v, t: t, seq: seq, writable: true}
+		if err := tx.checkHead(); err != nil {
 			return err
 		}
 		if err := fn(tx); err != nil {
@@ -158,13 +158,14 @@ func (v *Vault) Update(ctx context.Context, fn func(*Tx) error) (err error) {
 type Tx struct {
 	v        *Vault
 	t        storeTx
+	seq      uint64 // of the update that left what is read
 	writable bool
 }
 
 // Record is one record, opened.
 type Record struct {
-	Key   string
-	Value []byte
+	Key   string `json:"key"`
+	Value []byte `json:"value"`
 }
 
 // headKey is the record that every transaction moves.
@@ -242,7 +243,7 @@ func (v *Vault) unseal(key string, sealed []byte) ([]byte, error) {
 }
 
 // checkHead compares the sealed head with the number of the store.
-func (tx *Tx) checkHead(seq uint64) error {
+func (tx *Tx) checkHead() error {
 	value, err := tx.Get(headKey)
 	if errors.Is(err, ErrNotFound) {
 		return &DamageError{Path: tx.v.path("vault"), Reason: "the store is empty, though the vault was in use"}
@@ -251,8 +252,8 @@ func (tx *Tx) checkHead(seq uint64) error {
 		return err
 	}
 	var head headRecord
-	if err := json.Unmarshal(value, &head); err != nil || head.Seq != seq {
-		return &DamageError{Path: "record " + headKey, Reason: fmt.Sprintf("it is not of the store's generation, %d", seq)}
+	if err := json.Unmarshal(value, &head); err != nil || head.Seq != tx.seq {
+		return &DamageError{Path: "record " + headKey, Reason: fmt.Sprintf("it is not of the store's generation, %d", tx.seq)}
 	}
 	if name := tx.v.profile(); head.Profile != name {
 		return &DamageError{Path: tx.v.dir, Reason: fmt.Sprintf("it holds the vault of profile %s: directories were exchanged or renamed", head.Profile)}
