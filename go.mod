@@ -3,6 +3,7 @@ module github.com/authsome/authsome
 go 1.26.0
 
 require (
+	filippo.io/age v1.3.2
 	github.com/AdguardTeam/gomitmproxy v0.2.1
 	github.com/creack/pty v1.1.24
 	github.com/dgraph-io/badger/v4 v4.9.6
@@ -23,7 +24,6 @@ require (
 )
 
 require (
-	filippo.io/age v1.3.2 // indirect
 	filippo.io/hpke v0.4.0 // indirect
 	github.com/AdguardTeam/golibs v0.4.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect

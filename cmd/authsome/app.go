@@ -90,24 +90,26 @@ func (a *app) openProfile() (home.Profile, error) {
 }
 
 func (a *app) openVault() (*vault.Vault, error) {
-	h, err := a.home()
-	if err != nil {
-		return nil, err
-	}
 	p, err := a.profile()
 	if err != nil {
 		return nil, err
 	}
-	var key *vault.MasterKey
-	if path := a.getenv("AUTHSOME_MASTER_KEY_FILE"); path != "" {
-		key, err = vault.LoadMasterKey(path)
-	} else {
-		key, err = vault.EnsureMasterKey(h.MasterKeyPath())
-	}
+	key, err := a.masterKey()
 	if err != nil {
 		return nil, err
 	}
 	return vault.Open(p.Dir, key)
+}
+
+func (a *app) masterKey() (*vault.MasterKey, error) {
+	h, err := a.home()
+	if err != nil {
+		return nil, err
+	}
+	if path := a.getenv("AUTHSOME_MASTER_KEY_FILE"); path != "" {
+		return vault.LoadMasterKey(path)
+	}
+	return vault.EnsureMasterKey(h.MasterKeyPath())
 }
 
 // loadProviders reads the definitions anew. A running proxy calls it at each
