@@ -2,6 +2,8 @@ package vault
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -35,10 +37,9 @@ const (
 
 // writeBadger makes a database of the records in dir, which exists and is empty.
 func writeBadger(dir string, key []byte, seq uint64, records memory) error {
-	dataKey, err := writeRegistry(dir, key)
-	if err != nil {
-		return err
-	}
+	dataKey := &pb.DataKey{KeyId: 1, Data: make([]byte, keySize), Iv: make([]byte, aes.BlockSize), CreatedAt: time.Now().Unix()}
+	rand.Read(dataKey.Data) // never fails
+	rand.Read(dataKey.Iv)
 	b := table.NewTableBuilder(table.Options{
 		TableSize: 1 << 20, BlockSize: 4 << 10, BloomFalsePositive: 0.01, Compression: options.None, DataKey: dataKey,
 	})
@@ -49,25 +50,34 @@ func writeBadger(dir string, key []byte, seq uint64, records memory) error {
 	if err := writeFile(table.NewFilename(tableID, dir), b.Finish()); err != nil {
 		return err
 	}
+	kept, err := registry(key, dataKey)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(dir, badger.KeyRegistryFileName), kept); err != nil {
+		return err
+	}
 	return writeFile(filepath.Join(dir, badger.ManifestFilename), manifest(dataKey.KeyId))
 }
 
-// writeRegistry makes the file that holds the table's key, under the store's.
-func writeRegistry(dir string, key []byte) (*pb.DataKey, error) {
-	o := badger.KeyRegistryOptions{Dir: dir, EncryptionKey: key, EncryptionKeyRotationDuration: time.Hour, InMemory: true}
-	registry, err := badger.OpenKeyRegistry(o)
+// registry holds the table's key under the store's: a text by which Badger knows
+// the store's key, and the key.
+func registry(key []byte, dataKey *pb.DataKey) ([]byte, error) {
+	iv := make([]byte, aes.BlockSize)
+	rand.Read(iv)
+	known, err := y.XORBlockAllocate([]byte("Hello Badger"), key, iv)
 	if err != nil {
 		return nil, err
 	}
-	dataKey, err := registry.LatestDataKey() // there is none yet, so it makes one
-	if err != nil {
+	sealed := proto.CloneOf(dataKey)
+	if sealed.Data, err = y.XORBlockAllocate(dataKey.Data, key, dataKey.Iv); err != nil {
 		return nil, err
 	}
-	return dataKey, badger.WriteKeyRegistry(registry, o)
+	b, err := proto.Marshal(sealed)
+	return appendChecked(append(iv, known...), b), err
 }
 
-// manifest says that there is one table: a header, and a set of changes with its
-// length and checksum before it.
+// manifest says that there is one table: a header, and a set of changes.
 func manifest(keyID uint64) []byte {
 	changes, err := proto.Marshal(&pb.ManifestChangeSet{Changes: []*pb.ManifestChange{{
 		Id: tableID, Op: pb.ManifestChange_CREATE, Level: tableLevel, KeyId: keyID,
@@ -77,9 +87,15 @@ func manifest(keyID uint64) []byte {
 		panic(err) // only for strings that are not UTF-8
 	}
 	b := append([]byte("Bdgr"), 0, 0, 0, manifestFmt)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(changes)))
-	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(changes, y.CastagnoliCrcTable))
-	return append(b, changes...)
+	return appendChecked(b, changes)
+}
+
+// appendChecked appends data with its length and checksum before it, as Badger
+// has it.
+func appendChecked(b, data []byte) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(len(data)))
+	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(data, y.CastagnoliCrcTable))
+	return append(b, data...)
 }
 
 // openBadger opens a database to read, in Badger's smallest form. The caller has

@@ -19,8 +19,12 @@ type file struct {
 	Keys   []wrappedKey `json:"keys"`
 }
 
-// createWait bounds the wait for another process that is making the same vault.
-const createWait = 30 * time.Second
+// createWait bounds the wait for another process that is making the same vault,
+// createLook is how often it is looked whether it is made.
+const (
+	createWait = 30 * time.Second
+	createLook = 100 * time.Millisecond
+)
 
 func readFile(path string) (file, error) {
 	b, err := os.ReadFile(path)
@@ -44,6 +48,9 @@ func (v *Vault) create(master *MasterKey) (file, error) {
 	unlock, err := v.lockToCreate()
 	if err != nil {
 		return file{}, err
+	}
+	if unlock == nil {
+		return readFile(v.path("vault.json"))
 	}
 	defer unlock()
 	if f, err := readFile(v.path("vault.json")); !errors.Is(err, os.ErrNotExist) {
@@ -125,13 +132,24 @@ func (v *Vault) writeFile(f file) error {
 	return syncDir(v.dir)
 }
 
+// lockToCreate gives no unlock if the vault was made meanwhile.
 func (v *Vault) lockToCreate() (unlock func(), err error) {
 	if err := os.MkdirAll(v.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make vault: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), createWait)
-	defer cancel()
-	return v.lock(ctx, exclusive)
+	for deadline := time.Now().Add(createWait); ; {
+		ctx, cancel := context.WithTimeout(context.Background(), createLook)
+		unlock, err = v.lock(ctx, exclusive)
+		cancel()
+		switch {
+		case err == nil || !errors.Is(err, ErrLocked):
+			return unlock, err
+		case !missing(v.path("vault.json")):
+			return nil, nil
+		case time.Now().After(deadline):
+			return nil, err
+		}
+	}
 }
 
 func missing(path string) bool {

@@ -16,11 +16,12 @@ const (
 	exclusive
 )
 
-// A held lock is tried again after a while that grows, and differs between the
-// processes that wait.
+// A held lock is tried again after a quarter of the time that was waited, within
+// these bounds: hundreds of processes that wait must not keep the one that works
+// from working.
 const (
 	shortestPoll = time.Millisecond
-	longestPoll  = 10 * time.Millisecond
+	longestPoll  = 50 * time.Millisecond
 )
 
 // lock waits for the lock at path until ctx is done. Everybody comes in through a
@@ -52,7 +53,7 @@ func poll(ctx context.Context, path string, mode lockMode) (unlock func(), err e
 	if mode == exclusive {
 		try = l.TryLock
 	}
-	for wait := shortestPoll; ; wait = min(wait*2, longestPoll) {
+	for start := time.Now(); ; {
 		switch locked, err := try(); {
 		case err != nil:
 			l.Close()
@@ -60,6 +61,7 @@ func poll(ctx context.Context, path string, mode lockMode) (unlock func(), err e
 		case locked:
 			return func() { l.Close() }, nil
 		}
+		wait := min(max(time.Since(start)/4, shortestPoll), longestPoll)
 		select {
 		case <-ctx.Done():
 			l.Close()

@@ -9,11 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 func newVault(t testing.TB) (*Vault, string, *MasterKey) {
@@ -273,30 +271,15 @@ func copyAll(t testing.TB, from, to string) {
 	}
 }
 
-func TestLockDeadline(t *testing.T) {
-	v, _, _ := newVault(t)
-	unlock, err := v.lock(context.Background(), exclusive)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
-	defer cancel()
-	if err := v.View(ctx, func(*Tx) error { return nil }); !errors.Is(err, ErrLocked) || !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("waiting for a held lock: %v", err)
-	}
-	unlock()
-	if err := v.View(context.Background(), func(*Tx) error { return nil }); err != nil {
-		t.Errorf("after it was let go: %v", err)
-	}
-}
-
 // TestMain lets the test binary be the other processes of a test.
 func TestMain(m *testing.M) {
 	switch os.Getenv("VAULT_TEST_ROLE") {
 	case "count":
-		count(os.Getenv("VAULT_TEST_DIR"), 1)
+		count(os.Getenv("VAULT_TEST_DIR"), "count", 1)
 	case "write-forever":
-		count(os.Getenv("VAULT_TEST_DIR"), 1<<30)
+		count(os.Getenv("VAULT_TEST_DIR"), os.Getenv("VAULT_TEST_RECORD"), 1<<30)
+	case "hold":
+		holdLock(os.Getenv("VAULT_TEST_DIR"))
 	case "load-key":
 		if _, err := LoadMasterKey(os.Getenv("VAULT_TEST_DIR")); err != nil {
 			fmt.Println(err)
@@ -306,108 +289,6 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	os.Exit(0)
-}
-
-// count adds one to a record n times, saying each number once it is acknowledged.
-func count(dir string, n int) {
-	key, err := EnsureMasterKey(filepath.Join(filepath.Dir(dir), "master.key"))
-	if err != nil {
-		fmt.Println(err)
-		os.Exit(1)
-	}
-	v, err := Open(dir, key)
-	for i := 0; err == nil && i < n; i++ {
-		var now int
-		err = v.Update(context.Background(), func(tx *Tx) error {
-			b, err := tx.Get("count")
-			if err != nil && !errors.Is(err, ErrNotFound) {
-				return err
-			}
-			now, _ = strconv.Atoi(string(b))
-			now++
-			return tx.Put("count", []byte(strconv.Itoa(now)))
-		})
-		fmt.Println(now)
-	}
-	if err != nil {
-		fmt.Println(err)
-		os.Exit(1)
-	}
-}
-
-func process(t *testing.T, role, dir string) *exec.Cmd {
-	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), "VAULT_TEST_ROLE="+role, "VAULT_TEST_DIR="+dir)
-	return cmd
-}
-
-// Processes that start at once, in a home that none has made yet.
-func TestManyProcesses(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "profile")
-	const n = 20
-	var all []*exec.Cmd
-	var outputs []*bytes.Buffer
-	for range n {
-		cmd, out := process(t, "count", dir), new(bytes.Buffer)
-		cmd.Stdout, cmd.Stderr = out, out
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		all, outputs = append(all, cmd), append(outputs, out)
-	}
-	for i, cmd := range all {
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("process %d: %v: %s", i, err, outputs[i])
-		}
-	}
-	key, err := LoadMasterKey(filepath.Join(filepath.Dir(dir), "master.key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := Open(dir, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := get(v, "count"); got != strconv.Itoa(n) || err != nil {
-		t.Errorf("%s updates of %d are there: %v", got, n, err)
-	}
-}
-
-// A writer killed at any moment blocks nobody and loses nothing that it said was
-// written.
-func TestKilledWriter(t *testing.T) {
-	v, dir, _ := newVault(t)
-	for range 10 {
-		cmd := process(t, "write-forever", dir)
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		lines := make([]byte, 64)
-		n, err := out.Read(lines) // it has written at least once
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd.Process.Signal(syscall.SIGKILL)
-		rest := new(bytes.Buffer)
-		rest.ReadFrom(out)
-		cmd.Wait()
-		said := strings.Fields(string(lines[:n]) + rest.String())
-		acknowledged, _ := strconv.Atoi(said[len(said)-1])
-		got, err := get(v, "count")
-		now, _ := strconv.Atoi(got)
-		if err != nil || now < acknowledged || now > acknowledged+1 {
-			t.Fatalf("%d acknowledged, %q found: %v", acknowledged, got, err)
-		}
-	}
 }
 
 func TestMasterKeyFile(t *testing.T) {
