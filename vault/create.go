@@ -94,7 +94,7 @@ func (v *Vault) wasUsed() bool {
 	if !missing(v.path("vault")) {
 		return true
 	}
-	g, err := decodeGeneration(v.path("generation"))
+	g, err := readGeneration(v.path("generation"))
 	return !errors.Is(err, os.ErrNotExist) && (err != nil || g.Seq > 1)
 }
 

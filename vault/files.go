@@ -35,7 +35,7 @@ func (f *files) generation() (uint64, error) {
 
 func (f *files) readGeneration() (generation, error) {
 	path := f.path("generation")
-	g, err := decodeGeneration(path)
+	g, err := readGeneration(path)
 	if err != nil {
 		return generation{}, err
 	}

@@ -49,7 +49,12 @@ func (g generation) code(key []byte) []byte {
 
 // decodeGeneration takes what encode makes, to the byte. It does not say that it
 // is genuine.
-func decodeGeneration(path string) (generation, error) {
+func decodeGeneration(b []byte) (g generation, ok bool) {
+	err := json.Unmarshal(b, &g)
+	return g, err == nil && bytes.Equal(b, g.encode())
+}
+
+func readGeneration(path string) (generation, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return generation{}, &DamageError{Path: path, Reason: "missing, though the vault was in use", Err: err}
@@ -57,8 +62,8 @@ func decodeGeneration(path string) (generation, error) {
 	if err != nil {
 		return generation{}, fmt.Errorf("vault: %w", err)
 	}
-	var g generation
-	if err := json.Unmarshal(b, &g); err != nil || !bytes.Equal(b, g.encode()) {
+	g, ok := decodeGeneration(b)
+	if !ok {
 		return generation{}, &DamageError{Path: path, Reason: "it was changed"}
 	}
 	return g, nil

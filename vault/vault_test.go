@@ -1,7 +1,6 @@
 package vault
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -119,61 +118,6 @@ func contents(t *testing.T, dir string) map[string][]byte {
 		t.Fatal(err)
 	}
 	return all
-}
-
-func TestConfidential(t *testing.T) {
-	v, dir, _ := newVault(t)
-	const value = "plaintext-7261c0ffee"
-	put(t, v, "name-of-the-record", value)
-	found := contents(t, filepath.Dir(dir))
-	if len(found) < 5 {
-		t.Fatalf("only %d files", len(found))
-	}
-	for path, b := range found {
-		if bytes.Contains(b, []byte(value)) || bytes.Contains(b, []byte("name-of-the-record")) {
-			t.Errorf("%s shows the record", path)
-		}
-	}
-	for path := range found {
-		if info, _ := os.Stat(filepath.Dir(path)); filepath.Dir(path) != filepath.Dir(dir) && info.Mode().Perm() != 0o700 {
-			t.Errorf("%s has mode %v", filepath.Dir(path), info.Mode())
-		}
-	}
-}
-
-// raw reads and writes sealed records under other names, as an attacker with the
-// store's key would. The head is not moved.
-func raw(t *testing.T, v *Vault, fn func(storeTx) error) {
-	t.Helper()
-	err := v.store.update(context.Background(), func(seq uint64, tx storeTx) error {
-		if err := fn(tx); err != nil {
-			return err
-		}
-		return (&Tx{v: v, t: tx}).putHead(seq + 1)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func TestIntegrity(t *testing.T) {
-	v, _, _ := newVault(t)
-	put(t, v, "mine", "one")
-	put(t, v, "yours", "two")
-	raw(t, v, func(tx storeTx) error {
-		sealed, err := tx.get("yours")
-		if err != nil {
-			return err
-		}
-		return tx.set("mine", sealed)
-	})
-	var damage *DamageError
-	if got, err := get(v, "mine"); !errors.As(err, &damage) || damage.Path != "record mine" {
-		t.Errorf("a record moved to another key: %q, %v", got, err)
-	}
-	if got, err := get(v, "yours"); got != "two" || err != nil {
-		t.Errorf("the other record: %q, %v", got, err)
-	}
 }
 
 func TestWrongKeyAndSwappedVaults(t *testing.T) {
@@ -361,93 +305,4 @@ func TestMasterKeyOfAnotherUser(t *testing.T) {
 	if _, err := LoadMasterKey(path); !errors.Is(err, ErrKeyExposed) {
 		t.Errorf("another user's key, as root: %v", err)
 	}
-}
-
-func FuzzEnvelope(f *testing.F) {
-	s, err := newSealer(bytes.Repeat([]byte{7}, keySize), "id", "kid")
-	if err != nil {
-		f.Fatal(err)
-	}
-	sealed, err := s.seal("key", []byte("value"))
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(sealed, "key")
-	f.Add([]byte(`{"enc":1}`), "key")
-	f.Fuzz(func(t *testing.T, b []byte, key string) {
-		e, err := decodeEnvelope(b)
-		if err != nil {
-			return
-		}
-		// Only what was sealed, under the name it was sealed for, opens.
-		value, err := s.open(key, e)
-		if err == nil && (key != "key" || string(value) != "value") {
-			t.Errorf("opened %q as %q", value, key)
-		}
-	})
-}
-
-func FuzzSealOpen(f *testing.F) {
-	s, err := newSealer(bytes.Repeat([]byte{7}, keySize), "id", "kid")
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add("key", []byte("value"), uint16(3))
-	f.Fuzz(func(t *testing.T, key string, value []byte, flip uint16) {
-		sealed, err := s.seal(key, value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		e, err := decodeEnvelope(sealed)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, err := s.open(key, e); err != nil || !bytes.Equal(got, value) {
-			t.Fatalf("opened %q, %v", got, err)
-		}
-		if _, err := s.open(key+"x", e); err == nil {
-			t.Error("opened under another key")
-		}
-		all := [][]byte{e.Nonce, e.Ciphertext, e.Tag}
-		part := all[int(flip)%3]
-		if len(part) > 0 {
-			part[int(flip/3)%len(part)] ^= 1
-			if _, err := s.open(key, e); err == nil {
-				t.Error("opened after a bit was flipped")
-			}
-		}
-	})
-}
-
-func BenchmarkView(b *testing.B) {
-	v := filled(b)
-	for b.Loop() {
-		if err := v.View(context.Background(), func(tx *Tx) error { _, err := tx.Get("k:7"); return err }); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkUpdate(b *testing.B) {
-	v := filled(b)
-	for b.Loop() {
-		put(b, v, "k:7", strings.Repeat("v", 400))
-	}
-}
-
-func filled(b *testing.B) *Vault {
-	b.Helper()
-	v, _, _ := newVault(b)
-	err := v.Update(context.Background(), func(tx *Tx) error {
-		for i := range 100 {
-			if err := tx.Put(fmt.Sprint("k:", i), bytes.Repeat([]byte("v"), 400)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	return v
 }
