@@ -47,7 +47,7 @@ type app struct {
 }
 
 // vaultWait is how long a command waits for other processes to leave the vault.
-const vaultWait = 15 * time.Second
+const vaultWait = 30 * time.Second
 
 func newApp() *app {
 	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
