@@ -141,6 +141,8 @@ func classifyStore(err error) (verdict, bool) {
 		return unavailable("free some space and try again; what is stored is as it was")
 	case errors.Is(err, syscall.EROFS):
 		return unavailable("the disk is read-only: list, get and run work, changes do not")
+	case errors.Is(err, syscall.EIO):
+		return unavailable("the disk reports errors: look at the system's log, and authsome vault check")
 	case errors.Is(err, fs.ErrPermission):
 		return unavailable("run it as the user who owns the file")
 	case errors.Is(err, context.DeadlineExceeded):
