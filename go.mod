@@ -13,6 +13,7 @@ require (
 
 // What the standard library does not have.
 require (
+	filippo.io/age v1.3.2 // the format of backups
 	github.com/aws/aws-sdk-go-v2 v1.48.0 // AWS Signature Version 4
 	github.com/go-json-experiment/json v1.27.2 // strict JSON that keeps unknown members and tells where an error is
 	github.com/gofrs/flock v0.13.2 // locks between processes
@@ -23,6 +24,7 @@ require (
 	golang.org/x/sync v0.24.0 // one flight a key
 	golang.org/x/sys v0.49.0 // whose a connection is, by inet_diag
 	golang.org/x/term v0.47.0 // prompts without echo
+	google.golang.org/protobuf v1.36.12 // the manifest of a store; badger's own form
 	rsc.io/qr v0.2.0 // the code of a device login, to be photographed
 )
 
@@ -35,6 +37,7 @@ require (
 )
 
 require (
+	filippo.io/hpke v0.4.0 // indirect
 	github.com/AdguardTeam/golibs v0.4.0 // indirect
 	github.com/aws/smithy-go v1.28.9 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
@@ -59,7 +62,7 @@ require (
 	go.opentelemetry.io/otel v1.41.0 // indirect
 	go.opentelemetry.io/otel/metric v1.41.0 // indirect
 	go.opentelemetry.io/otel/trace v1.41.0 // indirect
+	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
-	google.golang.org/protobuf v1.36.12 // indirect
 )

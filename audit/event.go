@@ -19,6 +19,7 @@ const (
 	KeyRotation = "key_rotation"
 	Import      = "import"
 	Backup      = "backup"
+	Restore     = "restore"
 )
 
 // Events that the log itself writes.

@@ -19,8 +19,12 @@ type file struct {
 	Keys   []wrappedKey `json:"keys"`
 }
 
-// createWait bounds the wait for another process that is making the same vault.
-const createWait = 30 * time.Second
+// createWait bounds the wait for another process that is making the same vault,
+// createLook is how often it is looked whether it is made.
+const (
+	createWait = 30 * time.Second
+	createLook = 100 * time.Millisecond
+)
 
 func readFile(path string) (file, error) {
 	b, err := os.ReadFile(path)
@@ -28,113 +32,124 @@ func readFile(path string) (file, error) {
 		return file{}, fmt.Errorf("vault: %w", err)
 	}
 	var f file
-	if err := json.Unmarshal(b, &f); err != nil || f.ID == "" || len(f.Keys) == 0 {
-		return file{}, &DamageError{Path: path, Reason: "not a vault's description"}
-	}
-	if f.Format > format {
+	if err := json.Unmarshal(b, &f); err == nil && f.Format > format {
 		return file{}, ErrNewerFormat
+	}
+	if err := json.Unmarshal(b, &f, json.RejectUnknownMembers(true)); err != nil || f.Format != format || f.ID == "" || len(f.Keys) == 0 {
+		return file{}, &DamageError{Path: path, Reason: "not a vault's description"}
 	}
 	return f, nil
 }
 
-// create makes a vault. The store is built under another name; then vault.json
-// says that there is one; then the store gets its name. Killed anywhere, the
-// next Open starts over or finishes, and never takes a store that was lost for
-// one that was not made yet.
+// create makes a vault: the store and its generation, and then vault.json, which
+// says that there is one. Killed anywhere, the next Open starts over or goes on,
+// and never takes a store that was lost for one that was not made yet.
 func (v *Vault) create(master *MasterKey) (file, error) {
 	unlock, err := v.lockToCreate()
 	if err != nil {
 		return file{}, err
 	}
+	if unlock == nil {
+		return readFile(v.path("vault.json"))
+	}
 	defer unlock()
 	if f, err := readFile(v.path("vault.json")); !errors.Is(err, os.ErrNotExist) {
-		if err == nil && missing(v.path("vault")) {
-			return f, v.promote()
-		}
 		return f, err // another process was first
 	}
-	if !missing(v.path("vault")) {
+	if v.wasUsed() {
 		return file{}, &DamageError{Path: v.path("vault.json"), Reason: "missing, and there is a store: its keys are lost without it"}
 	}
-	if err := os.RemoveAll(v.path("vault.new")); err != nil {
+	made, f, err := generate(v.dir, master)
+	if err == nil {
+		err = made.fill(*f)
+	}
+	if err != nil {
 		return file{}, fmt.Errorf("make vault: %w", err)
 	}
+	return *f, nil
+}
+
+// generate makes up a vault's identity and data key; nothing is written.
+func generate(dir string, master *MasterKey) (*Vault, *file, error) {
 	id, data := make([]byte, 16), make([]byte, keySize)
-	rand.Read(id)
+	rand.Read(id) // never fails
 	rand.Read(data)
-	f := file{Format: format, ID: hex.EncodeToString(id)}
+	f := &file{Format: format, ID: hex.EncodeToString(id)}
 	wrapped, err := master.wrap(f.ID, data)
 	if err != nil {
-		return file{}, err
+		return nil, nil, err
 	}
 	f.Keys = []wrappedKey{wrapped}
-	if err := v.fill(f, data); err != nil {
-		return file{}, fmt.Errorf("make vault: %w", err)
+	s, err := newSealer(data, f.ID, wrapped.KID)
+	if err != nil {
+		return nil, nil, err
 	}
+	v := &Vault{dir: dir, id: f.ID, kid: s.kid, data: data, keys: map[string]*sealer{s.kid: s}}
+	v.store = v.files()
+	return v, f, nil
+}
+
+// wasUsed says that there is more than what an interrupted creation leaves.
+func (v *Vault) wasUsed() bool {
+	if !missing(v.path("vault")) {
+		return true
+	}
+	g, err := readGeneration(v.path("generation"))
+	return !errors.Is(err, os.ErrNotExist) && (err != nil || g.Seq > 1)
+}
+
+// fill writes the first store with its head, and vault.json.
+func (v *Vault) fill(f file) error {
+	first := make(memory)
+	if err := (&Tx{v: v, t: first}).putHead(1); err != nil {
+		return err
+	}
+	store := v.files()
+	if err := store.prepare(1, first); err != nil {
+		return err
+	}
+	if err := store.commit(); err != nil {
+		return err
+	}
+	if err := v.writeFile(f); err != nil {
+		return err
+	}
+	return store.promote()
+}
+
+func (v *Vault) writeFile(f file) error {
 	b, err := json.Marshal(f)
 	if err != nil {
-		return file{}, fmt.Errorf("make vault: %w", err)
-	}
-	if err := replaceFile(v.path("vault.json"), append(b, '\n')); err != nil {
-		return file{}, fmt.Errorf("make vault: %w", err)
-	}
-	return f, v.promote()
-}
-
-// fill builds the first store with its head, and the generation beside it.
-func (v *Vault) fill(f file, data []byte) error {
-	made := &Vault{dir: v.dir, id: f.ID, kid: f.Keys[0].KID, data: data, keys: make(map[string]*sealer)}
-	var err error
-	if made.keys[made.kid], err = newSealer(data, f.ID, made.kid); err != nil {
 		return err
 	}
-	if err := os.Mkdir(v.path("vault.new"), 0o700); err != nil {
+	path := v.path("vault.json")
+	if err := writeFile(path+".new", append(b, '\n')); err != nil {
 		return err
 	}
-	s, err := openStore(v.path("vault.new"), made.storeKey(), readWrite)
-	if err != nil {
+	if err := os.Rename(path+".new", path); err != nil {
 		return err
-	}
-	err = s.update(func(t storeTx) error { return (&Tx{v: made, t: t}).putHead(1) })
-	if closed := s.close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return err
-	}
-	return made.writeGeneration(1)
-}
-
-func (v *Vault) promote() error {
-	if missing(v.path("vault.new")) {
-		return &DamageError{Path: v.path("vault"), Reason: "missing, though the vault was in use"}
-	}
-	if err := os.Rename(v.path("vault.new"), v.path("vault")); err != nil {
-		return fmt.Errorf("make vault: %w", err)
 	}
 	return syncDir(v.dir)
 }
 
-// finishCreate ends a creation that was interrupted before its last step.
-func (v *Vault) finishCreate() error {
-	unlock, err := v.lockToCreate()
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if !missing(v.path("vault")) {
-		return nil
-	}
-	return v.promote()
-}
-
+// lockToCreate gives no unlock if the vault was made meanwhile.
 func (v *Vault) lockToCreate() (unlock func(), err error) {
 	if err := os.MkdirAll(v.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make vault: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), createWait)
-	defer cancel()
-	return v.lock(ctx, exclusive)
+	for deadline := time.Now().Add(createWait); ; {
+		ctx, cancel := context.WithTimeout(context.Background(), createLook)
+		unlock, err = v.lock(ctx, exclusive)
+		cancel()
+		switch {
+		case err == nil || !errors.Is(err, ErrLocked):
+			return unlock, err
+		case !missing(v.path("vault.json")):
+			return nil, nil
+		case time.Now().After(deadline):
+			return nil, err
+		}
+	}
 }
 
 func missing(path string) bool {

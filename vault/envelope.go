@@ -53,6 +53,7 @@ func decodeEnvelope(b []byte) (envelope, error) {
 // sealer seals and opens under one data key.
 type sealer struct {
 	aead    cipher.AEAD
+	data    []byte // the data key
 	id, kid string
 }
 
@@ -61,7 +62,7 @@ func newSealer(key []byte, id, kid string) (*sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sealer{aead: aead, id: id, kid: kid}, nil
+	return &sealer{aead: aead, data: key, id: id, kid: kid}, nil
 }
 
 func newAEAD(key []byte) (cipher.AEAD, error) {

@@ -1,46 +1,155 @@
 package vault
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
-	"strconv"
-	"strings"
+	"path/filepath"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Generation is the number of the last Update, as the small file beside the
-// store has it. It takes no lock: processes poll it to learn of changes.
-func (v *Vault) Generation() (uint64, error) {
-	path := v.path("generation")
-	b, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return 0, &DamageError{Path: path, Reason: "missing, though the vault was in use", Err: err}
-	}
-	if err != nil {
-		return 0, fmt.Errorf("vault: %w", err)
-	}
-	number, mac, _ := strings.Cut(strings.TrimSuffix(string(b), "\n"), " ")
-	seq, err := strconv.ParseUint(number, 10, 64)
-	given, errMAC := hex.DecodeString(mac)
-	if err != nil || errMAC != nil || !hmac.Equal(given, v.generationMAC(seq)) {
-		return 0, &DamageError{Path: path, Reason: "it was changed, or belongs to another vault"}
-	}
-	return seq, nil
+// generation is the small file beside the store: the number of the last update,
+// and what the store's files are since then. Replacing it is what makes an update
+// happen. Its code makes it the only truth: a store with another byte in it, an
+// older store, or another vault's is none.
+type generation struct {
+	Seq   uint64       `json:"seq"`
+	KID   string       `json:"kid"`
+	Files []sealedFile `json:"files"`
+	MAC   []byte       `json:"mac"` // HMAC-SHA256 of the rest
 }
 
-func (v *Vault) writeGeneration(seq uint64) error {
-	line := fmt.Appendf(nil, "%d %x\n", seq, v.generationMAC(seq))
-	if err := replaceFile(v.path("generation"), line); err != nil {
-		return fmt.Errorf("vault: move the generation: %w", err)
+type sealedFile struct {
+	Name string `json:"name"`
+	Size int64  `json:"size"`
+	Sum  []byte `json:"sha256"`
+}
+
+func (g generation) encode() []byte {
+	b, err := json.Marshal(g, jsontext.Multiline(true))
+	if err != nil {
+		panic(err) // only for names that are not UTF-8
+	}
+	return append(b, '\n')
+}
+
+func (g generation) code(key []byte) []byte {
+	g.MAC = nil
+	h := hmac.New(sha256.New, key)
+	h.Write(g.encode())
+	return h.Sum(nil)
+}
+
+// decodeGeneration takes what encode makes, to the byte. It does not say that it
+// is genuine.
+func decodeGeneration(b []byte) (g generation, ok bool) {
+	err := json.Unmarshal(b, &g)
+	return g, err == nil && bytes.Equal(b, g.encode())
+}
+
+func readGeneration(path string) (generation, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return generation{}, &DamageError{Path: path, Reason: "missing, though the vault was in use", Err: err}
+	}
+	if err != nil {
+		return generation{}, fmt.Errorf("vault: %w", err)
+	}
+	g, ok := decodeGeneration(b)
+	if !ok {
+		return generation{}, &DamageError{Path: path, Reason: "it was changed"}
+	}
+	return g, nil
+}
+
+// inventory lists the files of a directory with their sums.
+func inventory(dir string) ([]sealedFile, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var all []sealedFile
+	for _, e := range entries {
+		f, err := sum(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, f)
+	}
+	return all, nil
+}
+
+func sum(path string) (sealedFile, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return sealedFile{}, err
+	}
+	digest := sha256.Sum256(b)
+	return sealedFile{filepath.Base(path), int64(len(b)), digest[:]}, nil
+}
+
+// check compares a store with its inventory, and names the first file that
+// differs.
+func (g generation) check(dir string) error {
+	for err := range g.differences(dir) {
+		return err
 	}
 	return nil
 }
 
-func (v *Vault) generationMAC(seq uint64) []byte {
-	h := hmac.New(sha256.New, v.DeriveKey("generation"))
-	fmt.Fprintf(h, "%s %d", v.id, seq)
-	return h.Sum(nil)
+// differences gives each file of a store that is not as the inventory has it, as
+// a [*DamageError], or what kept it from being read.
+func (g generation) differences(dir string) iter.Seq[error] {
+	return func(yield func(error) bool) {
+		entries, err := os.ReadDir(dir)
+		if errors.Is(err, os.ErrNotExist) {
+			yield(&DamageError{Path: dir, Reason: "missing, though the vault was in use", Err: err})
+			return
+		}
+		if err != nil {
+			yield(fmt.Errorf("vault: %w", err))
+			return
+		}
+		for _, want := range g.Files {
+			if err := want.check(dir); err != nil && !yield(err) {
+				return
+			}
+		}
+		for _, e := range entries {
+			known := slices.ContainsFunc(g.Files, func(f sealedFile) bool { return f.Name == e.Name() })
+			if !known && !yield(&DamageError{Path: filepath.Join(dir, e.Name()), Reason: "not a file of this store"}) {
+				return
+			}
+		}
+	}
+}
+
+func (want sealedFile) check(dir string) error {
+	path := filepath.Join(dir, want.Name)
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return &DamageError{Path: path, Reason: "missing", Err: err}
+	case err != nil:
+		return fmt.Errorf("vault: %w", err)
+	case !info.Mode().IsRegular():
+		return &DamageError{Path: path, Reason: "not a file"}
+	case info.Size() != want.Size:
+		return &DamageError{Path: path, Reason: fmt.Sprintf("it has %d bytes, and was written with %d", info.Size(), want.Size)}
+	}
+	got, err := sum(path)
+	if err != nil {
+		return fmt.Errorf("vault: %w", err)
+	}
+	if !bytes.Equal(got.Sum, want.Sum) {
+		return &DamageError{Path: path, Reason: "it was changed since it was written, or is of another time or vault"}
+	}
+	return nil
 }

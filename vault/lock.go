@@ -2,8 +2,8 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -20,27 +20,61 @@ const (
 	exclusive
 )
 
-// lockPoll is how often a held lock is tried again. A system lock dies with its
-// process, however it dies.
-const lockPoll = 2 * time.Millisecond
+// A held lock is tried again after a quarter of the time that was waited, within
+// these bounds: hundreds of processes that wait must not keep the one that works
+// from working.
+const (
+	shortestPoll = time.Millisecond
+	longestPoll  = 50 * time.Millisecond
+)
 
-// lock waits for vault.lock until ctx is done. Each call has a descriptor of its
-// own, so goroutines exclude each other as processes do.
-func (v *Vault) lock(ctx context.Context, mode lockMode) (unlock func(), err error) {
-	l := flock.New(v.path("vault.lock"), flock.SetPermissions(0o600))
-	try := l.TryRLockContext
-	if mode == exclusive {
-		try = l.TryLockContext
+// lock waits for the lock at path until ctx is done. Everybody comes in through a
+// second lock, one at a time: while a writer waits there for the readers to
+// leave, no reader overtakes it. System locks die with their process, however it
+// dies. Each call has descriptors of its own, so goroutines exclude each other as
+// processes do.
+func lock(ctx context.Context, path string, mode lockMode) (unlock func(), err error) {
+	turn, err := poll(ctx, path+".turn", exclusive)
+	if err == nil {
+		defer turn()
+		unlock, err = poll(ctx, path, mode)
 	}
-	locked, err := try(ctx, lockPoll)
 	switch {
-	case locked:
-		return func() { l.Close() }, nil
-	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
-		l.Close()
-		return nil, fmt.Errorf("%w: %w", ErrLocked, err)
-	default:
-		l.Close()
+	case err == nil:
+		return unlock, nil
+	case ctx.Err() == nil:
 		return nil, fmt.Errorf("lock the vault: %w", err)
 	}
+	if who := holder(path); who != "" {
+		return nil, fmt.Errorf("%w, %s: %w", ErrLocked, who, err)
+	}
+	return nil, fmt.Errorf("%w: %w", ErrLocked, err)
+}
+
+func poll(ctx context.Context, path string, mode lockMode) (unlock func(), err error) {
+	l := flock.New(path, flock.SetPermissions(0o600))
+	try := l.TryRLock
+	if mode == exclusive {
+		try = l.TryLock
+	}
+	for start := time.Now(); ; {
+		switch locked, err := try(); {
+		case err != nil:
+			l.Close()
+			return nil, err
+		case locked:
+			return func() { l.Close() }, nil
+		}
+		wait := min(max(time.Since(start)/4, shortestPoll), longestPoll)
+		select {
+		case <-ctx.Done():
+			l.Close()
+			return nil, ctx.Err()
+		case <-time.After(wait/2 + rand.N(wait)):
+		}
+	}
+}
+
+func (v *Vault) lock(ctx context.Context, mode lockMode) (unlock func(), err error) {
+	return lock(ctx, v.path("vault.lock"), mode)
 }

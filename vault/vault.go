@@ -5,9 +5,11 @@
 // It knows nothing of providers or OAuth. Many processes share a vault, so nobody
 // holds the store open: [Vault.View] and [Vault.Update] take a lock, open, run a
 // function, and close. BadgerDB is the store; its own encryption is a second
-// layer that hides names and authenticates nothing, and its consistency is not
-// relied on: every transaction moves a sealed head record, and a file beside the
-// store holds the same number.
+// layer that hides names and authenticates nothing. An update writes the next
+// store whole beside the present one and then replaces the generation, a small
+// authenticated file that names the store in force by its content: nothing in a
+// store ever changes, so that what has changed is damage, and what was replaced
+// is gone.
 //
 // The invariant: an Update that returned nil is on disk, and a View shows the
 // last one or fails with [*DamageError]. An empty store is never taken for a new
@@ -52,22 +54,20 @@ func (e *DamageError) Unwrap() error { return e.Err }
 // Vault is one profile's records. It is safe for concurrent use, by goroutines
 // and by processes.
 type Vault struct {
-	dir  string
-	id   string
-	kid  string
-	keys map[string]*sealer // by kid
-	data []byte             // the present data key
+	dir   string
+	id    string
+	kid   string
+	keys  map[string]*sealer // by kid
+	data  []byte             // the present data key
+	store store
 }
 
 // Open opens the vault in a profile's directory, and makes it there on first use.
 func Open(dir string, master *MasterKey) (*Vault, error) {
-	v := &Vault{dir: dir, keys: make(map[string]*sealer)}
+	v := &Vault{dir: filepath.Clean(dir), keys: make(map[string]*sealer)}
 	f, err := readFile(v.path("vault.json"))
-	switch {
-	case errors.Is(err, os.ErrNotExist):
+	if errors.Is(err, os.ErrNotExist) {
 		f, err = v.create(master)
-	case err == nil && missing(v.path("vault")):
-		err = v.finishCreate()
 	}
 	if err != nil {
 		return nil, err
@@ -83,10 +83,28 @@ func Open(dir string, master *MasterKey) (*Vault, error) {
 		}
 		v.kid, v.data = k.KID, data // the last one is in use
 	}
+	v.store = v.files()
 	return v, nil
 }
 
+// files is the vault's store on disk.
+func (v *Vault) files() *files {
+	return &files{
+		dir:     v.dir,
+		present: func() string { return v.kid },
+		keys: func(kid string) (store, mac []byte, err error) {
+			s := v.keys[kid]
+			if s == nil {
+				return nil, nil, fmt.Errorf("the vault has no key %.16q", kid)
+			}
+			return derive(s.data, v.id, "store"), derive(s.data, v.id, "generation"), nil
+		},
+	}
+}
+
 func (v *Vault) path(name string) string { return filepath.Join(v.dir, name) }
+
+func (v *Vault) profile() string { return filepath.Base(v.dir) }
 
 // ID identifies the vault for its life.
 func (v *Vault) ID() string { return v.id }
@@ -103,31 +121,16 @@ func derive(data []byte, id, label string) []byte {
 	return key
 }
 
+// Generation is the number of the last Update. It waits for nobody: processes
+// poll it to learn of changes.
+func (v *Vault) Generation() (uint64, error) { return v.store.generation() }
+
 // View runs fn over a consistent state. It shares the vault with other views and
 // waits for updates to end, until ctx is done ([ErrLocked]).
 func (v *Vault) View(ctx context.Context, fn func(*Tx) error) error {
-	unlock, err := v.lock(ctx, shared)
-	if err != nil {
-		return err
-	}
-	s, err := v.open(readOnly)
-	if errors.Is(err, errNeedsWrite) {
-		// A process was killed while it wrote: the store can only be brought in
-		// order by opening it for writing.
-		unlock()
-		if unlock, err = v.lock(ctx, exclusive); err != nil {
-			return err
-		}
-		s, err = v.open(readWrite)
-	}
-	defer func() { unlock() }()
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	return s.view(func(t storeTx) error {
-		tx := &Tx{v: v, t: t}
-		if _, err := tx.checkHead(); err != nil {
+	return v.store.view(ctx, func(seq uint64, t storeTx) error {
+		tx := &Tx{v: v, t: t, seq: seq}
+		if err := tx.checkHead(); err != nil {
 			return err
 		}
 		return fn(tx)
@@ -136,58 +139,18 @@ func (v *Vault) View(ctx context.Context, fn func(*Tx) error) error {
 
 // Update runs fn and makes what it wrote durable, all or nothing. It has the
 // vault for itself. The generation moves with every Update, also when fn wrote
-// nothing: that is how other processes are told to look again. It moves before
-// the commit, so that no process can go on with what is no longer true.
+// nothing: that is how other processes are told to look again.
 func (v *Vault) Update(ctx context.Context, fn func(*Tx) error) (err error) {
-	unlock, err := v.lock(ctx, exclusive)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	s, err := v.open(readWrite)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if closed := s.close(); err == nil {
-			err = closed
+	return v.store.update(ctx, func(seq uint64, t storeTx) error {
+		tx := &Tx{v: v, t: t, seq: seq, writable: true}
+		if err := tx.checkHead(); err != nil {
+			return err
 		}
-	}()
-	seq, err := v.settle(s)
-	if err != nil {
-		return err
-	}
-	return s.update(func(t storeTx) error {
-		tx := &Tx{v: v, t: t, writable: true}
 		if err := fn(tx); err != nil {
 			return err
 		}
-		if err := tx.putHead(seq + 1); err != nil {
-			return err
-		}
-		return v.writeGeneration(seq + 1)
+		return tx.putHead(seq + 1)
 	})
-}
-
-// settle checks the store and brings a head that an interrupted commit left
-// behind up to its generation: two interruptions in a row would look like a
-// rollback.
-func (v *Vault) settle(s *store) (seq uint64, err error) {
-	interrupted := false
-	err = s.view(func(t storeTx) error {
-		tx := &Tx{v: v, t: t}
-		head, err := tx.checkHead()
-		if err != nil {
-			return err
-		}
-		seq, err = v.Generation()
-		interrupted = seq != head
-		return err
-	})
-	if err != nil || !interrupted {
-		return seq, err
-	}
-	return seq, s.update(func(t storeTx) error { return (&Tx{v: v, t: t}).putHead(seq) })
 }
 
 // Tx is a transaction, valid until the function it was given to returns. It is
@@ -195,20 +158,22 @@ func (v *Vault) settle(s *store) (seq uint64, err error) {
 type Tx struct {
 	v        *Vault
 	t        storeTx
+	seq      uint64 // of the update that left what is read
 	writable bool
 }
 
 // Record is one record, opened.
 type Record struct {
-	Key   string
-	Value []byte
+	Key   string `json:"key"`
+	Value []byte `json:"value"`
 }
 
 // headKey is the record that every transaction moves.
 const headKey = "head"
 
 type headRecord struct {
-	Seq uint64 `json:"seq"`
+	Seq     uint64 `json:"seq"`
+	Profile string `json:"profile"` // the name of the vault's directory
 }
 
 // Get opens the record of a key, or fails with [ErrNotFound].
@@ -277,36 +242,27 @@ func (v *Vault) unseal(key string, sealed []byte) ([]byte, error) {
 	return value, nil
 }
 
-// checkHead compares the sealed head with the generation beside the store. They
-// are equal, or the generation is one ahead: a write that was interrupted. It
-// returns the head's number.
-func (tx *Tx) checkHead() (uint64, error) {
+// checkHead compares the sealed head with the number of the store.
+func (tx *Tx) checkHead() error {
 	value, err := tx.Get(headKey)
 	if errors.Is(err, ErrNotFound) {
-		return 0, &DamageError{Path: tx.v.path("vault"), Reason: "the store is empty, though the vault was in use"}
+		return &DamageError{Path: tx.v.path("vault"), Reason: "the store is empty, though the vault was in use"}
 	}
 	if err != nil {
-		return 0, err
+		return err
 	}
 	var head headRecord
-	if err := json.Unmarshal(value, &head); err != nil {
-		return 0, &DamageError{Path: "record " + headKey, Reason: "not a head record"}
+	if err := json.Unmarshal(value, &head); err != nil || head.Seq != tx.seq {
+		return &DamageError{Path: "record " + headKey, Reason: fmt.Sprintf("it is not of the store's generation, %d", tx.seq)}
 	}
-	generation, err := tx.v.Generation()
-	switch {
-	case err != nil:
-		return 0, err
-	case generation == head.Seq || generation == head.Seq+1:
-		return head.Seq, nil
-	case generation > head.Seq:
-		return 0, &DamageError{Path: tx.v.path("vault"), Reason: fmt.Sprintf("the store is older (%d) than its generation (%d): an old copy was put in its place", head.Seq, generation)}
-	default:
-		return 0, &DamageError{Path: tx.v.path("generation"), Reason: fmt.Sprintf("the generation (%d) is older than the store (%d)", generation, head.Seq)}
+	if name := tx.v.profile(); head.Profile != name {
+		return &DamageError{Path: tx.v.dir, Reason: fmt.Sprintf("it holds the vault of profile %s: directories were exchanged or renamed", head.Profile)}
 	}
+	return nil
 }
 
 func (tx *Tx) putHead(seq uint64) error {
-	value, err := json.Marshal(headRecord{Seq: seq})
+	value, err := json.Marshal(headRecord{Seq: seq, Profile: tx.v.profile()})
 	if err != nil {
 		return fmt.Errorf("encode head: %w", err)
 	}

@@ -50,7 +50,7 @@ type app struct {
 }
 
 // vaultWait is how long a command waits for other processes to leave the vault.
-const vaultWait = 15 * time.Second
+const vaultWait = 30 * time.Second
 
 func newApp() *app {
 	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
@@ -91,24 +91,26 @@ func (a *app) profileInUse(h *home.Home) string {
 }
 
 func (a *app) openVault() (*vault.Vault, error) {
-	h, err := a.home()
-	if err != nil {
-		return nil, err
-	}
 	p, err := a.profile()
 	if err != nil {
 		return nil, err
 	}
-	var key *vault.MasterKey
-	if path := a.getenv("AUTHSOME_MASTER_KEY_FILE"); path != "" {
-		key, err = vault.LoadMasterKey(path)
-	} else {
-		key, err = vault.EnsureMasterKey(h.MasterKeyPath())
-	}
+	key, err := a.masterKey()
 	if err != nil {
 		return nil, err
 	}
 	return vault.Open(p.Dir, key)
+}
+
+func (a *app) masterKey() (*vault.MasterKey, error) {
+	h, err := a.home()
+	if err != nil {
+		return nil, err
+	}
+	if path := a.getenv("AUTHSOME_MASTER_KEY_FILE"); path != "" {
+		return vault.LoadMasterKey(path)
+	}
+	return vault.EnsureMasterKey(h.MasterKeyPath())
 }
 
 // loadProviders reads the definitions anew. A running proxy calls it at each

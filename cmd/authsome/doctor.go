@@ -93,7 +93,7 @@ func (a *app) showFinding(f finding) {
 	}
 }
 
-type check func(context.Context) []finding
+type checkup func(context.Context) []finding
 
 // failed turns an error into a finding, with the hint that a command which met
 // it would have given.

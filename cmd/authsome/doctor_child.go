@@ -16,8 +16,8 @@ import (
 )
 
 // childChecks are those from behind the proxy.
-func (a *app) childChecks() []check {
-	checks := []check{a.checkVariables, a.checkProxyAnswers, a.checkSecretsAway, a.checkWayRound}
+func (a *app) childChecks() []checkup {
+	checks := []checkup{a.checkVariables, a.checkProxyAnswers, a.checkSecretsAway, a.checkWayRound}
 	for _, c := range clientChecks {
 		checks = append(checks, c.run)
 	}

@@ -25,8 +25,8 @@ import (
 )
 
 // ownChecks are those of the user's own side.
-func (a *app) ownChecks() []check {
-	return []check{a.checkHome, a.checkVault, a.checkDefinitions, a.checkConnections, a.checkRoutes, a.checkAudit, a.checkClock, a.checkProxies, a.checkTrust, a.checkPeers, a.checkClients}
+func (a *app) ownChecks() []checkup {
+	return []checkup{a.checkHome, a.checkVault, a.checkDefinitions, a.checkConnections, a.checkRoutes, a.checkAudit, a.checkClock, a.checkProxies, a.checkTrust, a.checkPeers, a.checkClients}
 }
 
 func (a *app) checkHome(context.Context) []finding {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"syscall"
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/home"
@@ -122,7 +123,7 @@ func classifyStore(err error) (verdict, bool) {
 		return unavailable(e.Remedy)
 	}
 	if _, ok := errors.AsType[*vault.DamageError](err); ok {
-		return unavailable("restore the profile's directory from a copy; nothing was changed")
+		return unavailable("authsome vault check names all that is damaged; authsome vault restore FILE --force puts a backup in its place")
 	}
 	switch {
 	case errors.Is(err, home.ErrNoProfile):
@@ -136,10 +137,24 @@ func classifyStore(err error) (verdict, bool) {
 	case errors.Is(err, vault.ErrLocked):
 		return unavailable("try again; authsome processes hold the vault for milliseconds")
 	case errors.Is(err, vault.ErrWrongKey):
-		return unavailable("put the master.key back that belongs to this home")
+		return unavailable("put the master.key back that belongs to this home, or authsome vault restore FILE --force")
 	case errors.Is(err, vault.ErrKeyExposed):
 		return unavailable("chmod 600 the file, as its owner")
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, vault.ErrNotBackup):
+		return verdict{exitError, "InvalidBackup", "check the passphrase or the identity, and the file; nothing was changed"}, true
+	case errors.Is(err, vault.ErrNotEmpty):
+		return verdict{exitError, "VaultNotEmpty", "authsome vault backup FILE keeps them; --force then replaces them"}, true
+	case errors.Is(err, vault.ErrOtherProfile):
+		return verdict{exitUsage, "OtherProfile", ""}, true
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return unavailable("free some space and try again; what is stored is as it was")
+	case errors.Is(err, syscall.EROFS):
+		return unavailable("the disk is read-only: list, get and run work, changes do not")
+	case errors.Is(err, syscall.EIO):
+		return unavailable("the disk reports errors: look at the system's log, and authsome vault check")
+	case errors.Is(err, fs.ErrPermission):
+		return unavailable("run it as the user who owns the file")
+	case errors.Is(err, context.DeadlineExceeded):
 		return unavailable("")
 	}
 	return verdict{}, false

@@ -1,0 +1,312 @@
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// An operation on a vault that may be killed at any of its system calls, or get
+// an error from any. A new one is an entry in this table.
+var operations = []operation{
+	{name: "first login", args: []string{"login", "resend", "--key-stdin"}, stdin: newKey, fresh: true},
+	{name: "replacement", args: []string{"login", "resend", "--key-stdin", "--force"}, stdin: newKey},
+	{name: "logout", args: []string{"logout", "resend"}, gone: true},
+	{name: "restore", args: []string{"vault", "restore", "backup.age", "--identity", "identity", "--force"}},
+}
+
+type operation struct {
+	name  string
+	args  []string
+	stdin string
+	fresh bool // starts without a home
+	gone  bool // ends without the connection
+}
+
+const (
+	oldKey   = "re_old_0123456789abcdef"
+	newKey   = "re_new_0123456789abcdef"
+	otherKey = "sk-kept-0123456789abcdef" // acknowledged before, and not touched
+	// Made for this test.
+	identity  = "AGE-SECRET-KEY-1F7TYNAUZGJEM4YQ9GMLK6AE2U6SDPT8W3KXPVMWPL2VRFZZMSL4Q305P42"
+	recipient = "age1trapze6xlg06mxa5h6mnk20pel2vcg38nn2fwrx74phknrf6uu4qjcftlv"
+)
+
+// changing are the calls that change files, or make a change durable.
+var changing = strings.Join([]string{"openat", "mkdirat", "write", "pwrite64", "ftruncate", "fallocate", "fsync", "fdatasync", "msync",
+	"renameat", "renameat2", "linkat", "unlinkat", "fchmod", "fchmodat", "flock"}, ",")
+
+// call is the nth call of a kind on a path, by a process in home.
+type call struct {
+	name, path string // path is relative to home's parent
+	n          int
+}
+
+func (c call) String() string { return fmt.Sprintf("%s %s %d", c.name, c.path, c.n) }
+
+// stage is a directory with a home, in a state before an operation.
+type stage struct{ dir string }
+
+func (s stage) authsome(stdin string, args ...string) (stdout, stderr string, code int) {
+	return s.command(stdin, binary, args...)
+}
+
+func (s stage) command(stdin, name string, args ...string) (stdout, stderr string, code int) {
+	cmd := exec.Command(name, args...)
+	cmd.Dir, cmd.Stdin = s.dir, strings.NewReader(stdin)
+	cmd.Env = []string{"AUTHSOME_HOME=" + filepath.Join(s.dir, "home"), "HOME=" + s.dir, "TMPDIR=" + filepath.Join(s.dir, "tmp"), "PATH=" + os.Getenv("PATH")}
+	var out, problems bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	err := cmd.Run()
+	var failed *exec.ExitError
+	switch {
+	case errors.As(err, &failed) && failed.Sys().(syscall.WaitStatus).Signaled():
+		code = -1
+	case errors.As(err, &failed):
+		code = failed.ExitCode()
+	case err != nil:
+		problems.WriteString(err.Error())
+		code = -2
+	}
+	return out.String(), problems.String(), code
+}
+
+// prepare makes the state before an operation.
+func prepare(t *testing.T, o operation) stage {
+	t.Helper()
+	s := stage{t.TempDir()}
+	must := func(stdin string, args ...string) {
+		t.Helper()
+		if _, problems, code := s.authsome(stdin, args...); code != 0 {
+			t.Fatalf("%v: %d: %s", args, code, problems)
+		}
+	}
+	if err := errors.Join(os.Mkdir(filepath.Join(s.dir, "tmp"), 0o700), os.WriteFile(filepath.Join(s.dir, "identity"), []byte(identity), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if o.fresh {
+		return s
+	}
+	must(otherKey, "login", "openai", "--key-stdin")
+	must(newKey, "login", "resend", "--key-stdin")
+	must("", "vault", "backup", "backup.age", "--recipient", recipient)
+	must(oldKey, "login", "resend", "--key-stdin", "--force")
+	return s
+}
+
+func (s stage) copy(t *testing.T) stage {
+	t.Helper()
+	to := stage{filepath.Join(t.TempDir(), "stage")}
+	if out, err := exec.Command("cp", "-a", s.dir, to.dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return to
+}
+
+var (
+	firstPath = regexp.MustCompile(`[<"](/[^">]*)[">]`)
+	random    = regexp.MustCompile(`-\d{5,}$`)
+)
+
+// calls runs the operation under strace and lists what it called.
+func (s stage) calls(t *testing.T, o operation) []call {
+	t.Helper()
+	trace := filepath.Join(s.dir, "trace")
+	args := append([]string{"-f", "-y", "-s", "0", "-o", trace, "-e", "trace=" + changing, binary}, o.args...)
+	if _, problems, code := s.command(o.stdin, need(t, "strace"), args...); code != 0 {
+		t.Fatalf("%v: %d: %s", o.args, code, problems)
+	}
+	b, err := os.ReadFile(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []call
+	seen := make(map[call]int)
+	for line := range strings.Lines(string(b)) {
+		_, line, _ = strings.Cut(strings.TrimSpace(line), " ")
+		name, rest, ok := strings.Cut(strings.TrimSpace(line), "(")
+		if !ok || strings.HasPrefix(name, "<") || name == "openat" && !strings.Contains(line, "O_CREAT") {
+			continue
+		}
+		// The working directory is not the file.
+		_, rest, _ = strings.Cut(rest, "AT_FDCWD<"+s.dir+">")
+		if rest == "" {
+			rest = line
+		}
+		path := firstPath.FindStringSubmatch(rest)
+		if path == nil || !strings.HasPrefix(path[1], filepath.Join(s.dir, "home")) {
+			continue
+		}
+		c := call{name: name, path: strings.TrimPrefix(path[1], s.dir+"/")}
+		seen[c]++
+		c.n = seen[c]
+		all = append(all, c)
+	}
+	if len(all) < 20 {
+		t.Fatalf("only %d calls: %v", len(all), all)
+	}
+	return all
+}
+
+// inject runs the operation with a fault at one call.
+func (s stage) inject(t *testing.T, o operation, c call, fault string) (problems string, code int) {
+	t.Helper()
+	when := strconv.Itoa(c.n)
+	if c.name == "unlinkat" && fault != "signal=KILL" {
+		when += "+" // removing a directory, Go tries in several ways
+	}
+	args := []string{"-f", "-o", "/dev/null", "-e", "trace=" + c.name, "-e", fmt.Sprintf("inject=%s:%s:when=%s", c.name, fault, when)}
+	if !random.MatchString(c.path) { // otherwise the nth of the kind on any path
+		args = append(args, "-P", filepath.Join(s.dir, c.path))
+	}
+	_, problems, code = s.command(o.stdin, need(t, "strace"), append(append(args, binary), o.args...)...)
+	return problems, code
+}
+
+// state is what the first following command shows.
+func (s stage) state(t *testing.T, o operation, after string) string {
+	t.Helper()
+	out, problems, code := s.authsome("", "get", "resend", "--field", "api_key", "--show-secret")
+	state := strings.TrimSpace(out)
+	if code == 5 {
+		state = "none"
+	} else if code != 0 {
+		t.Errorf("after %s: the first command: %d: %s", after, code, problems)
+	}
+	if !o.fresh {
+		if out, problems, code := s.authsome("", "get", "openai", "--field", "api_key", "--show-secret"); strings.TrimSpace(out) != otherKey {
+			t.Errorf("after %s: the other connection: %d: %s%s", after, code, out, problems)
+		}
+	}
+	return state
+}
+
+func (o operation) states() (old, new string) {
+	old, new = oldKey, newKey
+	if o.fresh {
+		old = "none"
+	}
+	if o.gone {
+		new = "none"
+	}
+	return old, new
+}
+
+// sample takes every nth call, as AUTHSOME_VAULT_CALLS says; 1 takes all.
+func sample(t *testing.T, all []call) []call {
+	t.Helper()
+	stride := 4
+	if text := os.Getenv("AUTHSOME_VAULT_CALLS"); text != "" {
+		var err error
+		if stride, err = strconv.Atoi(text); err != nil || stride < 1 {
+			t.Fatalf("AUTHSOME_VAULT_CALLS=%s", text)
+		}
+	}
+	var some []call
+	for i, c := range all {
+		if i%stride == 0 || i == len(all)-1 {
+			some = append(some, c)
+		}
+	}
+	return some
+}
+
+// Killed at any system call, an operation has happened or has not, whatever was
+// acknowledged before is there, and the next command works at once.
+func TestKilledAtEveryCall(t *testing.T) {
+	for _, o := range operations {
+		t.Run(o.name, func(t *testing.T) {
+			t.Parallel()
+			before := prepare(t, o)
+			calls := before.copy(t).calls(t, o)
+			some := sample(t, calls)
+			named, killed, states := 0, 0, make(map[string]int)
+			old, new := o.states()
+			for _, c := range some {
+				s := before.copy(t)
+				// Threads take turns, and strace counts each one's calls: where the
+				// nth call of a path was another thread's, the operation ends.
+				problems, code := s.inject(t, o, c, "signal=KILL")
+				if code != -1 && code != 0 {
+					t.Errorf("%v: %d: %s", c, code, problems)
+				}
+				if !random.MatchString(c.path) {
+					named++
+					if code == -1 {
+						killed++
+					}
+				}
+				state := s.state(t, o, c.String())
+				states[state]++
+				if state != old && state != new {
+					t.Errorf("killed at %v: the key is %q", c, state)
+				}
+				if code == 0 && state != new {
+					t.Errorf("acknowledged, and the key is %q", state)
+				}
+				os.RemoveAll(s.dir)
+			}
+			t.Logf("killed at %d of %d calls on named files (%d calls in all): %v", killed, named, len(calls), states)
+			if killed < named*3/4 || states[old] == 0 || states[new] == 0 {
+				t.Errorf("killed at %d of %d calls, and found %v", killed, named, states)
+			}
+		})
+	}
+}
+
+// An error of the file system is returned, and changes nothing that was
+// acknowledged.
+func TestFailingCalls(t *testing.T) {
+	for _, o := range operations {
+		t.Run(o.name, func(t *testing.T) {
+			t.Parallel()
+			before := prepare(t, o)
+			calls := slices.DeleteFunc(before.copy(t).calls(t, o), func(c call) bool {
+				// What Badger does to a store that it only reads, and letting go of a
+				// lock, changes nothing.
+				reading := c.name == "fsync" && strings.HasSuffix(c.path, "/vault")
+				return !strings.Contains(c.path, "/profiles/") || c.name == "flock" || reading || random.MatchString(c.path)
+			})
+			failed := 0
+			old, new := o.states()
+			for _, c := range sample(t, calls) {
+				fault := "error=EIO"
+				if slices.Contains([]string{"write", "openat", "mkdirat"}, c.name) {
+					fault = "error=ENOSPC"
+				}
+				s := before.copy(t)
+				problems, code := s.inject(t, o, c, fault)
+				state := s.state(t, o, c.String()+" "+fault)
+				if state != old && state != new {
+					t.Errorf("%v, %s: the key is %q", c, fault, state)
+				}
+				if strings.Contains(problems, "goroutine ") || strings.Contains(problems, "damaged") {
+					t.Errorf("%v, %s: %s", c, fault, problems)
+				}
+				switch {
+				case code > 0:
+					failed++
+				case c.name == "unlinkat" && state == new: // it was removed in another way
+					if _, err := os.Stat(filepath.Join(s.dir, "home/profiles/default/vault.new")); err == nil {
+						t.Errorf("%v, %s: the store before is left, and no error", c, fault)
+					}
+				case code == 0 && c.n == 1:
+					t.Errorf("%v, %s: it was swallowed", c, fault)
+				}
+				os.RemoveAll(s.dir)
+			}
+			if failed == 0 {
+				t.Error("nothing failed")
+			}
+		})
+	}
+}

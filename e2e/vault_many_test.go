@@ -1,0 +1,47 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+)
+
+// AUTHSOME_VAULT_PROCESSES logins at once, in a home that none has made yet: each
+// reads the vault, adds its connection and writes, and all are there.
+func TestManyCommands(t *testing.T) {
+	n := 40
+	if text := os.Getenv("AUTHSOME_VAULT_PROCESSES"); text != "" {
+		var err error
+		if n, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := stage{t.TempDir()}
+	if err := os.Mkdir(s.dir+"/tmp", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			if _, problems, code := s.authsome(newKey, "login", "resend", "--connection", fmt.Sprint("c", i), "--key-stdin"); code != 0 {
+				t.Errorf("login %d: %d: %s", i, code, problems)
+			}
+		})
+	}
+	all.Wait()
+	var list struct {
+		Bundled []struct {
+			Name        string
+			Connections []struct{ Status string }
+		}
+	}
+	if err := json.Unmarshal([]byte(s.must(t, "", "list", "--connected", "--json")), &list); err != nil {
+		t.Fatal(err)
+	}
+	if len(list.Bundled) != 1 || len(list.Bundled[0].Connections) != n {
+		t.Errorf("of %d connections these are there: %+v", n, list)
+	}
+}

@@ -1,0 +1,171 @@
+package vault
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+	"github.com/dgraph-io/badger/v4/pb"
+	"github.com/dgraph-io/badger/v4/table"
+	"github.com/dgraph-io/badger/v4/y"
+	"google.golang.org/protobuf/proto"
+)
+
+// Badger's own writer maps its files into memory, so that a full disk kills the
+// process with SIGBUS; it replays logs after a kill, and drops from them what it
+// cannot read; and it keeps superseded values for a long time. So a database is
+// written here once, whole, with ordinary writes, from the parts that Badger
+// offers, and never changed. Badger reads it.
+
+const (
+	tableLevel  = 1
+	tableID     = 1
+	manifestFmt = 8 // the version in MANIFEST's header
+)
+
+// writeBadger makes a database of the records in dir, which exists and is empty.
+func writeBadger(dir string, key []byte, seq uint64, records memory) error {
+	dataKey := &pb.DataKey{KeyId: 1, Data: make([]byte, keySize), Iv: make([]byte, aes.BlockSize), CreatedAt: time.Now().Unix()}
+	rand.Read(dataKey.Data) // never fails
+	rand.Read(dataKey.Iv)
+	b := table.NewTableBuilder(table.Options{
+		TableSize: 1 << 20, BlockSize: 4 << 10, BloomFalsePositive: 0.01, Compression: options.None, DataKey: dataKey,
+	})
+	defer b.Close()
+	for _, k := range slices.Sorted(maps.Keys(records)) {
+		b.Add(y.KeyWithTs([]byte(k), seq), y.ValueStruct{Value: records[k]}, 0)
+	}
+	if err := writeFile(table.NewFilename(tableID, dir), b.Finish()); err != nil {
+		return err
+	}
+	kept, err := registry(key, dataKey)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(dir, badger.KeyRegistryFileName), kept); err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, badger.ManifestFilename), manifest(dataKey.KeyId))
+}
+
+// registry holds the table's key under the store's: a text by which Badger knows
+// the store's key, and the key.
+func registry(key []byte, dataKey *pb.DataKey) ([]byte, error) {
+	iv := make([]byte, aes.BlockSize)
+	rand.Read(iv)
+	known, err := y.XORBlockAllocate([]byte("Hello Badger"), key, iv)
+	if err != nil {
+		return nil, err
+	}
+	sealed := proto.CloneOf(dataKey)
+	if sealed.Data, err = y.XORBlockAllocate(dataKey.Data, key, dataKey.Iv); err != nil {
+		return nil, err
+	}
+	b, err := proto.Marshal(sealed)
+	return appendChecked(append(iv, known...), b), err
+}
+
+// manifest says that there is one table: a header, and a set of changes.
+func manifest(keyID uint64) []byte {
+	changes, err := proto.Marshal(&pb.ManifestChangeSet{Changes: []*pb.ManifestChange{{
+		Id: tableID, Op: pb.ManifestChange_CREATE, Level: tableLevel, KeyId: keyID,
+		EncryptionAlgo: pb.EncryptionAlgo_aes, Compression: uint32(options.None),
+	}}})
+	if err != nil {
+		panic(err) // only for strings that are not UTF-8
+	}
+	b := append([]byte("Bdgr"), 0, 0, 0, manifestFmt)
+	return appendChecked(b, changes)
+}
+
+// appendChecked appends data with its length and checksum before it, as Badger
+// has it.
+func appendChecked(b, data []byte) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(len(data)))
+	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(data, y.CastagnoliCrcTable))
+	return append(b, data...)
+}
+
+// openBadger opens a database to read, in Badger's smallest form. The caller has
+// checked every file: on damage Badger may crash the process, or lose records.
+func openBadger(dir string, key []byte) (*badger.DB, error) {
+	o := badger.DefaultOptions(dir)
+	o.ReadOnly = true
+	o.Logger = nil
+	o.MetricsEnabled = false
+	o.EncryptionKey = key
+	o.EncryptionKeyRotationDuration = math.MaxInt64 // a key that is due ends the process of a reader
+	o.MemTableSize = 1 << 20
+	o.NumMemtables = 1
+	o.ValueLogFileSize = 1 << 20
+	o.ValueThreshold = 64 << 10
+	o.BlockCacheSize = 1 << 20
+	o.IndexCacheSize = 1 << 20 // 0 panics in the background with an encryption key
+	db, err := badger.Open(o)
+	switch {
+	case err == nil:
+		return db, nil
+	case errors.Is(err, badger.ErrEncryptionKeyMismatch):
+		return nil, &DamageError{Path: filepath.Join(dir, badger.KeyRegistryFileName), Reason: "it belongs to another vault", Err: err}
+	case errors.Is(err, os.ErrPermission):
+		return nil, fmt.Errorf("open the vault: %w", err)
+	default:
+		return nil, &DamageError{Path: dir, Reason: "the store cannot be opened: " + err.Error(), Err: err}
+	}
+}
+
+// badgerTx is a transaction that only reads.
+type badgerTx struct{ t *badger.Txn }
+
+var errReadOnly = errors.New("write outside an update")
+
+func (badgerTx) set(string, []byte) error { return errReadOnly }
+func (badgerTx) delete(string) error      { return errReadOnly }
+
+func (b badgerTx) get(key string) ([]byte, error) {
+	item, err := b.t.Get([]byte(key))
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read record %s: %w", key, err)
+	}
+	value, err := item.ValueCopy(nil)
+	if err != nil {
+		return nil, fmt.Errorf("read record %s: %w", key, err)
+	}
+	return value, nil
+}
+
+func (b badgerTx) list(prefix string, fn func(string, []byte) error) error {
+	o := badger.DefaultIteratorOptions
+	o.Prefix = []byte(prefix)
+	it := b.t.NewIterator(o)
+	defer it.Close()
+	for it.Seek(o.Prefix); it.Valid(); it.Next() {
+		item := it.Item()
+		if !bytes.HasPrefix(item.Key(), o.Prefix) {
+			break
+		}
+		value, err := item.ValueCopy(nil)
+		if err != nil {
+			return fmt.Errorf("read record %s: %w", item.Key(), err)
+		}
+		if err := fn(string(item.Key()), value); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,195 @@
+package vault
+
+import (
+	"context"
+	"crypto/hmac"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/dgraph-io/badger/v4"
+)
+
+// files is the store in a profile's directory. A store, once written, is never
+// changed: an update writes the next one beside it and then replaces the
+// generation, which names the store in force by its content. A process may be
+// killed, or the disk be full, at any moment: either the old generation is there
+// with the old store, or the new one with the new.
+//
+//	vault/       the store in force
+//	vault.new/   the next one; in force if a process was killed just after its update
+//	generation
+//	vault.lock, vault.lock.turn
+type files struct {
+	dir     string
+	present func() (kid string)                             // of the data key that writes
+	keys    func(kid string) (store, mac []byte, err error) // what derives from a data key
+}
+
+func (f *files) path(name string) string { return filepath.Join(f.dir, name) }
+
+func (f *files) generation() (uint64, error) {
+	g, err := f.readGeneration()
+	return g.Seq, err
+}
+
+func (f *files) readGeneration() (generation, error) {
+	path := f.path("generation")
+	g, err := readGeneration(path)
+	if err != nil {
+		return generation{}, err
+	}
+	_, mac, err := f.keys(g.KID)
+	if err != nil || !hmac.Equal(g.MAC, g.code(mac)) {
+		return generation{}, &DamageError{Path: path, Reason: "it was changed, or belongs to another vault", Err: err}
+	}
+	return g, nil
+}
+
+// current finds the store that the generation names. The caller has the lock.
+func (f *files) current() (g generation, dir string, err error) {
+	if g, err = f.readGeneration(); err != nil {
+		return generation{}, "", err
+	}
+	dir = f.path("vault")
+	if err = g.check(dir); err == nil {
+		return g, dir, nil
+	}
+	if next := f.path("vault.new"); g.check(next) == nil {
+		return g, next, nil
+	}
+	return generation{}, "", err
+}
+
+func (f *files) view(ctx context.Context, fn func(uint64, storeTx) error) error {
+	unlock, err := lock(ctx, f.path("vault.lock"), shared)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	g, dir, err := f.current()
+	if err != nil {
+		return err
+	}
+	return f.read(g, dir, fn)
+}
+
+func (f *files) read(g generation, dir string, fn func(uint64, storeTx) error) error {
+	key, _, err := f.keys(g.KID)
+	if err != nil {
+		return err
+	}
+	db, err := openBadger(dir, key)
+	if err != nil {
+		return err
+	}
+	defer db.Close() // nothing was written
+	return db.View(func(t *badger.Txn) error { return fn(g.Seq, badgerTx{t}) })
+}
+
+func (f *files) update(ctx context.Context, fn func(uint64, storeTx) error) error {
+	unlock, err := lock(ctx, f.path("vault.lock"), exclusive)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	g, dir, err := f.current()
+	if err != nil {
+		return err
+	}
+	records := make(memory)
+	err = f.read(g, dir, func(_ uint64, t storeTx) error {
+		return t.list("", records.set)
+	})
+	if err != nil {
+		return err
+	}
+	if err := fn(g.Seq, records); err != nil {
+		return err
+	}
+	if dir != f.path("vault") {
+		if err := f.promote(); err != nil {
+			return fmt.Errorf("vault: finish an interrupted update: %w", err)
+		}
+	}
+	if err := f.prepare(g.Seq+1, records); err != nil {
+		return fmt.Errorf("write the vault: %w", err)
+	}
+	if err := f.commit(); err != nil {
+		return fmt.Errorf("write the vault: %w", err)
+	}
+	if err := f.promote(); err != nil {
+		return fmt.Errorf("the change is stored, but the store before it is not deleted: %w", err)
+	}
+	return nil
+}
+
+// prepare writes the next store and generation beside those in force.
+func (f *files) prepare(seq uint64, records memory) (err error) {
+	dir := f.path("vault.new")
+	defer func() {
+		if err != nil {
+			os.RemoveAll(dir) // it may be what fills the disk
+			os.Remove(f.path("generation.new"))
+		}
+	}()
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	kid := f.present()
+	key, mac, err := f.keys(kid)
+	if err != nil {
+		return err
+	}
+	if err := writeBadger(dir, key, seq, records); err != nil {
+		return err
+	}
+	if err := syncDir(dir); err != nil {
+		return err
+	}
+	g := generation{Seq: seq, KID: kid}
+	if g.Files, err = inventory(dir); err != nil {
+		return err
+	}
+	g.MAC = g.code(mac)
+	if err := writeFile(f.path("generation.new"), g.encode()); err != nil {
+		return err
+	}
+	return syncDir(f.dir)
+}
+
+// commit puts what was prepared in force.
+func (f *files) commit() error {
+	if err := os.Rename(f.path("generation.new"), f.path("generation")); err != nil {
+		return err
+	}
+	return syncDir(f.dir)
+}
+
+// promote deletes the store that is no longer in force, and with it all that the
+// update replaced, and gives the new one its name.
+func (f *files) promote() error {
+	if err := os.RemoveAll(f.path("vault")); err != nil {
+		return err
+	}
+	return os.Rename(f.path("vault.new"), f.path("vault"))
+}
+
+// writeFile writes a file whole and durably. Its name is not yet durable.
+func writeFile(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	return err
+}

@@ -1,0 +1,41 @@
+package vault
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// holder names the process that holds the lock at path now, by the kernel's own
+// list, or gives "" where that cannot be known: a process in another container
+// has no number here.
+func holder(path string) string {
+	var file syscall.Stat_t
+	if err := syscall.Stat(path, &file); err != nil {
+		return ""
+	}
+	locks, err := os.ReadFile("/proc/locks")
+	if err != nil {
+		return ""
+	}
+	inode := fmt.Sprintf(":%d", file.Ino)
+	for line := range strings.Lines(string(locks)) {
+		// 1: FLOCK  ADVISORY  WRITE 4321 fe:00:131081 0 EOF; "->" marks one who waits
+		f := strings.Fields(line)
+		if len(f) < 6 || f[1] != "FLOCK" || !strings.HasSuffix(f[5], inode) {
+			continue
+		}
+		pid, err := strconv.Atoi(f[4])
+		if err != nil || pid <= 0 {
+			continue
+		}
+		name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+		if err != nil {
+			continue
+		}
+		return fmt.Sprintf("%d (%s)", pid, strings.TrimSpace(string(name)))
+	}
+	return ""
+}
