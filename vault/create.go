@@ -83,11 +83,11 @@ func (v *Vault) create(master *MasterKey) (file, error) {
 
 // fill builds the first store with its head, and the generation beside it.
 func (v *Vault) fill(f file, data []byte) error {
-	made := &Vault{dir: v.dir, id: f.ID, kid: f.Keys[0].KID, data: data, keys: make(map[string]*sealer)}
-	var err error
-	if made.keys[made.kid], err = newSealer(data, f.ID, made.kid); err != nil {
+	made, keys := &Vault{dir: v.dir, id: f.ID}, &dataKeys{}
+	if err := keys.add(f.ID, f.Keys[0].KID, data); err != nil {
 		return err
 	}
+	made.keys.Store(keys)
 	if err := os.Mkdir(v.path("vault.new"), 0o700); err != nil {
 		return err
 	}

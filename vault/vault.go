@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/go-json-experiment/json"
 )
@@ -54,35 +55,30 @@ func (e *DamageError) Unwrap() error { return e.Err }
 type Vault struct {
 	dir  string
 	id   string
-	kid  string
-	keys map[string]*sealer // by kid
-	data []byte             // the present data key
+	keys atomic.Pointer[dataKeys] // as they were read last
 }
 
 // Open opens the vault in a profile's directory, and makes it there on first use.
 func Open(dir string, master *MasterKey) (*Vault, error) {
-	v := &Vault{dir: dir, keys: make(map[string]*sealer)}
+	v := &Vault{dir: dir}
+	info, _ := os.Stat(v.path("vault.json"))
 	f, err := readFile(v.path("vault.json"))
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		f, err = v.create(master)
-	case err == nil && missing(v.path("vault")):
+		info = nil
+		f, err = v.createFirst(master)
+	case err == nil && len(f.Keys) == 1 && missing(v.path("vault")):
 		err = v.finishCreate()
 	}
 	if err != nil {
 		return nil, err
 	}
 	v.id = f.ID
-	for _, k := range f.Keys {
-		data, err := master.unwrap(f.ID, k)
-		if err != nil {
-			return nil, err
-		}
-		if v.keys[k.KID], err = newSealer(data, f.ID, k.KID); err != nil {
-			return nil, err
-		}
-		v.kid, v.data = k.KID, data // the last one is in use
+	keys, err := master.open(f, info)
+	if err != nil {
+		return nil, err
 	}
+	v.keys.Store(keys)
 	return v, nil
 }
 
@@ -93,7 +89,10 @@ func (v *Vault) ID() string { return v.id }
 
 // DeriveKey is a 32-byte key for another use, by HKDF-SHA256 of the data key.
 // Uses with different labels cannot learn each other's.
-func (v *Vault) DeriveKey(label string) []byte { return derive(v.data, v.id, label) }
+func (v *Vault) DeriveKey(label string) []byte {
+	k := v.keys.Load()
+	return derive(k.data[k.kid], v.id, label)
+}
 
 func derive(data []byte, id, label string) []byte {
 	key, err := hkdf.Key(sha256.New, data, []byte(id), "authsome "+label, 32)
@@ -110,7 +109,7 @@ func (v *Vault) View(ctx context.Context, fn func(*Tx) error) error {
 	if err != nil {
 		return err
 	}
-	s, err := v.open(readOnly)
+	s, err := v.openPresent(readOnly)
 	if errors.Is(err, errNeedsWrite) {
 		// A process was killed while it wrote: the store can only be brought in
 		// order by opening it for writing.
@@ -118,7 +117,7 @@ func (v *Vault) View(ctx context.Context, fn func(*Tx) error) error {
 		if unlock, err = v.lock(ctx, exclusive); err != nil {
 			return err
 		}
-		s, err = v.open(readWrite)
+		s, err = v.openPresent(readWrite)
 	}
 	defer func() { unlock() }()
 	if err != nil {
@@ -144,7 +143,7 @@ func (v *Vault) Update(ctx context.Context, fn func(*Tx) error) (err error) {
 		return err
 	}
 	defer unlock()
-	s, err := v.open(readWrite)
+	s, err := v.openPresent(readWrite)
 	if err != nil {
 		return err
 	}
@@ -229,7 +228,8 @@ func (tx *Tx) Put(key string, value []byte) error {
 }
 
 func (tx *Tx) put(key string, value []byte) error {
-	sealed, err := tx.v.keys[tx.v.kid].seal(key, value)
+	k := tx.v.keys.Load()
+	sealed, err := k.all[k.kid].seal(key, value)
 	if err != nil {
 		return err
 	}
@@ -266,7 +266,7 @@ func (v *Vault) unseal(key string, sealed []byte) ([]byte, error) {
 	if err != nil {
 		return nil, &DamageError{Path: "record " + key, Reason: err.Error()}
 	}
-	s := v.keys[e.KID]
+	s := v.keys.Load().all[e.KID]
 	if s == nil {
 		return nil, &DamageError{Path: "record " + key, Reason: "sealed under a key that this vault does not have"}
 	}
