@@ -77,11 +77,8 @@ func (a *Auth) Store(ctx context.Context, c Connection, force bool) (Connection,
 	if err != nil {
 		return Connection{}, err
 	}
-	if _, err := d.Injection(c.credential()); err != nil {
-		return Connection{}, fmt.Errorf("credential for %s: %w", describe(c.Provider, c.Name), err)
-	}
-	if _, err := d.Patterns(c.BaseURL); err != nil {
-		return Connection{}, fmt.Errorf("base URL: %w", err)
+	if err := Check(d, c); err != nil {
+		return Connection{}, err
 	}
 	record, err := c.record(a.Profile)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/authsome/authsome/secret"
 )
@@ -158,4 +159,17 @@ func (v *Vault) createFirst(master *MasterKey) (file, error) {
 	}
 	defer release()
 	return v.create(held)
+}
+
+// Describe is what can be known of a profile's vault without a key: its id, and
+// the names of its data keys. Without a vault the error is os.ErrNotExist.
+func Describe(dir string) (id string, kids []string, err error) {
+	f, err := readFile(filepath.Join(dir, "vault.json"))
+	if err != nil {
+		return "", nil, err
+	}
+	for _, w := range f.Keys {
+		kids = append(kids, w.KID)
+	}
+	return f.ID, kids, nil
 }

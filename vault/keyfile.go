@@ -36,6 +36,8 @@ var (
 	ErrKeyExposed = errors.New("others can read the master key, or own it")
 	// ErrKeyMissing says that there are vaults and no master key for them.
 	ErrKeyMissing = errors.New("the master key is missing, and there are vaults that need it")
+	// ErrNoKeyFile says that the file of [ModeFile] is not there.
+	ErrNoKeyFile = errors.New("the file with the master key is not there")
 )
 
 // EnsureMasterKey reads the key at path, and makes one where there is none. Of

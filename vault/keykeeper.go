@@ -42,6 +42,7 @@ type Ask struct {
 	Try   int  // 0 at first
 	Again bool // by a process that has been running: nobody may be there
 	Next  bool // the one of the key that a change was leading to
+	New   bool // there is none yet: one is to be chosen
 }
 
 // keyLockWait bounds the wait for a change of the key by another process.
@@ -91,8 +92,11 @@ func (k *Keeper) load() (*MasterKey, error) {
 	if p, err = k.Places(); err != nil {
 		return nil, err
 	}
-	if m, err = k.read(p); !errors.Is(err, fs.ErrNotExist) || p.Mode == ModeFile {
+	switch m, err = k.read(p); {
+	case !errors.Is(err, fs.ErrNotExist):
 		return m, err
+	case p.Mode == ModeFile:
+		return nil, fmt.Errorf("%w: %w", ErrNoKeyFile, err)
 	}
 	return k.first(p)
 }
@@ -262,7 +266,7 @@ func (k *Keeper) newPassphrase() (kdf, error) {
 	if k.Passphrase == nil {
 		return kdf{}, ErrNoPassphrase
 	}
-	passphrase, err := k.Passphrase(Ask{Again: k.was, Next: true})
+	passphrase, err := k.Passphrase(Ask{Again: k.was, New: true})
 	if err != nil {
 		return kdf{}, err
 	}

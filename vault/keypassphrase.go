@@ -4,7 +4,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"golang.org/x/crypto/argon2"
@@ -19,6 +22,34 @@ var (
 	// ErrWrongPassphrase is an [ErrWrongKey]: what was given is not the passphrase.
 	ErrWrongPassphrase = fmt.Errorf("wrong passphrase: %w", ErrWrongKey)
 )
+
+// ReadPassphrase reads a passphrase from a file that others cannot read, or from
+// a pipe, as in /dev/fd/3. One line end behind it is not part of it.
+func ReadPassphrase(path string) (secret.String, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return secret.String{}, fmt.Errorf("passphrase: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return secret.String{}, fmt.Errorf("passphrase: %w", err)
+	}
+	if info.Mode().IsRegular() {
+		if err := checkSecret(f); err != nil {
+			return secret.String{}, fmt.Errorf("passphrase file %s: %w", path, err)
+		}
+	}
+	b, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	if err != nil {
+		return secret.String{}, fmt.Errorf("passphrase: %w", err)
+	}
+	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
+	if text == "" {
+		return secret.String{}, fmt.Errorf("%s is empty: %w", path, ErrNoPassphrase)
+	}
+	return secret.New(text), nil
+}
 
 // kdf is how the key that wraps the master key is made of the passphrase.
 type kdf struct {

@@ -35,8 +35,13 @@ type app struct {
 	verbose     bool
 	logFile     string
 
+	// ignoreKeyFile takes config.json's word for where the master key is, against
+	// the variable's.
+	ignoreKeyFile bool
+
 	home      func() (*home.Home, error)
 	profile   func() (home.Profile, error)
+	keeper    func() (*vault.Keeper, error)
 	vault     func() (*vault.Vault, error)
 	providers func() (*providers.Set, error)
 	auth      func() (*auth.Auth, error)
@@ -53,6 +58,7 @@ func newApp() *app {
 	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
 	a.home = sync.OnceValues(a.openHome)
 	a.profile = sync.OnceValues(a.openProfile)
+	a.keeper = sync.OnceValues(a.newKeeper)
 	a.vault = sync.OnceValues(a.openVault)
 	a.providers = sync.OnceValues(a.loadProviders)
 	a.auth = sync.OnceValues(a.openAuth)
@@ -90,20 +96,22 @@ func (a *app) openProfile() (home.Profile, error) {
 }
 
 func (a *app) openVault() (*vault.Vault, error) {
-	h, err := a.home()
-	if err != nil {
-		return nil, err
-	}
 	p, err := a.profile()
 	if err != nil {
 		return nil, err
 	}
-	var key *vault.MasterKey
-	if path := a.getenv("AUTHSOME_MASTER_KEY_FILE"); path != "" {
-		key, err = vault.LoadMasterKey(path)
-	} else {
-		key, err = vault.EnsureMasterKey(h.MasterKeyPath())
+	return a.openProfileVault(p)
+}
+
+// openProfileVault opens the vault of a profile, which may be another one than
+// the command line's.
+func (a *app) openProfileVault(p home.Profile) (*vault.Vault, error) {
+	k, err := a.keeper()
+	if err != nil {
+		return nil, err
 	}
+	a.resumeKeyChange(k)
+	key, err := k.Load()
 	if err != nil {
 		return nil, err
 	}

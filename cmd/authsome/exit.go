@@ -99,6 +99,9 @@ func classify(err error) verdict {
 	if _, ok := errors.AsType[*flows.KeyError](err); ok || errors.Is(err, flows.ErrNoKey) || errors.Is(err, flows.ErrNotAPIKey) {
 		return verdict{exitAuthentication, "AuthenticationFailed", ""}
 	}
+	if v, ok := classifyKey(err); ok {
+		return v
+	}
 	if v, ok := classifyStore(err); ok {
 		return v
 	}

@@ -112,6 +112,7 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 	table(a.stdout, append([][]string{{"PROVIDER", "CONNECTION", "STATUS", "EXPIRES", "TYPE", "SOURCE"}}, rows...))
 	if len(connected) == 0 && !o.narrowed() {
 		a.infof("nothing is connected yet: authsome login PROVIDER")
+		a.proposeImport(ctx)
 	}
 	return nil
 }

@@ -80,6 +80,7 @@ func login(ctx context.Context, a *app, o *loginOptions) error {
 	if err != nil {
 		return err
 	}
+	a.proposeImport(ctx)
 	c, err := credentials.Login(ctx, auth.LoginRequest{
 		Provider: d.Name, Connection: o.connection, BaseURL: o.baseURL, Force: o.force, Key: a.keySource(d, o),
 	})

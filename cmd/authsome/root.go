@@ -62,6 +62,7 @@ of an agent on their way out. The agent itself sees placeholders.`,
 		newInitCmd(a), newListCmd(a), newInspectCmd(a), newLoginCmd(a), newLogoutCmd(a), newRemoveCmd(a), newGetCmd(a),
 		newDefaultCmd(a), newRegisterCmd(a), newWhyCmd(a), newWhoamiCmd(a), newVersionCmd(a),
 		newRunCmd(a), newProxyCmd(a), newDemoCmd(a),
+		newKeyCmd(a), newImportCmd(a),
 	)
 	return root
 }
