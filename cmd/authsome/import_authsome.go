@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/home"
@@ -133,6 +134,9 @@ func (p *pythonImport) profile(ctx context.Context, name, store string) error {
 	if err != nil {
 		return err
 	}
+	if len(records) > 0 && !slices.ContainsFunc(records, func(r legacy.Record) bool { return !errors.Is(r.Err, vault.ErrWrongKey) }) {
+		return withHint(fmt.Errorf("%s: %w", store, vault.ErrWrongKey), "put the master.key back into %s that its records were sealed with", p.dir)
+	}
 	target := &importTarget{p: p, name: name}
 	existing := make(map[string]bool)
 	credentials, err := target.peek()
@@ -170,7 +174,7 @@ func (p *pythonImport) profile(ctx context.Context, name, store string) error {
 func (p *pythonImport) connection(target *importTarget, r legacy.Record, existing map[string]bool) importItem {
 	i := importItem{kind: "connection", profile: target.name, provider: r.Provider, connection: r.Name, result: importNew}
 	var c auth.Connection
-	err := r.Err
+	err := unreadable(r)
 	if err == nil {
 		c, err = auth.ParseConnection(r.Provider, r.Name, r.Value)
 	}
@@ -205,9 +209,17 @@ func (p *pythonImport) connection(target *importTarget, r legacy.Record, existin
 	return i
 }
 
+// unreadable is why a record cannot be read, where others of its vault can.
+func unreadable(r legacy.Record) error {
+	if errors.Is(r.Err, vault.ErrWrongKey) {
+		return errors.New("it was changed, or sealed with another key")
+	}
+	return r.Err
+}
+
 func (p *pythonImport) client(ctx context.Context, target *importTarget, credentials *auth.Auth, r legacy.Record) importItem {
 	i := importItem{kind: "client credentials", profile: target.name, provider: r.Provider, result: importNew}
-	err := r.Err
+	err := unreadable(r)
 	if err == nil {
 		err = auth.CheckClient(r.Value)
 	}

@@ -58,6 +58,9 @@ func TestScripts(t *testing.T) {
 			"exits":  exits,
 			"canary": canary,
 			"mode":   fileMode,
+
+			"pythonhome": pythonhome,
+			"unchanged":  unchanged,
 		},
 	})
 }
