@@ -20,8 +20,13 @@ var (
 	// ErrNoPassphrase says that a passphrase is needed and there is none.
 	ErrNoPassphrase = errors.New("the master key is under a passphrase, and none was given")
 	// ErrWrongPassphrase is an [ErrWrongKey]: what was given is not the passphrase.
-	ErrWrongPassphrase = fmt.Errorf("wrong passphrase: %w", ErrWrongKey)
+	ErrWrongPassphrase error = wrongPassphrase{}
 )
+
+type wrongPassphrase struct{}
+
+func (wrongPassphrase) Error() string        { return "wrong passphrase" }
+func (wrongPassphrase) Is(target error) bool { return target == ErrWrongKey }
 
 // ReadPassphrase reads a passphrase from a file that others cannot read, or from
 // a pipe, as in /dev/fd/3. One line end behind it is not part of it.

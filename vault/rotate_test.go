@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,7 +25,7 @@ import (
 type testHome struct {
 	dir        string
 	passphrase string
-	asked      int
+	key        *MasterKey // as prepared
 }
 
 func (h *testHome) keeper() *Keeper {
@@ -50,7 +52,6 @@ func (h *testHome) keeper() *Keeper {
 		},
 		Vaults: func() ([]string, error) { return filepath.Glob(filepath.Join(h.dir, "profiles", "*")) },
 		Passphrase: func(a Ask) (secret.String, error) {
-			h.asked++
 			if h.passphrase == "" || a.Try > 0 {
 				return secret.String{}, ErrNoPassphrase
 			}
@@ -101,6 +102,7 @@ func (h *testHome) wantWhole(t *testing.T) {
 		v := h.open(t, name)
 		err := v.View(context.Background(), func(tx *Tx) error {
 			all, err := tx.List("")
+			all = slices.DeleteFunc(all, func(r Record) bool { return strings.HasPrefix(r.Key, retiredPrefix) })
 			if err == nil && (len(all) != 2 || string(all[0].Value) != "value of "+name || len(all[1].Value) != 3000) {
 				err = fmt.Errorf("%d records, or others", len(all))
 			}
@@ -159,6 +161,14 @@ func (h *testHome) wantDone(t *testing.T, old *MasterKey, before map[string]file
 	}
 }
 
+// wantNoEntry checks that the keyring has lost the key of a place.
+func wantNoEntry(t *testing.T, p Place) {
+	t.Helper()
+	if _, err := keyring.Get(keyringService, p.account()); p.Mode == ModeKeyring && !errors.Is(err, keyring.ErrNotFound) {
+		t.Errorf("the keyring has the old key: %v", err)
+	}
+}
+
 func encodeForTest(m *MasterKey) string {
 	b, _ := json.Marshal([]byte(m.key.Reveal()))
 	return strings.Trim(string(b), `"`)
@@ -210,7 +220,34 @@ func prepare(t *testing.T, from Place) *testHome {
 			t.Fatal(err)
 		}
 	}
+	var err error
+	if h.key, err = h.keeper().Load(); err != nil {
+		t.Fatal(err)
+	}
 	return h
+}
+
+// clone is a copy of a prepared home, which is much faster than another one.
+func (h *testHome) clone(t *testing.T) *testHome {
+	t.Helper()
+	c := &testHome{dir: t.TempDir(), passphrase: h.passphrase}
+	if out, err := exec.Command("cp", "-a", h.dir+"/.", c.dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	p, err := c.keeper().Places()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.File = strings.Replace(p.File, h.dir, c.dir, 1)
+	if err := c.keeper().Save(p); err != nil {
+		t.Fatal(err)
+	}
+	if p.Mode == ModeKeyring { // a copy before took the entry away
+		if err := keyringStore(p.account(), h.key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
 }
 
 func (h *testHome) change(name string) Change {
@@ -227,7 +264,8 @@ func TestChange(t *testing.T) {
 	for name, c := range changes {
 		t.Run(name, func(t *testing.T) {
 			h := prepare(t, c.from)
-			old, err := h.keeper().Load()
+			old := h.key
+			from, err := h.keeper().Places()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -240,6 +278,7 @@ func TestChange(t *testing.T) {
 				os.Remove(in(h.dir, c.from).File) // the user's, and told to
 			}
 			h.wantDone(t, old, before, c.reseal)
+			wantNoEntry(t, from.Place)
 			if p, _ := h.keeper().Places(); p.Mode != c.to.Mode || p.Changed.IsZero() {
 				t.Errorf("noted: %+v", p)
 			}
@@ -255,9 +294,10 @@ var errStopped = errors.New("stopped here")
 func TestInterruptedChange(t *testing.T) {
 	for name, c := range changes {
 		t.Run(name, func(t *testing.T) {
+			prepared := prepare(t, c.from)
 			for stop := 1; ; stop++ {
-				h := prepare(t, c.from)
-				old, err := h.keeper().Load()
+				h, old := prepared.clone(t), prepared.key
+				from, err := h.keeper().Places()
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -294,6 +334,7 @@ func TestInterruptedChange(t *testing.T) {
 					os.Remove(in(h.dir, c.from).File)
 				}
 				h.wantDone(t, old, before, c.reseal)
+				wantNoEntry(t, from.Place)
 				if t.Failed() {
 					t.Fatalf("after step %d, %s", stop, at)
 				}
@@ -306,12 +347,9 @@ func TestInterruptedChange(t *testing.T) {
 func TestKilledChange(t *testing.T) {
 	for _, name := range []string{"rotate and reseal"} {
 		t.Run(name, func(t *testing.T) {
+			prepared := prepare(t, changes[name].from)
 			for stop := 1; ; stop++ {
-				h := prepare(t, changes[name].from)
-				old, err := h.keeper().Load()
-				if err != nil {
-					t.Fatal(err)
-				}
+				h, old := prepared.clone(t), prepared.key
 				before := h.vaultFiles(t)
 				cmd := process(t, "change", h.dir)
 				cmd.Env = append(cmd.Env, "VAULT_TEST_CHANGE="+name, "VAULT_TEST_STOP="+strconv.Itoa(stop))
@@ -436,7 +474,7 @@ func TestChangeAmongWriters(t *testing.T) {
 func TestResealLeavesNothingOld(t *testing.T) {
 	h := newTestHome(t)
 	v := h.open(t, "work")
-	kid := v.keys.Load().kid
+	kid, audit := v.keys.Load().kid, v.DeriveKey("audit")
 	if err := h.keeper().Change(context.Background(), Change{To: Place{Mode: ModeLocalKey}, Reseal: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -450,6 +488,16 @@ func TestResealLeavesNothingOld(t *testing.T) {
 			return err
 		})
 	})
+	err := v.View(context.Background(), func(tx *Tx) error {
+		keys, err := tx.RetiredKeys("audit")
+		if len(keys) != 1 || string(keys[0]) != string(audit) || string(v.DeriveKey("audit")) == string(audit) {
+			t.Errorf("%d keys of the audit log before", len(keys))
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
 	if _, err := Open(filepath.Join(h.dir, "profiles", "work"), newMasterKey()); !errors.Is(err, ErrWrongKey) {
 		t.Errorf("another key: %v", err)
 	}

@@ -102,6 +102,9 @@ func (r *rewrapping) reseal(f file, old *dataKeys) error {
 	if err != nil {
 		return err
 	}
+	for _, label := range retiredLabels {
+		records = append(records, Record{retiredPrefix + label + ":" + old.kid, derive(old.data[old.kid], f.ID, label)})
+	}
 	data := make([]byte, keySize)
 	rand.Read(data)
 	both := &dataKeys{}
@@ -131,6 +134,24 @@ func (r *rewrapping) reseal(f file, old *dataKeys) error {
 	}
 	_, err = v.finishReseal(f, r.step)
 	return err
+}
+
+// Keys that were derived of a data key verify what was written under them after
+// the data key is gone, from which nothing leads back to it. They are records,
+// retired:<label>:<kid>.
+const retiredPrefix = "retired:"
+
+var retiredLabels = []string{"audit"}
+
+// RetiredKeys are what [Vault.DeriveKey] gave for a label before the records were
+// sealed anew.
+func (tx *Tx) RetiredKeys(label string) ([][]byte, error) {
+	records, err := tx.List(retiredPrefix + label + ":")
+	var keys [][]byte
+	for _, r := range records {
+		keys = append(keys, r.Value)
+	}
+	return keys, err
 }
 
 // everything opens all records but the head, and gives its number.
