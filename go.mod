@@ -18,7 +18,10 @@ require (
 	github.com/go-json-experiment/json v1.27.2 // strict JSON that keeps unknown members and tells where an error is
 	github.com/gofrs/flock v0.13.2 // locks between processes
 	github.com/google/renameio/v2 v2.0.2 // files that are replaced whole
+	github.com/ncruces/go-sqlite3 v0.37.0 // the vaults of a Python authsome
+	github.com/zalando/go-keyring v0.2.8 // the master key in the system's keyring
 	go.yaml.in/yaml/v3 v3.0.5 // OpenAPI documents; the command line brings it along
+	golang.org/x/crypto v0.58.0 // Argon2id, for a passphrase
 	golang.org/x/crypto/x509roots/fallback v0.0.0-20261030153154-30a33513ff6d // roots for an image that has none
 	golang.org/x/net v0.62.0 // IDNA, public suffixes, SOCKS, rules for header fields
 	golang.org/x/sync v0.24.0 // one flight a key
@@ -43,15 +46,19 @@ require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/cpuguy83/go-md2man/v2 v2.0.6 // indirect
+	github.com/danieljoos/wincred v1.2.3 // indirect
 	github.com/dgraph-io/ristretto/v2 v2.2.0 // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/go-logr/logr v1.4.3 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
+	github.com/godbus/dbus/v5 v5.2.2 // indirect
 	github.com/google/flatbuffers v25.2.10+incompatible // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/klauspost/compress v1.20.1 // indirect
 	github.com/kylelemons/godebug v1.1.0 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
+	github.com/ncruces/go-sqlite3-wasm/v6 v6.5.35401 // indirect
+	github.com/ncruces/julianday v1.0.0 // indirect
 	github.com/pkg/errors v0.9.1 // indirect
 	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/prometheus/common v0.72.0 // indirect
@@ -62,7 +69,6 @@ require (
 	go.opentelemetry.io/otel v1.41.0 // indirect
 	go.opentelemetry.io/otel/metric v1.41.0 // indirect
 	go.opentelemetry.io/otel/trace v1.41.0 // indirect
-	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
-	golang.org/x/tools v0.51.0 // indirect
+	golang.org/x/tools v0.52.0 // indirect
 )

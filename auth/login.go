@@ -155,11 +155,8 @@ func (a *Auth) store(ctx context.Context, c Connection, force bool, client flows
 	if err != nil {
 		return Connection{}, err
 	}
-	if _, err := d.Injection(c.credential()); err != nil && !(c.AccessToken.IsZero() && c.Renewable(a.now())) {
-		return Connection{}, fmt.Errorf("credential for %s: %w", describe(c.Provider, c.Name), err)
-	}
-	if _, err := d.Patterns(c.Values()); err != nil {
-		return Connection{}, fmt.Errorf("base URL: %w", err)
+	if err := Check(d, c); err != nil {
+		return Connection{}, err
 	}
 	if c.TokenEndpoint == "" && !c.AccessToken.IsZero() {
 		if c.TokenEndpoint, err = d.Issuer(c.Values()); err != nil {

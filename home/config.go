@@ -1,14 +1,21 @@
 package home
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/gofrs/flock"
 	"github.com/google/renameio/v2/maybe"
 )
+
+// lockPoll is how often a held lock is tried again.
+const lockPoll = 2 * time.Millisecond
 
 const defaultProfile = "default"
 
@@ -27,11 +34,23 @@ type Config struct {
 	Unknown        jsontext.Value `json:",embed"`
 }
 
-// Encryption says where the master key is kept: local_key, the file master.key,
-// unless another mode is named.
+// Encryption says where the master key is kept, and how far a change of it has
+// come. Package vault gives the members their meaning.
 type Encryption struct {
-	Mode    string         `json:"mode"`
-	Unknown jsontext.Value `json:",embed"`
+	KeyPlace
+	Next      *KeyPlace      `json:"next,omitzero"`
+	Reseal    bool           `json:"reseal,omitzero"`
+	Previous  *KeyPlace      `json:"previous,omitzero"`
+	ChangedAt time.Time      `json:"changed_at,omitzero"`
+	Unknown   jsontext.Value `json:",embed"`
+}
+
+// KeyPlace is where a master key is kept: local_key, the file master.key, unless
+// another mode is named.
+type KeyPlace struct {
+	Mode    string `json:"mode"`
+	Account string `json:"account,omitzero"` // the entry in the system's keyring
+	File    string `json:"file,omitzero"`
 }
 
 // Audit chooses between [AuditContinue], which is meant by "", and [AuditRefuse].
@@ -44,7 +63,7 @@ type Audit struct {
 func (a Audit) IsZero() bool { return a.OnFailure == "" && len(a.Unknown) == 0 }
 
 func newConfig() Config {
-	return Config{SpecVersion: 1, DefaultProfile: defaultProfile, Encryption: Encryption{Mode: "local_key"}}
+	return Config{SpecVersion: 1, DefaultProfile: defaultProfile, Encryption: Encryption{KeyPlace: KeyPlace{Mode: "local_key"}}}
 }
 
 // loadConfig reads config.json, which it makes if it is absent. Members that
@@ -107,13 +126,45 @@ func (c Config) encode() ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
-// SaveConfig replaces config.json with Config, atomically. The last of several
-// processes that save at once wins.
-func (h *Home) SaveConfig() error {
-	if err := h.Config.check(); err != nil {
+// PeekConfig reads the config.json of a home that is not opened, and makes
+// nothing there.
+func PeekConfig(dir string) (Config, error) {
+	path := filepath.Join(dir, "config.json")
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return newConfig(), nil
+	}
+	if err != nil {
+		return Config{}, fmt.Errorf("home: %w", err)
+	}
+	c, err := parseConfig(data)
+	if err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// ReadConfig is config.json as it is now. Another process may have changed it
+// since the home was opened.
+func (h *Home) ReadConfig() (Config, error) { return loadConfig(h.configPath()) }
+
+// UpdateConfig changes config.json as it is now, atomically. Of several processes
+// that do so at once, none undoes what another did. Config stays as it was read.
+func (h *Home) UpdateConfig(ctx context.Context, change func(*Config)) error {
+	lock := flock.New(filepath.Join(h.Dir, "config.lock"), flock.SetPermissions(0o600))
+	defer lock.Close()
+	if locked, err := lock.TryLockContext(ctx, lockPoll); !locked {
+		return fmt.Errorf("lock config.json: %w", err)
+	}
+	c, err := h.ReadConfig()
+	if err != nil {
+		return err
+	}
+	change(&c)
+	if err := c.check(); err != nil {
 		return fmt.Errorf("config: %w", err)
 	}
-	data, err := h.Config.encode()
+	data, err := c.encode()
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,11 @@
 package home_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -20,8 +22,7 @@ func TestConfigKeepsUnknownMembers(t *testing.T) {
 	if h.Config.Audit.OnFailure != home.AuditRefuse || h.Config.Encryption.Mode != "keyring" || h.Config.SpecVersion != 1 {
 		t.Errorf("config = %+v", h.Config)
 	}
-	h.Config.DefaultProfile = "play"
-	if err := h.SaveConfig(); err != nil {
+	if err := h.UpdateConfig(t.Context(), func(c *home.Config) { c.DefaultProfile = "play" }); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(path)
@@ -39,9 +40,30 @@ func TestConfigKeepsUnknownMembers(t *testing.T) {
 	if h := mustOpen(t, dir); h.Config.DefaultProfile != "play" {
 		t.Errorf("default profile %q after saving play", h.Config.DefaultProfile)
 	}
-	h.Config.DefaultProfile = "../play"
-	if err := h.SaveConfig(); err == nil {
+	if err := h.UpdateConfig(t.Context(), func(c *home.Config) { c.DefaultProfile = "../play" }); err == nil {
 		t.Error("an invalid default profile was saved")
+	}
+}
+
+// No update is lost, and each begins with what is there then.
+func TestConfigUpdatesAtOnce(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "home")
+	mustOpen(t, dir)
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			h, err := home.Open(dir)
+			if err == nil {
+				err = h.UpdateConfig(context.Background(), func(c *home.Config) { c.Encryption.Account += "x" })
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if c := mustOpen(t, dir).Config; c.Encryption.Account != strings.Repeat("x", 20) || c.Encryption.Mode != "local_key" {
+		t.Errorf("after 20 updates: %+v", c.Encryption)
 	}
 }
 

@@ -21,6 +21,7 @@ type Backup struct {
 	Seq     uint64    `json:"seq"`
 	Time    time.Time `json:"time"`
 	Records []Record  `json:"records"`
+	Retired []Record  `json:"retired,omitzero"` // what verifies the audit log in a vault with another key
 }
 
 // maxBackup bounds what is read of a backup, in bytes: 100 times what a vault of
@@ -37,6 +38,8 @@ func (v *Vault) Backup(ctx context.Context, w io.Writer, to ...age.Recipient) (*
 	b := &Backup{Format: format, Profile: v.profile(), Vault: v.id, Time: time.Now().UTC().Truncate(time.Second)}
 	err := v.View(ctx, func(tx *Tx) (err error) {
 		b.Seq = tx.seq
+		keys := v.keys.Load()
+		b.Retired = retired(v.id, keys.kid, keys.present())
 		b.Records, err = tx.List("")
 		return err
 	})

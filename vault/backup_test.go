@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"filippo.io/age"
@@ -70,8 +71,19 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 	restored := mustOpen(t, other, otherKey)
 	wantRecords(t, restored, "a=first b=second")
-	if restored.ID() == v.ID() || restored.kid == v.kid {
+	if restored.ID() == v.ID() || restored.keys.Load().kid == v.keys.Load().kid {
 		t.Error("the restored vault has the old one's identity or key")
+	}
+	// What was written under the old one's derived keys can still be verified.
+	err = restored.View(t.Context(), func(tx *Tx) error {
+		keys, err := tx.RetiredKeys("audit")
+		if len(keys) != 1 || !bytes.Equal(keys[0], v.DeriveKey("audit")) {
+			t.Errorf("%d retired keys", len(keys))
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 	if err := Restore(t.Context(), filepath.Join(filepath.Dir(other), "work"), otherKey, b, false); !errors.Is(err, ErrOtherProfile) {
 		t.Errorf("into another profile: %v", err)
@@ -82,14 +94,13 @@ func wantRecords(t *testing.T, v *Vault, want string) {
 	t.Helper()
 	err := v.View(t.Context(), func(tx *Tx) error {
 		all, err := tx.List("")
-		got := ""
-		for i, r := range all {
-			if i > 0 {
-				got += " "
+		var records []string
+		for _, r := range all {
+			if !strings.HasPrefix(r.Key, retiredPrefix) {
+				records = append(records, r.Key+"="+string(r.Value))
 			}
-			got += r.Key + "=" + string(r.Value)
 		}
-		if got != want {
+		if got := strings.Join(records, " "); got != want {
 			t.Errorf("the vault has %q, want %q", got, want)
 		}
 		return err

@@ -80,11 +80,11 @@ func generate(dir string, master *MasterKey) (*Vault, *file, error) {
 		return nil, nil, err
 	}
 	f.Keys = []wrappedKey{wrapped}
-	s, err := newSealer(data, f.ID, wrapped.KID)
-	if err != nil {
+	v, keys := &Vault{dir: dir, id: f.ID}, &dataKeys{master: master}
+	if err := keys.add(f.ID, wrapped.KID, data); err != nil {
 		return nil, nil, err
 	}
-	v := &Vault{dir: dir, id: f.ID, kid: s.kid, data: data, keys: map[string]*sealer{s.kid: s}}
+	v.keys.Store(keys)
 	v.store = v.files()
 	return v, f, nil
 }

@@ -93,6 +93,11 @@ func (f *files) update(ctx context.Context, fn func(uint64, storeTx) error) erro
 		return err
 	}
 	defer unlock()
+	return f.change(fn)
+}
+
+// change is update for a caller that has the lock.
+func (f *files) change(fn func(uint64, storeTx) error) error {
 	g, dir, err := f.current()
 	if err != nil {
 		return err

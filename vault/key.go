@@ -3,109 +3,38 @@ package vault
 import (
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"github.com/go-json-experiment/json"
-	"github.com/google/renameio/v2/maybe"
 
 	"github.com/authsome/authsome/secret"
 )
 
 // MasterKey wraps the data keys of vaults. It does not print.
-type MasterKey struct{ key secret.String }
+//
+// While the master key is being changed there are two: the present one wraps,
+// and both unwrap.
+type MasterKey struct {
+	key   secret.String
+	older []secret.String
+	lost  error // why one of them could not be read
+
+	again func() (*MasterKey, error)                       // reads it anew; nil if it stays
+	hold  func() (m *MasterKey, release func(), err error) // keeps it from being changed; nil if it stays
+}
 
 const keySize = 32
 
-// keyFile is master.key, as the Python authsome wrote it too. Members that are
-// not read are somebody else's and are left as they are: the file is written
-// once.
-type keyFile struct {
-	Version   int    `json:"version"`
-	Key       string `json:"key"` // base64
-	Algorithm string `json:"algorithm"`
-}
-
-// ErrKeyExposed says that others can read the master key, or that another user
-// owns it.
-var ErrKeyExposed = errors.New("others can read the master key, or own it")
-
-// EnsureMasterKey reads the key at path, and makes one where there is none. Of
-// several processes that do so at once, all return the same key.
-func EnsureMasterKey(path string) (*MasterKey, error) {
-	k, err := LoadMasterKey(path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return k, err
-	}
+func newMasterKey() *MasterKey {
 	raw := make([]byte, keySize)
-	rand.Read(raw)
-	b, err := json.Marshal(keyFile{Version: 1, Key: base64.StdEncoding.EncodeToString(raw), Algorithm: algorithm})
-	if err != nil {
-		return nil, fmt.Errorf("encode master key: %w", err)
-	}
-	if err := createFile(path, append(b, '\n')); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("make master key: %w", err)
-	}
-	return LoadMasterKey(path)
+	rand.Read(raw) // never fails
+	return &MasterKey{key: secret.New(string(raw))}
 }
 
-// createFile makes a whole file, durable, or fails with fs.ErrExist: a link
-// never replaces, as a rename would.
-func createFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return err
-	}
-	if err := os.Link(f.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-// LoadMasterKey reads the key at path.
-func LoadMasterKey(path string) (*MasterKey, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("master key: %w", err)
-	}
-	defer f.Close()
-	if err := checkPrivate(f); err != nil {
-		return nil, fmt.Errorf("master key %s: %w", path, err)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, 64<<10))
-	if err != nil {
-		return nil, fmt.Errorf("master key: %w", err)
-	}
-	var k keyFile
-	if err := json.Unmarshal(b, &k); err != nil || k.Version != 1 || k.Algorithm != "" && k.Algorithm != algorithm {
-		return nil, &DamageError{Path: path, Reason: "not a master key file"}
-	}
-	raw, err := base64.StdEncoding.DecodeString(k.Key)
-	if err != nil {
-		raw, err = base64.URLEncoding.DecodeString(k.Key)
-	}
-	if err != nil || len(raw) != keySize {
-		return nil, &DamageError{Path: path, Reason: "not 32 bytes in base64"}
-	}
-	return &MasterKey{secret.New(string(raw))}, nil
-}
+// equal reports whether the keys that wrap are the same.
+func (m *MasterKey) equal(other *MasterKey) bool { return m.key.Equal(other.key) }
 
 // wrappedKey is a data key in vault.json.
 type wrappedKey struct {
@@ -131,24 +60,118 @@ func (m *MasterKey) wrap(id string, data []byte) (wrappedKey, error) {
 }
 
 func (m *MasterKey) unwrap(id string, w wrappedKey) ([]byte, error) {
-	aead, err := newAEAD([]byte(m.key.Reveal()))
-	if err != nil {
-		return nil, err
-	}
 	if len(w.Wrapped) != nonceSize+keySize+tagSize {
 		return nil, &DamageError{Path: "vault.json", Reason: "a wrapped key has the wrong length"}
 	}
-	data, err := aead.Open(nil, w.Wrapped[:nonceSize], w.Wrapped[nonceSize:], associated("key", id, w.KID))
-	if err != nil || kidOf(data) != w.KID {
-		return nil, ErrWrongKey
+	for _, key := range append([]secret.String{m.key}, m.older...) {
+		aead, err := newAEAD([]byte(key.Reveal()))
+		if err != nil {
+			return nil, err
+		}
+		data, err := aead.Open(nil, w.Wrapped[:nonceSize], w.Wrapped[nonceSize:], associated("key", id, w.KID))
+		if err == nil && kidOf(data) == w.KID {
+			return data, nil
+		}
 	}
-	return data, nil
+	if m.lost != nil {
+		return nil, m.lost
+	}
+	return nil, ErrWrongKey
 }
 
-// replaceFile writes a file whole and durably, in place of one that may be there.
-func replaceFile(path string, data []byte) error {
-	if err := maybe.WriteFile(path, data, 0o600); err != nil {
-		return err
+// dataKeys are a vault's data keys, unwrapped. They are immutable: what changes
+// them makes others.
+type dataKeys struct {
+	kid string             // of the present one, the last in vault.json
+	all map[string]*sealer // by kid
+
+	master *MasterKey
+	read   fs.FileInfo // vault.json, at the latest when it was read
+}
+
+func (k *dataKeys) add(id, kid string, data []byte) (err error) {
+	if k.all == nil {
+		k.all = make(map[string]*sealer)
 	}
-	return syncDir(filepath.Dir(path))
+	k.kid = kid
+	k.all[kid], err = newSealer(data, id, kid)
+	return err
+}
+
+// present is what seals.
+func (k *dataKeys) present() *sealer { return k.all[k.kid] }
+
+// isRead reports whether the keys are those of this vault.json.
+func (k *dataKeys) isRead(info fs.FileInfo) bool {
+	return k.read != nil && os.SameFile(k.read, info) && k.read.ModTime().Equal(info.ModTime()) && k.read.Size() == info.Size()
+}
+
+// those are the keys of a vault.json that names no others: only the master key
+// was changed, and it is not needed.
+func (k *dataKeys) those(f file, info fs.FileInfo) (*dataKeys, bool) {
+	some := &dataKeys{master: k.master, read: info}
+	for _, w := range f.Keys {
+		s, known := k.all[w.KID]
+		if !known || some.add(f.ID, w.KID, s.data) != nil {
+			return nil, false
+		}
+	}
+	return some, true
+}
+
+// unwrapAll opens all data keys of a vault.
+func (m *MasterKey) unwrapAll(f file, info fs.FileInfo) (*dataKeys, error) {
+	k := &dataKeys{master: m, read: info}
+	for _, w := range f.Keys {
+		data, err := m.unwrap(f.ID, w)
+		if err != nil {
+			return nil, err
+		}
+		if err := k.add(f.ID, w.KID, data); err != nil {
+			return nil, err
+		}
+	}
+	return k, nil
+}
+
+// open is unwrapAll, with the master key read again if it was changed since.
+func (m *MasterKey) open(f file, info fs.FileInfo) (*dataKeys, error) {
+	k, err := m.unwrapAll(f, info)
+	if err == nil || m.again == nil {
+		return k, err
+	}
+	if _, damaged := errors.AsType[*DamageError](err); damaged {
+		return nil, err
+	}
+	fresh, err := m.again()
+	if err != nil {
+		return nil, err
+	}
+	return fresh.unwrapAll(f, info)
+}
+
+// createFirst makes the vault while the master key cannot be changed.
+func (v *Vault) createFirst(master *MasterKey) (file, error) {
+	if master.hold == nil {
+		return v.create(master)
+	}
+	held, release, err := master.hold()
+	if err != nil {
+		return file{}, err
+	}
+	defer release()
+	return v.create(held)
+}
+
+// Describe is what can be known of a profile's vault without a key: its id, and
+// the names of its data keys. Without a vault the error is os.ErrNotExist.
+func Describe(dir string) (id string, kids []string, err error) {
+	f, err := readFile(filepath.Join(dir, "vault.json"))
+	if err != nil {
+		return "", nil, err
+	}
+	for _, w := range f.Keys {
+		kids = append(kids, w.KID)
+	}
+	return f.ID, kids, nil
 }

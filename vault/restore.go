@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -47,7 +48,7 @@ func Restore(ctx context.Context, dir string, master *MasterKey, b *Backup, forc
 	if err != nil && !(force && (isDamage(err) || errors.Is(err, ErrNotEmpty))) {
 		return err
 	}
-	if err := v.replace(store, seq, b.Records, anew); err != nil {
+	if err := v.replace(store, seq, slices.Concat(b.Records, b.Retired), anew); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
 	return nil

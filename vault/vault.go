@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/go-json-experiment/json"
 )
@@ -56,33 +57,28 @@ func (e *DamageError) Unwrap() error { return e.Err }
 type Vault struct {
 	dir   string
 	id    string
-	kid   string
-	keys  map[string]*sealer // by kid
-	data  []byte             // the present data key
+	keys  atomic.Pointer[dataKeys] // as they were read last
 	store store
 }
 
 // Open opens the vault in a profile's directory, and makes it there on first use.
 func Open(dir string, master *MasterKey) (*Vault, error) {
-	v := &Vault{dir: filepath.Clean(dir), keys: make(map[string]*sealer)}
+	v := &Vault{dir: filepath.Clean(dir)}
+	info, _ := os.Stat(v.path("vault.json")) // at the latest when it is read
 	f, err := readFile(v.path("vault.json"))
 	if errors.Is(err, os.ErrNotExist) {
-		f, err = v.create(master)
+		info = nil
+		f, err = v.createFirst(master)
 	}
 	if err != nil {
 		return nil, err
 	}
 	v.id = f.ID
-	for _, k := range f.Keys {
-		data, err := master.unwrap(f.ID, k)
-		if err != nil {
-			return nil, err
-		}
-		if v.keys[k.KID], err = newSealer(data, f.ID, k.KID); err != nil {
-			return nil, err
-		}
-		v.kid, v.data = k.KID, data // the last one is in use
+	keys, err := master.open(f, info)
+	if err != nil {
+		return nil, err
 	}
+	v.keys.Store(keys)
 	v.store = v.files()
 	return v, nil
 }
@@ -91,9 +87,16 @@ func Open(dir string, master *MasterKey) (*Vault, error) {
 func (v *Vault) files() *files {
 	return &files{
 		dir:     v.dir,
-		present: func() string { return v.kid },
+		present: func() string { return v.keys.Load().kid },
 		keys: func(kid string) (store, mac []byte, err error) {
-			s := v.keys[kid]
+			s := v.keys.Load().all[kid]
+			if s == nil {
+				// Another process has sealed the records anew since the keys were read.
+				if err := v.follow(); err != nil {
+					return nil, nil, err
+				}
+				s = v.keys.Load().all[kid]
+			}
 			if s == nil {
 				return nil, nil, fmt.Errorf("the vault has no key %.16q", kid)
 			}
@@ -111,7 +114,9 @@ func (v *Vault) ID() string { return v.id }
 
 // DeriveKey is a 32-byte key for another use, by HKDF-SHA256 of the data key.
 // Uses with different labels cannot learn each other's.
-func (v *Vault) DeriveKey(label string) []byte { return derive(v.data, v.id, label) }
+func (v *Vault) DeriveKey(label string) []byte {
+	return derive(v.keys.Load().present().data, v.id, label)
+}
 
 func derive(data []byte, id, label string) []byte {
 	key, err := hkdf.Key(sha256.New, data, []byte(id), "authsome "+label, 32)
@@ -194,7 +199,7 @@ func (tx *Tx) Put(key string, value []byte) error {
 }
 
 func (tx *Tx) put(key string, value []byte) error {
-	sealed, err := tx.v.keys[tx.v.kid].seal(key, value)
+	sealed, err := tx.v.keys.Load().present().seal(key, value)
 	if err != nil {
 		return err
 	}
@@ -231,7 +236,7 @@ func (v *Vault) unseal(key string, sealed []byte) ([]byte, error) {
 	if err != nil {
 		return nil, &DamageError{Path: "record " + key, Reason: err.Error()}
 	}
-	s := v.keys[e.KID]
+	s := v.keys.Load().all[e.KID]
 	if s == nil {
 		return nil, &DamageError{Path: "record " + key, Reason: "sealed under a key that this vault does not have"}
 	}

@@ -229,6 +229,8 @@ func TestMain(m *testing.M) {
 			fmt.Println(err)
 			os.Exit(3)
 		}
+	case "change":
+		changeAndDie(os.Getenv("VAULT_TEST_DIR"))
 	default:
 		os.Exit(m.Run())
 	}

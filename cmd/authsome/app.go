@@ -38,8 +38,13 @@ type app struct {
 	verbose     bool
 	logFile     string
 
+	// ignoreKeyFile takes config.json's word for where the master key is, against
+	// the variable's.
+	ignoreKeyFile bool
+
 	home      func() (*home.Home, error)
 	profile   func() (home.Profile, error)
+	keeper    func() (*vault.Keeper, error)
 	vault     func() (*vault.Vault, error)
 	providers func() (*providers.Set, error)
 	auth      func() (*auth.Auth, error)
@@ -56,6 +61,7 @@ func newApp() *app {
 	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
 	a.home = sync.OnceValues(a.openHome)
 	a.profile = sync.OnceValues(a.openProfile)
+	a.keeper = sync.OnceValues(a.newKeeper)
 	a.vault = sync.OnceValues(a.openVault)
 	a.providers = sync.OnceValues(a.loadProviders)
 	a.auth = sync.OnceValues(a.openAuth)
@@ -95,6 +101,12 @@ func (a *app) openVault() (*vault.Vault, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.openProfileVault(p)
+}
+
+// openProfileVault opens the vault of a profile, which may be another one than
+// the command line's.
+func (a *app) openProfileVault(p home.Profile) (*vault.Vault, error) {
 	key, err := a.masterKey()
 	if err != nil {
 		return nil, err
@@ -103,14 +115,12 @@ func (a *app) openVault() (*vault.Vault, error) {
 }
 
 func (a *app) masterKey() (*vault.MasterKey, error) {
-	h, err := a.home()
+	k, err := a.keeper()
 	if err != nil {
 		return nil, err
 	}
-	if path := a.getenv("AUTHSOME_MASTER_KEY_FILE"); path != "" {
-		return vault.LoadMasterKey(path)
-	}
-	return vault.EnsureMasterKey(h.MasterKeyPath())
+	a.resumeKeyChange(k)
+	return k.Load()
 }
 
 // loadProviders reads the definitions anew. A running proxy calls it at each

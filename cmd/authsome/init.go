@@ -21,13 +21,18 @@ the profile's vault. It is never needed: every command does so on first use.`,
 			if err != nil {
 				return err
 			}
+			mode, err := a.keyMode()
+			if err != nil {
+				return err
+			}
 			if a.json {
 				return a.printJSON(struct {
-					Home    string `json:"home"`
-					Profile string `json:"profile"`
-				}{h.Dir, p.Name})
+					Home       string `json:"home"`
+					Profile    string `json:"profile"`
+					Encryption string `json:"encryption"`
+				}{h.Dir, p.Name, mode})
 			}
-			a.infof("%s is ready, with profile %s", h.Dir, p.Name)
+			a.infof("%s is ready, with profile %s; master key: %s", h.Dir, p.Name, mode)
 			return nil
 		},
 	}

@@ -125,6 +125,7 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 	a.printf("%s", catalogue(all, screenWidth(a.stdout)))
 	if len(connected) == 0 {
 		a.infof("nothing is connected yet: authsome login PROVIDER")
+		a.proposeImport(ctx)
 	}
 	return nil
 }

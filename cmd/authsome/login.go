@@ -128,6 +128,7 @@ func login(ctx context.Context, a *app, o *loginOptions) error {
 	if err != nil {
 		return err
 	}
+	a.proposeImport(ctx)
 	l.terminal = a.openTerminal()
 	defer l.terminal.close()
 	if o.noBrowser {

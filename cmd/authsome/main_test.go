@@ -65,6 +65,8 @@ func TestScripts(t *testing.T) {
 			"page":       page,
 			"canary":     canary,
 			"mode":       fileMode,
+			"pythonhome": pythonhome,
+			"unchanged":  unchanged,
 		},
 	})
 }

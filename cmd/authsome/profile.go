@@ -99,7 +99,7 @@ func newProfileUseCmd(a *app) *cobra.Command {
 		Long:    "Use sets the default profile in config.json. --profile and AUTHSOME_PROFILE go before it.",
 		Example: "  authsome profile use work",
 		Args:    exactArgs("NAME"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			h, err := a.home()
 			if err != nil {
 				return err
@@ -107,8 +107,9 @@ func newProfileUseCmd(a *app) *cobra.Command {
 			if _, err := h.Profile(args[0]); err != nil {
 				return err
 			}
-			h.Config.DefaultProfile = args[0]
-			if err := h.SaveConfig(); err != nil {
+			ctx, cancel := bounded(cmd.Context())
+			defer cancel()
+			if err := h.UpdateConfig(ctx, func(c *home.Config) { c.DefaultProfile = args[0] }); err != nil {
 				return err
 			}
 			a.infof("profile %s is the default", args[0])

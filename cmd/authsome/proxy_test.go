@@ -99,6 +99,7 @@ type bench struct {
 	t      *testing.T
 	home   string
 	binary string
+	more   []string     // further variables
 	out    bytes.Buffer // everything that any process printed
 	mu     sync.Mutex   // guards out
 }
@@ -126,7 +127,7 @@ func (b *bench) command(args ...string) *exec.Cmd {
 			cmd.Env = append(cmd.Env, v)
 		}
 	}
-	cmd.Env = append(cmd.Env, "AUTHSOME_HOME="+b.home)
+	cmd.Env = append(append(cmd.Env, "AUTHSOME_HOME="+b.home), b.more...)
 	cmd.Stderr = b
 	return cmd
 }

@@ -60,8 +60,8 @@ of an agent on their way out. The agent itself sees placeholders.`,
 	f.StringVar(&a.logFile, "log-file", defaultLogFile, "write the log to `FILE`; empty for none")
 	root.AddCommand(
 		newInitCmd(a), newListCmd(a), newInspectCmd(a), newLoginCmd(a), newLogoutCmd(a), newRemoveCmd(a), newGetCmd(a), newExportCmd(a),
-		newDefaultCmd(a), newRegisterCmd(a), newNewProviderCmd(a), newVaultCmd(a), newWhyCmd(a), newWhoamiCmd(a), newVersionCmd(a),
-		newLogCmd(a), newDoctorCmd(a), newProfileCmd(a), newRunCmd(a), newProxyCmd(a), newDemoCmd(a), newManCmd(a),
+		newDefaultCmd(a), newImportCmd(a), newRegisterCmd(a), newNewProviderCmd(a), newVaultCmd(a), newKeyCmd(a), newProfileCmd(a),
+		newWhyCmd(a), newWhoamiCmd(a), newVersionCmd(a), newLogCmd(a), newDoctorCmd(a), newRunCmd(a), newProxyCmd(a), newDemoCmd(a), newManCmd(a),
 	)
 	a.complete(root)
 	return root

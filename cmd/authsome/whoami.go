@@ -23,6 +23,10 @@ func newWhoamiCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			mode, err := a.keyMode()
+			if err != nil {
+				return err
+			}
 			v, _ := buildVersion()
 			behind := a.getenv("AUTHSOME_PROXY_MODE") != ""
 			if a.json {
@@ -33,9 +37,9 @@ func newWhoamiCmd(a *app) *cobra.Command {
 					Connections int    `json:"connections"`
 					Encryption  string `json:"encryption"`
 					BehindProxy bool   `json:"behind_proxy"`
-				}{v, h.Dir, credentials.Profile, len(connections), h.Config.Encryption.Mode, behind})
+				}{v, h.Dir, credentials.Profile, len(connections), mode, behind})
 			}
-			rows := [][]string{{"home", h.Dir}, {"profile", credentials.Profile}, {"connections", text(len(connections))}, {"master key", h.Config.Encryption.Mode}}
+			rows := [][]string{{"home", h.Dir}, {"profile", credentials.Profile}, {"connections", text(len(connections))}, {"master key", mode}}
 			if behind {
 				rows = append(rows, []string{"proxy", "this runs behind authsome"})
 			}

@@ -1,0 +1,336 @@
+package vault
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/zalando/go-keyring"
+
+	"github.com/authsome/authsome/secret"
+)
+
+const (
+	rawKey     = "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f"
+	encodedKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+)
+
+// kdfFile is a master key file under a passphrase whose parameters are these.
+func kdfFile(parameters string) string {
+	return `{"version":2,"algorithm":"AES-256-GCM","kdf":` + parameters + `,"wrapped":"` + strings.Repeat("AAAA", 20) + `"}`
+}
+
+func TestKeyFileForms(t *testing.T) {
+	for name, text := range map[string]string{
+		"32 bytes":         rawKey,
+		"base64":           encodedKey,
+		"base64 and a LF":  encodedKey + "\n",
+		"base64 for URLs":  encodedKey[:len(encodedKey)-1],
+		"ours":             `{"version":1,"key":"` + encodedKey + `","algorithm":"AES-256-GCM"}`,
+		"with more of its": `{"version":1,"key":"` + encodedKey + `","algorithm":"AES-256-GCM","note":"n","created_at":"x"}`,
+	} {
+		f, reason := parseKeyFile([]byte(text))
+		if m, err := f.plain(""); reason != "" || err != nil || m.key.Reveal() != rawKey {
+			t.Errorf("%s: %s, %v", name, reason, err)
+		}
+	}
+	for name, text := range map[string]string{
+		"nothing":                 "",
+		"31 bytes":                rawKey[1:],
+		"33 bytes":                rawKey + "\n",
+		"a sentence of 32 bytes":  "this is not a key, and no secret",
+		"base64 of 31 bytes":      "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg==",
+		"another algorithm":       `{"version":1,"key":"` + encodedKey + `","algorithm":"ROT13"}`,
+		"a later version":         `{"version":3,"key":"` + encodedKey + `"}`,
+		"a passphrase's without":  `{"version":2,"algorithm":"AES-256-GCM"}`,
+		"64 GB":                   kdfFile(`{"name":"argon2id","time":1,"memory_kib":67108864,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
+		"an hour":                 kdfFile(`{"name":"argon2id","time":1000000,"memory_kib":65536,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
+		"more than a byte":        kdfFile(`{"name":"argon2id","time":3,"memory_kib":65536,"threads":400,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
+		"more than 32 bits":       kdfFile(`{"name":"argon2id","time":4294967297,"memory_kib":65536,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
+		"less than none":          kdfFile(`{"name":"argon2id","time":-1,"memory_kib":65536,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
+		"no time":                 kdfFile(`{"name":"argon2id","time":0,"memory_kib":65536,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
+		"no threads":              kdfFile(`{"name":"argon2id","time":3,"memory_kib":65536,"threads":0,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
+		"no memory":               kdfFile(`{"name":"argon2id","time":3,"memory_kib":1,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
+		"no salt":                 kdfFile(`{"name":"argon2id","time":3,"memory_kib":65536,"threads":4}`),
+		"another function":        kdfFile(`{"name":"md5","time":3,"memory_kib":65536,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
+		"a key beside the sealed": strings.Replace(kdfFile(`{"name":"argon2id","time":3,"memory_kib":65536,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`), `"kdf"`, `"key":"`+encodedKey+`","kdf"`, 1),
+	} {
+		if _, reason := parseKeyFile([]byte(text)); reason == "" {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	// The control: what is refused above is refused for its numbers.
+	if _, reason := parseKeyFile([]byte(kdfFile(`{"name":"argon2id","time":3,"memory_kib":65536,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`))); reason != "" {
+		t.Errorf("usual parameters: %s", reason)
+	}
+}
+
+// Whatever a file holds, reading it takes next to nothing, and gives a key or a
+// reason.
+func FuzzKeyFile(f *testing.F) {
+	f.Add([]byte(rawKey))
+	f.Add([]byte(`{"version":1,"key":"` + encodedKey + `"}`))
+	f.Add([]byte(kdfFile(`{"name":"argon2id","time":3,"memory_kib":65536,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`)))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		k, reason := parseKeyFile(b)
+		switch {
+		case reason != "":
+		case k.KDF == nil:
+			if _, err := k.plain(""); err != nil {
+				t.Errorf("accepted, and no key: %v", err)
+			}
+		case uint64(k.KDF.Memory)*uint64(k.KDF.Time) > maxKDFWork || k.KDF.Memory > maxKDFMemory || k.KDF.Time == 0 || k.KDF.Threads == 0:
+			t.Errorf("accepted: %+v", k.KDF)
+		}
+	})
+}
+
+// A passphrase opens what it wrapped; another one, another cost or another salt
+// is a wrong key and nothing else.
+func TestPassphrase(t *testing.T) {
+	m := newMasterKey()
+	d := newKDF()
+	f, err := wrapMaster(m, d, d.derive(secret.New("correct horse")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(f)
+	if err != nil || strings.Contains(string(b), encodeForTest(m)) {
+		t.Fatalf("%s, %v", b, err)
+	}
+	if got, err := f.unwrapMaster(f.KDF.derive(secret.New("correct horse"))); err != nil || !got.equal(m) {
+		t.Errorf("the passphrase: %v", err)
+	}
+	if _, err := f.unwrapMaster(f.KDF.derive(secret.New("wrong horse"))); !errors.Is(err, ErrWrongPassphrase) || !errors.Is(err, ErrWrongKey) {
+		t.Errorf("a wrong passphrase: %v", err)
+	}
+	weaker := f
+	weaker.KDF = &kdf{Name: d.Name, Time: 1, Memory: 64, Threads: 1, Salt: d.Salt}
+	if _, err := weaker.unwrapMaster(d.derive(secret.New("correct horse"))); !errors.Is(err, ErrWrongKey) {
+		t.Errorf("parameters that were changed: %v", err)
+	}
+}
+
+func TestPassphraseIsAskedAgain(t *testing.T) {
+	h := prepare(t, Place{Mode: ModePassphrase})
+	k := h.keeper()
+	var tries []int
+	k.Passphrase = func(a Ask) (secret.String, error) {
+		tries = append(tries, a.Try)
+		if a.Try < 2 {
+			return secret.New("wrong"), nil
+		}
+		return secret.New(h.passphrase), nil
+	}
+	if _, err := k.Load(); err != nil || fmt.Sprint(tries) != "[0 1 2]" {
+		t.Errorf("tries %v, %v", tries, err)
+	}
+	if _, err := k.Load(); err != nil || len(tries) != 3 {
+		t.Errorf("asked again for what is known: %v, %v", tries, err)
+	}
+	k = h.keeper()
+	h.passphrase = "wrong"
+	if _, err := k.Load(); !errors.Is(err, ErrWrongPassphrase) {
+		t.Errorf("never right: %v", err)
+	}
+	k.Passphrase = nil
+	if _, err := k.Load(); !errors.Is(err, ErrNoPassphrase) {
+		t.Errorf("nobody to ask: %v", err)
+	}
+}
+
+// A container's secret is often readable by all. That is fine where only its
+// runtime puts files, and nowhere else.
+func TestSecretFiles(t *testing.T) {
+	if runtime.GOOS != "linux" || os.Getuid() != 0 {
+		t.Skip("root on Linux makes these files")
+	}
+	memory, err := os.MkdirTemp("/dev/shm", "authsome-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(memory)
+	disk := t.TempDir()
+	const other = 12345
+	for _, c := range []struct {
+		dir   string
+		mode  os.FileMode
+		owner int
+		want  bool
+	}{
+		{memory, 0o444, 0, true},
+		{memory, 0o440, 0, true},
+		{memory, 0o400, 0, true},
+		{memory, 0o666, 0, false},
+		{memory, 0o460, 0, false},
+		{memory, 0o444, other, false},
+		{disk, 0o400, 0, true},
+		{disk, 0o444, 0, false},
+		{disk, 0o440, 0, false},
+		{disk, 0o400, other, false},
+	} {
+		path := filepath.Join(c.dir, "key")
+		os.Remove(path)
+		if err := os.WriteFile(path, []byte(encodedKey), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		os.Chown(path, c.owner, c.owner)
+		os.Chmod(path, c.mode)
+		_, err := readKeyFile(path, checkSecret)
+		if (err == nil) != c.want || err != nil && !errors.Is(err, ErrKeyExposed) {
+			t.Errorf("%s, mode %04o, owner %d: %v", c.dir, c.mode, c.owner, err)
+		}
+	}
+	for path, want := range map[string]bool{"/run/secrets/key": true, "/var/run/secrets/a/b": true, "/run/secrets/../key": false, "/run/secretsx/key": false, "run/secrets/key": false} {
+		if runtimeDirectory(path) != want {
+			t.Errorf("%s: %v", path, !want)
+		}
+	}
+}
+
+// Of all that begin at once, one makes the key; where vaults are, nobody does.
+func TestFirstKey(t *testing.T) {
+	for _, mode := range []string{ModeLocalKey, ModeKeyring, ModePassphrase} {
+		t.Run(mode, func(t *testing.T) {
+			keyring.MockInit()
+			h := &testHome{dir: t.TempDir(), passphrase: "correct horse"}
+			if err := h.keeper().Save(Places{Place: Place{Mode: mode}}); err != nil {
+				t.Fatal(err)
+			}
+			if mode == ModeKeyring { // the mock is for one at a time
+				if _, err := h.keeper().Load(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			keys := make([]*MasterKey, 8)
+			var all sync.WaitGroup
+			for i := range keys {
+				all.Go(func() {
+					var err error
+					k := h.keeper()
+					k.Passphrase = func(Ask) (secret.String, error) { return secret.New("correct horse"), nil }
+					if keys[i], err = k.Load(); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			if t.Failed() {
+				return
+			}
+			for _, m := range keys {
+				if !m.equal(keys[0]) {
+					t.Error("two keys were made")
+				}
+			}
+		})
+	}
+	h := newTestHome(t)
+	if err := os.Remove(filepath.Join(h.dir, "master.key")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.keeper().Load(); !errors.Is(err, ErrKeyMissing) {
+		t.Errorf("the key of vaults is gone: %v", err)
+	}
+	if !missing(filepath.Join(h.dir, "master.key")) {
+		t.Error("another key was made")
+	}
+}
+
+// The Python authsome's entry is used as it is.
+func TestPythonKeyring(t *testing.T) {
+	keyring.MockInit()
+	if err := keyring.Set("authsome", "master_key", encodedKey); err != nil {
+		t.Fatal(err)
+	}
+	m, err := ReadKey(t.TempDir(), Place{Mode: ModeKeyring})
+	if err != nil || m.key.Reveal() != rawKey {
+		t.Errorf("%v", err)
+	}
+	keyring.MockInitWithError(errors.New("locked"))
+	if _, err := ReadKey(t.TempDir(), Place{Mode: ModeKeyring}); !errors.Is(err, ErrKeyring) {
+		t.Errorf("a keyring that fails: %v", err)
+	}
+	h := &testHome{dir: t.TempDir()}
+	if _, err := h.keeper().Load(); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.keeper().Change(context.Background(), Change{To: Place{Mode: ModeKeyring}}); !errors.Is(err, ErrKeyring) {
+		t.Errorf("a change to it: %v", err)
+	}
+	if p, err := h.keeper().Places(); p.changing() || err != nil || p.Mode != ModeLocalKey {
+		t.Errorf("after a change that failed: %+v, %v", p, err)
+	}
+	if _, err := h.keeper().Load(); err != nil {
+		t.Error(err)
+	}
+	if _, err := ReadKey(t.TempDir(), Place{Mode: "pigeon"}); !errors.Is(err, ErrUnknownMode) {
+		t.Errorf("an unknown mode: %v", err)
+	}
+}
+
+// Vaults that are made while the key is changed are under the key that stays.
+func TestNewVaultsAmongChanges(t *testing.T) {
+	h := newTestHome(t)
+	done := make(chan error)
+	const n = 12
+	for i := range 2 {
+		go func() {
+			var err error
+			for j := 0; err == nil && j < n; j++ {
+				_, err = h.tryOpen(fmt.Sprintf("new-%d-%d", i, j))
+			}
+			done <- err
+		}()
+	}
+	for range 8 {
+		if err := h.keeper().Change(context.Background(), Change{To: Place{Mode: ModeLocalKey}}); err != nil {
+			t.Error(err)
+		}
+	}
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	for i := range 2 {
+		for j := range n {
+			if _, err := h.tryOpen(fmt.Sprintf("new-%d-%d", i, j)); err != nil {
+				t.Errorf("new-%d-%d: %v", i, j, err)
+			}
+		}
+	}
+}
+
+// A value of the Python authsome's vault opens with its key, whole or not at all.
+func TestOpenPython(t *testing.T) {
+	m := &MasterKey{key: secret.New(rawKey)}
+	aead, err := newAEAD([]byte(rawKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nonce := make([]byte, nonceSize)
+	encode := func(b []byte) string {
+		s, _ := json.Marshal(b)
+		return strings.Trim(string(s), `"`)
+	}
+	sealed := encode(nonce) + "." + encode(aead.Seal(nil, nonce, []byte("text"), nil))
+	if got, err := m.OpenPython(sealed); string(got) != "text" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := newMasterKey().OpenPython(sealed); !errors.Is(err, ErrWrongKey) {
+		t.Errorf("another key: %v", err)
+	}
+	for _, wrong := range []string{"", ".", sealed[1:], strings.Replace(sealed, ".", "", 1), sealed[:len(sealed)-8], "AAAA." + sealed} {
+		if got, err := m.OpenPython(wrong); err == nil {
+			t.Errorf("%q opened as %q", wrong, got)
+		}
+	}
+}

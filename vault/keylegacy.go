@@ -1,0 +1,33 @@
+package vault
+
+import (
+	"encoding/base64"
+	"errors"
+	"strings"
+)
+
+// OpenPython opens a value of the Python authsome's vault, which the master key
+// sealed without binding it to anything: base64(nonce) "." base64(ciphertext, tag).
+func (m *MasterKey) OpenPython(sealed string) ([]byte, error) {
+	first, second, found := strings.Cut(sealed, ".")
+	nonce, err := base64.StdEncoding.DecodeString(first)
+	ciphertext, err2 := base64.StdEncoding.DecodeString(second)
+	if !found || err != nil || err2 != nil || len(nonce) != nonceSize || len(ciphertext) < tagSize {
+		return nil, errors.New("not a sealed value")
+	}
+	aead, err := newAEAD([]byte(m.key.Reveal()))
+	if err != nil {
+		return nil, err
+	}
+	plain, err := aead.Open(nil, nonce, ciphertext, nil)
+	if err != nil {
+		return nil, ErrWrongKey
+	}
+	return plain, nil
+}
+
+// ReadKey reads the master key of a home that is not ours to change: it makes no
+// key, and asks for no passphrase.
+func ReadKey(home string, p Place) (*MasterKey, error) {
+	return (&Keeper{Home: home}).readPlace(p, p.base(home), &passphrases{})
+}

@@ -1,0 +1,144 @@
+package vault
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/argon2"
+
+	"github.com/authsome/authsome/secret"
+)
+
+// Errors of a passphrase.
+var (
+	// ErrNoPassphrase says that a passphrase is needed and there is none.
+	ErrNoPassphrase = errors.New("the master key is under a passphrase, and none was given")
+	// ErrWrongPassphrase is an [ErrWrongKey]: what was given is not the passphrase.
+	ErrWrongPassphrase error = wrongPassphrase{}
+)
+
+type wrongPassphrase struct{}
+
+func (wrongPassphrase) Error() string        { return "wrong passphrase" }
+func (wrongPassphrase) Is(target error) bool { return target == ErrWrongKey }
+
+// ReadPassphrase reads a passphrase from a file that others cannot read, or from
+// a pipe, as in /dev/fd/3. One line end behind it is not part of it.
+func ReadPassphrase(path string) (secret.String, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return secret.String{}, fmt.Errorf("passphrase: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return secret.String{}, fmt.Errorf("passphrase: %w", err)
+	}
+	if info.Mode().IsRegular() {
+		if err := checkSecret(f); err != nil {
+			return secret.String{}, fmt.Errorf("passphrase file %s: %w", path, err)
+		}
+	}
+	b, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	if err != nil {
+		return secret.String{}, fmt.Errorf("passphrase: %w", err)
+	}
+	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
+	if text == "" {
+		return secret.String{}, fmt.Errorf("%s is empty: %w", path, ErrNoPassphrase)
+	}
+	return secret.New(text), nil
+}
+
+// kdf is how the key that wraps the master key is made of the passphrase.
+type kdf struct {
+	Name    string `json:"name"`
+	Time    uint32 `json:"time"`
+	Memory  uint32 `json:"memory_kib"`
+	Threads uint8  `json:"threads"`
+	Salt    []byte `json:"salt"`
+}
+
+// Cost of new files: the second recommendation of RFC 9106, 64 MiB and some
+// 0.2 s.
+const (
+	kdfTime    = 3
+	kdfMemory  = 64 << 10
+	kdfThreads = 4
+)
+
+// Limits of what is accepted from a file, so that one that somebody planted
+// takes neither the machine's memory nor minutes: 1 GiB, 4 GiB written in all.
+const (
+	maxKDFMemory = 1 << 20
+	maxKDFWork   = 4 << 20
+	maxSalt      = 1 << 10
+)
+
+func newKDF() kdf {
+	d := kdf{Name: "argon2id", Time: kdfTime, Memory: kdfMemory, Threads: kdfThreads, Salt: make([]byte, 16)}
+	rand.Read(d.Salt)
+	return d
+}
+
+func (d kdf) check() string {
+	switch {
+	case d.Name != "argon2id":
+		return "its passphrase is for a function that this authsome does not have"
+	case d.Time < 1 || d.Threads < 1 || d.Memory < 8*uint32(d.Threads) || len(d.Salt) < 8 || len(d.Salt) > maxSalt:
+		return "the parameters of its passphrase make no sense"
+	case d.Memory > maxKDFMemory || uint64(d.Time)*uint64(d.Memory) > maxKDFWork:
+		return "the parameters of its passphrase ask for more memory or time than a key of authsome's"
+	}
+	return ""
+}
+
+func (k keyFile) checkPassphrase() (reason string) {
+	if k.KDF == nil || len(k.Wrapped) != nonceSize+keySize+tagSize || k.Key != "" {
+		return "not a master key file"
+	}
+	return k.KDF.check()
+}
+
+// id names the function with its parameters and salt.
+func (d kdf) id() string {
+	return fmt.Sprintf("%s %d %d %d %x", d.Name, d.Time, d.Memory, d.Threads, d.Salt)
+}
+
+// derive makes the wrapping key. The parameters have been checked.
+func (d kdf) derive(passphrase secret.String) secret.String {
+	key := argon2.IDKey([]byte(passphrase.Reveal()), d.Salt, d.Time, d.Memory, d.Threads, keySize)
+	debug.FreeOSMemory() // a proxy would hold the 64 MiB for minutes
+	return secret.New(string(key))
+}
+
+func wrapMaster(m *MasterKey, d kdf, kek secret.String) (keyFile, error) {
+	aead, err := newAEAD([]byte(kek.Reveal()))
+	if err != nil {
+		return keyFile{}, err
+	}
+	nonce := make([]byte, nonceSize)
+	rand.Read(nonce)
+	return keyFile{
+		Version: 2, Algorithm: algorithm, KDF: &d, CreatedAt: time.Now().UTC().Format(time.RFC3339),
+		Wrapped: aead.Seal(nonce, nonce, []byte(m.key.Reveal()), associated("passphrase", d.id())),
+	}, nil
+}
+
+func (k keyFile) unwrapMaster(kek secret.String) (*MasterKey, error) {
+	aead, err := newAEAD([]byte(kek.Reveal()))
+	if err != nil {
+		return nil, err
+	}
+	raw, err := aead.Open(nil, k.Wrapped[:nonceSize], k.Wrapped[nonceSize:], associated("passphrase", k.KDF.id()))
+	if err != nil {
+		return nil, ErrWrongPassphrase
+	}
+	return &MasterKey{key: secret.New(string(raw))}, nil
+}

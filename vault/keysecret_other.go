@@ -1,0 +1,8 @@
+//go:build !unix
+
+package vault
+
+import "os"
+
+// checkSecret relies on the access list of the file.
+func checkSecret(f *os.File) error { return checkPrivate(f) }

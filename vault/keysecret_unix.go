@@ -1,0 +1,44 @@
+//go:build unix
+
+package vault
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// checkSecret is checkPrivate for a file that a container's runtime provides:
+// such files belong to root and are often readable by all, since all that there
+// is in the container is the program. That is accepted where only a runtime puts
+// files: below /run/secrets, or in memory and root's.
+func checkSecret(f *os.File) error {
+	if checkPrivate(f) == nil {
+		return nil
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	mode := info.Mode().Perm()
+	owner, known := info.Sys().(*syscall.Stat_t)
+	switch {
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%w: not a file", ErrKeyExposed)
+	case known && owner.Uid != 0 && int(owner.Uid) != os.Geteuid():
+		return fmt.Errorf("%w (owner %d, neither root nor %d)", ErrKeyExposed, owner.Uid, os.Geteuid())
+	case mode&0o022 != 0:
+		return fmt.Errorf("%w: others can change it (mode %04o); chmod 400 it", ErrKeyExposed, mode)
+	case mode&0o044 == 0, runtimeDirectory(f.Name()), known && owner.Uid == 0 && onNoDisk(f):
+		return nil
+	}
+	return fmt.Errorf("%w (mode %04o, on a disk); chmod 400 it, as the user of this process, or mount it as a secret below /run/secrets", ErrKeyExposed, mode)
+}
+
+// runtimeDirectory: only root can make names there.
+func runtimeDirectory(path string) bool {
+	path, err := filepath.Abs(path)
+	return err == nil && (strings.HasPrefix(path, "/run/secrets/") || strings.HasPrefix(path, "/var/run/secrets/"))
+}
