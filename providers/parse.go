@@ -41,7 +41,10 @@ func Parse(data []byte) (*Definition, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d, d.validate()
+	if err := d.validate(); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 // decode reads a definition into its one form. What is strict in it besides the

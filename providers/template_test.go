@@ -26,7 +26,9 @@ func TestExpand(t *testing.T) {
 	for _, tt := range []struct{ template, value, want string }{
 		{"https://h/{shop}/x", "a b/c?d#e", "https://h/a%20b%2Fc%3Fd%23e/x"},
 		{"https://h/x?a={shop}&b", "1&c=2 +", "https://h/x?a=1%26c%3D2+%2B&b"},
-		{"https://{shop}.h/x", "a.b", "https://a.b.h/x"},
+		{"https://{shop}.h:8443?x={shop}", "a", "https://a.h:8443?x=a"},
+		{"https://{shop}.h/x", "A", "https://a.h/x"},
+		{"https://{shop}.h/x", "a.b", ""},
 		{"https://{shop}.h/x", "evil.net/", ""},
 		{"https://{shop}.h/x", "evil.net?", ""},
 		{"https://{shop}.h/x", "u@evil.net", ""},
@@ -44,5 +46,17 @@ func TestExpand(t *testing.T) {
 	_, err = d.Expand("oauth.token_url", "https://h/{shop}", nil)
 	if missing, ok := errors.AsType[*UnfilledError](err); !ok || missing.Name != "shop" || missing.Field != "oauth.token_url" {
 		t.Errorf("unfilled: %v", err)
+	}
+}
+
+// An address that the token endpoint answered with is a public one, wherever it
+// is used.
+func TestExpandInstance(t *testing.T) {
+	d := parse(t, instance)
+	for value, want := range map[string]string{"eu1.sample.com": "https://eu1.sample.com/t", "127.0.0.1": "", "localhost": "", "metadata.internal": "", "169.254.169.254": "", "u@evil.net": ""} {
+		got, err := d.Expand("f", "https://{instance}/t", values("instance", value))
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%s: %q, %v", value, got, err)
+		}
 	}
 }

@@ -149,7 +149,7 @@ func TestValidate(t *testing.T) {
 
 		// env
 		{fmt.Sprintf(good, `,"env":[{"name":"A B","value":"{api_key}"}]`), "env[0].name", "not the name"},
-		{fmt.Sprintf(good, `,"env":[{"name":"LD_PRELOAD","value":"/tmp/x"}]`), "env[0].name", "what the command does"},
+		{fmt.Sprintf(good, `,"env":[{"name":"LD_PRELOAD","value":"/x.so"}]`), "env[0].name", "what the command does"},
 		{fmt.Sprintf(good, `,"env":[{"name":"path","value":"x"}]`), "env[0].name", "what the command does"},
 		{fmt.Sprintf(good, `,"env":[{"name":"A","value":"{x}"}]`), "env[0].value", "nothing fills"},
 		{fmt.Sprintf(good, `,"env":[{"name":"A","value":"x","placeholder":"{mark}"}]`), "env[0].placeholder", "no secret"},
