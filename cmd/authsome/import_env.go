@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -35,11 +36,14 @@ func importVariables(ctx context.Context, a *app, getenv func(string) string) ([
 		if !d.HasFlow(providers.FlowAPIKey) {
 			continue
 		}
-		values, shown := environmentValues(d, getenv)
+		values, shown, err := environmentValues(d, getenv)
 		if shown == nil {
 			continue
 		}
-		c, err := auth.KeyConnection(d, auth.DefaultName, values)
+		c := auth.Connection{Provider: d.Name, Name: auth.DefaultName}
+		if err == nil {
+			c, err = auth.KeyConnection(d, auth.DefaultName, values)
+		}
 		i := connectionItem(credentials, c, existing)
 		if i.shown = strings.Join(shown, ", "); err != nil {
 			i.result, i.reason = importRefused, err.Error()
@@ -51,25 +55,27 @@ func importVariables(ctx context.Context, a *app, getenv func(string) string) ([
 
 // environmentValues are the values of a definition's params that are in
 // variables, the first one that is set for each, as login takes them; and how they
-// are shown, if a secret is among them.
-func environmentValues(d *providers.Definition, getenv func(string) string) (values providers.Values, shown []string) {
+// are shown, if a secret is among them. The error is about the first value that
+// cannot be meant.
+func environmentValues(d *providers.Definition, getenv func(string) string) (values providers.Values, shown []string, err error) {
 	values = make(providers.Values)
 	found := false
 	for _, v := range d.Variables() {
 		value := getenv(v.Name)
-		if v.Field == "" || value == "" || !values[v.Field].IsZero() || strings.Contains(value, providers.PlaceholderMark) || d.CheckValue(v.Field, value) != nil {
+		if v.Field == "" || value == "" || !values[v.Field].IsZero() || strings.Contains(value, providers.PlaceholderMark) {
 			continue
 		}
 		values[v.Field] = secret.New(value)
+		err = cmp.Or(err, d.CheckValue(v.Field, value))
 		if found = found || v.Secret; v.Secret {
 			value = masked(value)
 		}
 		shown = append(shown, v.Name+" "+value)
 	}
 	if !found {
-		return nil, nil
+		return nil, nil, nil
 	}
-	return values, shown
+	return values, shown, err
 }
 
 // masked is enough of a key to recognise it by, and not enough to guess it.
