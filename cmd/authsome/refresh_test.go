@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -35,6 +36,7 @@ type provider struct {
 	life     int    // of new tokens, in seconds
 	down     bool
 	requests int // of tokens
+	revoked  []string
 }
 
 const (
@@ -82,6 +84,14 @@ func (p *provider) serveAPI(w http.ResponseWriter, r *http.Request) {
 func (p *provider) serveToken(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if r.URL.Path == "/revoke" {
+		if p.down {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		p.revoked = append(p.revoked, r.FormValue("token"))
+		return
+	}
 	p.requests++
 	w.Header().Set("Content-Type", "application/json")
 	switch {
@@ -121,7 +131,7 @@ func (p *provider) logIn(b *bench, end time.Time) {
 	b.t.Helper()
 	custom := filepath.Join(b.home, "providers")
 	definition := fmt.Sprintf(`{"schema_version":2,"name":"live","display_name":"Live","flows":["pkce"],"hosts":["api.live.test"],
-		"oauth":{"authorization_url":"%[1]s/authorize","token_url":"%[1]s/token"}}`, p.endpoint.URL)
+		"oauth":{"authorization_url":"%[1]s/authorize","token_url":"%[1]s/token","revocation":{"url":"%[1]s/revoke"}}}`, p.endpoint.URL)
 	if _, err := providers.Install(custom, []byte(definition), true); err != nil {
 		b.t.Fatal(err)
 	}
@@ -297,6 +307,40 @@ func TestProxyRenewsATokenThatIsRefused(t *testing.T) {
 	}
 	if p.asked() != 1 {
 		t.Errorf("%d refreshes", p.asked())
+	}
+}
+
+// What is given up is revoked there if it can be, and forgotten here anyhow.
+func TestLeave(t *testing.T) {
+	b, p := newBench(t), startProvider(t)
+	b.run("", "init")
+	for _, test := range []struct {
+		command string
+		down    bool
+		said    string
+	}{
+		{"logout", false, "live has revoked the tokens of default"}, {"revoke", false, "live has revoked the tokens of default"},
+		{"logout", true, "live has not revoked the tokens of default, which may stay valid there"}, {"revoke", true, "live has not revoked"},
+	} {
+		p.set(func() { p.down, p.revoked = test.down, nil })
+		p.logIn(b, time.Now().Add(time.Hour))
+		b.run("", test.command, "live")
+		b.mu.Lock()
+		said := b.out.String()
+		b.out.Reset()
+		b.mu.Unlock()
+		if !strings.Contains(said, test.said) || len(leaks([]byte(said), providerAccess)) > 0 {
+			t.Errorf("%s said %s", test.command, said)
+		}
+		if want := []string{p.refresh, p.alive}; !test.down && !slices.Equal(p.revoked, want) {
+			t.Errorf("%s revoked %v, want %v", test.command, p.revoked, want)
+		}
+		out, err := b.command("list", "live", "--json").Output()
+		if err != nil || strings.Contains(string(out), "connection_name") || strings.Contains(string(out), "configured") != (test.command == "logout") {
+			t.Errorf("after %s: %v\n%s", test.command, err, out)
+		}
+		b.run("", "revoke", "live")
+		b.out.Reset()
 	}
 }
 
