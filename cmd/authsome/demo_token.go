@@ -94,7 +94,7 @@ func (d *demonstration) logInWithToken(ctx context.Context) error {
 		return err
 	}
 	d.signIn = signIn
-	if _, err := d.authsome(ctx, demoTokenDefinition(signIn.url), "register", "-"); err != nil {
+	if _, err := d.authsome(ctx, demoTokenDefinition(signIn.url), "register", "-", "--yes"); err != nil {
 		return err
 	}
 	if _, err := d.authsome(ctx, "", "login", "demo-oauth"); err != nil {

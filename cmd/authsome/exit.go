@@ -87,6 +87,9 @@ func classify(err error) verdict {
 	if e, ok := errors.AsType[*auth.LoginRequiredError](err); ok {
 		return verdict{exitCredentialMissing, "CredentialMissing", loginCommand(e.Provider, e.Connection)}
 	}
+	if errors.Is(err, auth.ErrRefreshUnavailable) {
+		return verdict{exitRefresh, "RefreshFailed", "try again; the provider cannot be asked for a new token at the moment"}
+	}
 	if _, ok := errors.AsType[*missingError](err); ok {
 		return verdict{exitCredentialMissing, "CredentialMissing", ""}
 	}

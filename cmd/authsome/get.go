@@ -134,6 +134,10 @@ func connectionFields(c auth.Connection, show bool) []field {
 			add(name, secret.Redacted)
 		}
 	}
+	if trouble := c.Trouble(time.Now()); trouble != "" {
+		add("problem", trouble)
+		add("fix", loginCommand(c.Provider, c.Name)+" --force")
+	}
 	add("base_url", c.BaseURL)
 	if len(c.Scopes) > 0 {
 		all = append(all, field{"scopes", c.Scopes})
@@ -143,6 +147,7 @@ func connectionFields(c auth.Connection, show bool) []field {
 	hidden("refresh_token", c.RefreshToken)
 	add("token_type", c.TokenType)
 	when("expires_at", c.ExpiresAt)
+	when("refresh_expires_at", c.RefreshExpiresAt)
 	when("obtained_at", c.ObtainedAt)
 	add("issuer", c.Issuer)
 	add("account", c.Account.Label)

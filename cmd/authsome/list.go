@@ -60,10 +60,18 @@ type connectionView struct {
 	Scopes    []string `json:"scopes"`
 	ExpiresAt *string  `json:"expires_at"` // RFC 3339; null for what does not expire
 	Default   bool     `json:"default"`
+	Renewable bool     `json:"renewable"`         // its token is renewed when it is due
+	Problem   string   `json:"problem,omitempty"` // why it needs a login, and since when
+	Fix       string   `json:"fix,omitempty"`     // the command that mends it
 }
 
 func viewConnection(c auth.Connection) connectionView {
 	v := connectionView{Name: c.Name, AuthType: c.AuthType, Status: string(c.Status), Scopes: c.Scopes, Default: c.Default}
+	now := time.Now()
+	v.Renewable = c.Renewable(now)
+	if v.Problem = c.Trouble(now); v.Problem != "" {
+		v.Fix = loginCommand(c.Provider, c.Name) + " --force"
+	}
 	if v.Scopes == nil {
 		v.Scopes = []string{}
 	}
@@ -109,6 +117,7 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 	if a.json {
 		return a.printJSON(out)
 	}
+	defer a.tellProblems(append(out.Bundled, out.Custom...))
 	heading := []string{"PROVIDER", "CONNECTION", "STATUS", "EXPIRES", "TYPE", "SOURCE"}
 	if o.narrowed() {
 		if rows := append(connected, rest...); len(rows) > 0 {
@@ -128,6 +137,17 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 		a.proposeImport(ctx)
 	}
 	return nil
+}
+
+// tellProblems says which connections need a login, since when, and the command.
+func (a *app) tellProblems(all []providerView) {
+	for _, p := range all {
+		for _, c := range p.Connections {
+			if c.Problem != "" {
+				a.infof("%s connection %s is %s: %s", p.Name, c.Name, c.Problem, c.Fix)
+			}
+		}
+	}
 }
 
 // catalogue is the providers that are not connected, by category, in lines of
@@ -228,6 +248,9 @@ func (c connectionView) expiry(now time.Time) string {
 	at, err := time.Parse(time.RFC3339, *c.ExpiresAt)
 	if err != nil {
 		return *c.ExpiresAt
+	}
+	if c.Renewable && !now.Before(at) {
+		return "renewed when used"
 	}
 	return relative(at, now)
 }

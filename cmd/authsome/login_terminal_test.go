@@ -156,7 +156,7 @@ func (b *bench) serverFor(provider string) {
 	b.t.Helper()
 	server := httptest.NewServer(&signIn{codes: make(map[string]url.Values)})
 	b.t.Cleanup(server.Close)
-	b.run(definitions(server.URL)[provider], "register", "-", "--force")
+	b.run(definitions(server.URL)[provider], "register", "-", "--force", "--yes")
 }
 
 // browserElsewhere signs in at the printed address, as a browser on another

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
 	"github.com/authsome/authsome/audit"
+	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/providers"
 )
 
@@ -14,8 +17,9 @@ func newLogoutCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "logout PROVIDER", Short: "Forget one connection",
 		Long: `Logout deletes a connection: the one named, else the default, else the only one.
-Running proxies stop using it within a second. An API key stays valid at the
-service until it is deleted there.`,
+Its tokens are revoked at the provider first, where that has a way; whatever the
+provider says, the connection is forgotten here. Running proxies stop using it
+within a second. An API key stays valid at the service until it is deleted there.`,
 		Example: `  authsome logout openai
   authsome logout github --connection work`,
 		Args: exactArgs("PROVIDER"),
@@ -42,11 +46,74 @@ func logout(ctx context.Context, a *app, provider, connection string) error {
 		return err
 	}
 	name := left.Connection
-	if err := a.record(audit.Event{Event: audit.Logout, Provider: provider, Connection: name, Outcome: "ok"}); err != nil {
+	if err := a.record(audit.Event{Event: audit.Logout, Provider: provider, Connection: name, Outcome: leftOutcome(left)}); err != nil {
 		return err
 	}
+	a.tellLeft(provider, left)
 	a.infof("%s connection %s is forgotten", provider, name)
 	return a.acknowledge(provider, name)
+}
+
+// leftOutcome is what the provider said, for the audit log.
+func leftOutcome(left auth.Left) string {
+	switch {
+	case left.Remote == nil:
+		return "ok: revoked"
+	case errors.Is(left.Remote, flows.ErrNoRevocation):
+		return "ok"
+	}
+	return "ok: not revoked"
+}
+
+// tellLeft says what the provider said.
+func (a *app) tellLeft(provider string, left auth.Left) {
+	what := "the tokens of " + left.Connection
+	if left.Connection == "" {
+		what = "the OAuth client"
+	}
+	switch {
+	case left.Remote == nil:
+		a.infof("%s has revoked %s", provider, what)
+	case errors.Is(left.Remote, flows.ErrNoRevocation), errors.Is(left.Remote, flows.ErrNotManaged):
+	default:
+		a.warnf("%s has not revoked %s, which may stay valid there: %v", provider, what, left.Remote)
+	}
+}
+
+func newRevokeCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "revoke PROVIDER", Short: "Revoke and forget every connection of a provider",
+		Long: `Revoke has the tokens of all connections of a provider revoked there, and the
+OAuth client deleted if a login registered one, and forgets them here, whatever
+the provider says. The definition stays.`,
+		Example: "  authsome revoke github",
+		Args:    exactArgs("PROVIDER"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return revoke(cmd.Context(), a, args[0]) },
+	}
+}
+
+func revoke(ctx context.Context, a *app, provider string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*vaultWait) // the vault's, and the provider's
+	defer cancel()
+	if err := checkKnown(ctx, a, provider); err != nil {
+		return err
+	}
+	credentials, err := a.auth()
+	if err != nil {
+		return err
+	}
+	all, err := credentials.Revoke(ctx, provider)
+	if err != nil {
+		return err
+	}
+	for _, left := range all {
+		if err := a.record(audit.Event{Event: audit.Revoke, Provider: provider, Connection: left.Connection, Outcome: leftOutcome(left)}); err != nil {
+			return err
+		}
+		a.tellLeft(provider, left)
+	}
+	a.infof("everything of %s is forgotten here", provider)
+	return a.acknowledge(provider, "")
 }
 
 // checkKnown refuses a name that is neither a provider's nor a stored

@@ -37,7 +37,14 @@ func TestRegisterFromURL(t *testing.T) {
 	t.Setenv("SSL_CERT_FILE", roots)
 	installed := filepath.Join(b.home, "providers", "acme.json")
 
-	screen, code := b.typed("install acme? [y/N] ", "n\n", "register", server.URL+"/acme.json")
+	answer := func(text, path string) (shown string, code int) {
+		s := onScreen(t, b.command("register", server.URL+path))
+		s.expect(`install acme\? \[y/N\] `)
+		s.enter(text)
+		code = s.end()
+		return s.seen.String(), code
+	}
+	screen, code := answer("n\n", "/acme.json")
 	if _, err := os.Stat(installed); err == nil || code != 1 || !strings.Contains(screen, "its credential goes to api.acme.com") || !strings.Contains(screen, "the credential goes into the query") {
 		t.Errorf("refused: exit %d, %v, the screen: %q", code, err, screen)
 	}
@@ -51,7 +58,7 @@ func TestRegisterFromURL(t *testing.T) {
 			t.Errorf("%s: %v, %s", address, err, out)
 		}
 	}
-	if screen, code = b.typed("install acme? [y/N] ", "y\n", "register", server.URL+"/moved"); code != 0 {
+	if screen, code = answer("y\n", "/moved"); code != 0 {
 		t.Errorf("exit %d, the screen: %q", code, screen)
 	}
 	if got, err := os.ReadFile(installed); string(got) != definition || err != nil {

@@ -58,11 +58,25 @@ of an agent on their way out. The agent itself sees placeholders.`,
 	f.BoolVar(&a.noColor, "no-color", false, "use no colour on terminals (default: as NO_COLOR says)")
 	f.BoolVar(&a.verbose, "verbose", false, "write the debug log to stderr")
 	f.StringVar(&a.logFile, "log-file", defaultLogFile, "write the log to `FILE`; empty for none")
-	root.AddCommand(
-		newInitCmd(a), newListCmd(a), newInspectCmd(a), newLoginCmd(a), newLogoutCmd(a), newRemoveCmd(a), newGetCmd(a), newExportCmd(a),
-		newDefaultCmd(a), newImportCmd(a), newRegisterCmd(a), newNewProviderCmd(a), newVaultCmd(a), newKeyCmd(a), newProfileCmd(a),
-		newWhyCmd(a), newWhoamiCmd(a), newVersionCmd(a), newLogCmd(a), newDoctorCmd(a), newRunCmd(a), newProxyCmd(a), newDemoCmd(a), newManCmd(a),
-	)
+	for _, group := range []struct {
+		title    string
+		commands []*cobra.Command
+	}{
+		{"Connect services", []*cobra.Command{
+			newLoginCmd(a), newListCmd(a), newInspectCmd(a), newDefaultCmd(a), newGetCmd(a), newExportCmd(a), newImportCmd(a),
+			newLogoutCmd(a), newRevokeCmd(a), newRemoveCmd(a),
+		}},
+		{"Run agents", []*cobra.Command{newRunCmd(a), newProxyCmd(a), newWhyCmd(a), newDoctorCmd(a), newLogCmd(a), newDemoCmd(a)}},
+		{"Add services", []*cobra.Command{newRegisterCmd(a), newNewProviderCmd(a)}},
+		{"Look after the home", []*cobra.Command{newProfileCmd(a), newKeyCmd(a), newVaultCmd(a), newWhoamiCmd(a), newInitCmd(a)}},
+	} {
+		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title + ":"})
+		for _, cmd := range group.commands {
+			cmd.GroupID = group.title
+			root.AddCommand(cmd)
+		}
+	}
+	root.AddCommand(newVersionCmd(a), newManCmd(a))
 	a.complete(root)
 	return root
 }

@@ -100,7 +100,11 @@ func explain(set *providers.Set, e routing.Explanation) (text, fix string) {
 	case routing.Matched:
 		return fmt.Sprintf("the credential of %s connection %s is injected: %s is listed by %s", e.Provider, e.Connection, e.Host, e.Pattern), ""
 	case routing.LoginRequired:
-		return fmt.Sprintf("refused with login_required: %s connection %s has no usable credential", e.Provider, e.Connection), loginCommand(e.Provider, e.Connection) + " --force"
+		text := fmt.Sprintf("refused with login_required: %s connection %s has no usable credential", e.Provider, e.Connection)
+		if e.Problem != "" {
+			text += ": " + e.Problem
+		}
+		return text, loginCommand(e.Provider, e.Connection) + " --force"
 	case routing.RouteAmbiguous:
 		return "refused with route_ambiguous: these fit equally well: " + strings.Join(e.Choices, ", "), "authsome run --provider " + e.Choices[0] + " -- COMMAND"
 	case routing.PathOutside:

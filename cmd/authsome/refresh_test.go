@@ -1,0 +1,377 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/ca"
+	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/secret"
+	"github.com/authsome/authsome/vault"
+)
+
+// provider is an API with the authorization server that it goes by.
+type provider struct {
+	*service
+	endpoint *httptest.Server
+
+	mu       sync.Mutex // guards all below
+	tokens   int
+	alive    string // the access token that the API takes
+	refresh  string // the refresh token that is good; "" refuses all
+	life     int    // of new tokens, in seconds
+	down     bool
+	requests int // of tokens
+	revoked  []string
+}
+
+const (
+	providerAccess  = "access-canary-2b1f8d7e"
+	providerRefresh = "refresh-canary-9c3e5a40"
+	providerClient  = "client-canary-77aa01bc"
+)
+
+func startProvider(t *testing.T) *provider {
+	t.Helper()
+	authority, err := ca.New(ca.Options{CommonName: "service authority"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &provider{service: &service{host: "api.live.test", ca: filepath.Join(t.TempDir(), "ca.pem")}, life: 3600}
+	if err := os.WriteFile(p.ca, authority.CertificatePEM(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.addr = l.Addr().String()
+	api := &http.Server{
+		TLSConfig: &tls.Config{GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return authority.Leaf(h.ServerName) }},
+		Handler:   http.HandlerFunc(p.serveAPI),
+	}
+	go api.ServeTLS(l, "", "")
+	t.Cleanup(func() { api.Close() })
+	p.endpoint = httptest.NewServer(http.HandlerFunc(p.serveToken))
+	t.Cleanup(p.endpoint.Close)
+	return p
+}
+
+func (p *provider) serveAPI(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.alive == "" || r.Header.Get("Authorization") != "Bearer "+p.alive {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	fmt.Fprint(w, "fine")
+}
+
+func (p *provider) serveToken(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.URL.Path == "/revoke" {
+		if p.down {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		p.revoked = append(p.revoked, r.FormValue("token"))
+		return
+	}
+	p.requests++
+	w.Header().Set("Content-Type", "application/json")
+	switch {
+	case p.down:
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	case p.refresh == "" || r.FormValue("refresh_token") != p.refresh || r.FormValue("client_secret") != providerClient:
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprintf(w, `{"error":"invalid_grant","error_description":"no such %s"}`, r.FormValue("refresh_token"))
+		return
+	}
+	p.next()
+	json.NewEncoder(w).Encode(map[string]any{"access_token": p.alive, "refresh_token": p.refresh, "token_type": "Bearer", "expires_in": p.life})
+}
+
+func (p *provider) next() {
+	p.tokens++
+	p.alive, p.refresh = fmt.Sprint(providerAccess, "-", p.tokens), fmt.Sprint(providerRefresh, "-", p.tokens)
+}
+
+func (p *provider) set(change func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change()
+}
+
+func (p *provider) asked() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.requests
+}
+
+// logIn stores a connection whose access token ends at that time, as a login in
+// another terminal does.
+func (p *provider) logIn(b *bench, end time.Time) {
+	b.t.Helper()
+	custom := filepath.Join(b.home, "providers")
+	definition := fmt.Sprintf(`{"schema_version":2,"name":"live","display_name":"Live","flows":["pkce"],"hosts":["api.live.test"],
+		"oauth":{"authorization_url":"%[1]s/authorize","token_url":"%[1]s/token","revocation":{"url":"%[1]s/revoke"}}}`, p.endpoint.URL)
+	if _, err := providers.Install(custom, []byte(definition), true); err != nil {
+		b.t.Fatal(err)
+	}
+	set, err := providers.Load(custom)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	key, err := vault.EnsureMasterKey(filepath.Join(b.home, "master.key"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	v, err := vault.Open(filepath.Join(b.home, "profiles", "default"), key)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	p.mu.Lock()
+	p.next()
+	token := flows.Token{AccessToken: secret.New(p.alive), RefreshToken: secret.New(p.refresh), TokenType: "Bearer", ExpiresAt: end}
+	p.mu.Unlock()
+	a := &auth.Auth{Vault: v, Providers: set, Profile: "default"}
+	_, err = a.Login(b.t.Context(), auth.LoginRequest{Provider: "live", Force: true,
+		Obtain: func(context.Context, *providers.Definition, auth.Known) (flows.Obtained, error) {
+			return flows.Obtained{Token: token, Flow: providers.FlowPKCE, Client: flows.Client{ID: "me", Secret: secret.New(providerClient)}}, nil
+		}})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// One proxy, while its provider refreshes, is down, and refuses for good; and the
+// login after that, in another terminal. Nobody finds a token.
+func TestProxyKeepsTokensFresh(t *testing.T) {
+	b, p := newBench(t), startProvider(t)
+	b.run("", "init")
+	p.logIn(b, time.Now().Add(-time.Second))
+	cmd, proxy, admin := b.proxy(p.flags()...)
+	c := client(t, proxy, admin)
+	get := func() (int, http.Header, string) {
+		t.Helper()
+		response, err := c.Get("https://" + p.host + "/x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		var body struct {
+			Error struct{ Code, Message, Fix string }
+		}
+		json.NewDecoder(response.Body).Decode(&body)
+		return response.StatusCode, response.Header, body.Error.Message + " | " + body.Error.Fix
+	}
+	p.set(func() { p.life = 2 })
+	for range 3 {
+		if status, _, said := get(); status != 200 {
+			t.Fatalf("%d %s", status, said)
+		}
+	}
+	// Its provider is down when the token runs out.
+	p.set(func() { p.down = true })
+	var header http.Header
+	var said string
+	eventually(t, "the token runs out", func() (over bool) {
+		var status int
+		status, header, said = get()
+		return status == 503
+	})
+	if header.Get("X-Authsome-Error") != "refresh_unavailable" || header.Get("Retry-After") == "" || header.Get("Retry-After") == "0" {
+		t.Errorf("while the provider is down: %v %s", header, said)
+	}
+	if before := p.asked(); before > 0 {
+		for range 20 {
+			get()
+		}
+		if more := p.asked() - before; more > 1 {
+			t.Errorf("%d requests to a provider that asked for seven seconds", more)
+		}
+	}
+	// It comes back, with another opinion.
+	p.set(func() { p.down, p.refresh = false, "" })
+	eventually(t, "the refusal is known", func() bool {
+		var status int
+		status, header, said = get()
+		return status == 403
+	})
+	at := p.asked()
+	for range 5 {
+		if status, _, _ := get(); status != 403 {
+			t.Errorf("%d after a refusal for good", status)
+		}
+	}
+	if header.Get("X-Authsome-Error") != "login_required" || !strings.Contains(said, "authsome login live --force") ||
+		!strings.Contains(said, "invalid since 20") || !strings.Contains(said, "(invalid_grant)") || p.asked() != at {
+		t.Errorf("after a refusal for good: %v %s; asked %d times more", header, said, p.asked()-at)
+	}
+	for _, args := range [][]string{{"list", "live"}, {"get", "live"}, {"why", "https://" + p.host + "/x"}} {
+		cmd := b.command(args...)
+		out, err := cmd.Output()
+		if err != nil || !strings.Contains(string(out), "invalid") {
+			t.Errorf("authsome %v: %v\n%s", args, err, out)
+		}
+		b.Write(out)
+	}
+	var metrics string
+	eventually(t, "the metrics know it", func() bool {
+		_, metrics = fetch(t, http.DefaultClient, "http://"+admin+"/metrics")
+		return strings.Contains(metrics, `authsome_connection_unusable_since_seconds{connection="default",provider="live",status="invalid"} 1.`)
+	})
+	for _, want := range []string{
+		`authsome_refreshes_total{outcome="refreshed",provider="live"} 1`, `authsome_refreshes_total{outcome="transient",provider="live"}`,
+		`authsome_refreshes_total{outcome="invalid",provider="live"} 1`,
+	} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("no %s in the metrics", want)
+		}
+	}
+	// A login in another terminal.
+	p.set(func() { p.life = 3600 })
+	p.logIn(b, time.Now().Add(time.Hour))
+	begun := time.Now()
+	eventually(t, "the login is noticed", func() bool { status, _, _ := get(); return status == 200 })
+	if took := time.Since(begun); took > 2*time.Second {
+		t.Errorf("the login was noticed after %v", took)
+	}
+	cmd.Process.Signal(os.Interrupt)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("interrupt: %v\n%s", err, b.out.String())
+	}
+	audited, err := os.ReadFile(filepath.Join(b.home, "audit.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"event":"refresh","profile":"default","provider":"live","connection":"default","outcome":"ok"`, `"outcome":"invalid: invalid_grant"`, `"outcome":"transient"`} {
+		if !strings.Contains(string(audited), want) {
+			t.Errorf("no %s in the audit log", want)
+		}
+	}
+	for _, canary := range []string{providerAccess, providerRefresh, providerClient} {
+		for where, text := range map[string]string{"metrics": metrics, "an answer": said, "output": b.out.String()} {
+			if found := leaks([]byte(text), canary); len(found) > 0 {
+				t.Errorf("%s is in %s: %v", canary, where, found)
+			}
+		}
+		if found := findSecret(b.home, canary); len(found) > 0 {
+			t.Errorf("%s is in %v", canary, found)
+		}
+	}
+}
+
+// A token that the service has taken back is renewed on its first refusal, and the
+// request is sent again.
+func TestProxyRenewsATokenThatIsRefused(t *testing.T) {
+	b, p := newBench(t), startProvider(t)
+	b.run("", "init")
+	p.logIn(b, time.Now().Add(time.Hour))
+	old := time.Now().Add(-10 * time.Minute).UTC().Format(time.RFC3339)
+	p.age(b, old)
+	_, proxy, admin := b.proxy(p.flags()...)
+	c := client(t, proxy, admin)
+	p.set(func() { p.alive = "another" })
+	response, err := c.Post("https://"+p.host+"/x", "text/plain", strings.NewReader("small"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != 200 || p.asked() != 1 {
+		t.Errorf("%d after %d refreshes", response.StatusCode, p.asked())
+	}
+	// What it refuses again at once is its own affair.
+	p.set(func() { p.alive = "another" })
+	for range 10 {
+		if status, _ := fetch(t, c, "https://"+p.host+"/x"); status != 401 {
+			t.Errorf("%d for a token that was just renewed", status)
+		}
+	}
+	if p.asked() != 1 {
+		t.Errorf("%d refreshes", p.asked())
+	}
+}
+
+// What is given up is revoked there if it can be, and forgotten here anyhow.
+func TestLeave(t *testing.T) {
+	b, p := newBench(t), startProvider(t)
+	b.run("", "init")
+	for _, test := range []struct {
+		command string
+		down    bool
+		said    string
+	}{
+		{"logout", false, "live has revoked the tokens of default"}, {"revoke", false, "live has revoked the tokens of default"},
+		{"logout", true, "live has not revoked the tokens of default, which may stay valid there"}, {"revoke", true, "live has not revoked"},
+	} {
+		p.set(func() { p.down, p.revoked = test.down, nil })
+		p.logIn(b, time.Now().Add(time.Hour))
+		b.run("", test.command, "live")
+		b.mu.Lock()
+		said := b.out.String()
+		b.out.Reset()
+		b.mu.Unlock()
+		if !strings.Contains(said, test.said) || len(leaks([]byte(said), providerAccess)) > 0 {
+			t.Errorf("%s said %s", test.command, said)
+		}
+		if want := []string{p.refresh, p.alive}; !test.down && !slices.Equal(p.revoked, want) {
+			t.Errorf("%s revoked %v, want %v", test.command, p.revoked, want)
+		}
+		out, err := b.command("list", "live", "--json").Output()
+		if err != nil || strings.Contains(string(out), "connection_name") || strings.Contains(string(out), "configured") != (test.command == "logout") {
+			t.Errorf("after %s: %v\n%s", test.command, err, out)
+		}
+		b.run("", "revoke", "live")
+		b.out.Reset()
+	}
+}
+
+// age makes the stored token one that was obtained at that time.
+func (p *provider) age(b *bench, obtained string) {
+	b.t.Helper()
+	key, err := vault.EnsureMasterKey(filepath.Join(b.home, "master.key"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	v, err := vault.Open(filepath.Join(b.home, "profiles", "default"), key)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	err = v.Update(b.t.Context(), func(tx *vault.Tx) error {
+		const name = "profile:default:live:connection:default"
+		value, err := tx.Get(name)
+		if err != nil {
+			return err
+		}
+		var record map[string]any
+		if err := json.Unmarshal(value, &record); err != nil {
+			return err
+		}
+		record["obtained_at"] = obtained
+		if value, err = json.Marshal(record); err != nil {
+			return err
+		}
+		return tx.Put(name, value)
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
