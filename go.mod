@@ -17,6 +17,7 @@ require (
 	github.com/go-json-experiment/json v1.27.2 // strict JSON that keeps unknown members and tells where an error is
 	github.com/gofrs/flock v0.13.2 // locks between processes
 	github.com/google/renameio/v2 v2.0.2 // files that are replaced whole
+	go.yaml.in/yaml/v3 v3.0.5 // OpenAPI documents; the command line brings it along
 	golang.org/x/crypto/x509roots/fallback v0.0.0-20261030153154-30a33513ff6d // roots for an image that has none
 	golang.org/x/net v0.62.0 // IDNA, public suffixes, SOCKS, rules for header fields
 	golang.org/x/sync v0.24.0 // one flight a key
@@ -30,6 +31,7 @@ require (
 	github.com/creack/pty v1.1.24 // a terminal for what is typed
 	github.com/google/go-cmp v0.7.0 // differences of structures
 	github.com/rogpeppe/go-internal v1.16.0 // testscript
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // the published schema, held to by somebody else's validator
 )
 
 require (
@@ -57,7 +59,6 @@ require (
 	go.opentelemetry.io/otel v1.41.0 // indirect
 	go.opentelemetry.io/otel/metric v1.41.0 // indirect
 	go.opentelemetry.io/otel/trace v1.41.0 // indirect
-	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect

@@ -108,7 +108,7 @@ func newRig(t *testing.T) *rig {
 	}
 	r.tls, r.control, r.ca = at.TLS, "http://"+at.Control, at.CA
 	r.authsome(`{"schema_version":1,"name":"upstream","display_name":"Upstream","auth_type":"api_key","flow":"api_key","host_url":"`+routeHost+
-		`","api_key":{"env_var":"`+variable+`"}}`, "register", "-")
+		`","api_key":{"env_var":"`+variable+`"}}`, "register", "-", "--yes")
 	r.authsome(r.key, "login", "upstream", "--key-stdin")
 	return r
 }

@@ -95,7 +95,7 @@ func TestImage(t *testing.T) {
 			t.Error("the binary wants a dynamic linker")
 		}
 	}
-	i.run(`{"schema_version":1,"name":"upstream","display_name":"Upstream","auth_type":"api_key","flow":"api_key","host_url":"`+routeHost+`"}`, "register", "-")
+	i.run(`{"schema_version":1,"name":"upstream","display_name":"Upstream","auth_type":"api_key","flow":"api_key","host_url":"`+routeHost+`"}`, "register", "-", "--yes")
 	i.run(r.key, "login", "upstream", "--key-stdin")
 	pem, err := os.ReadFile(r.ca)
 	if err != nil {

@@ -78,6 +78,8 @@ func TestBundled(t *testing.T) {
 // which one is meant.
 var sharedHosts = []string{
 	"airtable airtable-pat",
+	"atlassian atlassian-api-token",
+	"digitalocean digitalocean-token",
 	"discord discord-bot",
 	"figma figma-pat",
 	"github github-pat",

@@ -25,27 +25,27 @@ import (
 type Definition struct {
 	Schema        string `json:"$schema,omitzero"` // for editors
 	SchemaVersion int    `json:"schema_version"`
-	Name          string `json:"name"`
-	DisplayName   string `json:"display_name,omitzero"`
-	Category      string `json:"category,omitzero"` // one of [Categories]
-	Docs          string `json:"docs,omitzero"`     // the vendor's page on authentication
-	KeyURL        string `json:"key_url,omitzero"`  // where the user makes the key, or registers the OAuth client
+	Name          string `json:"name"`                  // lower-case letters, digits, dots, hyphens; the file is called NAME.json
+	DisplayName   string `json:"display_name,omitzero"` // the service's name as people write it
+	Category      string `json:"category,omitzero"`     // what the service is for
+	Docs          string `json:"docs,omitzero"`         // the vendor's page on authentication
+	KeyURL        string `json:"key_url,omitzero"`      // where the user makes the key, or registers the OAuth client
 
-	Flows   []string `json:"flows"`             // how a credential is obtained; the first one unless the user says otherwise
-	BaseURL string   `json:"base_url,omitzero"` // the default of {base_url}, where the service can be self-hosted
-	Params  []Param  `json:"params,omitzero"`   // what a connection has besides its token
-	Hosts   []string `json:"hosts"`             // templates: host, host:port or *.suffix
-	Paths   []string `json:"paths,omitzero"`    // prefixes, on a segment boundary, that get the credential; none means all
-	Exclude []string `json:"exclude_paths,omitzero"`
-	Methods []string `json:"methods,omitzero"` // that get the credential; none means all
+	Flows   []string `json:"flows"`                  // how a credential is obtained; the first one unless the user says otherwise
+	BaseURL string   `json:"base_url,omitzero"`      // the default of {base_url}, where the service can be self-hosted
+	Params  []Param  `json:"params,omitzero"`        // what a connection has besides its token
+	Hosts   []string `json:"hosts"`                  // templates: host, host:port or *.suffix
+	Paths   []string `json:"paths,omitzero"`         // prefixes, on a segment boundary, that get the credential; none means all
+	Exclude []string `json:"exclude_paths,omitzero"` // prefixes under them that get none
+	Methods []string `json:"methods,omitzero"`       // that get the credential; none means all
 
 	Inject []Inject `json:"inject,omitzero"` // none means Authorization: Bearer
 	Remove []string `json:"remove,omitzero"` // carriers of the client's own to take out: header:Name, query:name
 
-	OAuth    *OAuth    `json:"oauth,omitzero"`
-	Env      []Env     `json:"env,omitzero"`
-	Verify   *Verify   `json:"verify,omitzero"`
-	Metadata *Metadata `json:"metadata,omitzero"`
+	OAuth    *OAuth    `json:"oauth,omitzero"`    // where and how tokens are handed out
+	Env      []Env     `json:"env,omitzero"`      // variables that the service's clients read
+	Verify   *Verify   `json:"verify,omitzero"`   // a request that tells a good credential from a bad one
+	Metadata *Metadata `json:"metadata,omitzero"` // about the definition itself
 
 	// Source is [Bundled] or [Custom]; it is not part of the file.
 	Source string `json:"-"`
@@ -68,7 +68,7 @@ var Categories = [...]string{
 	"payments", "comms", "social", "media", "recruiting", "support", "automation", "security", "other",
 }
 
-// Flows.
+// Flows, as flows names them.
 const (
 	FlowAPIKey            = "api_key"            // the user has it: a key, or several values
 	FlowPKCE              = "pkce"               // RFC 6749 section 4.1, with RFC 7636 unless oauth.pkce is off
@@ -81,21 +81,17 @@ const (
 // Param is a named value of a connection: a key, a further secret, or a part of
 // an address. Of an api_key service, api_key is the name of its key.
 type Param struct {
-	Name     string `json:"name"`
-	Label    string `json:"label,omitzero"`
-	Secret   bool   `json:"secret,omitzero"`
-	Pattern  string `json:"pattern,omitzero"` // an expression for the whole value
-	Hint     string `json:"hint,omitzero"`    // how a value looks, for who has entered another
-	Default  string `json:"default,omitzero"`
-	Optional bool   `json:"optional,omitzero"`
+	Name     string `json:"name"`              // as templates have it: lower-case letters, digits, underscores
+	Label    string `json:"label,omitzero"`    // what the form calls it
+	Secret   bool   `json:"secret,omitzero"`   // it is never shown, and a command finds a placeholder in its place
+	Pattern  string `json:"pattern,omitzero"`  // an expression for the whole value
+	Hint     string `json:"hint,omitzero"`     // how a value looks, for who has entered another
+	Default  string `json:"default,omitzero"`  // the value where none is given
+	Optional bool   `json:"optional,omitzero"` // it may be absent; what needs it is then left out
 
-	// From says where the value comes from when the user is not asked: "token",
-	// the answer of the token endpoint; "callback", the redirect's query; or
-	// another param. Path is the member there, with dots between levels; Match is
-	// an expression whose first group is the value.
-	From  string `json:"from,omitzero"`
-	Path  string `json:"path,omitzero"`
-	Match string `json:"match,omitzero"`
+	From  string `json:"from,omitzero"`  // where the value comes from when the user is not asked: token, the answer of the token endpoint; callback, the redirect's query; base_url; or another param
+	Path  string `json:"path,omitzero"`  // the member there, with dots between levels
+	Match string `json:"match,omitzero"` // an expression whose first group is the value
 }
 
 // Places of an [Inject].
@@ -109,9 +105,9 @@ const (
 
 // Inject is one thing put on a request.
 type Inject struct {
-	In       string `json:"in"`
+	In       string `json:"in"`                 // the place: header, query, basic, path or sigv4
 	Name     string `json:"name,omitzero"`      // of the header or query parameter
-	Value    string `json:"value,omitzero"`     // template; for path, what follows Prefix up to the next slash
+	Value    string `json:"value,omitzero"`     // template; for path, what follows prefix up to the next slash
 	Prefix   string `json:"prefix,omitzero"`    // path: what stands before the credential, as /bot
 	Username string `json:"username,omitzero"`  // basic: template
 	Password string `json:"password,omitzero"`  // basic: template
@@ -126,7 +122,7 @@ type Inject struct {
 // secret, the child behind the proxy gets Placeholder in its place; where it
 // holds none, the child gets the value.
 type Env struct {
-	Name        string `json:"name"`
+	Name        string `json:"name"`                 // of the variable
 	Value       string `json:"value"`                // template
 	Placeholder string `json:"placeholder,omitzero"` // template with {mark}, and params that are no secrets
 }

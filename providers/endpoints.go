@@ -1,10 +1,10 @@
 package providers
 
 import (
-	"errors"
 	"net/netip"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -184,32 +184,29 @@ func (d *Definition) Endpoints() []string {
 // other, so that a definition with another token endpoint cannot be given what
 // was obtained for this one. It is empty for a service without sign-in.
 func (d *Definition) Issuer(values Values) (string, error) {
-	o := d.OAuth
-	if o == nil {
-		return "", nil
-	}
 	var parts []string
-	add := func(field, template string) error {
-		if template == "" {
-			return nil
-		}
-		text, err := d.Expand(field, template, values)
+	for _, t := range d.signIn() {
+		text, err := d.Expand(t.member, t.text, values)
 		if err != nil {
-			return err
-		}
-		parts = append(parts, text)
-		return nil
-	}
-	err := errors.Join(add("oauth.issuer", o.Issuer), add("oauth.token_url", o.TokenURL), add("oauth.refresh_url", o.RefreshURL))
-	if err != nil {
-		return "", err
-	}
-	if len(parts) == 0 {
-		if err := add("oauth.resource", o.Resource); err != nil {
 			return "", err
 		}
+		parts = append(parts, text)
 	}
 	return strings.Join(parts, " "), nil
+}
+
+// signIn are the templates that Issuer is made of.
+func (d *Definition) signIn() []memberText {
+	o := d.OAuth
+	if o == nil {
+		return nil
+	}
+	all := []memberText{{"oauth.issuer", o.Issuer}, {"oauth.token_url", o.TokenURL}, {"oauth.refresh_url", o.RefreshURL}}
+	all = slices.DeleteFunc(all, func(t memberText) bool { return t.text == "" })
+	if len(all) == 0 && o.Resource != "" {
+		all = []memberText{{"oauth.resource", o.Resource}}
+	}
+	return all
 }
 
 // checkEndpoint holds an OAuth endpoint to https on a public host; loopback, over

@@ -18,3 +18,28 @@ func TestOAuthEndpoint(t *testing.T) {
 		}
 	}
 }
+
+// An endpoint whose address depends on the connection is one wherever it could
+// be.
+func TestOAuthEndpointTemplates(t *testing.T) {
+	d, err := Parse([]byte(`{"schema_version":2,"name":"sample","flows":["pkce"],"hosts":["{base_url}","{shop}.sample.com"],"base_url":"https://own.com","params":[{"name":"shop"},{"name":"tenant"}],
+		"oauth":{"authorization_url":"{base_url}/oauth/authorize","token_url":"https://{shop}.sample.com/oauth/token","refresh_url":"https://login.sample.net/{tenant}/v2/token-{shop}","device_authorization_url":"https://root.sample.com",
+			"revocation":{"url":"https://login.sample.net/tokens/{token}"}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		host, path string
+		want       bool
+	}{
+		{"own.com", "/oauth/authorize", true}, {"git.corp", "/base/path/oauth/authorize", true}, {"git.corp", "/oauth/authorize/x", false}, {"git.corp", "/xoauth/authorize", false},
+		{"acme.sample.com", "/oauth/token", true}, {"acme.sample.com", "/x/oauth/token", false}, {"acme.sample.org", "/oauth/token", false}, {"acme.sample.com", "/oauth/token/", true},
+		{"login.sample.net", "/any/v2/token-acme", true}, {"login.sample.net", "/any/v2/token", false}, {"login.sample.net", "/v2/token-acme", false}, {"login.sample.net", "/a/b/v2/token-acme", false},
+		{"login.sample.net", "/tokens/abc", true}, {"login.sample.net", "/tokens", false},
+		{"root.sample.com", "/", false}, {"root.sample.com", "/x", false},
+	} {
+		if got := d.OAuthEndpoint(tt.host, tt.path); got != tt.want {
+			t.Errorf("%s%s: %t", tt.host, tt.path, got)
+		}
+	}
+}

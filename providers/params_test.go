@@ -5,18 +5,46 @@ import (
 	"testing"
 )
 
-func TestCheckKey(t *testing.T) {
-	d, err := bundledSet(t).Lookup("openai")
-	if err != nil {
+func TestCheckValue(t *testing.T) {
+	d := define(t, `,"params":[{"name":"api_key","secret":true,"pattern":"sk-[A-Za-z0-9_-]{20,}","hint":"keys begin with sk-"},{"name":"pem","secret":true},{"name":"plain"}]`)
+	for _, tt := range []struct {
+		param, value string
+		ok           bool
+	}{
+		{"api_key", "sk-proj-" + strings.Repeat("a", 40), true}, {"api_key", "pk-" + strings.Repeat("a", 40), false}, {"api_key", "sk-short", false}, {"api_key", "", false},
+		{"api_key", "sk-" + strings.Repeat("a", 40) + "\n", false}, {"api_key", "x sk-" + strings.Repeat("a", 40), false},
+		{"pem", "-----BEGIN PRIVATE KEY-----\nMII\r\n-----END PRIVATE KEY-----\n", true}, {"pem", "-----BEGIN PRIVATE KEY-----\x00", false}, {"pem", "two\nlines", false},
+		{"plain", "any thing", true}, {"plain", "a\tb", false}, {"plain", "a\x7f", false}, {"none", "x", false},
+	} {
+		err := d.CheckValue(tt.param, tt.value)
+		if (err == nil) != tt.ok || err != nil && len(tt.value) > 3 && strings.Contains(err.Error(), tt.value) {
+			t.Errorf("%s %q: %v", tt.param, tt.value, err)
+		}
+	}
+	if err := d.CheckValue("api_key", "pk-"+strings.Repeat("a", 40)); err == nil || !strings.Contains(err.Error(), "keys begin with sk-") {
+		t.Errorf("without its hint: %v", err)
+	}
+}
+
+func TestDerive(t *testing.T) {
+	d := define(t, `,"params":[{"name":"api_key","secret":true},{"name":"dc","from":"api_key","match":"-([a-z]+[0-9]+)$"},{"name":"zone","from":"dc","match":"([0-9]+)"},
+		{"name":"file","secret":true,"optional":true},{"name":"mail","from":"file","path":"client.mail"},{"name":"number","from":"file","path":"n","optional":true}]`)
+	v := values("api_key", "abc-us21", "file", `{"client":{"mail":"a@b.c"},"n":12}`)
+	if err := d.Derive(v); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.CheckValue("api_key", "sk-proj-"+strings.Repeat("a", 40)); err != nil {
-		t.Error(err)
+	for name, want := range map[string]string{"dc": "us21", "zone": "21", "mail": "a@b.c", "number": "12"} {
+		if got := v[name].Reveal(); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
 	}
-	for _, bad := range []string{"", "pk-" + strings.Repeat("a", 40), "sk-short", "sk-" + strings.Repeat("a", 40) + "\n", "x sk-" + strings.Repeat("a", 40)} {
-		err := d.CheckValue("api_key", bad)
-		if err == nil || bad != "" && strings.Contains(err.Error(), bad) {
-			t.Errorf("%q: %v", bad, err)
+	kept := values("api_key", "abc-us21", "dc", "eu1")
+	if err := d.Derive(kept); err != nil || kept["dc"].Reveal() != "eu1" || !kept["mail"].IsZero() {
+		t.Errorf("%v: dc %s", err, kept["dc"].Reveal())
+	}
+	for _, bad := range []Values{values("api_key", "canary-without"), values("api_key", "a-us1", "file", "canary"), values("api_key", "a-us1", "file", `{"canary":1}`), values("api_key", "a-us1", "file", `{"client":{"mail":{}}}`)} {
+		if err := d.Derive(bad); err == nil || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: %v", describeValues(bad), err)
 		}
 	}
 }

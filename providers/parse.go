@@ -41,7 +41,10 @@ func Parse(data []byte) (*Definition, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d, d.validate()
+	if err := d.validate(); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 // decode reads a definition into its one form. What is strict in it besides the
@@ -104,7 +107,7 @@ func (d *Definition) compile() error {
 		d.DisplayName = d.Name
 	}
 	if d.HasFlow(FlowAPIKey) && !slices.ContainsFunc(d.Params, func(p Param) bool { return p.Secret && p.asked() }) {
-		d.Params = append([]Param{{Name: nameAPIKey, Label: "API key", Secret: true}}, d.Params...)
+		d.Params = append(d.Params, Param{Name: nameAPIKey, Label: "API key", Secret: true})
 	}
 	d.hosts = make([]host, 0, len(d.Hosts))
 	for i, text := range d.Hosts {

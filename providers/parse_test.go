@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/authsome/authsome/secret"
 )
 
 const sample = `{"schema_version":1,"name":"sample","display_name":"Sample","auth_type":"api_key","flow":"api_key","host_url":"api.sample.com"%s}`
@@ -43,26 +45,47 @@ func TestParseErrorsNameTheField(t *testing.T) {
 	}
 }
 
-// What Parse accepts is written as something that Parse reads as the same.
+// What Parse accepts is written as something that Parse reads as the same, in
+// either schema, and nothing that is asked of it later panics.
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(fmt.Sprintf(sample, "")))
-	f.Add([]byte(fmt.Sprintf(sample, `,"oauth":{"token_url":"https://a.b/c","x":1},"api_key":{"header_prefix":null},"export":{"A":"API_KEY"}`)))
+	for _, seed := range []string{
+		fmt.Sprintf(sample, ""), fmt.Sprintf(sample, `,"oauth":{"token_url":"https://a.b/c","x":1},"api_key":{"header_prefix":null},"export":{"A":"API_KEY"}`),
+		fmt.Sprintf(good, `,"x_y":1`), fmt.Sprintf(goodOAuth, `,"revocation":{"url":"https://a.com/{token}"}`), fmt.Sprintf(twoFlows, ""), instance,
+		fmt.Sprintf(noHosts, `,"hosts":["{shop}.a.com","{base_url}"],"paths":["/x"],"inject":[{"in":"path","prefix":"/b","value":"{api_key}"}],"env":[{"name":"A","value":"{shop}{api_key}","placeholder":"{mark}{shop}"}]`),
+	} {
+		f.Add([]byte(seed))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		d, err := Parse(data)
 		if err != nil {
+			if _, ok := errors.AsType[*FieldError](err); !ok {
+				t.Errorf("%T: %v", err, err)
+			}
 			return
 		}
-		first, err := d.Marshal()
+		text, err := d.Marshal()
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := Parse(first)
+		again, err := Parse(text)
 		if err != nil {
-			t.Fatalf("%v\n%s", err, first)
+			t.Fatalf("%v\n%s", err, text)
 		}
-		second, err := again.Marshal()
-		if err != nil || string(first) != string(second) {
-			t.Errorf("%v\n%s\n%s", err, first, second)
+		if c := Changes(d, again); len(c) > 0 {
+			t.Errorf("%q\n%s", c, text)
 		}
+		v := Values{nameAccessToken: secret.New("t"), nameClientID: secret.New("c")}
+		for _, p := range d.Params {
+			v[p.Name] = secret.New("v")
+		}
+		d.Patterns(v)
+		d.Injection(Credential{Values: v})
+		d.Environment(v)
+		d.Issuer(v)
+		d.Derive(v)
+		d.Warnings()
+		d.OAuthEndpoint("a.com", "/c/d")
+		d.Claims("a.com", 443)
+		Clashes([]*Definition{d, again})
 	})
 }

@@ -156,6 +156,9 @@ func parseRegex(text, expr string) (Pattern, error) {
 	if err := registrable(domain); err != nil {
 		return Pattern{}, err
 	}
+	if _, err := regexp.Compile(expr); err != nil { // on its own: what is put around it closes no bracket of its own
+		return Pattern{}, errors.New("not a regular expression")
+	}
 	compiled, err := regexp.Compile(`^(?:` + expr + `)$`)
 	if err != nil {
 		return Pattern{}, errors.New("not a regular expression")

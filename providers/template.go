@@ -3,6 +3,7 @@ package providers
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -92,7 +93,8 @@ func (d *Definition) value(values Values, name string) string {
 
 // Expand fills a template, whose place in the definition is field. A name that
 // has no value is an [*UnfilledError]. In a URL, what is filled in stays in its
-// place: a value cannot begin another path segment, parameter or host.
+// place: a value cannot begin another path segment or parameter, and a host is
+// held to what [Definition.Patterns] holds it to.
 func (d *Definition) Expand(field, template string, values Values) (string, error) {
 	get := func(name string) (string, error) {
 		v := d.value(values, name)
@@ -104,12 +106,19 @@ func (d *Definition) Expand(field, template string, values Values) (string, erro
 	if !isURL(template) {
 		return fill(template, get)
 	}
-	at, rest := inHost, template
+	start, rest, err := d.expandHost(field, template, values)
+	if err != nil {
+		return "", err
+	}
+	at := inPath
 	var b strings.Builder
+	b.WriteString(start)
 	for {
 		before, name, after, ok := cutName(rest)
 		b.WriteString(before)
-		at = at.after(before)
+		if strings.Contains(before, "?") {
+			at = inQuery
+		}
 		if !ok {
 			return b.String(), nil
 		}
@@ -120,59 +129,66 @@ func (d *Definition) Expand(field, template string, values Values) (string, erro
 		if v, err = at.place(name, v); err != nil {
 			return "", &FieldError{field, err.Error(), ""}
 		}
-		if name == nameBaseURL {
-			at = inPath
-		}
 		b.WriteString(v)
 		rest = after
 	}
+}
+
+// expandHost fills the start of a URL, up to its path, and gives the template of
+// the rest.
+func (d *Definition) expandHost(field, template string, values Values) (start, rest string, err error) {
+	if rest, ok := strings.CutPrefix(template, "{base_url}"); ok {
+		base := d.value(values, nameBaseURL)
+		if base == "" {
+			return "", "", &UnfilledError{field, nameBaseURL}
+		}
+		return strings.TrimSuffix(base, "/"), rest, nil
+	}
+	scheme, after, _ := strings.Cut(template, "://")
+	end := strings.IndexAny(after, "/?")
+	if end < 0 {
+		end = len(after)
+	}
+	authority, rest := after[:end], after[end:]
+	if names(authority) == nil {
+		return scheme + "://" + authority, rest, nil
+	}
+	h, err := d.compileHost(field, authority)
+	if err != nil {
+		return "", "", &FieldError{field, err.Error(), ""}
+	}
+	p, err := d.fillHost(h, values)
+	if err != nil {
+		return "", "", err
+	}
+	start = scheme + "://" + p.host
+	if p.port != 443 {
+		start += ":" + strconv.Itoa(p.port)
+	}
+	return start, rest, nil
 }
 
 func isURL(template string) bool {
 	return strings.HasPrefix(template, "https://") || strings.HasPrefix(template, "http://") || strings.HasPrefix(template, "{base_url}")
 }
 
-// part is a part of a URL.
+// part is a part of a URL behind its host.
 type part int
 
 const (
-	inHost part = iota
-	inPath
+	inPath part = iota
 	inQuery
 )
 
-// after is the part that a literal text ends in.
-func (at part) after(text string) part {
-	if at == inHost {
-		_, text, _ = strings.Cut(text, "://")
-		if strings.Contains(text, "/") {
-			at = inPath
-		}
-	}
-	if strings.Contains(text, "?") {
-		at = inQuery
-	}
-	return at
-}
-
 // place makes a value fit for its part of a URL. Errors do not repeat it.
 func (at part) place(name, value string) (string, error) {
-	switch {
-	case name == nameBaseURL:
-		return strings.TrimSuffix(value, "/"), nil
-	case at == inHost:
-		if !hostText(value) {
-			return "", fmt.Errorf("the value of %s is no part of a host name", name)
-		}
-		return value, nil
-	case at == inPath:
-		if value == "." || value == ".." {
-			return "", fmt.Errorf("the value of %s is no path segment", name)
-		}
-		return url.PathEscape(value), nil
-	default:
+	if at == inQuery {
 		return url.QueryEscape(value), nil
 	}
+	if value == "." || value == ".." {
+		return "", fmt.Errorf("the value of %s is no path segment", name)
+	}
+	return url.PathEscape(value), nil
 }
 
 // hostText reports whether s can stand in a host name.

@@ -89,7 +89,7 @@ var injectMembers = map[string]map[string]bool{
 }
 
 func (d *Definition) checkInjectMembers(at string, in Inject) error {
-	if err := oneOf(at+"in", in.In, InHeader, InQuery, InBasic, InPath, InSigV4); err != nil {
+	if err := oneOf(at+"in", in.In); err != nil {
 		return err
 	}
 	takes := injectMembers[in.In]

@@ -1,7 +1,6 @@
 package providers
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"net/url"
@@ -57,7 +56,7 @@ func (d *Definition) checkIssuer(o *OAuth) error {
 	case "resource":
 		return required("oauth.", map[string]string{"resource": o.Resource})
 	default:
-		return oneOf("oauth.discovery", o.Discovery, "issuer", "resource")
+		return oneOf("oauth.discovery", o.Discovery)
 	}
 	return nil
 }
@@ -100,19 +99,9 @@ func (d *Definition) checkOAuthFlows(o *OAuth) error {
 }
 
 func (d *Definition) checkClientAuth(o *OAuth) error {
-	for _, m := range []struct {
-		field, text string
-		set         []string
-	}{
-		{"oauth.pkce", o.PKCE, []string{"S256", "off"}},
-		{"oauth.client_secret", o.ClientSecret, []string{"required", "optional", "none"}},
-		{"oauth.token_auth", o.TokenAuth, []string{"post", "basic", "basic_raw", "none", "private_key_jwt"}},
-		{"oauth.token_body", o.TokenBody, []string{"form", "json"}},
-	} {
-		if m.text != "" {
-			if err := oneOf(m.field, m.text, m.set...); err != nil {
-				return err
-			}
+	for _, m := range []memberText{{"pkce", o.PKCE}, {"client_secret", o.ClientSecret}, {"token_auth", o.TokenAuth}, {"token_body", o.TokenBody}} {
+		if err := absentOr("oauth."+m.member, m.text); err != nil {
+			return err
 		}
 	}
 	if o.TokenAuth == "private_key_jwt" && o.JWT == nil {
@@ -163,16 +152,8 @@ func (d *Definition) checkRevocation(o *OAuth) error {
 	if r.URL == "" {
 		return &FieldError{"oauth.revocation.url", "missing", ""}
 	}
-	for _, m := range []struct {
-		member, text, otherwise string
-		set                     []string
-	}{
-		{"method", r.Method, "POST", []string{"POST", "DELETE", "GET", "PUT"}},
-		{"auth", r.Auth, "client", []string{"client", "bearer", "none"}},
-		{"body", r.Body, "form", []string{"form", "json", "none"}},
-		{"tokens", r.Tokens, "refresh_token", []string{"refresh_token", "access_token"}},
-	} {
-		if err := oneOf("oauth.revocation."+m.member, cmp.Or(m.text, m.otherwise), m.set...); err != nil {
+	for _, m := range []memberText{{"method", r.Method}, {"auth", r.Auth}, {"body", r.Body}, {"tokens", r.Tokens}} {
+		if err := absentOr("oauth.revocation."+m.member, m.text); err != nil {
 			return err
 		}
 	}
@@ -193,7 +174,7 @@ func (d *Definition) checkRedirect(o *OAuth) error {
 			return &FieldError{"oauth.redirect.url", "it takes the place of host, port and path", "keep one of them"}
 		}
 	case r.Host != "":
-		if err := oneOf("oauth.redirect.host", r.Host, "127.0.0.1", "localhost"); err != nil {
+		if err := oneOf("oauth.redirect.host", r.Host); err != nil {
 			return err
 		}
 	}
@@ -226,5 +207,5 @@ func (d *Definition) checkJWT(o *OAuth) error {
 	if !slices.ContainsFunc(names(j.Key), d.secret) {
 		return &FieldError{"oauth.jwt.key", "no secret param is in it", "as {private_key}"}
 	}
-	return oneOf("oauth.jwt.algorithm", cmp.Or(j.Algorithm, "RS256"), "RS256", "ES256")
+	return absentOr("oauth.jwt.algorithm", j.Algorithm)
 }

@@ -44,14 +44,22 @@ func (d *Definition) Variables() []Variable {
 }
 
 // Environment is what the command behind the proxy finds in the variables: the
-// values of a connection, and placeholders for its secrets. A variable that
-// needs a value which the connection does not have is left out.
+// values of a connection, and placeholders for its secrets, which are only looked
+// at for being there. A variable that needs a value which the connection does not
+// have is left out.
 func (d *Definition) Environment(values Values) map[string]string {
 	env := make(map[string]string)
+	absent := func(name string) bool {
+		p := d.Param(name)
+		return p != nil && p.Optional && d.value(values, name) == ""
+	}
 	for _, v := range d.Variables() {
 		template := v.Value
 		if v.Secret {
 			template = v.Placeholder
+		}
+		if slices.ContainsFunc(names(v.Value), absent) {
+			continue
 		}
 		text, err := fill(template, func(name string) (string, error) {
 			value := d.value(values, name)

@@ -107,7 +107,7 @@ func (d *demonstration) startService(context.Context) (err error) {
 }
 
 func (d *demonstration) logIn(ctx context.Context) error {
-	if _, err := d.authsome(ctx, demoDefinition, "register", "-"); err != nil {
+	if _, err := d.authsome(ctx, demoDefinition, "register", "-", "--yes", "--quiet"); err != nil {
 		return err
 	}
 	if _, err := d.authsome(ctx, d.key.Reveal()+"\n", "login", "demo", "--key-stdin"); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,11 +22,12 @@ func newListCmd(a *app) *cobra.Command {
 	o := &listOptions{}
 	cmd := &cobra.Command{
 		Use: "list [TEXT]", Short: "List providers and connections",
-		Long: `List shows the providers, those that are connected first, with the state of each
-connection. TEXT keeps those whose name contains it.`,
+		Long: `List shows the connections, and the other providers by category. With TEXT, which
+is looked for in names, or with a flag, it shows one provider a line.`,
 		Example: `  authsome list
-  authsome list --connected
-  authsome list --category llm --json`,
+  authsome list slack
+  authsome list --category llm
+  authsome list --connected --json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -73,6 +75,9 @@ func viewConnection(c auth.Connection) connectionView {
 }
 
 func list(ctx context.Context, a *app, o *listOptions) error {
+	if o.category != "" && !slices.Contains(providers.Categories[:], o.category) {
+		return usageErrorf("no category %q: there are %s", o.category, strings.Join(providers.Categories[:], ", "))
+	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	all, err := listProviders(ctx, a)
@@ -104,23 +109,68 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 	if a.json {
 		return a.printJSON(out)
 	}
-	rows := append(connected, rest...)
-	if len(rows) == 0 {
+	heading := []string{"PROVIDER", "CONNECTION", "STATUS", "EXPIRES", "TYPE", "SOURCE"}
+	if o.narrowed() {
+		if rows := append(connected, rest...); len(rows) > 0 {
+			table(a.stdout, append([][]string{heading}, rows...))
+			return nil
+		}
 		a.infof("no provider fits")
 		return nil
 	}
-	table(a.stdout, append([][]string{{"PROVIDER", "CONNECTION", "STATUS", "EXPIRES", "TYPE", "SOURCE"}}, rows...))
-	if len(connected) == 0 && !o.narrowed() {
+	if len(connected) > 0 {
+		table(a.stdout, append([][]string{heading}, connected...))
+		a.printf("\n")
+	}
+	a.printf("%s", catalogue(all, screenWidth(a.stdout)))
+	if len(connected) == 0 {
 		a.infof("nothing is connected yet: authsome login PROVIDER")
 	}
 	return nil
+}
+
+// catalogue is the providers that are not connected, by category, in lines of
+// width columns.
+func catalogue(all []providerView, width int) string {
+	byCategory := make(map[string][]string)
+	for _, p := range all {
+		if len(p.Connections) > 0 {
+			continue
+		}
+		category := p.Category
+		if !slices.Contains(providers.Categories[:], category) {
+			category = "other"
+		}
+		byCategory[category] = append(byCategory[category], p.Name)
+	}
+	const indent = 14
+	var b strings.Builder
+	for _, category := range providers.Categories {
+		names := byCategory[category]
+		if len(names) == 0 {
+			continue
+		}
+		line := category + strings.Repeat(" ", indent-len(category))
+		for i, name := range names {
+			if i < len(names)-1 {
+				name += ","
+			}
+			if len(line) > indent && len(line)+len(name) > width {
+				b.WriteString(strings.TrimRight(line, " ") + "\n")
+				line = strings.Repeat(" ", indent)
+			}
+			line += name + " "
+		}
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	return b.String()
 }
 
 func (o *listOptions) narrowed() bool { return o.text != "" || o.connected || o.category != "" }
 
 func (o *listOptions) keeps(p providerView) bool {
 	text := strings.ToLower(o.text)
-	named := strings.Contains(p.Name, text) || strings.Contains(strings.ToLower(p.DisplayName), text)
+	named := strings.Contains(p.Name, text) || strings.Contains(strings.ToLower(p.DisplayName), text) || p.Category == text
 	return named && (!o.connected || len(p.Connections) > 0) && (o.category == "" || o.category == p.Category)
 }
 

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,29 +12,138 @@ import (
 	"github.com/authsome/authsome/vault"
 )
 
+type registerOptions struct{ force, yes bool }
+
 func newRegisterCmd(a *app) *cobra.Command {
-	var force bool
+	o := &registerOptions{}
 	cmd := &cobra.Command{
 		Use: "register FILE", Short: "Add a provider from a definition",
-		Long: `Register validates a definition and installs it in the home's providers
-directory. It says which hosts requests with the credential can go to, and which
-endpoints are sent secrets at sign-in. FILE - is standard input.`,
+		Long: `Register shows which hosts requests with the credential can go to, which
+endpoints are sent secrets at sign-in, and what else should be known of a
+definition; then it asks, and installs it in the home's providers directory.
+FILE - is standard input; an https URL is fetched.`,
 		Example: `  authsome register acme.json
-  authsome inspect openai --json | jq .definition | authsome register - --force`,
+  authsome register https://example.com/acme.json
+  authsome inspect openai --json | jq .definition | authsome register - --force --yes`,
 		Args: exactArgs("FILE"),
-		RunE: func(cmd *cobra.Command, args []string) error { return register(cmd.Context(), a, args[0], force) },
+		RunE: func(cmd *cobra.Command, args []string) error { return register(cmd.Context(), a, args[0], o) },
 	}
-	cmd.Flags().BoolVar(&force, "force", false, "replace a custom definition of the same name")
+	cmd.Flags().BoolVar(&o.force, "force", false, "replace a custom definition of the same name")
+	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	return cmd
 }
 
-func register(ctx context.Context, a *app, path string, force bool) error {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	data, err := a.readDefinition(path)
+// registration is what a definition would mean, for the user to accept.
+type registration struct {
+	Provider  string   `json:"provider"`
+	Hosts     []string `json:"hosts"`
+	Endpoints []string `json:"endpoints"`
+	Variables []string `json:"variables"`
+	Warnings  []string `json:"warnings"`
+	Replaces  string   `json:"replaces,omitempty"` // "bundled" or "custom"
+	Changes   []string `json:"changes,omitempty"`
+}
+
+func register(ctx context.Context, a *app, path string, o *registerOptions) error {
+	data, err := a.readDefinition(ctx, path)
 	if err != nil {
 		return err
 	}
+	d, err := providers.Parse(data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	r, err := a.registration(d)
+	if err != nil {
+		return err
+	}
+	if r.Replaces == providers.Custom && !o.force {
+		return fmt.Errorf("%s: %w", d.Name, providers.ErrInstalled)
+	}
+	if !a.json && !(o.yes && a.quiet) {
+		r.show(a, d)
+	}
+	if !o.yes {
+		if err := a.confirm(ctx, "install "+d.Name+"?", "--yes"); err != nil {
+			return err
+		}
+	}
+	if err := install(ctx, a, data, d.Name); err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(r)
+	}
+	a.infof("%s is registered", d.Name)
+	a.infof("connect it: authsome login %s", d.Name)
+	return nil
+}
+
+func (a *app) registration(d *providers.Definition) (*registration, error) {
+	r := &registration{Provider: d.Name, Hosts: append([]string{}, d.Hosts...), Endpoints: append([]string{}, d.Endpoints()...), Variables: []string{}, Warnings: []string{}}
+	for _, v := range d.Variables() {
+		r.Variables = append(r.Variables, v.Name)
+	}
+	for _, w := range d.Warnings() {
+		r.Warnings = append(r.Warnings, w.Error())
+	}
+	set, err := a.providers()
+	if err != nil {
+		return nil, err
+	}
+	before, err := set.Lookup(d.Name)
+	if err != nil {
+		return r, nil
+	}
+	r.Replaces = before.Source
+	for _, c := range providers.Changes(before, d) {
+		switch {
+		case c.Before == "":
+			r.Changes = append(r.Changes, c.Field+": "+c.After+" is new")
+		case c.After == "":
+			r.Changes = append(r.Changes, c.Field+": "+c.Before+" is gone")
+		default:
+			r.Changes = append(r.Changes, c.Field+": "+c.Before+" becomes "+c.After)
+		}
+	}
+	if providers.MovesSecrets(before, d) {
+		r.Warnings = append(r.Warnings, "sign-in moves: what was obtained before is not sent there, so "+d.Name+" needs a new login")
+	}
+	return r, nil
+}
+
+func (r *registration) show(a *app, d *providers.Definition) {
+	a.tell("%s (%s)", d.DisplayName, d.Name)
+	for _, host := range r.Hosts {
+		a.tell("  its credential goes to %s", strings.ReplaceAll(host, "{base_url}", "the address given at login"))
+	}
+	if len(d.Paths) > 0 {
+		a.tell("  only under %s", strings.Join(d.Paths, ", "))
+	}
+	for _, e := range r.Endpoints {
+		a.tell("  secrets at sign-in go to %s", e)
+	}
+	if len(r.Variables) > 0 {
+		a.tell("  commands find %s set", strings.Join(r.Variables, ", "))
+	}
+	for _, c := range r.Changes {
+		a.tell("  changed: %s", c)
+	}
+	for _, w := range r.Warnings {
+		a.tell("  note: %s", w)
+	}
+	if r.Replaces == providers.Bundled {
+		a.tell("  it takes the place of the bundled definition")
+	}
+}
+
+// tell writes what a question is about: --quiet does not hide it.
+func (a *app) tell(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
+
+// install writes the definition and has running proxies look.
+func install(ctx context.Context, a *app, data []byte, name string) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	h, err := a.home()
 	if err != nil {
 		return err
@@ -45,52 +152,12 @@ func register(ctx context.Context, a *app, path string, force bool) error {
 	if err != nil {
 		return err
 	}
-	d, err := providers.Install(h.ProvidersDir(), data, force)
-	if err != nil {
-		if _, invalid := errors.AsType[*providers.FieldError](err); invalid {
-			return fmt.Errorf("%s: %w", path, err)
-		}
+	if _, err := providers.Install(h.ProvidersDir(), data, true); err != nil {
 		return err
 	}
 	// Nothing in the vault changes; its generation tells running proxies to look.
 	if err := v.Update(ctx, func(*vault.Tx) error { return nil }); err != nil {
 		return err
 	}
-	if err := a.record(audit.Event{Event: audit.Register, Provider: d.Name, Outcome: "ok"}); err != nil {
-		return err
-	}
-	if a.json {
-		return a.printJSON(struct {
-			Provider  string   `json:"provider"`
-			Hosts     []string `json:"hosts"`
-			Endpoints []string `json:"endpoints"`
-		}{d.Name, append([]string{}, d.Hosts...), append([]string{}, d.Endpoints()...)})
-	}
-	a.infof("%s is registered", d.Name)
-	for _, host := range d.Hosts {
-		a.infof("  its credential goes to %s", host)
-	}
-	for _, e := range d.Endpoints() {
-		a.infof("  secrets at sign-in go to %s", e)
-	}
-	a.infof("connect it: authsome login %s", d.Name)
-	return nil
-}
-
-func (a *app) readDefinition(path string) ([]byte, error) {
-	const limit = 1 << 20
-	in := a.stdin
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, usageErrorf("%v", err)
-		}
-		defer f.Close()
-		in = f
-	}
-	data, err := io.ReadAll(io.LimitReader(in, limit))
-	if err != nil {
-		return nil, fmt.Errorf("read the definition: %w", err)
-	}
-	return data, nil
+	return a.record(audit.Event{Event: audit.Register, Provider: name, Outcome: "ok"})
 }

@@ -60,7 +60,7 @@ of an agent on their way out. The agent itself sees placeholders.`,
 	f.StringVar(&a.logFile, "log-file", defaultLogFile, "write the log to `FILE`; empty for none")
 	root.AddCommand(
 		newInitCmd(a), newListCmd(a), newInspectCmd(a), newLoginCmd(a), newLogoutCmd(a), newRemoveCmd(a), newGetCmd(a),
-		newDefaultCmd(a), newRegisterCmd(a), newWhyCmd(a), newWhoamiCmd(a), newVersionCmd(a),
+		newDefaultCmd(a), newRegisterCmd(a), newNewProviderCmd(a), newWhyCmd(a), newWhoamiCmd(a), newVersionCmd(a),
 		newLogCmd(a), newDoctorCmd(a), newProfileCmd(a), newRunCmd(a), newProxyCmd(a), newDemoCmd(a), newManCmd(a),
 	)
 	a.complete(root)

@@ -117,13 +117,13 @@ func run(ctx context.Context, app *app, o *runOptions) error {
 	return nil
 }
 
-// routedValues are what a provider's variables can be made from: the values,
-// secrets left out, of the connection that has its routes.
+// routedValues are what a provider's variables are made from: the values of the
+// connection that has its routes.
 func routedValues(table *routing.Table, connections []auth.Connection, provider string) providers.Values {
 	for _, r := range table.Routes() {
 		for _, c := range connections {
 			if r.Provider == provider && c.Provider == provider && c.Name == r.Connection {
-				return c.HostValues()
+				return c.Values()
 			}
 		}
 	}

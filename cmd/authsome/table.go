@@ -18,12 +18,29 @@ const (
 // widest ones are cut; what a program reads is always whole.
 func table(w io.Writer, rows [][]string) {
 	width := 0
-	if f, ok := w.(*os.File); ok {
-		if columns, _, err := term.GetSize(int(f.Fd())); err == nil {
-			width = columns
-		}
+	if columns, ok := columns(w); ok {
+		width = columns
 	}
 	io.WriteString(w, layout(rows, width))
+}
+
+// columns is the width of the terminal that w is.
+func columns(w io.Writer) (int, bool) {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0, false
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	return width, err == nil
+}
+
+// screenWidth is how long lines may get that are broken here.
+func screenWidth(w io.Writer) int {
+	const readable = 100
+	if width, ok := columns(w); ok && width > 0 {
+		return min(width, readable)
+	}
+	return readable
 }
 
 // layout aligns rows within width columns; 0 is without bound.

@@ -1,0 +1,94 @@
+package providers
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// A draft is refused until its TODOs are done, and valid then.
+func TestDraft(t *testing.T) {
+	text, err := Draft("acme-2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Parse(text); err == nil {
+		t.Error("an unfinished draft is a definition")
+	}
+	filled := strings.NewReplacer("TODO: the host of the API", "api.acme.com", "TODO: https://…", "https://acme.com").Replace(string(text))
+	d, err := Parse([]byte(filled))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Name != "acme-2" || d.Variables()[0].Name != "ACME_2_API_KEY" {
+		t.Errorf("it is %+v", d)
+	}
+	for _, category := range Categories {
+		if !strings.Contains(filled, category) {
+			t.Errorf("category %s is not mentioned", category)
+		}
+	}
+	if _, err := Draft("A/b"); err == nil {
+		t.Error("a path is a name")
+	}
+}
+
+func TestDraftFromOpenAPI(t *testing.T) {
+	const info = `{"openapi":"3.1.0","info":{"title":"Acme API"},"externalDocs":{"url":"https://acme.com/docs"},`
+	for _, tt := range []struct {
+		name, document string
+		hosts, request string // what the draft sends, for api_key services
+		flows          string
+		todo           string
+	}{
+		{"bearer", info + `"servers":[{"url":"https://api.acme.com/v1"},{"url":"http://localhost:8080"}],"security":[{"t":[]}],"components":{"securitySchemes":{"t":{"type":"http","scheme":"Bearer"}}}}`,
+			"api.acme.com", "header Authorization Bearer {api_key}", "api_key", "no https URL"},
+		{"header", info + `"servers":[{"url":"https://api.acme.com"}],"components":{"securitySchemes":{"k":{"type":"apiKey","in":"header","name":"X-Key"}}}}`, "api.acme.com", "header X-Key {api_key}", "api_key", ""},
+		{"query", info + `"servers":[{"url":"https://api.acme.com"}],"components":{"securitySchemes":{"k":{"type":"apiKey","in":"query","name":"key"}}}}`, "api.acme.com", "query key {api_key}", "api_key", ""},
+		{"two keys", info + `"servers":[{"url":"https://api.acme.com"}],"security":[{},{"appKey":[],"apiKey":[]},{"t":[]}],"components":{"securitySchemes":{"apiKey":{"type":"apiKey","in":"header","name":"X-Api"},"appKey":{"type":"apiKey","in":"header","name":"X-App"},"t":{"type":"http","scheme":"bearer"}}}}`,
+			"api.acme.com", "header X-Api {api_key}, header X-App {app_key}", "api_key", "the document knows t, too"},
+		{"basic, in a region", info + `"servers":[{"url":"https://{regionName}.acme.com/api/","variables":{"regionName":{"default":"eu","enum":["eu","us"]}}}],"components":{"securitySchemes":{"b":{"type":"http","scheme":"basic"}}}}`,
+			"{region_name}.acme.com", "basic  {username}:{api_key}", "api_key", ""},
+		{"oauth", info + `"servers":[{"url":"https://api.acme.com"}],"components":{"securitySchemes":{"o":{"type":"oauth2","flows":{"implicit":{},"authorizationCode":{"authorizationUrl":"https://acme.com/a","tokenUrl":"https://acme.com/t","scopes":{"w":"","r":""}},"clientCredentials":{"tokenUrl":"https://acme.com/t","scopes":{}}}}}}}`,
+			"api.acme.com", "", "pkce client_credentials", "oauth.scopes"},
+		{"OpenID", info + `"servers":[{"url":"https://api.acme.com"}],"components":{"securitySchemes":{"o":{"type":"openIdConnect","openIdConnectUrl":"https://id.acme.com/.well-known/openid-configuration"}}}}`, "api.acme.com", "", "pkce", ""},
+		{"YAML", "openapi: 3.0.3\ninfo: {title: Acme}\nservers:\n  - url: https://api.acme.com\nsecurity:\n  - k: []\npaths: {/x: {get: {responses: {200: {description: ok}}}}}\ncomponents:\n  securitySchemes:\n    k: {type: apiKey, in: header, name: X-Key}\n",
+			"api.acme.com", "header X-Key {api_key}", "api_key", "docs: "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			text, err := DraftFromOpenAPI("acme", []byte(tt.document))
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := Parse(text)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, text)
+			}
+			var request []string
+			for _, in := range d.Inject {
+				value := in.Value
+				if in.In == InBasic {
+					value = in.Username + ":" + in.Password
+				}
+				request = append(request, in.In+" "+in.Name+" "+value)
+			}
+			if got := strings.Join(request, ", "); got != tt.request || strings.Join(d.Hosts, " ") != tt.hosts || strings.Join(d.Flows, " ") != tt.flows || !strings.Contains(string(text), tt.todo) {
+				t.Errorf("hosts %v, %q, flows %v in\n%s", d.Hosts, got, d.Flows, text)
+			}
+		})
+	}
+	for _, bad := range []string{"", "{", "[]", `{"swagger":"2.0"}`, "a: [", `{"openapi":3}`} {
+		if text, err := DraftFromOpenAPI("acme", []byte(bad)); err == nil {
+			t.Errorf("%q became %s", bad, text)
+		}
+	}
+	// What the document does not say is on the list, and nothing is made up.
+	text, err := DraftFromOpenAPI("acme", []byte(info+`"servers":[{"url":"/v1"}],"components":{"securitySchemes":{"m":{"type":"mutualTLS"}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Parse(text)
+	if field, ok := errors.AsType[*FieldError](err); !ok || field.Field != "hosts[0]" || !strings.Contains(string(text), "the document does not say how") {
+		t.Errorf("%v\n%s", err, text)
+	}
+}

@@ -1,0 +1,196 @@
+package providers
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+const (
+	good      = `{"schema_version":2,"name":"sample","flows":["api_key"],"hosts":["api.sample.com"]%s}`
+	goodOAuth = `{"schema_version":2,"name":"sample","flows":["pkce"],"hosts":["api.sample.com"],"oauth":{"authorization_url":"https://sample.com/a","token_url":"https://sample.com/t"%s}}`
+	twoFlows  = `{"schema_version":2,"name":"sample","flows":["api_key","pkce"],"hosts":["api.sample.com"],"oauth":{"authorization_url":"https://sample.com/a","token_url":"https://sample.com/t"}%s}`
+	noHosts   = `{"schema_version":2,"name":"sample","flows":["api_key"],"params":[{"name":"api_key","secret":true},{"name":"shop"}]%s}`
+)
+
+// What is wrong is said with the member, the reason and what to do.
+func TestValidate(t *testing.T) {
+	for _, tt := range []struct{ json, field, reason string }{
+		// the form of the file
+		{`{`, "", "not JSON"},
+		{`[]`, "", "does not belong"},
+		{`{"schema_version":3}`, "schema_version", "3 is not a version"},
+		{`{"name":"sample"}`, "schema_version", "0 is not a version"},
+		{`{"schema_version":"2"}`, "schema_version", "text does not belong"},
+		{fmt.Sprintf(good, `,"hots":[]`), "hots", "no such member; is hosts meant?"},
+		{fmt.Sprintf(good, `,"inject":[{"in":"header","name":"A","valu":"x"}]`), "inject[0].valu", "is value meant?"},
+		{fmt.Sprintf(goodOAuth, `,"redirect":{"prt":1}`), "oauth.redirect.prt", "is port meant?"},
+		{fmt.Sprintf(good, `,"zzzzzzzz":1`), "zzzzzzzz", "no such member"},
+		{fmt.Sprintf(good, `,"hosts":[]`), "hosts", "twice"},
+		{fmt.Sprintf(good, `,"paths":"/x"`), "paths", "text does not belong"},
+		{fmt.Sprintf(good, `,"inject":[{"in":"header","name":7}]`), "inject[0].name", "number does not belong"},
+		{fmt.Sprintf(good, `,"docs":null`), "docs", "null does not belong"},
+		{fmt.Sprintf(goodOAuth, `,"redirect":{"port":"80"}`), "oauth.redirect.port", "text does not belong"},
+		{fmt.Sprintf(goodOAuth, `,"redirect":{"port":1.5}`), "oauth.redirect.port", "number does not belong"},
+		{fmt.Sprintf(goodOAuth, `,"scopes":["a",1]`), "oauth.scopes[1]", "number does not belong"},
+		{strings.Replace(fmt.Sprintf(good, ""), `"sample"`, `"../x"`, 1), "name", "not a name"},
+
+		// flows
+		{strings.Replace(fmt.Sprintf(good, ""), `["api_key"]`, `[]`, 1), "flows", "missing"},
+		{strings.Replace(fmt.Sprintf(good, ""), `["api_key"]`, `["magic"]`, 1), "flows[0]", `"magic" is unknown; one of api_key`},
+		{strings.Replace(fmt.Sprintf(good, ""), `["api_key"]`, `["api_key","api_key"]`, 1), "flows[1]", "twice"},
+		{strings.Replace(fmt.Sprintf(good, ""), `["api_key"]`, `["pkce"]`, 1), "oauth", "missing"},
+		{strings.Replace(fmt.Sprintf(goodOAuth, ""), `"token_url"`, `"refresh_url"`, 1), "oauth.token_url", "missing"},
+		{strings.Replace(fmt.Sprintf(goodOAuth, ""), `["pkce"]`, `["device_code"]`, 1), "oauth.device_authorization_url", "missing"},
+		{strings.Replace(fmt.Sprintf(goodOAuth, ""), `["pkce"]`, `["dcr_pkce"]`, 1), "oauth.registration_url", "missing"},
+		{strings.Replace(fmt.Sprintf(goodOAuth, ""), `["pkce"]`, `["jwt_bearer"]`, 1), "oauth.jwt", "missing"},
+
+		// params
+		{fmt.Sprintf(good, `,"params":[{"name":"A"}]`), "params[0].name", "not a name"},
+		{fmt.Sprintf(good, `,"params":[{"name":"access_token"}]`), "params[0].name", "a meaning of its own"},
+		{fmt.Sprintf(good, `,"params":[{"name":"a"},{"name":"a"}]`), "params[1].name", "twice"},
+		{fmt.Sprintf(good, `,"params":[{"name":"a","pattern":"("}]`), "params[0].pattern", "not a regular expression"},
+		{fmt.Sprintf(good, `,"params":[{"name":"a","pattern":"a)(b"}]`), "params[0].pattern", "not a regular expression"},
+		{fmt.Sprintf(good, `,"params":[{"name":"a","pattern":"`+strings.Repeat("a", 513)+`"}]`), "params[0].pattern", "longer than"},
+		{fmt.Sprintf(good, `,"params":[{"name":"a","default":"x","pattern":"y"}]`), "params[0].default", "does not fit"},
+		{fmt.Sprintf(good, `,"params":[{"name":"a","secret":true,"default":"x"}]`), "params[0].default", "everybody's"},
+		{fmt.Sprintf(good, `,"params":[{"name":"a","match":"(x)"}]`), "params[0].from", "missing"},
+		{fmt.Sprintf(good, `,"params":[{"name":"a","from":"b"},{"name":"b"}]`), "params[0].from", "no param before"},
+		{fmt.Sprintf(good, `,"params":[{"name":"a","from":"a"}]`), "params[0].from", "no param before"},
+		{fmt.Sprintf(good, `,"params":[{"name":"b"},{"name":"a","from":"b","match":"x"}]`), "params[1].match", "no group"},
+		{fmt.Sprintf(good, `,"params":[{"name":"a","from":"token","path":"x"}]`), "params[0].from", "no flow"},
+
+		// hosts
+		{strings.Replace(fmt.Sprintf(good, ""), `["api.sample.com"]`, `[]`, 1), "hosts", "missing"},
+		{fmt.Sprintf(noHosts, `,"hosts":["a.com","*"]`), "hosts[1]", "wildcard"},
+		{fmt.Sprintf(noHosts, `,"hosts":["*.com"]`), "hosts[0]", "anybody can register"},
+		{fmt.Sprintf(noHosts, `,"hosts":["*.co.uk"]`), "hosts[0]", "anybody can register"},
+		{fmt.Sprintf(noHosts, `,"hosts":["*.github.io"]`), "hosts[0]", "anybody can register"},
+		{fmt.Sprintf(noHosts, `,"hosts":["*.myshopify.com"]`), "hosts[0]", "anybody can register"},
+		{fmt.Sprintf(noHosts, `,"hosts":["{shop}.com"]`), "hosts[0]", "anybody can register"},
+		{fmt.Sprintf(noHosts, `,"hosts":["x.{shop}"]`), "hosts[0]", "the end of a host is fixed"},
+		{fmt.Sprintf(noHosts, `,"hosts":["x-{shop}"]`), "hosts[0]", "the end of a host is fixed"},
+		{fmt.Sprintf(noHosts, `,"hosts":["{shop}"]`), "hosts[0]", "the whole host"},
+		{fmt.Sprintf(noHosts, `,"hosts":["{shop}:8443"]`), "hosts[0]", "the whole host"},
+		{fmt.Sprintf(noHosts, `,"hosts":["{sop}.sample.com"]`), "hosts[0]", "nothing fills {sop}; is {shop} meant?"},
+		{fmt.Sprintf(noHosts, `,"hosts":["{access_token}.sample.com"]`), "hosts[0]", "token is no part"},
+		{fmt.Sprintf(noHosts, `,"hosts":["x.{base_url}.com"]`), "hosts[0]", "stands alone"},
+		{fmt.Sprintf(noHosts, `,"hosts":["https://sample.com"]`), "hosts[0]", "no scheme"},
+		{fmt.Sprintf(noHosts, `,"hosts":["regex:.*\\.sample\\.com"]`), "hosts[0]", "schema 1"},
+		{fmt.Sprintf(noHosts, `,"hosts":["sample.com/x"]`), "hosts[0]", "no path"},
+		{fmt.Sprintf(noHosts, `,"hosts":["localhost"]`), "hosts[0]", "loopback"},
+		{fmt.Sprintf(noHosts, `,"hosts":["127.0.0.1:8080"]`), "hosts[0]", "loopback"},
+		{fmt.Sprintf(noHosts, `,"hosts":["a.com","a.com"]`), "hosts[1]", "twice"},
+		{fmt.Sprintf(noHosts, `,"hosts":["{base_url}"],"base_url":"http://sample.com"`), "base_url", "https"},
+		{fmt.Sprintf(noHosts, `,"hosts":["{base_url}"],"base_url":"https://*.sample.com"`), "base_url", "not the https address"},
+
+		// paths and methods
+		{fmt.Sprintf(good, `,"paths":["api"]`), "paths[0]", "begins with /"},
+		{fmt.Sprintf(good, `,"paths":["/"]`), "paths[0]", "every path"},
+		{fmt.Sprintf(good, `,"paths":["/a/../b"]`), "paths[0]", "dot segments"},
+		{fmt.Sprintf(good, `,"exclude_paths":["/a","/b%20"]`), "exclude_paths[1]", "escapes"},
+		{fmt.Sprintf(good, `,"paths":["/a/*"]`), "paths[0]", "wildcards"},
+		{fmt.Sprintf(good, `,"methods":["get"]`), "methods[0]", "in capitals"},
+		{fmt.Sprintf(good, `,"methods":["CONNECT"]`), "methods[0]", "no method"},
+
+		// inject
+		{fmt.Sprintf(good, `,"inject":[{"in":"cookie"}]`), "inject[0].in", "unknown"},
+		{fmt.Sprintf(good, `,"inject":[{}]`), "inject[0].in", "missing"},
+		{fmt.Sprintf(good, `,"inject":[{"in":"header","value":"{api_key}"}]`), "inject[0].name", "missing"},
+		{fmt.Sprintf(good, `,"inject":[{"in":"header","name":"A B","value":"{api_key}"}]`), "inject[0].name", "not a header name"},
+		{fmt.Sprintf(good, `,"inject":[{"in":"header","name":"Host","value":"{api_key}"}]`), "inject[0].name", "belongs to the connection"},
+		{fmt.Sprintf(good, `,"inject":[{"in":"header","name":"A","value":"x\r\ny"}]`), "inject[0].value", "not a header value"},
+		{fmt.Sprintf(good, `,"inject":[{"in":"header","name":"A","value":"{apikey}"}]`), "inject[0].value", "is {api_key} meant?"},
+		{fmt.Sprintf(good, `,"inject":[{"in":"header","name":"A","value":"{access_token}"}]`), "inject[0].value", "nothing fills"},
+		{fmt.Sprintf(good, `,"inject":[{"in":"header","name":"A","value":"fixed"}]`), "inject", "no entry carries a secret"},
+		{fmt.Sprintf(good, `,"inject":[{"in":"header","name":"A","value":"{api_key}","if_absent":true}]`), "inject[0].if_absent", "takes the place"},
+		{fmt.Sprintf(good, `,"inject":[{"in":"header","name":"A","value":"{api_key}","prefix":"/x"}]`), "inject[0].prefix", "header takes none"},
+		{fmt.Sprintf(good, `,"inject":[{"in":"header","name":"A","value":"{api_key}"},{"in":"header","name":"a","value":"x"}]`), "inject[1]", "one place"},
+		{fmt.Sprintf(good, `,"inject":[{"in":"basic","password":"{api_key}"},{"in":"header","name":"Authorization","value":"x"}]`), "inject[1]", "one place"},
+		{fmt.Sprintf(good, `,"inject":[{"in":"basic"}]`), "inject[0].username", "missing"},
+		{fmt.Sprintf(good, `,"inject":[{"in":"basic","username":"a:b","password":"{api_key}"}]`), "inject[0].username", "colon"},
+		{fmt.Sprintf(good, `,"inject":[{"in":"path","prefix":"bot","value":"{api_key}"}]`), "inject[0].prefix", "start of a path"},
+		{fmt.Sprintf(good, `,"inject":[{"in":"path","prefix":"/bot","value":"x"}]`), "inject[0].value", "no param"},
+		{fmt.Sprintf(good, `,"inject":[{"in":"sigv4","access_key":"x"}]`), "inject[0].secret_key", "missing"},
+		{fmt.Sprintf(twoFlows, `,"inject":[{"in":"header","name":"A","value":"{access_token}"}]`), "inject[0].value", "the flow api_key yields no"},
+		{fmt.Sprintf(twoFlows, `,"inject":[{"in":"header","name":"A","value":"{api_key}"}]`), "inject[0].value", "only the flow api_key"},
+		{fmt.Sprintf(good, `,"remove":["cookie:x"]`), "remove[0]", "no place of a request"},
+		{fmt.Sprintf(good, `,"remove":["header:Host"]`), "remove[0]", "no place of a request"},
+
+		// sign-in
+		{strings.Replace(fmt.Sprintf(goodOAuth, ""), "https://sample.com/t", "http://sample.com/t", 1), "oauth.token_url", "https only"},
+		{strings.Replace(fmt.Sprintf(goodOAuth, ""), "https://sample.com/t", "https://u:p@sample.com/t", 1), "oauth.token_url", "user name"},
+		{strings.Replace(fmt.Sprintf(goodOAuth, ""), "https://sample.com/t", "https://10.0.0.1/t", 1), "oauth.token_url", "private"},
+		{strings.Replace(fmt.Sprintf(goodOAuth, ""), "https://sample.com/t", "https://169.254.169.254/t", 1), "oauth.token_url", "private"},
+		{strings.Replace(fmt.Sprintf(goodOAuth, ""), "https://sample.com/t", "https://2130706433/t", 1), "oauth.token_url", "number"},
+		{strings.Replace(fmt.Sprintf(goodOAuth, ""), "https://sample.com/t", "sample.com/t", 1), "oauth.token_url", "not a URL"},
+		{strings.Replace(fmt.Sprintf(goodOAuth, ""), "https://sample.com/t", "https://{shop}.sample.com/t", 1), "oauth.token_url", "nothing fills {shop}"},
+		{strings.Replace(fmt.Sprintf(goodOAuth, ""), "https://sample.com/t", "https://{base_url}.com/t", 1), "oauth.token_url", "stands alone"},
+		{strings.Replace(fmt.Sprintf(goodOAuth, ""), "https://sample.com/t", "https://{client_id}/t", 1), "oauth.token_url", "the whole host"},
+		{strings.Replace(fmt.Sprintf(goodOAuth, ""), "https://sample.com/t", "https://sample.com/{access_token}", 1), "oauth.token_url", "ends up in logs"},
+		{fmt.Sprintf(goodOAuth, `,"token_auth":"magic"`), "oauth.token_auth", "unknown"},
+		{fmt.Sprintf(goodOAuth, `,"pkce":"plain"`), "oauth.pkce", "unknown"},
+		{fmt.Sprintf(goodOAuth, `,"discovery":"issuer"`), "oauth.issuer", "missing"},
+		{fmt.Sprintf(goodOAuth, `,"discovery":"magic"`), "oauth.discovery", "unknown"},
+		{fmt.Sprintf(goodOAuth, `,"discovery":"issuer","issuer":"http://sample.com"`), "oauth.issuer", "https only"},
+		{fmt.Sprintf(goodOAuth, `,"authorize_params":{"state":"x"}`), "oauth.authorize_params.state", "the flow sets it"},
+		{fmt.Sprintf(goodOAuth, `,"token_params":{"x":"{y}"}`), "oauth.token_params.x", "nothing fills"},
+		{fmt.Sprintf(goodOAuth, `,"headers":{"Host":"x"}`), "oauth.headers.Host", "belongs to the connection"},
+		{fmt.Sprintf(goodOAuth, `,"lifetime":"soon"`), "oauth.lifetime", "as 1h"},
+		{fmt.Sprintf(goodOAuth, `,"scopes":["a b"]`), "oauth.scopes[0]", "one scope an entry"},
+		{fmt.Sprintf(goodOAuth, `,"redirect":{"host":"sample.com"}`), "oauth.redirect.host", "unknown"},
+		{fmt.Sprintf(goodOAuth, `,"redirect":{"url":"http://sample.com"}`), "oauth.redirect.url", "https"},
+		{fmt.Sprintf(goodOAuth, `,"redirect":{"port":70000}`), "oauth.redirect.port", "port number"},
+		{fmt.Sprintf(goodOAuth, `,"revocation":{"url":""}`), "oauth.revocation.url", "missing"},
+		{fmt.Sprintf(goodOAuth, `,"revocation":{"url":"https://sample.com/r","method":"PATCH"}`), "oauth.revocation.method", "unknown"},
+		{fmt.Sprintf(goodOAuth, `,"token_auth":"private_key_jwt"`), "oauth.jwt", "missing"},
+		{fmt.Sprintf(goodOAuth, `,"jwt":{"key":"text"}`), "oauth.jwt.key", "no secret"},
+
+		// env
+		{fmt.Sprintf(good, `,"env":[{"name":"A B","value":"{api_key}"}]`), "env[0].name", "not the name"},
+		{fmt.Sprintf(good, `,"env":[{"name":"LD_PRELOAD","value":"/x.so"}]`), "env[0].name", "what the command does"},
+		{fmt.Sprintf(good, `,"env":[{"name":"path","value":"x"}]`), "env[0].name", "what the command does"},
+		{fmt.Sprintf(good, `,"env":[{"name":"A","value":"{x}"}]`), "env[0].value", "nothing fills"},
+		{fmt.Sprintf(good, `,"env":[{"name":"A","value":"x","placeholder":"{mark}"}]`), "env[0].placeholder", "no secret"},
+		{fmt.Sprintf(good, `,"env":[{"name":"A","value":"{api_key}","placeholder":"sk-x"}]`), "env[0].placeholder", "without {mark}"},
+		{fmt.Sprintf(good, `,"env":[{"name":"A","value":"{api_key}","placeholder":"{api_key}"}]`), "env[0].placeholder", "is a secret"},
+		{fmt.Sprintf(good, `,"params":[{"name":"api_key","secret":true,"pattern":"[0-9]+"}],"env":[{"name":"A","value":"{api_key}"}]`), "env[0].placeholder", "does not fit the pattern"},
+		{fmt.Sprintf(good, `,"env":[{"name":"A","value":"{api_key}"},{"name":"A","value":"{api_key}"}]`), "env[1].name", "twice"},
+
+		// the rest
+		{fmt.Sprintf(good, `,"category":"llms"`), "category", "unknown"},
+		{fmt.Sprintf(good, `,"docs":"javascript:alert(1)"`), "docs", "https link"},
+		{fmt.Sprintf(good, `,"key_url":"http://sample.com"`), "key_url", "https link"},
+		{fmt.Sprintf(good, `,"metadata":{"checked":"today"}`), "metadata.checked", "not a date"},
+		{fmt.Sprintf(good, `,"verify":{"url":"https://other.com/x"}`), "verify.url", "not one of the hosts"},
+		{fmt.Sprintf(good, `,"verify":{"url":"https://api.sample.com.evil.net/x"}`), "verify.url", "not one of the hosts"},
+		{fmt.Sprintf(good, `,"paths":["/v1"],"verify":{"url":"https://api.sample.com/v2"}`), "verify.url", "not one that gets"},
+		{fmt.Sprintf(good, `,"verify":{"url":"https://api.sample.com/x","body":"{"}`), "verify.body", "not JSON"},
+		{fmt.Sprintf(good, `,"verify":{"url":"https://api.sample.com/x","method":"BREW"}`), "verify.method", "unknown"},
+	} {
+		_, err := Parse([]byte(tt.json))
+		field, ok := errors.AsType[*FieldError](err)
+		if !ok || field.Field != tt.field || !strings.Contains(err.Error(), tt.reason) {
+			t.Errorf("%s\n  got  %v\n  want %s: …%s…", tt.json, err, tt.field, tt.reason)
+		}
+	}
+}
+
+func TestValid(t *testing.T) {
+	for _, text := range []string{
+		fmt.Sprintf(good, `,"$schema":"https://x","x_note":{"any":[1]},"inject":[{"in":"header","name":"A","value":"{api_key}","x_why":"so"}]`),
+		fmt.Sprintf(goodOAuth, `,"refresh_url":"http://127.0.0.1:8080/t","device_authorization_url":"http://localhost/d"`),
+		fmt.Sprintf(goodOAuth, `,"revocation":{"url":"https://sample.com/tokens/{token}","method":"DELETE","body":"none"},"response":{"error_when":{"ok":false,"x":null}}`),
+		fmt.Sprintf(noHosts, `,"hosts":["{shop}.myshopify.com","api-{shop}.sample.com","*.{shop}.sample.com","{shop}.sample.com:8443"]`),
+		fmt.Sprintf(noHosts, `,"hosts":["*.googleapis.com","10.0.0.1:8443","{base_url}"],"base_url":"https://own.sample.com/sub"`),
+		fmt.Sprintf(twoFlows, ``),
+		`{"schema_version":2,"name":"discovered","flows":["dcr_pkce"],"hosts":["mcp.sample.com"],"oauth":{"discovery":"resource","resource":"https://mcp.sample.com/mcp"}}`,
+		`{"schema_version":2,"name":"instance","flows":["pkce"],"hosts":["{instance}"],"params":[{"name":"instance","from":"token","path":"instance_url","match":"^https://([^/]+)"}],
+			"oauth":{"authorization_url":"https://sample.com/a","token_url":"https://sample.com/t"},"verify":{"url":"https://{instance}/me"}}`,
+	} {
+		if _, err := Parse([]byte(text)); err != nil {
+			t.Errorf("%s\n  %v", text, err)
+		}
+	}
+}

@@ -1,0 +1,34 @@
+package providers
+
+import (
+	"fmt"
+	"testing"
+)
+
+// The command behind the proxy finds values, and placeholders for secrets.
+func TestEnvironment(t *testing.T) {
+	d := define(t, `,"params":[{"name":"api_key","secret":true,"pattern":"ak-[0-9a-z-]{30,}"},{"name":"project"},{"name":"region","default":"eu"},{"name":"more","secret":true,"optional":true},{"name":"note","optional":true}],
+		"env":[{"name":"KEY","value":"{api_key}"},{"name":"SHAPED","value":"{api_key}","placeholder":"ak-0000000000-{mark}"},{"name":"URL","value":"https://{project}.sample.com/{region}"},
+			{"name":"DSN","value":"https://{api_key}@{project}.sample.com"},{"name":"MORE","value":"{more}"},{"name":"NOTE","value":"{note}"},{"name":"FIXED","value":"x"}]`)
+	got := d.Environment(values("api_key", "canary-secret", "project", "p"))
+	want := map[string]string{
+		"KEY": "ak-authsome-proxy-managed00000000", "SHAPED": "ak-0000000000-authsome-proxy-managed", "URL": "https://p.sample.com/eu",
+		"DSN": "https://ak-authsome-proxy-managed00000000@p.sample.com", "FIXED": "x",
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+	if got := d.Environment(values("more", "m", "note", "n"))["MORE"]; got != PlaceholderMark {
+		t.Errorf("an optional secret that is there: %q", got)
+	}
+	if got, there := d.Environment(nil)["URL"]; there {
+		t.Errorf("without its value: %q", got)
+	}
+	var fields []string
+	for _, v := range d.Variables() {
+		fields = append(fields, v.Field)
+	}
+	if fmt.Sprint(fields) != "[api_key api_key   more note ]" {
+		t.Errorf("fields %q", fields)
+	}
+}
