@@ -51,17 +51,19 @@ func raw(t *testing.T, v *Vault, fn func(storeTx) error) {
 
 func TestIntegrity(t *testing.T) {
 	v, _, _ := newVault(t)
-	put(t, v, "k", "value")
+	put(t, v, "k", "valu") // its base64 ends in bits that mean nothing
 	var sealed []byte
 	raw(t, v, func(tx storeTx) (err error) { sealed, err = tx.get("k"); return err })
 	for at := range sealed {
-		flipped := bytes.Clone(sealed)
-		flipped[at] ^= 1
-		if value, err := v.unseal("k", flipped); !isDamage(err) {
-			t.Errorf("byte %d was changed: %q, %v", at, value, err)
+		for bit := range 8 {
+			flipped := bytes.Clone(sealed)
+			flipped[at] ^= 1 << bit
+			if value, err := v.unseal("k", flipped); !isDamage(err) {
+				t.Errorf("bit %d of byte %d was changed: %q, %v", bit, at, value, err)
+			}
 		}
 	}
-	if value, err := v.unseal("k", sealed); string(value) != "value" || err != nil {
+	if value, err := v.unseal("k", sealed); string(value) != "valu" || err != nil {
 		t.Errorf("unchanged: %q, %v", value, err)
 	}
 }
@@ -166,16 +168,8 @@ func FuzzEnvelope(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := json.Marshal(e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		same, err := decodeEnvelope(again)
-		if err != nil {
-			t.Fatalf("what was decoded and encoded does not decode: %v", err)
-		}
-		if twice, err := json.Marshal(same); !bytes.Equal(twice, again) {
-			t.Errorf("%s is decoded and encoded to %s, %v", again, twice, err)
+		if again, err := json.Marshal(e); err != nil || !bytes.Equal(again, b) {
+			t.Errorf("%s is decoded and encoded to %s, %v", b, again, err)
 		}
 		// Only what was sealed, under the name it was sealed for, opens.
 		value, err := s.open(key, e)

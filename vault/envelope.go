@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
@@ -46,6 +47,10 @@ func decodeEnvelope(b []byte) (envelope, error) {
 		return envelope{}, errors.New("envelope of another algorithm")
 	case len(e.Nonce) != nonceSize || len(e.Tag) != tagSize:
 		return envelope{}, errors.New("envelope cut short")
+	}
+	// An envelope has one form: base64 has bits that no decoder looks at.
+	if again, err := json.Marshal(e); err != nil || !bytes.Equal(again, b) {
+		return envelope{}, errors.New("not an envelope as it is written")
 	}
 	return e, nil
 }
