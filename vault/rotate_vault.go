@@ -21,7 +21,9 @@ type rewrapping struct {
 // master key already is done: resealing changes both with the same rename.
 func (r *rewrapping) run(ctx context.Context, reseal bool) error {
 	v := r.v
-	unlock, err := v.lock(ctx, exclusive)
+	wait, cancel := context.WithTimeout(ctx, keyLockWait)
+	defer cancel()
+	unlock, err := v.lock(wait, exclusive)
 	if err != nil {
 		return err
 	}
