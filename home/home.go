@@ -3,8 +3,8 @@
 // layout, config.json and the profiles.
 //
 //	version                   the layout's format, an integer
-//	config.json               [Config]
-//	master.key                the key of the vaults, see package vault
+//	config.json, config.lock  [Config]
+//	master.key, key.lock      the key of the vaults, see package vault
 //	audit.log                 see package audit
 //	providers/<name>.json     definitions the user registered
 //	profiles/<name>/          one vault each, see [Profile]

@@ -43,7 +43,8 @@ type Ask struct {
 	New   bool // there is none yet: one is to be chosen
 }
 
-// keyLockWait bounds the wait for a change of the key by another process.
+// keyLockWait bounds the wait for a change of the key by another process, and a
+// change's wait for each vault.
 const keyLockWait = 30 * time.Second
 
 // lock excludes changes of the key from each other and from the making of

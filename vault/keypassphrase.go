@@ -36,6 +36,7 @@ func ReadPassphrase(path string) (secret.String, error) {
 		return secret.String{}, fmt.Errorf("passphrase: %w", err)
 	}
 	defer f.Close()
+	keepFromChildren(path)
 	info, err := f.Stat()
 	if err != nil {
 		return secret.String{}, fmt.Errorf("passphrase: %w", err)

@@ -6,3 +6,5 @@ import "os"
 
 // checkSecret relies on the access list of the file.
 func checkSecret(f *os.File) error { return checkPrivate(f) }
+
+func keepFromChildren(string) {}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -35,6 +36,15 @@ func checkSecret(f *os.File) error {
 		return nil
 	}
 	return fmt.Errorf("%w (mode %04o, on a disk); chmod 400 it, as the user of this process, or mount it as a secret below /run/secrets", ErrKeyExposed, mode)
+}
+
+// keepFromChildren closes a descriptor that was given by number to the programs
+// that this one starts: they could read it again from its beginning.
+func keepFromChildren(path string) {
+	number, isDescriptor := strings.CutPrefix(path, "/dev/fd/")
+	if fd, err := strconv.Atoi(number); isDescriptor && err == nil && fd > 2 {
+		syscall.CloseOnExec(fd)
+	}
 }
 
 // runtimeDirectory: only root can make names there.
