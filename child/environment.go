@@ -33,7 +33,7 @@ type Environment struct {
 
 // ownSecrets never reach a child. SSLKEYLOGFILE would have clients write down the
 // keys of the sessions that carry its traffic.
-var ownSecrets = []string{"AUTHSOME_PROXY_TOKEN", "AUTHSOME_MASTER_KEY_FILE", "AUTHSOME_PASSPHRASE_FILE", "AUTHSOME_PASSPHRASE", "SSLKEYLOGFILE"}
+var ownSecrets = []string{"AUTHSOME_PROXY_TOKEN", "AUTHSOME_MASTER_KEY_FILE", "AUTHSOME_PASSPHRASE_FILE", "SSLKEYLOGFILE"}
 
 // proxyVariables are read in these spellings by one client or another: wget and
 // gRPC know the lower case only, Ruby takes http_proxy for https too.

@@ -34,7 +34,7 @@ func TestEnvironment(t *testing.T) {
 	env, dropped := environment(t, Environment{
 		Parent: []string{
 			"KEEP=1", "KEEP=2", "EMPTY=", "WITH=a=b", "OPENAI_API_KEY=real", "AUTHSOME_HOME=h", "HTTPS_PROXY=http://corporate:1", "http_proxy=http://corporate:1",
-			"AUTHSOME_PROXY_TOKEN=t", "AUTHSOME_MASTER_KEY_FILE=f", "AUTHSOME_PASSPHRASE_FILE=p", "AUTHSOME_PASSPHRASE=p", "SSLKEYLOGFILE=k",
+			"AUTHSOME_PROXY_TOKEN=t", "AUTHSOME_MASTER_KEY_FILE=f", "AUTHSOME_PASSPHRASE_FILE=p", "SSLKEYLOGFILE=k",
 			"SSL_CERT_DIR=d", "SSL_CERT_FILE=own", "NODE_EXTRA_CA_CERTS=own", "npm_config_cafile=own", "Npm_Config_CaFile=own", "NIX_SSL_CERT_FILE=own", "WGETRC=own", "NODE_OPTIONS=--max-old-space-size=100",
 		},
 		Proxy: &url.URL{Scheme: "http", Host: "127.0.0.1:1234", User: url.UserPassword("authsome", "tok")},

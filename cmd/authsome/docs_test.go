@@ -1,0 +1,183 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// pages are the README and everything under docs.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[string]string)
+	for _, name := range append(files, "../../README.md") {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[name] = string(b)
+	}
+	if len(all) < 6 {
+		t.Fatalf("only %d pages", len(all))
+	}
+	return all
+}
+
+var (
+	link     = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading  = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	anchorID = regexp.MustCompile(`<a id="([^"]+)">`)
+	notSlug  = regexp.MustCompile(`[^a-z0-9 _-]`)
+)
+
+func anchors(page string) map[string]bool {
+	all := make(map[string]bool)
+	for _, m := range heading.FindAllStringSubmatch(page, -1) {
+		all[strings.ReplaceAll(notSlug.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-")] = true
+	}
+	for _, m := range anchorID.FindAllStringSubmatch(page, -1) {
+		all[m[1]] = true
+	}
+	return all
+}
+
+func TestDocumentedLinksResolve(t *testing.T) {
+	all := pages(t)
+	for name, text := range all {
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			path, anchor, _ := strings.Cut(m[1], "#")
+			target := name
+			if path != "" {
+				target = filepath.Join(filepath.Dir(name), path)
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s: %s leads nowhere", name, m[1])
+				continue
+			}
+			if anchor != "" && !anchors(all[target])[anchor] {
+				t.Errorf("%s: %s has no such section", name, m[1])
+			}
+		}
+	}
+}
+
+// invocation is an authsome command line in code: after a prompt, at the start
+// of a line of a block, or as a whole code span.
+var invocation = regexp.MustCompile("(?m)(?:^\\$ |^|`)(authsome [a-z][^`\n|]*)(?:`|$|\\|)")
+
+// Every command line in the documentation names a command and flags that exist,
+// with arguments that the command takes.
+func TestDocumentedCommandsExist(t *testing.T) {
+	checked := 0
+	for name, text := range pages(t) {
+		for _, m := range invocation.FindAllStringSubmatch(text, -1) {
+			if strings.HasPrefix(m[1], "authsome demo:") {
+				continue
+			}
+			checked++
+			if err := parseInvocation(m[1]); err != nil {
+				t.Errorf("%s: %s: %v", name, m[1], err)
+			}
+		}
+	}
+	if checked < 20 {
+		t.Errorf("only %d command lines were found", checked)
+	}
+}
+
+func parseInvocation(line string) error {
+	line, _, _ = strings.Cut(line, " < ")
+	line, _, _ = strings.Cut(line, " > ")
+	line, _, _ = strings.Cut(line, "  #")
+	args := strings.Fields(line)[1:]
+	root := newRootCmd(newApp())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	cmd, rest, err := root.Find(args)
+	if err != nil {
+		return err
+	}
+	if cmd == root {
+		return usageErrorf("no such command")
+	}
+	if err := cmd.ParseFlags(rest); err != nil {
+		return err
+	}
+	if cmd.Args != nil && len(cmd.Flags().Args()) > 0 && !strings.Contains(line, "…") {
+		return cmd.Args(cmd, cmd.Flags().Args())
+	}
+	return nil
+}
+
+// reads are the variables that the program asks its environment for.
+var reads = regexp.MustCompile(`(?:getenv|Getenv|LookupEnv)\("([A-Za-z_]+)"\)|first\(getenv, "([A-Za-z_]+)", "([A-Za-z_]+)"\)|"(AUTHSOME_[A-Z_]+)"`)
+
+// found by everybody's programs, and no business of authsome's documentation.
+var everybodys = []string{"HOME", "PATH", "USERPROFILE", "TMPDIR", "WGETRC", "TERM", "COLUMNS"}
+
+// The table of variables has all that the program reads, and no other.
+func TestDocumentedVariables(t *testing.T) {
+	page, err := os.ReadFile("../../docs/reference.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "## Variables")
+	table, _, _ = strings.Cut(table, "## Files")
+	documented := make(map[string]bool)
+	for line := range strings.Lines(table) {
+		names, _, _ := strings.Cut(strings.TrimPrefix(line, "|"), "|")
+		for _, m := range regexp.MustCompile("`([A-Za-z_]+)`").FindAllStringSubmatch(names, -1) {
+			if strings.HasPrefix(line, "|") {
+				documented[m[1]] = false
+			}
+		}
+	}
+	err = filepath.WalkDir("../..", func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && slices.Contains([]string{"e2e", "bench", ".git"}, d.Name()) {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		source, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for name := range documented {
+			documented[name] = documented[name] || strings.Contains(string(source), `"`+name+`"`)
+		}
+		for _, m := range reads.FindAllStringSubmatch(string(source), -1) {
+			for _, name := range m[1:] {
+				if name == "" || slices.Contains(everybodys, name) {
+					continue
+				}
+				if _, ok := documented[name]; !ok {
+					t.Errorf("%s asks for %s, which docs/reference.md does not have", path, name)
+				}
+				documented[name] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, used := range documented {
+		if !used {
+			t.Errorf("docs/reference.md has %s, which nothing reads", name)
+		}
+	}
+}
