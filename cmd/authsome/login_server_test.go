@@ -69,7 +69,7 @@ func authserver(ts *testscript.TestScript, neg bool, args []string) {
 	pages.SetReadDeadline(time.Now().Add(limit))
 	for name, definition := range definitions(server.URL) {
 		ts.Check(os.WriteFile(ts.MkAbs(name+".json"), []byte(definition), 0o644))
-		ts.Check(ts.Exec("authsome", "register", name+".json"))
+		ts.Check(ts.Exec("authsome", "register", name+".json", "--yes"))
 	}
 }
 

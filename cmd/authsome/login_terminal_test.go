@@ -156,7 +156,7 @@ func (b *bench) serverFor(provider string) {
 	b.t.Helper()
 	server := httptest.NewServer(&signIn{codes: make(map[string]url.Values)})
 	b.t.Cleanup(server.Close)
-	b.run(definitions(server.URL)[provider], "register", "-", "--force")
+	b.run(definitions(server.URL)[provider], "register", "-", "--force", "--yes")
 }
 
 // browserElsewhere signs in at the printed address, as a browser on another
@@ -251,4 +251,15 @@ func TestQRCode(t *testing.T) {
 	if qrCode("https://acme.test/device?code=WDJB-MJHT", 20) != "" {
 		t.Error("a code that does not fit is drawn")
 	}
+}
+
+// typed runs a command on a terminal, types the answer once the question is
+// there, and gives the screen and the exit code.
+func (b *bench) typed(question, answer string, args ...string) (seen string, code int) {
+	b.t.Helper()
+	s := onScreen(b.t, b.command(args...))
+	s.expect(regexp.QuoteMeta(question))
+	s.enter(answer)
+	code = s.end()
+	return s.seen.String(), code
 }
