@@ -252,3 +252,14 @@ func TestQRCode(t *testing.T) {
 		t.Error("a code that does not fit is drawn")
 	}
 }
+
+// typed runs a command on a terminal, types the answer once the question is
+// there, and gives the screen and the exit code.
+func (b *bench) typed(question, answer string, args ...string) (seen string, code int) {
+	b.t.Helper()
+	s := onScreen(b.t, b.command(args...))
+	s.expect(regexp.QuoteMeta(question))
+	s.enter(answer)
+	code = s.end()
+	return s.seen.String(), code
+}
