@@ -5,20 +5,8 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"testing"
 )
-
-// typed runs a command on a terminal, types the answer once the question is
-// there, and gives the screen and the exit code.
-func (b *bench) typed(question, answer string, args ...string) (screen string, code int) {
-	b.t.Helper()
-	s := onScreen(b.t, b.command(args...))
-	s.expect(regexp.QuoteMeta(question))
-	s.enter(answer)
-	code = s.end()
-	return s.seen.String(), code
-}
 
 // Nothing is deleted that was not confirmed.
 func TestConfirm(t *testing.T) {
