@@ -26,8 +26,10 @@ func (d *Definition) CheckValue(param, value string) error {
 	if value == "" {
 		return fmt.Errorf("the %s is empty", p.label())
 	}
+	// Keys in PEM form and key files in JSON have lines; no header is made of them.
+	lines := p.Secret && (strings.HasPrefix(value, "-----BEGIN ") || strings.HasPrefix(value, "{"))
 	for _, r := range value {
-		if (r < ' ' || r == 0x7f) && !(p.Secret && strings.HasPrefix(value, "-----BEGIN ") && (r == '\n' || r == '\r')) {
+		if (r < ' ' || r == 0x7f) && !(lines && (r == '\n' || r == '\r' || r == '\t')) {
 			return fmt.Errorf("the %s has control characters in it; it may have been copied with a line break", p.label())
 		}
 	}

@@ -29,11 +29,12 @@ func (d *Definition) Warnings() []*FieldError {
 		switch {
 		case slices.ContainsFunc(h.names, d.secret):
 			warn(h.field, "a secret is part of the host's name, which is never encrypted on its way")
-		case h.names != nil && h.suffix == "" && h.text != "{base_url}":
+		case h.names != nil && h.text == "{base_url}": // the user says
+		case h.names != nil && h.suffix == "":
 			warn(h.field, "the token endpoint says which host the credential goes to")
 		case p.kind == Wildcard && h.names == nil:
 			warn(h.field, "the credential goes to every host under %s", p.host[1:])
-		case p.kind == Regex:
+		case p.kind == Regex && h.names == nil:
 			warn(h.field, "the credential goes to the hosts that an expression matches; *%s would be clearer", p.host)
 		case p.kind == Exact && h.names == nil && privateHost(p.host):
 			warn(h.field, "%s is not a public host", p.host)
