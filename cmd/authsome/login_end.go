@@ -57,7 +57,7 @@ func (l *loginRun) explain(ctx context.Context, err error) error {
 	if e, ok := errors.AsType[*flows.TokenError](err); ok {
 		hint := l.again()
 		if e.Code == "invalid_client" || e.Code == "unauthorized_client" || e.Code == "incorrect_client_credentials" {
-			hint += " --reset asks for the client again"
+			hint += " --reset" // asks for the client again
 		}
 		return withHint(&loginError{l.d.Name, err, e.Description}, "%s", hint)
 	}

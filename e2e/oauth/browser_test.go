@@ -1,0 +1,253 @@
+package oauth
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// browserWait bounds a login, with a browser that starts slowly.
+const browserWait = 2 * time.Minute
+
+// desk is a home of the built program's, and the browser that it opens.
+type desk struct {
+	t      *testing.T
+	dir    string
+	binary string
+	env    []string
+}
+
+// newDesk trusts roots, in PEM, for whatever the program asks.
+func newDesk(t *testing.T, roots []byte) *desk {
+	t.Helper()
+	d := &desk{t: t, dir: t.TempDir()}
+	d.binary = filepath.Join(d.dir, "authsome")
+	build := exec.Command("go", "build", "-o", d.binary, "./cmd/authsome")
+	build.Dir = "../.."
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	// The browser that authsome opens says where it was sent, and the test sends a
+	// real one there.
+	opener := filepath.Join(d.dir, "opener")
+	if err := os.WriteFile(opener, fmt.Appendf(nil, "#!/bin/sh\nprintf %%s \"$1\" > %[1]s/address.tmp && mv %[1]s/address.tmp %[1]s/address\n", d.dir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ca := filepath.Join(d.dir, "ca.pem")
+	if err := os.WriteFile(ca, roots, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.env = []string{"HOME=" + d.dir, "AUTHSOME_HOME=" + filepath.Join(d.dir, "home"), "PATH=" + os.Getenv("PATH"), "SSL_CERT_FILE=" + ca, "BROWSER=" + opener}
+	return d
+}
+
+func (d *desk) authsome(ctx context.Context, stdin string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, d.binary, args...)
+	cmd.Env, cmd.Stdin = d.env, strings.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// seen is the page that a browser ends at.
+type seen struct {
+	URL, Title, Text, Focused string
+	Complaints                []string
+	Scripts                   int
+}
+
+type step struct {
+	Fill       map[string]string `json:"fill,omitempty"`
+	Press      string            `json:"press,omitempty"`
+	Click      string            `json:"click,omitempty"`
+	Wait       string            `json:"wait,omitempty"`
+	Screenshot string            `json:"screenshot,omitempty"`
+}
+
+// logIn runs authsome login and drives the browser that it opens. Pictures are
+// kept where AUTHSOME_E2E_SCREENSHOTS says.
+func (d *desk) logIn(args []string, steps ...step) (page seen, output string, failed error) {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(d.t.Context(), browserWait)
+	defer cancel()
+	pictures := os.Getenv("AUTHSOME_E2E_SCREENSHOTS")
+	if pictures == "" {
+		pictures = d.t.TempDir()
+	}
+	for i, s := range steps {
+		if s.Screenshot != "" {
+			steps[i].Screenshot = filepath.Join(pictures, s.Screenshot+".png")
+		}
+	}
+	os.Remove(filepath.Join(d.dir, "address"))
+	type ended struct {
+		out string
+		err error
+	}
+	end := make(chan ended, 1)
+	go func() {
+		out, err := d.authsome(ctx, "", append([]string{"login"}, args...)...)
+		end <- ended{out, err}
+	}()
+	var address []byte
+	for len(address) == 0 {
+		select {
+		case e := <-end:
+			d.t.Fatalf("login ended before it opened a browser: %v: %s", e.err, e.out)
+		case <-time.After(20 * time.Millisecond): // between looks at another process's file
+			address, _ = os.ReadFile(filepath.Join(d.dir, "address"))
+		}
+	}
+	input, err := json.Marshal(map[string]any{"address": string(address), "steps": steps})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	cmd := exec.CommandContext(ctx, "node", "browser/drive.mjs")
+	var out, problems bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &out, &problems
+	if err := cmd.Run(); err != nil {
+		cancel()
+		d.t.Fatalf("the browser: %v: %s\nauthsome: %s", err, &problems, (<-end).out)
+	}
+	if err := json.Unmarshal(out.Bytes(), &page); err != nil {
+		d.t.Fatal(err)
+	}
+	e := <-end
+	return page, e.out, e.err
+}
+
+// wantPage holds a page to what is true of all of them: nothing to steal in its
+// address, no script, no complaint of the browser's, and focus on its heading.
+func wantPage(t *testing.T, page seen, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if !strings.Contains(page.Text, text) {
+			t.Errorf("no %q on the page:\n%s", text, page.Text)
+		}
+	}
+	if strings.ContainsAny(page.URL, "?#") || page.Scripts != 0 || page.Focused != "H1" {
+		t.Errorf("%+v", page)
+	}
+	origin := page.URL[:strings.Index(page.URL, "/login/")]
+	for _, c := range page.Complaints {
+		if strings.Contains(c, origin) || !strings.Contains(c, "https://127.0.0.1") { // the server's own pages are the server's
+			t.Errorf("the browser complains: %s", c)
+		}
+	}
+}
+
+func certificate(s *httptest.Server) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+}
+
+// A person signs in at a real server's own page, in a real browser.
+func TestBrowserLogin(t *testing.T) {
+	z := newZitadel(t, nil)
+	d := newDesk(t, certificate(z.Server))
+	define := func(name, redirect string) {
+		t.Helper()
+		definition := fmt.Sprintf(`{"schema_version":2,"name":%q,"display_name":"Acme","flows":["pkce"],"hosts":["api.acme.example"],
+			"key_url":"https://acme.example/apps","oauth":{"issuer":%q,"discovery":"issuer","scopes":["openid","profile","offline_access"],
+			"client_secret":"optional","token_auth":"basic","redirect":%s}}`, name, z.URL, redirect)
+		if out, err := d.authsome(t.Context(), definition, "register", "-"); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	define("acme", `{"path":"/callback"}`)
+	define("acme-web", `{"port":53682,"path":"/callback"}`)
+	signIn := []step{
+		{Wait: "#username"}, {Fill: map[string]string{"#username": "test-user@localhost", "#password": "verysecure"}}, {Press: "Enter"}, {Wait: "[role=status]"}, {Screenshot: "success"},
+	}
+	page, out, err := d.logIn([]string{"acme"}, append([]step{
+		{Wait: "#f-client_id"}, {Screenshot: "client-form"}, {Fill: map[string]string{"#f-client_id": "native"}}, {Press: "Enter"},
+	}, signIn...)...)
+	if err != nil || !strings.Contains(out, "acme is connected as default") {
+		t.Fatalf("%v: %s", err, out)
+	}
+	wantPage(t, page, "Acme is connected", "openid", "api.acme.example")
+
+	// The client is known: the browser goes straight to the server.
+	if page, out, err = d.logIn([]string{"acme", "--connection", "second"}, signIn...); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	wantPage(t, page, "Acme is connected", "second")
+
+	// A client with a wrong secret: the failure has a page, too.
+	page, out, err = d.logIn([]string{"acme-web", "--connection", "third"},
+		step{Wait: "#f-client_id"}, step{Fill: map[string]string{"#f-client_id": "web", "#f-client_secret": "wrong"}}, step{Press: "Enter"},
+		step{Wait: "#username"}, step{Fill: map[string]string{"#username": "test-user@localhost", "#password": "verysecure"}}, step{Press: "Enter"},
+		step{Wait: "[role=alert]"}, step{Screenshot: "failure"})
+	if err == nil || !strings.Contains(out, "hint: authsome login acme-web --connection third") {
+		t.Errorf("%v: %s", err, out)
+	}
+	wantPage(t, page, "Acme is not connected", "Nothing was stored", "authsome login acme-web --connection third")
+}
+
+// A key that the service refuses is asked for again on the same form; the right
+// one is stored.
+func TestBrowserForm(t *testing.T) {
+	service := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer key-right-0123456789" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		io.WriteString(w, `{"user":{"name":"Kim"}}`)
+	}))
+	defer service.Close()
+	// The service's name is known to a proxy only.
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Host != "example.com:443" { // the name in the test server's certificate
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		upstream, err := net.Dial("tcp", service.Listener.Addr().String())
+		if err != nil {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		client, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			return
+		}
+		io.WriteString(client, "HTTP/1.1 200 OK\r\n\r\n")
+		go func() { io.Copy(upstream, client); upstream.Close() }()
+		io.Copy(client, upstream)
+		client.Close()
+	}))
+	defer proxy.Close()
+	d := newDesk(t, certificate(service))
+	d.env = append(d.env, "HTTPS_PROXY="+proxy.URL)
+	const definition = `{"schema_version":2,"name":"keyed","display_name":"Keyed Service","flows":["api_key"],"hosts":["example.com"],"key_url":"https://example.com/keys",
+		"params":[{"name":"api_key","label":"API key","secret":true,"pattern":"key-[a-z0-9-]+","hint":"keys begin with key-"},{"name":"region","label":"Region","optional":true}],
+		"verify":{"url":"https://example.com/me","label":"user.name"}}`
+	if out, err := d.authsome(t.Context(), definition, "register", "-", "--yes"); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	page, out, err := d.logIn([]string{"keyed"},
+		step{Wait: "#f-api_key"}, step{Screenshot: "form"},
+		step{Fill: map[string]string{"#f-api_key": "no key", "#f-region": "eu"}}, step{Press: "Enter"}, step{Wait: "[aria-invalid]"}, step{Screenshot: "form-shape"},
+		step{Fill: map[string]string{"#f-api_key": "key-wrong-0123456789"}}, step{Press: "Enter"}, step{Wait: ".problem:has-text('refused')"}, step{Screenshot: "form-refused"},
+		step{Fill: map[string]string{"#f-api_key": "key-right-0123456789"}}, step{Press: "Enter"}, step{Wait: "[role=status]"}, step{Screenshot: "form-success"})
+	if err != nil || !strings.Contains(out, "keyed is connected as default, account Kim") {
+		t.Fatalf("%v: %s", err, out)
+	}
+	wantPage(t, page, "Keyed Service is connected", "Kim", "example.com")
+	if strings.Contains(out, "key-right") || strings.Contains(page.Text, "key-right") {
+		t.Error("the key is shown")
+	}
+	out, err = d.authsome(t.Context(), "", "get", "keyed", "--field", "api_key", "--show-secret")
+	if err != nil || strings.TrimSpace(out) != "key-right-0123456789" {
+		t.Errorf("stored %q, %v", out, err)
+	}
+}
