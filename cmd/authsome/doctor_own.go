@@ -176,12 +176,12 @@ func (a *app) checkRoutes(ctx context.Context) []finding {
 	return all
 }
 
-func (a *app) checkAudit(context.Context) []finding {
+func (a *app) checkAudit(ctx context.Context) []finding {
 	h, err := a.home()
 	if err != nil {
 		return nil
 	}
-	keys, err := auditKeys(a)
+	keys, err := auditKeys(ctx, a)
 	if err != nil {
 		return nil // the vault's check has told
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/authsome/authsome/audit"
+	"github.com/authsome/authsome/home"
+	"github.com/authsome/authsome/vault"
 )
 
 type logOptions struct {
@@ -41,7 +43,7 @@ that was never closed is missing.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.verify {
-				return verifyLog(a)
+				return verifyLog(cmd.Context(), a)
 			}
 			return showLog(cmd.Context(), a, o)
 		},
@@ -175,12 +177,12 @@ func (e *brokenLogError) Error() string {
 	return "the audit log is not as it was written: " + plural(e.problems, "problem")
 }
 
-func verifyLog(a *app) error {
+func verifyLog(ctx context.Context, a *app) error {
 	h, err := a.home()
 	if err != nil {
 		return err
 	}
-	keys, err := auditKeys(a)
+	keys, err := auditKeys(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -243,11 +245,46 @@ func viewReport(r audit.Report) reportView {
 	return v
 }
 
-// auditKeys are the keys that lines can be sealed under.
-func auditKeys(a *app) ([][]byte, error) {
-	v, err := a.vault()
+// auditKeys are the keys that lines can be sealed under: those of every profile's
+// vault, and those that a vault had before its records were sealed anew. A vault
+// that cannot be opened is told about; its lines then count as changed.
+func auditKeys(ctx context.Context, a *app) ([][]byte, error) {
+	h, err := a.home()
 	if err != nil {
 		return nil, err
 	}
-	return [][]byte{v.DeriveKey("audit")}, nil
+	names, err := h.Profiles()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	var keys [][]byte
+	for _, name := range names {
+		p, err := h.Profile(name)
+		if err == nil {
+			if _, _, described := vault.Describe(p.Dir); errors.Is(described, fs.ErrNotExist) {
+				continue // none was made yet
+			}
+			var own [][]byte
+			own, err = a.auditKeysOf(ctx, p)
+			keys = append(keys, own...)
+		}
+		if err != nil {
+			a.warnf("lines of profile %s cannot be checked: %v", name, err)
+		}
+	}
+	return keys, nil
+}
+
+func (a *app) auditKeysOf(ctx context.Context, p home.Profile) (keys [][]byte, err error) {
+	v, err := a.openProfileVault(p)
+	if err != nil {
+		return nil, err
+	}
+	err = v.View(ctx, func(tx *vault.Tx) error {
+		keys, err = tx.RetiredKeys("audit")
+		return err
+	})
+	return append(keys, v.DeriveKey("audit")), err
 }
