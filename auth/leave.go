@@ -3,8 +3,9 @@ package auth
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/providers"
@@ -52,7 +53,10 @@ func (a *Auth) Logout(ctx context.Context, provider, name string) (Left, error) 
 	if !s.has(provider, name) {
 		return Left{}, &LoginRequiredError{Provider: provider, Connection: name, Reason: ReasonMissing}
 	}
-	left, unlock := a.revoke(ctx, target{provider, name})
+	left, unlock, err := a.revoke(ctx, target{provider, name})
+	if err != nil {
+		return Left{}, err
+	}
 	defer unlock()
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
@@ -78,15 +82,21 @@ func (a *Auth) Revoke(ctx context.Context, provider string) ([]Left, error) {
 	}
 	names := s.names(provider)
 	all := make([]Left, len(names))
-	var revoking sync.WaitGroup
+	var revoking errgroup.Group
 	for i, name := range names {
-		revoking.Go(func() {
-			left, unlock := a.revoke(ctx, target{provider, name})
+		revoking.Go(func() error {
+			left, unlock, err := a.revoke(ctx, target{provider, name})
+			if err != nil {
+				return err
+			}
 			unlock()
 			all[i] = left
+			return nil
 		})
 	}
-	revoking.Wait()
+	if err := revoking.Wait(); err != nil {
+		return nil, err
+	}
 	if client, err := s.client(provider); err == nil && client.RegistrationURL != "" {
 		// After the tokens: without a client, nobody could revoke them.
 		all = append(all, Left{Remote: a.deregister(ctx, s, provider, client)})
@@ -103,24 +113,30 @@ func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // revoke asks the provider to take a connection's tokens back. It holds the
 // connection's lock until unlock is called, so that no refresh brings back what
-// is revoked; one that hangs is not waited for.
-func (a *Auth) revoke(ctx context.Context, t target) (left Left, unlock func()) {
-	left.Connection = t.connection
+// is revoked; one that hangs is not waited for. It is an error if there can be no
+// lock: then nothing could be deleted either.
+func (a *Auth) revoke(ctx context.Context, t target) (Left, func(), error) {
 	waiting, cancel := context.WithTimeout(ctx, leaveWait)
 	unlock, err := a.lock(waiting, t)
 	cancel()
-	if err != nil {
-		unlock = func() {}
+	if errors.Is(err, errLocked) {
+		unlock, err = func() {}, nil
 	}
+	if err != nil {
+		return Left{}, nil, err
+	}
+	return Left{Connection: t.connection, Remote: a.revokeTokens(ctx, t)}, unlock, nil
+}
+
+// revokeTokens is what the provider says.
+func (a *Auth) revokeTokens(ctx context.Context, t target) error {
 	c, client, err := a.current(ctx, t)
 	if err != nil {
-		left.Remote = err
-		return left, unlock
+		return err
 	}
 	config, err := a.leaving(c, client)
 	if err != nil {
-		left.Remote = err
-		return left, unlock
+		return err
 	}
 	access := c.AccessToken
 	if !c.ExpiresAt.IsZero() && !a.now().Before(c.ExpiresAt) && !c.RefreshToken.IsZero() {
@@ -128,8 +144,7 @@ func (a *Auth) revoke(ctx context.Context, t target) (left Left, unlock func()) 
 	}
 	asking, cancel := context.WithTimeout(ctx, leaveTimeout)
 	defer cancel()
-	left.Remote = config.Revoke(asking, access, c.RefreshToken)
-	return left, unlock
+	return config.Revoke(asking, access, c.RefreshToken)
 }
 
 // leaving is what the protocol needs to revoke a connection's tokens.

@@ -237,12 +237,22 @@ func TestKilledAtEveryCall(t *testing.T) {
 			named, killed, states := 0, 0, make(map[string]int)
 			old, new := o.states()
 			for _, c := range some {
-				s := before.copy(t)
 				// Threads take turns, and strace counts each one's calls: where the
-				// nth call of a path was another thread's, the operation ends.
-				problems, code := s.inject(t, o, c, "signal=KILL")
-				if code != -1 && code != 0 {
-					t.Errorf("%v: %d: %s", c, code, problems)
+				// nth call of a path was another thread's, the operation ends, and a
+				// named call is tried again.
+				var s stage
+				var code int
+				for try := 0; ; try++ {
+					var problems string
+					s = before.copy(t)
+					problems, code = s.inject(t, o, c, "signal=KILL")
+					if code != -1 && code != 0 {
+						t.Errorf("%v: %d: %s", c, code, problems)
+					}
+					if code == -1 || random.MatchString(c.path) || try == 4 {
+						break
+					}
+					os.RemoveAll(s.dir)
 				}
 				if !random.MatchString(c.path) {
 					named++
