@@ -2,6 +2,7 @@ package child
 
 import (
 	"fmt"
+	"iter"
 	"net"
 	"net/netip"
 	"slices"
@@ -18,12 +19,11 @@ func (d Dropped) String() string {
 
 // noProxy merges the inherited lists, without the entries that hide a route.
 func (e *Environment) noProxy(inherited ...string) (entries []string, dropped []Dropped) {
-	separator := func(r rune) bool { return r == ',' || unicode.IsSpace(r) }
 	for _, list := range inherited {
-		for entry := range strings.FieldsFuncSeq(list, separator) {
+		for entry := range entriesOf(list) {
 			switch {
 			case slices.Contains(entries, entry) || slices.Contains(dropped, Dropped{entry}):
-			case entry == "*" || slices.ContainsFunc(e.Hosts, func(host string) bool { return hides(entry, host) }):
+			case slices.ContainsFunc(e.Hosts, func(host string) bool { return hides(entry, host) }):
 				dropped = append(dropped, Dropped{entry})
 			default:
 				entries = append(entries, entry)
@@ -33,6 +33,22 @@ func (e *Environment) noProxy(inherited ...string) (entries []string, dropped []
 	return entries, dropped
 }
 
+// Bypasses lists the entries of a NO_PROXY list that some client takes to cover
+// host, for which it then goes past any proxy.
+func Bypasses(list, host string) []string {
+	var found []string
+	for entry := range entriesOf(list) {
+		if hides(entry, host) {
+			found = append(found, entry)
+		}
+	}
+	return found
+}
+
+func entriesOf(list string) iter.Seq[string] {
+	return strings.FieldsFuncSeq(list, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+}
+
 // hides reports whether some client would take entry to cover host, or one of
 // the names under a host that begins with a dot. Clients differ, and the widest
 // reading counts: Python requests to 2.31 takes any entry for a suffix of the
@@ -40,6 +56,9 @@ func (e *Environment) noProxy(inherited ...string) (entries []string, dropped []
 // https knows ranges of addresses; curl, Go and requests know networks; some
 // read ports.
 func hides(entry, host string) bool {
+	if entry == "*" {
+		return true
+	}
 	entry = strings.ToLower(entry)
 	if name, _, err := net.SplitHostPort(entry); err == nil {
 		entry = name

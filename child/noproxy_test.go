@@ -53,3 +53,10 @@ func TestNoProxyMerges(t *testing.T) {
 		t.Error("no_grpc_proxy is set by itself: gRPC would not read no_proxy")
 	}
 }
+
+func TestBypasses(t *testing.T) {
+	got := Bypasses("other.test, *\tExample.com,10.0.0.0/8", "api.example.com")
+	if want := []string{"*", "Example.com"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/child"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"
 	"github.com/authsome/authsome/sidecar"
@@ -25,7 +28,9 @@ func newWhyCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "why URL", Short: "Explain what the proxy would do with a request",
 		Long: `Why takes the decision that the proxy takes for a request to URL, with the
-proxy's own code, and explains it: the route, the connection, or what is missing.`,
+proxy's own code, and explains it: the route, the connection, or what is missing,
+and the command that changes it. It also names the entries of NO_PROXY here for
+which clients would go past a proxy.`,
 		Example: `  authsome why https://api.openai.com/v1/models
   authsome why https://api.github.com/user --connection github=work`,
 		Args: exactArgs("URL"),
@@ -70,27 +75,105 @@ func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 	if err != nil {
 		return usageErrorf("%v", err)
 	}
-	text, fix := explain(set, e)
-	if a.json {
-		return a.printJSON(struct {
-			Host        string   `json:"host"`
-			Port        int      `json:"port"`
-			Path        string   `json:"path"`
-			Decision    string   `json:"decision"`
-			Injected    bool     `json:"injected"`
-			Provider    string   `json:"provider,omitempty"`
-			Connection  string   `json:"connection,omitempty"`
-			Pattern     string   `json:"pattern,omitempty"`
-			Choices     []string `json:"choices,omitempty"`
-			Explanation string   `json:"explanation"`
-			Fix         string   `json:"fix,omitempty"`
-		}{e.Host, e.Port, e.Path, string(e.Reason), e.Action == routing.Inject, e.Provider, e.Connection, e.Pattern, e.Choices, text, fix})
+	v := whyView{
+		Method: e.Method, Host: e.Host, Port: e.Port, Path: e.Path,
+		Decision: string(e.Reason), Injected: e.Action == routing.Inject,
+		Provider: e.Provider, Connection: e.Connection, Pattern: e.Pattern, Choices: e.Choices,
 	}
-	a.printf("%s\n", text)
-	if fix != "" {
-		a.printf("%s\n", fix)
+	v.Explanation, v.Fix = explain(set, e)
+	for _, c := range connections {
+		if c.Provider == e.Provider && c.Name == e.Connection {
+			state := viewConnection(c)
+			v.State = &state
+		}
+	}
+	v.NoProxy = a.bypasses(e.Host)
+	if a.json {
+		return a.printJSON(v)
+	}
+	a.printf("%s\n", v.Explanation)
+	table(a.stdout, v.rows(time.Now(), a.getenv(child.ModeVariable) != ""))
+	if v.Fix != "" {
+		a.printf("%s\n", v.Fix)
 	}
 	return nil
+}
+
+// whyView is the shape of --json.
+type whyView struct {
+	Method      string          `json:"method"`
+	Host        string          `json:"host"`
+	Port        int             `json:"port"`
+	Path        string          `json:"path"`
+	Decision    string          `json:"decision"`
+	Injected    bool            `json:"injected"`
+	Provider    string          `json:"provider,omitempty"`
+	Connection  string          `json:"connection,omitempty"`
+	State       *connectionView `json:"state,omitempty"` // of the connection
+	Pattern     string          `json:"pattern,omitempty"`
+	Choices     []string        `json:"choices,omitempty"`
+	NoProxy     []string        `json:"no_proxy"` // entries for which clients here go past a proxy
+	Explanation string          `json:"explanation"`
+	Fix         string          `json:"fix,omitempty"`
+}
+
+// rows are the facts behind the decision, for people.
+func (v *whyView) rows(now time.Time, behindProxy bool) [][]string {
+	rows := [][]string{{"  request", fmt.Sprintf("%s, host %s, port %d, path %s", v.Method, v.Host, v.Port, v.Path)}}
+	if v.Pattern != "" {
+		rows = append(rows, []string{"  route", v.Pattern + " of " + v.Provider})
+	}
+	if c := v.State; c != nil {
+		rows = append(rows, []string{"  connection", c.sentence(now)})
+	}
+	if len(v.NoProxy) > 0 {
+		effect := "some clients go past a proxy for it; authsome run leaves the entry out where the host is routed"
+		if behindProxy {
+			effect = "some clients go past the proxy for it: it was set after authsome run had cleaned it"
+		}
+		rows = append(rows, []string{"  NO_PROXY", strings.Join(v.NoProxy, ", ") + ": " + effect})
+	}
+	return rows
+}
+
+// sentence is the state of a connection in words.
+func (c *connectionView) sentence(now time.Time) string {
+	s := c.label() + ", " + c.Status
+	if c.ExpiresAt == nil {
+		return s
+	}
+	at, err := time.Parse(time.RFC3339, *c.ExpiresAt)
+	expired := err == nil && !now.Before(at)
+	switch {
+	case err != nil:
+		s += ", expires " + *c.ExpiresAt
+	case expired && c.Status == string(auth.StatusExpired):
+		s += " " + relative(at, now)
+	case expired:
+		s += ", expired " + relative(at, now)
+	default:
+		s += ", expires " + relative(at, now)
+	}
+	switch {
+	case c.Renewable && expired:
+		s += ", renewed when used"
+	case c.Renewable:
+		s += ", renewed by itself"
+	}
+	return s
+}
+
+// bypasses are the entries of NO_PROXY here that cover host.
+func (a *app) bypasses(host string) []string {
+	found := []string{}
+	for _, name := range []string{"NO_PROXY", "no_proxy"} {
+		for _, entry := range child.Bypasses(a.getenv(name), host) {
+			if !slices.Contains(found, entry) {
+				found = append(found, entry)
+			}
+		}
+	}
+	return found
 }
 
 // explain puts a decision into words: what happens, and the command that would
@@ -98,7 +181,7 @@ func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 func explain(set *providers.Set, e routing.Explanation) (text, fix string) {
 	switch e.Reason {
 	case routing.Matched:
-		return fmt.Sprintf("the credential of %s connection %s is injected: %s is listed by %s", e.Provider, e.Connection, e.Host, e.Pattern), ""
+		return fmt.Sprintf("the credential of %s connection %s is injected", e.Provider, e.Connection), ""
 	case routing.LoginRequired:
 		text := fmt.Sprintf("refused with login_required: %s connection %s has no usable credential", e.Provider, e.Connection)
 		if e.Problem != "" {
@@ -122,10 +205,17 @@ func explain(set *providers.Set, e routing.Explanation) (text, fix string) {
 	case routing.OtherPort:
 		return fmt.Sprintf("relayed unopened: a connected provider has this host on another port than %d", e.Port), ""
 	}
+	var owners []string
 	for _, d := range set.All() {
 		if d.Claims(e.Host, e.Port) {
-			return fmt.Sprintf("relayed unopened: %s is a host of %s, which is not connected", e.Host, d.Name), "authsome login " + d.Name
+			owners = append(owners, d.Name)
 		}
+	}
+	if len(owners) == 1 {
+		return fmt.Sprintf("relayed unopened: %s is a host of %s, which is not connected", e.Host, owners[0]), "authsome login " + owners[0]
+	}
+	if len(owners) > 1 {
+		return fmt.Sprintf("relayed unopened: %s is a host of %s, none of them connected", e.Host, strings.Join(owners, ", ")), "authsome login " + owners[0]
 	}
 	return "relayed unopened: no provider lists this host", "authsome register FILE adds one"
 }
