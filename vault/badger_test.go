@@ -9,7 +9,7 @@ import (
 // allVersions lists everything that Badger finds in the store, deleted and
 // superseded too.
 func (f *files) allVersions(fn func(key string)) error {
-	unlock, err := lock(context.Background(), f.path("vault.lock"), shared)
+	unlock, err := lock(context.Background(), f.path("vault.lock"), shared, nil)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 //	vault.lock, vault.lock.turn
 type files struct {
 	dir     string
+	lock    func(context.Context, lockMode) (unlock func(), err error)
 	present func() (kid string)                             // of the data key that writes
 	keys    func(kid string) (store, mac []byte, err error) // what derives from a data key
 }
@@ -62,7 +63,7 @@ func (f *files) current() (g generation, dir string, err error) {
 }
 
 func (f *files) view(ctx context.Context, fn func(uint64, storeTx) error) error {
-	unlock, err := lock(ctx, f.path("vault.lock"), shared)
+	unlock, err := f.lock(ctx, shared)
 	if err != nil {
 		return err
 	}
@@ -88,7 +89,7 @@ func (f *files) read(g generation, dir string, fn func(uint64, storeTx) error) e
 }
 
 func (f *files) update(ctx context.Context, fn func(uint64, storeTx) error) error {
-	unlock, err := lock(ctx, f.path("vault.lock"), exclusive)
+	unlock, err := f.lock(ctx, exclusive)
 	if err != nil {
 		return err
 	}

@@ -28,12 +28,19 @@ const (
 	longestPoll  = 50 * time.Millisecond
 )
 
-// lock waits for the lock at path until ctx is done. Everybody comes in through a
+// patience is how long a wait for a lock is not worth telling.
+const patience = time.Second
+
+// lock waits for the lock at path until ctx is done, and tells waiting, if there
+// is one, who holds it when that takes a second. Everybody comes in through a
 // second lock, one at a time: while a writer waits there for the readers to
 // leave, no reader overtakes it. System locks die with their process, however it
 // dies. Each call has descriptors of its own, so goroutines exclude each other as
 // processes do.
-func lock(ctx context.Context, path string, mode lockMode) (unlock func(), err error) {
+func lock(ctx context.Context, path string, mode lockMode, waiting func(holder string)) (unlock func(), err error) {
+	if waiting != nil {
+		defer time.AfterFunc(patience, func() { waiting(holder(path)) }).Stop()
+	}
 	turn, err := poll(ctx, path+".turn", exclusive)
 	if err == nil {
 		defer turn()
@@ -76,5 +83,5 @@ func poll(ctx context.Context, path string, mode lockMode) (unlock func(), err e
 }
 
 func (v *Vault) lock(ctx context.Context, mode lockMode) (unlock func(), err error) {
-	return lock(ctx, v.path("vault.lock"), mode)
+	return lock(ctx, v.path("vault.lock"), mode, v.OnWait)
 }

@@ -60,7 +60,7 @@ func count(dir, record string, n int) {
 
 // holdLock holds the vault's lock until it is killed.
 func holdLock(dir string) {
-	if _, err := lock(context.Background(), filepath.Join(dir, "vault.lock"), exclusive); err != nil {
+	if _, err := lock(context.Background(), filepath.Join(dir, "vault.lock"), exclusive, nil); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}

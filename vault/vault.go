@@ -55,6 +55,11 @@ func (e *DamageError) Unwrap() error { return e.Err }
 // Vault is one profile's records. It is safe for concurrent use, by goroutines
 // and by processes.
 type Vault struct {
+	// OnWait, if it is set before the first use, is told when a lock has been
+	// waited for for a second: who holds it, as "PID (NAME)", or "" where that
+	// cannot be known. It runs on a goroutine of its own.
+	OnWait func(holder string)
+
 	dir   string
 	id    string
 	keys  atomic.Pointer[dataKeys] // as they were read last
@@ -87,6 +92,7 @@ func Open(dir string, master *MasterKey) (*Vault, error) {
 func (v *Vault) files() *files {
 	return &files{
 		dir:     v.dir,
+		lock:    v.lock,
 		present: func() string { return v.keys.Load().kid },
 		keys: func(kid string) (store, mac []byte, err error) {
 			s := v.keys.Load().all[kid]

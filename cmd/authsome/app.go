@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/term"
@@ -41,6 +42,8 @@ type app struct {
 	// ignoreKeyFile takes config.json's word for where the master key is, against
 	// the variable's.
 	ignoreKeyFile bool
+
+	childHasTerminal atomic.Bool // run's
 
 	home      func() (*home.Home, error)
 	profile   func() (home.Profile, error)
@@ -111,7 +114,17 @@ func (a *app) openProfileVault(p home.Profile) (*vault.Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	return vault.Open(p.Dir, key)
+	v, err := vault.Open(p.Dir, key)
+	if err != nil {
+		return nil, err
+	}
+	v.OnWait = func(holder string) {
+		if holder == "" {
+			holder = "another process"
+		}
+		a.waitingf("the vault of profile %s, which %s is using", p.Name, holder)
+	}
+	return v, nil
 }
 
 func (a *app) masterKey() (*vault.MasterKey, error) {

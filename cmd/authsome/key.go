@@ -268,7 +268,9 @@ func changeKey(ctx context.Context, a *app, command string, c vault.Change) erro
 	if err != nil {
 		return err
 	}
+	done := a.slow("the vaults of all profiles to take the new key")
 	err = k.Change(ctx, c)
+	done()
 	a.ignoreKeyFile = true // from now on what config.json says
 	if _, errVault := v.Generation(); err == nil {
 		err = errVault // and with it the vault has taken its new keys

@@ -31,10 +31,11 @@ of an agent on their way out. The agent itself sees placeholders.`,
 		Example: `  authsome login openai
   authsome run -- COMMAND
   authsome demo`,
-		Version:       versionLine(),
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.ArbitraryArgs,
+		Version:          versionLine(),
+		SilenceErrors:    true,
+		SilenceUsage:     true,
+		Args:             cobra.ArbitraryArgs,
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) { cmd.SetContext(a.watched(cmd.Context())) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return cmd.Help()

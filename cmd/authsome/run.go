@@ -106,7 +106,9 @@ func run(ctx context.Context, app *app, o *runOptions) error {
 	}
 	defer files.Close()
 	s.Audit.Record(audit.Event{Event: audit.RunStart, Profile: s.Profile, Outcome: "ok"})
+	app.childHasTerminal.Store(true)
 	code, err := process.Run(ctx)
+	app.childHasTerminal.Store(false)
 	s.Audit.Record(audit.Event{Event: audit.RunEnd, Profile: s.Profile, Outcome: fmt.Sprint("exit ", code)})
 	if err != nil {
 		app.warnf("%v", err)
