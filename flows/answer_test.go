@@ -258,8 +258,8 @@ func TestLostAnswerIsNotAskedForAgain(t *testing.T) {
 	c := h.config(t, "", "")
 	_, err := refresh(t.Context(), c)
 	tokenError(t, err, flows.Ambiguous, "")
-	if f.dead || f.issued != 1 || len(h.requests()) != 1 {
-		t.Fatalf("dead %t, issued %d, %d requests", f.dead, f.issued, len(h.requests()))
+	if issued, dead := f.state(); dead || issued != 1 || len(h.requests()) != 1 {
+		t.Fatalf("dead %t, issued %d, %d requests", dead, issued, len(h.requests()))
 	}
 	// The holder of the token decides on the one more try.
 	_, err = refresh(t.Context(), c)

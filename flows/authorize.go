@@ -111,6 +111,9 @@ func (c *Config) Exchange(ctx context.Context, code secret.String, verifier, red
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {code.Reveal()}, "redirect_uri": {redirectURI}}
 	hidden := []string{code.Reveal()}
 	if c.pkce() {
+		if verifier == "" {
+			return Token{}, errors.New("no PKCE verifier belongs to the code")
+		}
 		form.Set("code_verifier", verifier)
 		hidden = append(hidden, verifier)
 	}

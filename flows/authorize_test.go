@@ -219,3 +219,17 @@ func TestValuesFromAnswerAndCallback(t *testing.T) {
 		}
 	})
 }
+
+// A code without its verifier is not spent.
+func TestExchangeNeedsTheVerifier(t *testing.T) {
+	h := newHostile(t, says(200, `{"access_token":"the-access"}`))
+	if _, err := h.config(t, "", "").Exchange(t.Context(), secret.New("the-code"), "", redirect, nil); err == nil {
+		t.Error("no error")
+	}
+	if n := len(h.requests()); n > 0 {
+		t.Errorf("%d requests were sent", n)
+	}
+	if _, err := h.config(t, `"pkce":"off"`, "").Exchange(t.Context(), secret.New("the-code"), "", redirect, nil); err != nil {
+		t.Error(err)
+	}
+}

@@ -194,6 +194,12 @@ func (f *rotating) step(w http.ResponseWriter, r *http.Request) {
 	says(200, fmt.Sprintf(`{"access_token":"rotated-access-%d","token_type":"bearer","expires_in":3600.0,"refresh_token":%q}`, f.issued, f.current))(w, r)
 }
 
+func (f *rotating) state() (issued int, dead bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.issued, f.dead
+}
+
 func bodyOf(r *http.Request) []byte {
 	b, _ := io.ReadAll(r.Body)
 	return b
