@@ -30,9 +30,6 @@ type Profile struct {
 // AuthorityPath is the certificate of the profile's certificate authority.
 func (p Profile) AuthorityPath() string { return filepath.Join(p.Dir, "ca.pem") }
 
-// LocksDir is for lock files, one a connection. Whoever locks makes it.
-func (p Profile) LocksDir() string { return filepath.Join(p.Dir, "locks") }
-
 // metadata is a profile's metadata.json: a note for people and other programs,
 // which is written once and never read here.
 type metadata struct {

@@ -27,7 +27,7 @@ func TestProfiles(t *testing.T) {
 		t.Errorf("made again: %+v, %v; want %+v", again, err, made)
 	}
 	want := home.Profile{Name: "work", Dir: filepath.Join(dir, "profiles", "work")}
-	if made != want || made.AuthorityPath() != filepath.Join(want.Dir, "ca.pem") || made.LocksDir() != filepath.Join(want.Dir, "locks") {
+	if made != want || made.AuthorityPath() != filepath.Join(want.Dir, "ca.pem") {
 		t.Errorf("profile = %+v", made)
 	}
 	write(t, filepath.Join(dir, "profiles", "file"), "", 0o600)
