@@ -24,7 +24,7 @@ const (
 
 // Events that the log itself writes.
 const (
-	end     = "end"
+	End     = "end" // the last line of a process's chain
 	dropped = "dropped"
 )
 

@@ -92,7 +92,7 @@ func (l *Log) Close() error {
 	if !l.closing {
 		l.closing = true
 		l.addDropped()
-		l.add(entry{Event: Event{Event: end}})
+		l.add(entry{Event: Event{Event: End}})
 	}
 	l.mu.Unlock()
 	signal(l.urgent)

@@ -117,7 +117,7 @@ func (c *chainState) take(l Line, keys [][]byte) (reason string) {
 	}
 	sum := sha256.Sum256(l.Raw)
 	c.hash = hex.EncodeToString(sum[:])
-	c.ended = c.ended || l.Event == end
+	c.ended = c.ended || l.Event == End
 	return reason
 }
 

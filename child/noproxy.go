@@ -23,7 +23,7 @@ func (e *Environment) noProxy(inherited ...string) (entries []string, dropped []
 		for entry := range entriesOf(list) {
 			switch {
 			case slices.Contains(entries, entry) || slices.Contains(dropped, Dropped{entry}):
-			case slices.ContainsFunc(e.Hosts, func(host string) bool { return hides(entry, host) }):
+			case entry == "*" || slices.ContainsFunc(e.Hosts, func(host string) bool { return hides(entry, host) }):
 				dropped = append(dropped, Dropped{entry})
 			default:
 				entries = append(entries, entry)
@@ -56,9 +56,6 @@ func entriesOf(list string) iter.Seq[string] {
 // https knows ranges of addresses; curl, Go and requests know networks; some
 // read ports.
 func hides(entry, host string) bool {
-	if entry == "*" {
-		return true
-	}
 	entry = strings.ToLower(entry)
 	if name, _, err := net.SplitHostPort(entry); err == nil {
 		entry = name

@@ -169,7 +169,7 @@ func (c clientCheck) run(ctx context.Context) []finding {
 func told(complaint string) string {
 	lines := strings.Split(strings.TrimSpace(complaint), "\n")
 	for _, line := range lines {
-		if strings.Contains(strings.ToLower(line), "error") {
+		if lower := strings.ToLower(line); strings.Contains(lower, "error") || strings.Contains(lower, "exception") {
 			return strings.TrimSpace(line)
 		}
 	}

@@ -86,7 +86,11 @@ func get(ctx context.Context, a *app, provider string, o *getOptions) error {
 	}
 	var rows [][]string
 	for _, f := range fields {
-		rows = append(rows, []string{f.name, text(f.value)})
+		value := text(f.value)
+		if at, ok := f.value.(time.Time); ok {
+			value += " (" + relative(at, time.Now()) + ")"
+		}
+		rows = append(rows, []string{f.name, value})
 	}
 	table(a.stdout, rows)
 	return nil
@@ -122,7 +126,7 @@ func connectionFields(c auth.Connection, show bool) []field {
 	}
 	when := func(name string, t time.Time) {
 		if !t.IsZero() {
-			add(name, t.UTC().Format(time.RFC3339))
+			all = append(all, field{name, t.UTC().Truncate(time.Second)})
 		}
 	}
 	hidden := func(name string, s secret.String) {

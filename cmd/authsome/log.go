@@ -31,7 +31,8 @@ func newLogCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "log", Short: "Show the audit log, or check that nothing in it was changed",
 		Long: `Log shows who used or changed which credential, and when. It holds no secret and
-no query. With --json it prints the lines as they are in the file.
+no query. With --json it prints the lines as they are in the file, those that end
+a chain among them.
 
 --verify follows the chain of every process through the log and names lines that
 were changed, removed or put elsewhere. It cannot see that the end of a chain
@@ -59,7 +60,7 @@ that was never closed is missing.`,
 }
 
 func showLog(ctx context.Context, a *app, o *logOptions) error {
-	keep, since, err := o.filter(time.Now())
+	keep, since, err := o.filter(time.Now(), a.json)
 	if err != nil {
 		return err
 	}
@@ -120,13 +121,16 @@ func ensureLog(path string) error {
 	return f.Close()
 }
 
-func (o *logOptions) filter(now time.Time) (keep func(audit.Line) bool, since time.Time, err error) {
+func (o *logOptions) filter(now time.Time, json bool) (keep func(audit.Line) bool, since time.Time, err error) {
 	if o.since != "" {
 		if since, err = parseSince(o.since, now); err != nil {
 			return nil, since, err
 		}
 	}
 	return func(l audit.Line) bool {
+		if l.Event == audit.End && o.event != audit.End && !json {
+			return false // of no interest to people
+		}
 		return (o.provider == "" || l.Provider == o.provider) && (o.event == "" || l.Event == o.event) && !l.Time.Before(since)
 	}, since, nil
 }

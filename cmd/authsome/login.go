@@ -70,7 +70,7 @@ lists the providers whose keys are in variables of the environment.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return suggestLogins(a)
+				return suggestLogins(cmd.Context(), a)
 			}
 			o.provider = args[0]
 			o.scopesGiven = cmd.Flags().Changed("scopes")
@@ -142,7 +142,10 @@ func login(ctx context.Context, a *app, o *loginOptions) error {
 		Provider: d.Name, Connection: o.connection, BaseURL: l.baseURL(), Force: o.force, Reset: o.reset, Obtain: l.obtain,
 	})
 	outcome := "ok"
-	if err != nil {
+	switch {
+	case errors.Is(err, errInterrupted) || ctx.Err() != nil && err != nil:
+		outcome = "cancelled"
+	case err != nil:
 		outcome = judge(err).name
 	}
 	if recordErr := a.record(audit.Event{Event: audit.Login, Provider: d.Name, Connection: o.connection, Outcome: outcome}); err == nil {
@@ -238,7 +241,7 @@ func (l *loginRun) chooseFlow() {
 	l.flow = l.d.Flows[0]
 	inBrowser := l.flow == providers.FlowPKCE || l.flow == providers.FlowDCRPKCE
 	if inBrowser && l.browser == nil && l.d.HasFlow(providers.FlowDeviceCode) {
-		l.a.infof("%v; so sign in by a code (--flow %s prints the address instead)", l.noBrowser, l.flow)
+		l.a.infof("%v: sign in by a code (--flow %s prints the address instead)", l.noBrowser, l.flow)
 		l.flow = providers.FlowDeviceCode
 	}
 }

@@ -36,7 +36,7 @@ const maxTries = 5
 func (l *loginRun) askOnTerminal(ctx context.Context, fields []flows.Field, q question, accept acceptFunc) error {
 	t := l.terminal
 	if q.keyURL != "" {
-		fmt.Fprintf(t.out, "%s is where it is made\n", q.keyURL)
+		fmt.Fprintf(t.out, "get it at %s\n", q.keyURL)
 	}
 	if q.redirect != "" {
 		fmt.Fprintf(t.out, "register the client with the redirect URL %s\n", q.redirect)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"strings"
 
 	"github.com/authsome/authsome/providers"
@@ -13,8 +15,9 @@ type suggestion struct {
 	Command  string `json:"command"`
 }
 
-// suggestLogins is login without a provider: what the environment has keys for.
-func suggestLogins(a *app) error {
+// suggestLogins is login without a provider: what the environment has keys for,
+// and on a terminal the offer to store them.
+func suggestLogins(ctx context.Context, a *app) error {
 	set, err := a.providers()
 	if err != nil {
 		return err
@@ -39,11 +42,20 @@ func suggestLogins(a *app) error {
 	if len(found) == 0 {
 		return withHint(usageErrorf("login takes a PROVIDER: no variable holds a key of one that is known"), "authsome list")
 	}
-	a.infof("these variables hold keys; the command beside each stores it in the vault")
+	a.infof("these variables hold keys; the command beside each stores it in the vault, authsome import --env stores them all")
 	var rows [][]string
 	for _, s := range found {
 		rows = append(rows, []string{s.Variable, s.Command})
 	}
 	table(a.stdout, rows)
-	return nil
+	if _, ok := a.terminal(); !ok {
+		return nil
+	}
+	switch err := a.confirm(ctx, "store them all now?", ""); {
+	case errors.Is(err, errDeclined):
+		return nil
+	case err != nil:
+		return err
+	}
+	return runImport(ctx, a, &importOptions{env: true, yes: true})
 }

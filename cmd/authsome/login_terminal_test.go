@@ -214,6 +214,9 @@ func TestCtrlCEndsALogin(t *testing.T) {
 	if code := s.end(); code != 130 || !strings.Contains(s.seen.String(), "cancelled, and nothing was stored") || strings.Contains(s.seen.String(), "error") {
 		t.Errorf("exit code %d: %q", code, s.seen.String())
 	}
+	if out, err := b.command("log", "--event", "login").Output(); err != nil || !strings.Contains(string(out), "cancelled") {
+		t.Errorf("the audit log: %s%v", out, err)
+	}
 }
 
 // The device flow shows the code, the address, a QR code and the time that is
@@ -233,7 +236,7 @@ func TestDeviceCodeOnATerminal(t *testing.T) {
 	s.wantNot("device-canary")
 
 	s = onScreen(t, b.command("login", "acme-both", "--no-browser"))
-	s.expect(`so sign in by a code`)
+	s.expect(`sign in by a code`)
 	s.expect(`acme-both is connected as default, account kim@acme.test`)
 	if code := s.end(); code != 0 {
 		t.Errorf("exit code %d", code)
@@ -262,4 +265,26 @@ func (b *bench) typed(question, answer string, args ...string) (seen string, cod
 	s.enter(answer)
 	code = s.end()
 	return s.seen.String(), code
+}
+
+// Login without a provider offers to store what the environment has.
+func TestLoginOffersToImport(t *testing.T) {
+	const key = "sk-offered_0123456789abcdefghij"
+	for _, answer := range []string{"n", "y"} {
+		b := newBench(t)
+		cmd := b.command("login")
+		cmd.Env = append(cmd.Env, "OPENAI_API_KEY="+key)
+		s := onScreen(t, cmd)
+		s.expect(`OPENAI_API_KEY +authsome login openai`)
+		s.expect(`store them all now\? \[y/N\] `)
+		s.enter(answer + "\n")
+		if code := s.end(); code != 0 {
+			t.Errorf("%s: exit code %d; the screen: %q", answer, code, s.seen.String())
+		}
+		s.wantNot(key)
+		out, _ := b.command("list", "--connected").Output()
+		if stored := strings.Contains(string(out), "openai"); stored != (answer == "y") {
+			t.Errorf("%s: %s", answer, out)
+		}
+	}
 }

@@ -71,8 +71,11 @@ func plural(n int, noun string) string {
 
 // text is a value for people.
 func text(v any) string {
-	if list, ok := v.([]string); ok {
-		return strings.Join(list, ", ")
+	switch v := v.(type) {
+	case []string:
+		return strings.Join(v, ", ")
+	case time.Time:
+		return v.Format(time.RFC3339)
 	}
 	return fmt.Sprint(v)
 }
