@@ -59,6 +59,14 @@ func (v *Vault) Backup(ctx context.Context, w io.Writer, to ...age.Recipient) (*
 	return b, nil
 }
 
+// IsBackup reports whether a file begins as one that [Vault.Backup] writes.
+func IsBackup(r io.ReaderAt) bool {
+	const intro = "age-encryption.org/" // https://c2sp.org/age
+	b := make([]byte, len(intro))
+	_, err := r.ReadAt(b, 0)
+	return err == nil && string(b) == intro
+}
+
 // ReadBackup reads a backup to its end; what it returns is whole and genuine.
 func ReadBackup(r io.Reader, as ...age.Identity) (*Backup, error) {
 	opened, err := age.Decrypt(r, as...)

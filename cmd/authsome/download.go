@@ -66,8 +66,11 @@ func download(ctx context.Context, address string) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("fetch %s: %w", address, err)
 	}
 	response, err := client.Do(r)
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err // without the address again
+	}
 	if err != nil {
-		return nil, fmt.Errorf("fetch: %w", err)
+		return nil, fmt.Errorf("fetch %s: %w", address, err)
 	}
 	if response.StatusCode != http.StatusOK {
 		response.Body.Close()

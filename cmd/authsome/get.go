@@ -92,7 +92,7 @@ func get(ctx context.Context, a *app, provider string, o *getOptions) error {
 		}
 		rows = append(rows, []string{f.name, value})
 	}
-	table(a.stdout, rows)
+	facts(a.stdout, rows)
 	return nil
 }
 

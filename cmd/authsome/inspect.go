@@ -65,7 +65,7 @@ func inspect(ctx context.Context, a *app, name string) error {
 	if len(views) == 0 {
 		rows = append(rows, []string{"connection", "none: authsome login " + d.Name})
 	}
-	table(a.stdout, rows)
+	facts(a.stdout, rows)
 	return nil
 }
 

@@ -113,7 +113,7 @@ func keyStatus(a *app) error {
 	if changing {
 		rows = append(rows, []string{"change", "interrupted; the next command that opens the vault goes on with it"})
 	}
-	table(a.stdout, rows)
+	facts(a.stdout, rows)
 	return nil
 }
 

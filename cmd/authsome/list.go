@@ -124,7 +124,12 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 			table(a.stdout, append([][]string{heading}, rows...))
 			return nil
 		}
-		a.infof("no provider fits")
+		if o.connected && len(connected) == 0 && o.text == "" && o.category == "" {
+			a.infof("nothing is connected yet: authsome login PROVIDER")
+			a.proposeImport(ctx)
+			return nil
+		}
+		a.infof("no provider fits: authsome list shows all")
 		return nil
 	}
 	if len(connected) > 0 {

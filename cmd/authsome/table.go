@@ -24,6 +24,45 @@ func table(w io.Writer, rows [][]string) {
 	io.WriteString(w, layout(rows, width))
 }
 
+// facts writes a name and a value a line. On a terminal, values that would not fit
+// go on below: nothing of them is cut.
+func facts(w io.Writer, rows [][]string) {
+	width := 0
+	if columns, ok := columns(w); ok {
+		width = columns
+	}
+	io.WriteString(w, hang(rows, width))
+}
+
+// hang aligns the values of names within width columns; 0 is without bound.
+func hang(rows [][]string, width int) string {
+	indent := 0
+	for _, row := range rows {
+		indent = max(indent, utf8.RuneCountInString(row[0])+columnGap)
+	}
+	var b strings.Builder
+	for _, row := range rows {
+		name := row[0] + strings.Repeat(" ", indent-utf8.RuneCountInString(row[0]))
+		line := name + row[1]
+		if width > 0 {
+			line = name
+			for i, word := range strings.Fields(row[1]) {
+				start := i == 0 || strings.TrimSpace(line) == ""
+				if !start && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+					b.WriteString(line + "\n")
+					line, start = strings.Repeat(" ", indent), true
+				}
+				if !start {
+					line += " "
+				}
+				line += word
+			}
+		}
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	return b.String()
+}
+
 // columns is the width of the terminal that w is.
 func columns(w io.Writer) (int, bool) {
 	f, ok := w.(*os.File)

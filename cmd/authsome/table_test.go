@@ -6,6 +6,16 @@ import (
 	"unicode/utf8"
 )
 
+func TestHang(t *testing.T) {
+	rows := [][]string{{"note", "a word and another"}, {"", "https://example.com/longer/than/the/line"}, {"é", ""}}
+	if got, want := hang(rows, 0), "note  a word and another\n      https://example.com/longer/than/the/line\né\n"; got != want {
+		t.Errorf("without bound:\n%swant\n%s", got, want)
+	}
+	if got, want := hang(rows, 18), "note  a word and\n      another\n      https://example.com/longer/than/the/line\né\n"; got != want {
+		t.Errorf("in 18 columns:\n%swant\n%s", got, want)
+	}
+}
+
 func TestLayout(t *testing.T) {
 	rows := [][]string{{"NAME", "STATUS", "WHERE"}, {"github", "", "https://api.github.com/a/long/path"}, {"é", "connected"}}
 	if got, want := layout(rows, 0), "NAME    STATUS     WHERE\ngithub             https://api.github.com/a/long/path\né       connected\n"; got != want {

@@ -46,6 +46,9 @@ func restore(ctx context.Context, a *app, path string, o *restoreOptions) error 
 		return usageErrorf("%v", err)
 	}
 	defer f.Close()
+	if !vault.IsBackup(f) {
+		return fmt.Errorf("%s: %w", path, vault.ErrNotBackup)
+	}
 	as, err := o.as(a)
 	if err != nil {
 		return err

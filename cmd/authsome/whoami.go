@@ -43,7 +43,7 @@ func newWhoamiCmd(a *app) *cobra.Command {
 			if behind {
 				rows = append(rows, []string{"proxy", "this runs behind authsome"})
 			}
-			table(a.stdout, rows)
+			facts(a.stdout, rows)
 			return nil
 		},
 	}

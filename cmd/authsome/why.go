@@ -92,7 +92,7 @@ func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 		return a.printJSON(v)
 	}
 	a.printf("%s\n", v.Explanation)
-	table(a.stdout, v.rows(time.Now(), a.getenv(child.ModeVariable) != ""))
+	facts(a.stdout, v.rows(time.Now(), a.getenv(child.ModeVariable) != ""))
 	if v.Fix != "" {
 		a.printf("%s\n", v.Fix)
 	}
