@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"
 	"github.com/authsome/authsome/secret"
 )
@@ -42,7 +43,7 @@ func TestRouteIsIntercepted(t *testing.T) {
 			if proto == "HTTP/1.1" {
 				c = r.http1()
 			}
-			response, body := get(t, c, "https://"+routedHost+"/v1/x?q=1", "Authorization", "Bearer "+r.Placeholder)
+			response, body := get(t, c, "https://"+routedHost+"/v1/x?q=1", "Authorization", "Bearer "+providers.PlaceholderMark)
 			if response.Proto != proto {
 				t.Errorf("spoke %s, want %s", response.Proto, proto)
 			}

@@ -107,8 +107,8 @@ func newRig(t testing.TB, change func(*rig)) *rig {
 	r.Proxy = &Proxy{
 		Routes: func() *routing.Table { return routes }, Authority: authority, Credentials: key{injection},
 		Record:        r.record,
-		UpstreamRoots: pool(t, certs), Placeholder: providers.PlaceholderMark,
-		ConnectTo: []ConnectTo{{From: Target{routedHost, 443}, To: to}, {From: Target{otherHost, 443}, To: to}},
+		UpstreamRoots: pool(t, certs),
+		ConnectTo:     []ConnectTo{{From: Target{routedHost, 443}, To: to}, {From: Target{otherHost, 443}, To: to}},
 	}
 	if change != nil {
 		change(r)

@@ -6,6 +6,8 @@ import (
 	"net/textproto"
 	"net/url"
 	"strings"
+
+	"github.com/authsome/authsome/providers"
 )
 
 // connectionOptions are the fields that Connection names as belonging to one
@@ -53,18 +55,15 @@ func websocketUpgrade(r *http.Request) bool {
 
 // carriesPlaceholder looks for a placeholder in what would be sent: header
 // values (Basic credentials decoded) and the query.
-func (p *Proxy) carriesPlaceholder(r *http.Request) bool {
-	if p.Placeholder == "" {
-		return false
-	}
+func carriesPlaceholder(r *http.Request) bool {
 	for _, values := range r.Header {
 		for _, v := range values {
-			if strings.Contains(v, p.Placeholder) || basicContains(v, p.Placeholder) {
+			if providers.HasPlaceholder(v) || basicHasPlaceholder(v) {
 				return true
 			}
 		}
 	}
-	if strings.Contains(r.URL.RawQuery, p.Placeholder) || strings.Contains(r.URL.Path, p.Placeholder) {
+	if providers.HasPlaceholder(r.URL.RawQuery) || providers.HasPlaceholder(r.URL.Path) {
 		return true
 	}
 	if strings.IndexByte(r.URL.RawQuery, '%') < 0 {
@@ -72,18 +71,18 @@ func (p *Proxy) carriesPlaceholder(r *http.Request) bool {
 	}
 	// One by one: a parameter that cannot be decoded must not hide the others.
 	for parameter := range strings.SplitSeq(r.URL.RawQuery, "&") {
-		if decoded, err := url.QueryUnescape(parameter); err == nil && strings.Contains(decoded, p.Placeholder) {
+		if decoded, err := url.QueryUnescape(parameter); err == nil && providers.HasPlaceholder(decoded) {
 			return true
 		}
 	}
 	return false
 }
 
-func basicContains(value, text string) bool {
+func basicHasPlaceholder(value string) bool {
 	const scheme = "basic "
 	if len(value) < len(scheme) || !strings.EqualFold(value[:len(scheme)], scheme) {
 		return false
 	}
 	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(value[len(scheme):]))
-	return err == nil && strings.Contains(string(decoded), text)
+	return err == nil && providers.HasPlaceholder(string(decoded))
 }

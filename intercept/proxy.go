@@ -72,10 +72,6 @@ type Proxy struct {
 	ResponseTimeout time.Duration // wait for a response head; 0 waits for ever
 	AllowPrivate    bool          // off loopback, let clients reach private addresses
 
-	// Placeholder is a text that every placeholder contains. A request that
-	// still carries it after injection is refused. Empty looks for none.
-	Placeholder string
-
 	once         sync.Once
 	guard        *guard
 	upstream     *upstream

@@ -30,7 +30,7 @@ func (p *Proxy) replay(r, out *http.Request, refused *http.Response, via http.Ro
 		}
 		again.Body = body
 	}
-	if _, err := p.Credentials.Apply(r.Context(), again, x.Provider, x.Connection); err != nil || p.carriesPlaceholder(again) {
+	if _, err := p.Credentials.Apply(r.Context(), again, x.Provider, x.Connection); err != nil || carriesPlaceholder(again) {
 		return out, refused
 	}
 	response, err := via.RoundTrip(again)

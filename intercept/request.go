@@ -51,7 +51,7 @@ func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 			key = d.Provider + "\x00" + d.Connection
 		}
 	}
-	if p.carriesPlaceholder(out) {
+	if carriesPlaceholder(out) {
 		x.Injected = false
 		p.refuse(w, &x, &Refusal{Status: http.StatusForbidden, Code: CodePlaceholder, Provider: d.Provider, Connection: d.Connection,
 			Message: "the request carries a placeholder where no credential of " + t.Host + " belongs, so it was not sent",

@@ -391,9 +391,11 @@ func TestPlaceholderIsNotSent(t *testing.T) {
 	d := definition(t, "https://"+routedHost+"/api/")
 	routes := table(t, d, ready, routing.Options{})
 	r := newRig(t, func(r *rig) { r.Routes = func() *routing.Table { return routes } })
-	mark := r.Placeholder
+	mark := providers.PlaceholderMark
 	for _, tt := range []struct{ path, header, value string }{
 		{"/outside", "Authorization", "Bearer " + mark},
+		{"/outside", "Authorization", "Bearer authsome_proxy_managed"},
+		{"/outside", "Authorization", "Bearer sbp_61757468736f6d652d70726f78792d6d616e6167"},
 		{"/outside?key=" + mark, "X", ""},
 		{"/outside?a=%zz&key=" + strings.Replace(mark, "a", "%61", 1), "X", ""},
 		{"/outside/bot" + mark + "/x", "X", ""},
@@ -436,7 +438,7 @@ func TestPlaceholderIsReplacedInItsPlace(t *testing.T) {
 		r.Routes = func() *routing.Table { return routes }
 		r.Credentials = key{injection}
 	})
-	mark := r.Placeholder
+	mark := providers.PlaceholderMark
 	send := func(method, target string, header ...string) *http.Response {
 		t.Helper()
 		head := method + " " + target + " HTTP/1.1\r\nHost: " + routedHost + "\r\n"
@@ -494,7 +496,7 @@ func TestUnsignedIsForwarded(t *testing.T) {
 	if x := r.next(); x.Injected || x.Reason != routing.Unsigned {
 		t.Errorf("recorded %+v", x)
 	}
-	if response, _ := get(t, r.client(), "https://"+routedHost+"/public", "Authorization", "AWS4 "+r.Placeholder); response.StatusCode != 403 {
+	if response, _ := get(t, r.client(), "https://"+routedHost+"/public", "Authorization", "AWS4 "+providers.PlaceholderMark); response.StatusCode != 403 {
 		t.Errorf("a placeholder left: %d", response.StatusCode)
 	}
 }

@@ -65,7 +65,7 @@ func TestBundled(t *testing.T) {
 				}
 			}
 			for _, v := range d.Variables() {
-				if v.Secret && !strings.Contains(v.Placeholder, PlaceholderMark) {
+				if v.Secret && !HasPlaceholder(v.Placeholder) {
 					t.Errorf("placeholder %q of %s would not be recognised", v.Placeholder, v.Name)
 				}
 			}

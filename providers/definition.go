@@ -124,7 +124,7 @@ type Inject struct {
 type Env struct {
 	Name        string `json:"name"`                 // of the variable
 	Value       string `json:"value"`                // template
-	Placeholder string `json:"placeholder,omitzero"` // template with {mark}, and params that are no secrets
+	Placeholder string `json:"placeholder,omitzero"` // template with {mark}, {mark_word} or {mark_hex}, and params that are no secrets
 }
 
 // Verify is a request that answers 2xx to a good credential and 401 or 403 to a

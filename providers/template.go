@@ -13,7 +13,6 @@ const (
 	nameAccessToken = "access_token"
 	nameClientID    = "client_id"
 	nameBaseURL     = "base_url"
-	nameMark        = "mark"  // in a placeholder
 	nameToken       = "token" // in a revocation URL
 )
 

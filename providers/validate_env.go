@@ -2,6 +2,7 @@ package providers
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -63,12 +64,12 @@ func (d *Definition) checkPlaceholder(field string, e Env) error {
 			if d.secret(name) {
 				return &FieldError{field, "{" + name + "} is a secret", "{mark} stands for it"}
 			}
-			marked = marked || name == nameMark
+			marked = marked || marks[name] != ""
 		}
 		if !marked {
 			return &FieldError{field, "without {mark} it would not be recognised", "put {mark} where the secret part is"}
 		}
-		if err := d.checkNames(field, e.Placeholder, nameMark); err != nil {
+		if err := d.checkNames(field, e.Placeholder, slices.Collect(maps.Keys(marks))...); err != nil {
 			return err
 		}
 	}

@@ -6,9 +6,24 @@ import (
 	"strings"
 )
 
-// PlaceholderMark stands in every placeholder, so that one that is on its way
-// out can be recognised.
+// PlaceholderMark stands in placeholders, so that one that is on its way out can
+// be recognised.
 const PlaceholderMark = "authsome-proxy-managed"
+
+// The mark for clients that look at the characters: Vercel's tool takes letters,
+// digits and underscores, Supabase's 40 hexadecimal digits.
+const (
+	wordMark = "authsome_proxy_managed"
+	hexMark  = "61757468736f6d652d70726f78792d6d616e6167" // of the mark's first 20 bytes
+)
+
+// marks are what stands for them in the template of a placeholder.
+var marks = map[string]string{"mark": PlaceholderMark, "mark_word": wordMark, "mark_hex": hexMark}
+
+// HasPlaceholder reports whether a placeholder is in s. It does not allocate.
+func HasPlaceholder(s string) bool {
+	return strings.Contains(s, PlaceholderMark) || strings.Contains(s, wordMark) || strings.Contains(s, hexMark)
+}
 
 // Variable is an environment variable that clients of the service read.
 type Variable struct {
@@ -89,8 +104,8 @@ func (d *Definition) placeholder(e Env) string {
 		return text
 	}
 	text, _ := fill(template, func(name string) (string, error) {
-		if name == nameMark {
-			return PlaceholderMark, nil
+		if mark := marks[name]; mark != "" {
+			return mark, nil
 		}
 		return "{" + name + "}", nil
 	})

@@ -2,8 +2,25 @@ package providers
 
 import (
 	"fmt"
+	"regexp"
 	"testing"
 )
+
+// Two vendors' tools look at the characters of a token before they send it:
+// https://github.com/vercel/vercel and https://github.com/supabase/cli.
+func TestMarksFitTheirClients(t *testing.T) {
+	for name, expr := range map[string]string{"vercel": `^\w+$`, "supabase": `^sbp_(oauth_)?[a-f0-9]{40}$`} {
+		d, err := bundledSet(t).Lookup(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range d.Variables() {
+			if v.Secret && !regexp.MustCompile(expr).MatchString(v.Placeholder) {
+				t.Errorf("%s: %s=%s is not what %s takes", name, v.Name, v.Placeholder, expr)
+			}
+		}
+	}
+}
 
 // The command behind the proxy finds values, and placeholders for secrets.
 func TestEnvironment(t *testing.T) {

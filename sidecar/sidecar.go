@@ -83,7 +83,6 @@ func (s *Sidecar) Start(ctx context.Context, l net.Listener) error {
 	p.Credentials = credentials{s}
 	p.Record = s.record
 	p.Log = s.Log
-	p.Placeholder = providers.PlaceholderMark
 	s.Authority.OnMint = s.Metrics.Leaf
 	s.Metrics.Active(func() int { return p.Stats().Connections }, func() int { return p.Stats().Tunnels })
 	watch, stop := context.WithCancel(context.WithoutCancel(ctx))

@@ -62,7 +62,7 @@ func environmentValues(d *providers.Definition, getenv func(string) string) (val
 	found := false
 	for _, v := range d.Variables() {
 		value := getenv(v.Name)
-		if v.Field == "" || value == "" || !values[v.Field].IsZero() || strings.Contains(value, providers.PlaceholderMark) {
+		if v.Field == "" || value == "" || !values[v.Field].IsZero() || providers.HasPlaceholder(value) {
 			continue
 		}
 		values[v.Field] = secret.New(value)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/authsome/authsome/providers"
 )
@@ -29,7 +28,7 @@ func suggestLogins(ctx context.Context, a *app) error {
 		}
 		for _, v := range d.Variables() {
 			value := a.getenv(v.Name)
-			if !v.Secret || v.Field == "" || value == "" || strings.Contains(value, providers.PlaceholderMark) || d.CheckValue(v.Field, value) != nil {
+			if !v.Secret || v.Field == "" || value == "" || providers.HasPlaceholder(value) || d.CheckValue(v.Field, value) != nil {
 				continue
 			}
 			found = append(found, suggestion{d.Name, v.Name, "authsome login " + d.Name})

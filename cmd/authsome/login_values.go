@@ -285,7 +285,7 @@ func (l *loginRun) find(field flows.Field) (secret.String, error) {
 		}
 		switch value := l.a.getenv(v.Name); {
 		case value == "":
-		case strings.Contains(value, providers.PlaceholderMark):
+		case providers.HasPlaceholder(value):
 			l.a.infof("%s holds a placeholder of authsome's, and is not used", v.Name)
 		default:
 			l.a.infof("the %s is taken from the environment: %s", lowerFirst(field.Label), v.Name)
