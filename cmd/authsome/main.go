@@ -12,4 +12,7 @@ import (
 	"os"
 )
 
-func main() { os.Exit(execute(context.Background(), newApp(), os.Args[1:])) }
+func main() {
+	guardMemory()
+	os.Exit(execute(context.Background(), newApp(), os.Args[1:]))
+}

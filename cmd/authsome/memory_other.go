@@ -1,0 +1,6 @@
+//go:build !linux
+
+package main
+
+// guardMemory has no counterpart here.
+func guardMemory() {}
