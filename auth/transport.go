@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -113,7 +112,12 @@ func (e *entry) covers(method string, u *url.URL) bool {
 			return false
 		}
 	}
-	for _, p := range readings(u) {
+	sent := cmp.Or(u.EscapedPath(), "/")
+	readings, err := providers.Readings(sent)
+	if err != nil {
+		return false
+	}
+	for _, p := range append(readings, sent) {
 		meant := func(pattern providers.Pattern) bool {
 			_, under := pattern.MatchPath(p)
 			return under && pattern.MatchHost(host) && pattern.Port() == port
@@ -123,18 +127,6 @@ func (e *entry) covers(method string, u *url.URL) bool {
 		}
 	}
 	return true
-}
-
-// readings are the paths that servers may take u's for: as it is sent, decoded,
-// decoded twice, with backslashes for slashes, and without dot segments.
-func readings(u *url.URL) []string {
-	decoded := cmp.Or(u.Path, "/")
-	twice, err := url.PathUnescape(decoded)
-	if err != nil {
-		twice = decoded
-	}
-	slashed := strings.ReplaceAll(twice, `\`, "/")
-	return []string{cmp.Or(u.EscapedPath(), "/"), decoded, path.Clean(decoded), path.Clean(twice), path.Clean(slashed)}
 }
 
 // tokenTimeout bounds a reading of the vault, and a refresh, for

@@ -148,7 +148,7 @@ func refusal(d routing.Decision, host string) *Refusal {
 		return hostDenied(host)
 	default:
 		r.Status, r.Code = http.StatusBadRequest, CodeBadRequest
-		r.Message = "the path can be read in more than one way; send it without dot segments, doubled slashes and encoded slashes"
+		r.Message = "the path can be read in more than one way; send it without dot segments, semicolons, doubled slashes and encoded slashes"
 	}
 	return r
 }

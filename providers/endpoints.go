@@ -92,22 +92,23 @@ func fillLiterally(template string) string {
 	return text
 }
 
-// segments are those of a path template, cleaned, without query.
+// segments are those of a path template, cleaned, without query, in lower case:
+// to some servers /OAuth/Token is the same.
 func segments(template string) []string {
-	template, _, _ = strings.Cut(template, "?")
+	template, _, _ = strings.Cut(strings.ToLower(template), "?")
 	return strings.Split(strings.Trim(path.Clean("/"+template), "/"), "/")
 }
 
 // OAuthEndpoint reports whether a decoded path on host is one of the service's
 // own sign-in endpoints, which never get a stored credential: their answers are
-// new secrets. Doubled slashes, dot segments and a final slash make no
+// new secrets. Doubled slashes, dot segments, a final slash and capitals make no
 // difference. Where an address depends on the connection, any that it could be
 // counts.
 func (d *Definition) OAuthEndpoint(host, decoded string) bool {
 	if len(d.endpoints) == 0 {
 		return false
 	}
-	cleaned := strings.Trim(cleanPath(decoded), "/")
+	cleaned := strings.ToLower(strings.Trim(cleanPath(decoded), "/"))
 	if cleaned == "" {
 		return false
 	}

@@ -211,10 +211,10 @@ func (d *Definition) Allows(method string) bool {
 }
 
 // Excludes reports whether a path, though under one of the paths, gets no
-// credential.
+// credential. Capitals make no difference: they make none to some servers.
 func (d *Definition) Excludes(path string) bool {
 	for _, prefix := range d.Exclude {
-		if Under(path, prefix) {
+		if Under(strings.ToLower(path), strings.ToLower(prefix)) {
 			return true
 		}
 	}

@@ -2,10 +2,9 @@ package routing
 
 import (
 	"cmp"
-	"net/url"
-	"path"
 	"slices"
-	"strings"
+
+	"github.com/authsome/authsome/providers"
 )
 
 // Action is what happens to one request on an intercepted connection.
@@ -55,37 +54,23 @@ type Decision struct {
 // Request decides a request on an intercepted connection. The path is the
 // escaped path as the client sent it.
 //
-// Servers differ in how they read %2F, dot segments and doubled slashes, so the
-// decision is taken for the path as sent, decoded, and cleaned. Where the three
+// Servers differ in how they read %2F, dot segments, semicolons and doubled
+// slashes, so the decision is taken for every reading of the path. Where they
 // disagree the request is refused: a credential never depends on a guess about
 // what the upstream will make of the path.
 func (t *Table) Request(method, host string, port int, escapedPath string) Decision {
-	decoded, err := url.PathUnescape(escapedPath)
+	readings, err := providers.Readings(escapedPath)
 	if err != nil {
 		return Decision{Action: Refuse, Reason: PathAmbiguous}
 	}
 	routes := t.onHost(host)
 	d := decide(routes, method, host, port, escapedPath)
-	if cleaned := Clean(decoded); cleaned != escapedPath {
-		if !d.same(decide(routes, method, host, port, cleaned)) || !d.same(decide(routes, method, host, port, decoded)) {
+	for _, p := range readings {
+		if !d.same(decide(routes, method, host, port, p)) {
 			return Decision{Action: Refuse, Reason: PathAmbiguous, Provider: d.Provider}
 		}
 	}
 	return d
-}
-
-// Clean is the path a careful server would act on: backslashes read as slashes,
-// doubled slashes and dot segments resolved, a trailing slash kept.
-func Clean(decoded string) string {
-	p := strings.ReplaceAll(decoded, `\`, "/")
-	if !strings.HasPrefix(p, "/") {
-		p = "/" + p
-	}
-	cleaned := path.Clean(p) // which is p itself where nothing changes
-	if strings.HasSuffix(p, "/") && cleaned != "/" {
-		cleaned += "/"
-	}
-	return cleaned
 }
 
 func (d Decision) same(other Decision) bool {

@@ -3,6 +3,7 @@ package routing
 import (
 	"fmt"
 	"net/url"
+	gopath "path"
 	"strings"
 	"testing"
 
@@ -179,6 +180,10 @@ func TestNarrowed(t *testing.T) {
 func TestPathSpellings(t *testing.T) {
 	whole := fixture(t, Options{}, bind("one", "default"))
 	part := fixture(t, Options{}, bind("one-path", "default"))
+	except, err := New([]*providers.Definition{define2(t, "except", `,"hosts":["api.one.com"],"exclude_paths":["/v2/admin"]`)}, []Binding{bind("except", "default")}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		table *Table
 		path  string
@@ -199,6 +204,22 @@ func TestPathSpellings(t *testing.T) {
 		{part, "/v2%2f..%2fadmin", PathAmbiguous},
 		{part, "/admin/../v2/x", PathAmbiguous},
 		{part, "/v2/%zz", PathAmbiguous},
+		{whole, "/oauth/token;x=1", PathAmbiguous},
+		{whole, "/oauth;x/token", PathAmbiguous},
+		{whole, "/oauth/token%3bx", PathAmbiguous},
+		{whole, "/x/..;/oauth/token", PathAmbiguous},
+		{whole, "/oauth/%2574oken", PathAmbiguous},
+		{whole, "/OAuth/Token", OAuthEndpoint},
+		{whole, "/a;x=1/b;y", Matched},
+		{part, "/v2/..;/admin", PathAmbiguous},
+		{part, "/v2/..;x=1/admin", PathAmbiguous},
+		{part, "/v2/.;/..%3B/admin", PathAmbiguous},
+		{part, "/v2/%252e%252e/admin", PathAmbiguous},
+		{part, "/v2/a;x=1/b", Matched},
+		{part, "/v2/100%25", Matched},
+		{except, "/v2/admin;x", PathAmbiguous},
+		{except, "/v2/Admin/x", PathOutside},
+		{except, "/v2/administer", Matched},
 	} {
 		if got := tt.table.Request("GET", "api.one.com", 443, tt.path); got.Reason != tt.want {
 			t.Errorf("%s: %s, want %s", tt.path, got.Reason, tt.want)
@@ -270,7 +291,7 @@ func FuzzRequest(f *testing.F) {
 				continue
 			}
 			switch {
-			case d.Provider == "one-path" && host == "api.one.com" && strings.HasPrefix(Clean(path), "/v2"):
+			case d.Provider == "one-path" && host == "api.one.com" && strings.HasPrefix(gopath.Clean(path), "/v2"):
 			case d.Provider == "wild" && (host == "one.com" || strings.HasSuffix(host, ".one.com")):
 			case d.Provider == "shop" && strings.HasSuffix(host, ".shops.com") && strings.Count(host, ".") == 2:
 			case d.Provider == "shop" && strings.HasSuffix(host, ".two.net") && strings.Count(host, ".") == 2 && strings.HasPrefix(host, "api-"):
