@@ -72,7 +72,8 @@ type Proxy struct {
 	ResponseTimeout time.Duration // wait for a response head; 0 waits for ever
 	AllowPrivate    bool          // off loopback, let clients reach private addresses
 
-	once         sync.Once
+	once         sync.Once   // sets all up to secureServer
+	started      atomic.Bool // once is done
 	guard        *guard
 	upstream     *upstream
 	proxied      *queue // CONNECT, for gomitmproxy
@@ -111,6 +112,7 @@ func (p *Proxy) start(listening net.Addr) {
 		p.proxied, p.plain, p.intercepted = newQueue(listening), newQueue(listening), newQueue(listening)
 		p.plainServer = p.newPlainServer()
 		p.secureServer = p.newSecureServer()
+		p.started.Store(true)
 	})
 }
 
@@ -159,10 +161,8 @@ func (p *Proxy) accept(l net.Listener) error {
 // cut.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.closing.Store(true)
+	p.start(nil) // one that was not serving yet must not begin to
 	p.tracker.shutdown()
-	if p.plainServer == nil {
-		return nil
-	}
 	var done sync.WaitGroup
 	done.Go(func() { p.plainServer.Shutdown(ctx) })
 	done.Go(func() { p.secureServer.Shutdown(ctx) })
@@ -191,7 +191,7 @@ func (p *Proxy) DropTunnels(drop func(host string, port int) bool) { p.tracker.d
 // ForgetConnections closes idle upstream sockets of every connection, so that a
 // replaced credential never travels on a socket opened under the old one.
 func (p *Proxy) ForgetConnections() {
-	if p.upstream != nil {
+	if p.started.Load() {
 		p.upstream.closeIdle()
 	}
 }
