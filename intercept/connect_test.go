@@ -10,9 +10,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -420,6 +422,37 @@ func TestDropTunnels(t *testing.T) {
 	r.DropTunnels(func(host string, port int) bool { return host == otherHost && port == 443 })
 	if _, err := c.Read(make([]byte, 1)); err == nil {
 		t.Error("the tunnel is still open")
+	}
+}
+
+// A host may gain its route while a tunnel to it is being dialled.
+func TestTunnelToAHostThatGainsARoute(t *testing.T) {
+	var routes atomic.Pointer[routing.Table]
+	routes.Store(&routing.Table{})
+	dialling, gained := make(chan struct{}), make(chan struct{})
+	far := newRig(t, func(r *rig) { r.Routes = func() *routing.Table { return &routing.Table{} } })
+	r := newRig(t, func(r *rig) {
+		r.Routes, r.ConnectTo = routes.Load, nil
+		r.UpstreamProxy = func(*url.URL) (*url.URL, error) {
+			close(dialling)
+			<-gained
+			return &url.URL{Scheme: "http", Host: far.addr}, nil
+		}
+	})
+	closed := make(chan error, 1)
+	go func() {
+		c := r.raw()
+		fmt.Fprintf(c, "CONNECT %s:443 HTTP/1.1\r\n\r\n", otherHost)
+		_, err := io.Copy(io.Discard, c)
+		closed <- err
+	}()
+	<-dialling
+	next := table(t, definition(t, otherHost), ready, routing.Options{})
+	routes.Store(next)
+	r.DropTunnels(func(host string, port int) bool { return next.Host(host, port) != routing.Tunnel })
+	close(gained)
+	if err := <-closed; err != nil {
+		t.Errorf("the tunnel stays open: %v", err)
 	}
 }
 

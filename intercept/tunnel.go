@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/authsome/authsome/routing"
 )
 
 // trackedConn is an accepted connection. Its Close is counted once.
@@ -53,6 +55,10 @@ func (p *Proxy) relay(t *tunnel) {
 	}
 	defer p.tracker.removeTunnel(t)
 	defer t.close()
+	// Now that DropTunnels sees it: the routes may have changed during the dial.
+	if p.Routes().Host(t.target.Host, t.target.Port) != routing.Tunnel {
+		return
+	}
 	var sent int64
 	var copies sync.WaitGroup
 	copies.Go(func() {
