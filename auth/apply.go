@@ -7,6 +7,8 @@ import (
 	"hash/maphash"
 	"maps"
 	"net/http"
+	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/authsome/authsome/flows"
@@ -60,19 +62,44 @@ const (
 // usable credential the error is a [*LoginRequiredError] or, if it is worth
 // trying again, a [*RefreshUnavailableError], and r is as it was.
 func (a *Auth) Apply(ctx context.Context, r *http.Request, provider, connection string) error {
-	_, err := a.ApplyMarked(ctx, r, provider, connection)
-	return err
+	e, err := a.entry(ctx, target{provider, connection})
+	if err != nil {
+		return err
+	}
+	return e.injection.Apply(r)
 }
 
-// ApplyMarked is Apply for callers that see the service's answer: with the mark,
-// [Auth.Renew] can be told that this credential was refused. It is 0 for one that
-// cannot be renewed.
+// ApplyMarked is Apply for the proxy. The mark is for [Auth.Renew], to say that
+// this credential was refused; it is 0 for one that cannot be renewed. Routes are
+// made from an earlier reading of the connection than its credential: if r's host,
+// in its normal form, is none of the connection's any more, the error is
+// [ErrMoved].
 func (a *Auth) ApplyMarked(ctx context.Context, r *http.Request, provider, connection string) (mark uint64, err error) {
 	e, err := a.entry(ctx, target{provider, connection})
 	if err != nil {
 		return 0, err
 	}
+	if !e.on(r.URL) {
+		return 0, ErrMoved
+	}
 	return e.mark, e.injection.Apply(r)
+}
+
+// on reports whether u is on one of the connection's hosts.
+func (e *entry) on(u *url.URL) bool {
+	host, port := u.Hostname(), 443
+	if s := u.Port(); s != "" {
+		var err error
+		if port, err = strconv.Atoi(s); err != nil {
+			return false
+		}
+	}
+	for _, p := range e.patterns {
+		if p.Port() == port && p.MatchHost(host) {
+			return true
+		}
+	}
+	return false
 }
 
 // entry is a usable credential for t, from memory or else from the vault or its

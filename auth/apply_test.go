@@ -30,6 +30,33 @@ func TestApplyReplacesWhatTheClientSent(t *testing.T) {
 	}
 }
 
+// Between the reading of a new login and of its routes, a proxy still sends
+// requests where the one before was for.
+func TestCredentialDoesNotGoToTheHostsOfTheOneBefore(t *testing.T) {
+	a := newAuth(t)
+	for _, l := range []struct{ base, key string }{{"https://old.corp.test:8443", "ak-old"}, {"https://new.corp.test", "ak-new"}} {
+		if _, err := a.Login(t.Context(), auth.LoginRequest{Provider: "acme", BaseURL: l.base, Force: true, Obtain: auth.Key(given(l.key))}); err != nil {
+			t.Fatal(err)
+		}
+		r, err := http.NewRequest("GET", l.base+"/v1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.ApplyMarked(t.Context(), r, "acme", "default"); err != nil || r.Header.Get("Authorization") != "Bearer "+l.key {
+			t.Errorf("%s: %v, %v", l.base, r.Header, err)
+		}
+	}
+	for _, url := range []string{"https://old.corp.test:8443/v1", "https://new.corp.test:8443/v1"} {
+		r, err := http.NewRequest("GET", url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.ApplyMarked(t.Context(), r, "acme", "default"); !errors.Is(err, auth.ErrMoved) || len(r.Header) != 0 {
+			t.Errorf("%s: %v, %v", url, r.Header, err)
+		}
+	}
+}
+
 func TestApplyRefuses(t *testing.T) {
 	now := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
 	for _, test := range []struct{ name, provider, record, reason string }{

@@ -21,6 +21,8 @@ var (
 	// ErrRefreshUnavailable says that a new token cannot be had at the moment; the
 	// error is a [*RefreshUnavailableError].
 	ErrRefreshUnavailable = errors.New("the token cannot be refreshed at the moment")
+	// ErrMoved says that a connection has other hosts now than the one asked for.
+	ErrMoved = errors.New("the connection has other hosts now")
 )
 
 // Reasons of a [LoginRequiredError].

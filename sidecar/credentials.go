@@ -46,6 +46,12 @@ func (c credentials) Apply(ctx context.Context, r *http.Request, provider, conne
 			RetryAfter: int(max(later.RetryAfter, time.Second)+time.Second-1) / int(time.Second),
 		}
 	}
+	if errors.Is(err, auth.ErrMoved) {
+		return 0, &intercept.Refusal{
+			Status: http.StatusServiceUnavailable, Code: intercept.CodeVaultUnavailable, Provider: provider, Connection: connection,
+			Message: "the " + provider + " connection " + connection + " was replaced just now, and its routes are being read", RetryAfter: 1,
+		}
+	}
 	return 0, err
 }
 
