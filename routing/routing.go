@@ -60,6 +60,7 @@ type Table struct {
 	patterns []*route            // wildcards and regular expressions
 	used     map[[2]string]bool  // providers with the connection chosen for them
 	deny     bool
+	problems []Problem
 }
 
 // route is one pattern of one provider, with the connection chosen for it.
@@ -72,8 +73,10 @@ type route struct {
 	choices    []string // more than one: no default, the user must choose
 }
 
-// New compiles a table. A binding whose provider has no definition is an error,
-// as is a pattern that does not parse: both were checked when they were stored.
+// New compiles a table. A binding whose provider has no definition is an error.
+// Where the hosts of a connection cannot be told, because its definition was
+// replaced since, the others are routed all the same; see [Table.Problems]. It is
+// an error if the options name that provider.
 func New(definitions []*providers.Definition, bindings []Binding, o Options) (*Table, error) {
 	byName := make(map[string]*providers.Definition, len(definitions))
 	for _, d := range definitions {
@@ -95,7 +98,11 @@ func New(definitions []*providers.Definition, bindings []Binding, o Options) (*T
 		t.used[[2]string{name, chosen.Connection}] = true
 		patterns, err := byName[name].Patterns(chosen.Values)
 		if err != nil {
-			return nil, fmt.Errorf("route %s: %w", name, err)
+			if slices.Contains(o.Only, name) || o.Choose[name] != "" {
+				return nil, fmt.Errorf("route %s: %w", name, err)
+			}
+			t.problems = append(t.problems, Problem{name, err})
+			continue
 		}
 		for _, p := range patterns {
 			t.add(&route{
@@ -193,6 +200,15 @@ func (t *Table) Routed(host string) bool { return len(t.onHost(host)) > 0 }
 
 // Denies reports whether hosts that are no route are refused.
 func (t *Table) Denies() bool { return t.deny }
+
+// Problem is why a provider with a connection has no route.
+type Problem struct {
+	Provider string
+	Err      error
+}
+
+// Problems are the providers whose hosts could not be told.
+func (t *Table) Problems() []Problem { return t.problems }
 
 // Len is the number of routes.
 func (t *Table) Len() int {

@@ -227,6 +227,27 @@ func TestPathSpellings(t *testing.T) {
 	}
 }
 
+// A definition that was replaced by one that needs another value must not take
+// the other connections' routes away.
+func TestConnectionWithoutHosts(t *testing.T) {
+	definitions := []*providers.Definition{
+		define2(t, "regional", `,"hosts":["{region}.two.com"],"params":[{"name":"region"},{"name":"api_key","secret":true}]`), define(t, "one", `"api.one.com"`, ""),
+	}
+	bindings := []Binding{bind("regional", "default"), bind("one", "default")}
+	table, err := New(definitions, bindings, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := table.Request("GET", "api.one.com", 443, "/"); d.Action != Inject || table.Len() != 1 || len(table.Problems()) != 1 {
+		t.Errorf("%+v, %d routes, problems %v", d, table.Len(), table.Problems())
+	}
+	for _, o := range []Options{{Only: []string{"regional"}}, {Choose: map[string]string{"regional": "default"}}} {
+		if _, err := New(definitions, bindings, o); err == nil {
+			t.Errorf("%+v: no error, though it is asked for", o)
+		}
+	}
+}
+
 func TestExplainIsTheDecision(t *testing.T) {
 	table := fixture(t, Options{}, bind("one", "default"), bind("ported", "default"))
 	for _, tt := range []struct {
@@ -277,7 +298,7 @@ func FuzzRequest(f *testing.F) {
 		bindings := []Binding{bind("one-path", "default"), bind("wild", "default")}
 		for _, name := range []string{"shop", "dotted"} {
 			b := Binding{Provider: name, Connection: "default", Values: providers.Values{"shop": secret.New(value), "account": secret.New(value)}}
-			if _, err := New(definitions, []Binding{b}, Options{}); err == nil {
+			if alone, err := New(definitions, []Binding{b}, Options{}); err == nil && alone.Problems() == nil {
 				bindings = append(bindings, b)
 			}
 		}

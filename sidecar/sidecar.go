@@ -190,6 +190,9 @@ func (s *Sidecar) Reload(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("build routes: %w", err)
 	}
+	for _, p := range table.Problems() {
+		s.Log.Error("a provider has no route", "provider", p.Provider, "err", p.Err)
+	}
 	s.table.Store(table)
 	s.generation.Store(generation)
 	s.Proxy.DropTunnels(func(host string, port int) bool { return table.Host(host, port) != routing.Tunnel })

@@ -155,6 +155,9 @@ func (a *app) checkRoutes(ctx context.Context) []finding {
 		return failed("routes", err)
 	}
 	var all []finding
+	for _, p := range t.Problems() {
+		all = append(all, finding{"routes", problem, p.Provider + " has none: " + p.Err.Error(), loginCommand(p.Provider, "") + " --force"})
+	}
 	seen := make(map[string]bool)
 	for _, r := range t.Routes() {
 		host := strings.TrimPrefix(r.Host, ".")

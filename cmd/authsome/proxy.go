@@ -113,6 +113,7 @@ func serveProxy(ctx context.Context, app *app, o *proxyCmdOptions) error {
 		s.Drain(ctx)
 		return err
 	}
+	app.warnUnrouted(s.Table())
 	app.announce(s, l.Addr(), admin)
 	s.Audit.Record(audit.Event{Event: audit.RunStart, Profile: s.Profile, Outcome: "ok"})
 	err = waitProxy(ctx, app, s, adminFailed)

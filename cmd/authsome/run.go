@@ -100,6 +100,7 @@ func run(ctx context.Context, app *app, o *runOptions) error {
 			app.log().Info("requests were cut at the end of the run", "err", err)
 		}
 	}()
+	app.warnUnrouted(s.Table())
 	process, files, err := o.process(app, s, connections, proxyURL)
 	if err != nil {
 		return err
@@ -117,6 +118,13 @@ func run(ctx context.Context, app *app, o *runOptions) error {
 		return exitCode(code)
 	}
 	return nil
+}
+
+// warnUnrouted tells about connections that are there and cannot be used.
+func (app *app) warnUnrouted(t *routing.Table) {
+	for _, p := range t.Problems() {
+		app.warnf("nothing is injected for %s: %v; %s --force", p.Provider, p.Err, loginCommand(p.Provider, ""))
+	}
 }
 
 // routedValues are what a provider's variables are made from: the values of the
