@@ -191,9 +191,9 @@ func (a *app) fail(err error) int {
 		}{v.name, message, v.hint})
 		return v.exit
 	}
-	fmt.Fprintf(a.stderr, "authsome: %s %s\n", a.paint(a.stderr, red, "error:"), message)
+	fmt.Fprintf(a.stderr, "authsome: %s %s\n", a.paint(a.stderr, red, "error:"), visibleLines(message))
 	if v.hint != "" {
-		fmt.Fprintf(a.stderr, "authsome: %s %s\n", a.paint(a.stderr, faint, "hint:"), v.hint)
+		fmt.Fprintf(a.stderr, "authsome: %s %s\n", a.paint(a.stderr, faint, "hint:"), visibleLines(v.hint))
 	}
 	return v.exit
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // The rules for what users read:
@@ -26,7 +27,35 @@ func (a *app) infof(format string, args ...any) {
 }
 
 func (a *app) warnf(format string, args ...any) {
-	fmt.Fprintf(a.stderr, "authsome: "+a.paint(a.stderr, yellow, "warning:")+" "+format+"\n", args...)
+	fmt.Fprintf(a.stderr, "authsome: %s %s\n", a.paint(a.stderr, yellow, "warning:"), visibleLines(fmt.Sprintf(format, args...)))
+}
+
+// visible is a text that others wrote, with what would move the cursor, hide or
+// turn round what stands beside it spelled out.
+func visible(s string) string {
+	if strings.IndexFunc(s, unprintable) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unprintable(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func unprintable(r rune) bool { return !unicode.IsGraphic(r) }
+
+// visibleLines keeps lines apart, besides.
+func visibleLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = visible(lines[i])
+	}
+	return strings.Join(lines, "\n")
 }
 
 // printJSON writes one indented document. The views it is given spell out their

@@ -141,7 +141,9 @@ func (r *registration) show(a *app, d *providers.Definition) {
 }
 
 // tell writes what a question is about: --quiet does not hide it.
-func (a *app) tell(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
+func (a *app) tell(format string, args ...any) {
+	fmt.Fprintln(a.stderr, visible(fmt.Sprintf(format, args...)))
+}
 
 // install writes the definition and has running proxies look.
 func install(ctx context.Context, a *app, data []byte, name string) error {

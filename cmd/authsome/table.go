@@ -82,11 +82,12 @@ func screenWidth(w io.Writer) int {
 	return readable
 }
 
-// layout aligns rows within width columns; 0 is without bound.
+// layout aligns rows within width columns; 0 is without bound. A cell is one line.
 func layout(rows [][]string, width int) string {
 	var widths []int
 	for _, row := range rows {
 		for i, cell := range row {
+			cell = visible(cell)
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}
@@ -100,7 +101,7 @@ func layout(rows [][]string, width int) string {
 	for _, row := range rows {
 		var line strings.Builder
 		for i, cell := range row {
-			cell = cut(cell, widths[i])
+			cell = cut(visible(cell), widths[i])
 			line.WriteString(cell)
 			line.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+columnGap))
 		}

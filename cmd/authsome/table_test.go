@@ -31,6 +31,10 @@ func TestLayout(t *testing.T) {
 			}
 		}
 	}
+	// What an agent requests stands in the log, which a person reads.
+	if got, want := layout([][]string{{"/a\x1b[2K\r\nb\u202e\u200b", "é 日本"}}, 0), `/a\u001b[2K\u000d\u000ab\u202e\u200b  é 日本`+"\n"; got != want {
+		t.Errorf("control characters: %q, want %q", got, want)
+	}
 	if layout(rows, 1) == "" || layout(nil, 10) != "" {
 		t.Error("a terminal of no width, or no rows")
 	}
