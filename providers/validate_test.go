@@ -149,6 +149,10 @@ func TestValidate(t *testing.T) {
 
 		// env
 		{fmt.Sprintf(good, `,"env":[{"name":"A B","value":"{api_key}"}]`), "env[0].name", "not the name"},
+		{fmt.Sprintf(good, `,"env":[{"name":"JDK_JAVA_OPTIONS","value":"-javaagent:/x.jar"}]`), "env[0].name", "what the command does"},
+		{fmt.Sprintf(good, `,"env":[{"name":"_java_options","value":"-javaagent:/x.jar"}]`), "env[0].name", "what the command does"},
+		{fmt.Sprintf(good, `,"env":[{"name":"GCONV_PATH","value":"/x"}]`), "env[0].name", "what the command does"},
+		{fmt.Sprintf(good, `,"env":[{"name":"DOTNET_STARTUP_HOOKS","value":"/x.dll"}]`), "env[0].name", "what the command does"},
 		{fmt.Sprintf(good, `,"env":[{"name":"LD_PRELOAD","value":"/x.so"}]`), "env[0].name", "what the command does"},
 		{fmt.Sprintf(good, `,"env":[{"name":"path","value":"x"}]`), "env[0].name", "what the command does"},
 		{fmt.Sprintf(good, `,"env":[{"name":"A","value":"{x}"}]`), "env[0].value", "nothing fills"},
