@@ -194,3 +194,30 @@ func upstreamRefusal(t Target, err error) *Refusal {
 	}
 	return dialRefusal(t, err)
 }
+
+// cause is what the log may have of an error: what helps to mend it, and nothing
+// that the upstream said, which may be the request over again.
+func cause(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if e, ok := errors.AsType[*Refusal](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[*blockedError](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[tls.AlertError](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return errors.New("tls: " + e.Msg)
+	}
+	if e, ok := errors.AsType[net.Error](err); ok { // of dialling, resolving and waiting
+		return e
+	}
+	return errors.New("the answer is malformed, or the connection broke")
+}

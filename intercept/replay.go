@@ -35,7 +35,7 @@ func (p *Proxy) replay(r, out *http.Request, refused *http.Response, via http.Ro
 	}
 	response, err := via.RoundTrip(again)
 	if err != nil {
-		p.Log.Info("no response from upstream to a request with a renewed credential", "host", t.Host, "port", t.Port, "provider", x.Provider, "err", err)
+		p.Log.Info("no response from upstream to a request with a renewed credential", "host", t.Host, "port", t.Port, "provider", x.Provider, "err", cause(err))
 		return out, refused
 	}
 	refused.Body.Close()

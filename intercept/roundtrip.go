@@ -38,7 +38,7 @@ func (p *Proxy) roundTrip(w http.ResponseWriter, r *http.Request, out *http.Requ
 			x.Aborted = true
 			panic(http.ErrAbortHandler)
 		}
-		p.Log.Info("no response from upstream", "host", t.Host, "port", t.Port, "method", r.Method, "provider", x.Provider, "err", err)
+		p.Log.Info("no response from upstream", "host", t.Host, "port", t.Port, "method", r.Method, "provider", x.Provider, "err", cause(err))
 		p.refuse(w, x, upstreamRefusal(t, err))
 		return
 	}
@@ -46,6 +46,10 @@ func (p *Proxy) roundTrip(w http.ResponseWriter, r *http.Request, out *http.Requ
 		out, response = p.replay(r, out, response, via, t, mark, &sent, x)
 	}
 	defer response.Body.Close()
+	if response.StatusCode < http.StatusContinue { // net/http reads it, and panics at writing it
+		p.refuse(w, x, &Refusal{Status: http.StatusBadGateway, Code: CodeUpstreamUnreachable, Message: t.String() + " answered with a status that is none"})
+		return
+	}
 	x.FirstByte = time.Since(x.Start)
 	x.Status = response.StatusCode
 	if response.StatusCode == http.StatusSwitchingProtocols {
