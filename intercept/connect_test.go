@@ -387,6 +387,9 @@ func TestDrain(t *testing.T) {
 	}()
 	<-started
 	tunnel := r.connect(otherHost + ":443")
+	for r.Stats().Tunnels == 0 { // the 200 comes before the relay
+		runtime.Gosched()
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	drained := make(chan error, 1)
 	go func() { drained <- r.Shutdown(ctx) }()
