@@ -34,7 +34,8 @@ func facts(w io.Writer, rows [][]string) {
 	io.WriteString(w, hang(rows, width))
 }
 
-// hang aligns the values of names within width columns; 0 is without bound.
+// hang aligns the values of names within width columns; 0 is without bound. A
+// value is one line, broken between words.
 func hang(rows [][]string, width int) string {
 	indent := 0
 	for _, row := range rows {
@@ -42,11 +43,11 @@ func hang(rows [][]string, width int) string {
 	}
 	var b strings.Builder
 	for _, row := range rows {
-		name := row[0] + strings.Repeat(" ", indent-utf8.RuneCountInString(row[0]))
-		line := name + row[1]
+		name, value := row[0]+strings.Repeat(" ", indent-utf8.RuneCountInString(row[0])), visible(row[1])
+		line := name + value
 		if width > 0 {
 			line = name
-			for i, word := range strings.Fields(row[1]) {
+			for i, word := range strings.Fields(value) {
 				start := i == 0 || strings.TrimSpace(line) == ""
 				if !start && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
 					b.WriteString(line + "\n")

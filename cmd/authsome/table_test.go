@@ -7,6 +7,9 @@ import (
 )
 
 func TestHang(t *testing.T) {
+	if got := hang([][]string{{"note", "a\x1b[2K\nb"}}, 40); got != `note  a\u001b[2K\u000ab`+"\n" {
+		t.Errorf("control characters: %q", got)
+	}
 	rows := [][]string{{"note", "a word and another"}, {"", "https://example.com/longer/than/the/line"}, {"é", ""}}
 	if got, want := hang(rows, 0), "note  a word and another\n      https://example.com/longer/than/the/line\né\n"; got != want {
 		t.Errorf("without bound:\n%swant\n%s", got, want)
