@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/authsome/authsome/providers"
@@ -30,6 +31,13 @@ func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 	x.Reason, x.Provider, x.Connection = d.Reason, d.Provider, d.Connection
 	if d.Path != "" {
 		x.Path = d.Path
+	}
+	for _, method := range overrides(r.Header) {
+		if o := p.Routes().Request(method, t.Host, t.Port, r.URL.EscapedPath()); tracing(method) || o.Action != d.Action || o.Provider != d.Provider {
+			p.refuse(w, &x, &Refusal{Status: http.StatusBadRequest, Code: CodeBadRequest,
+				Message: "the request names another method in a header, and it matters here; send it with that method"})
+			return
+		}
 	}
 	if d.Action == routing.Refuse {
 		p.refuse(w, &x, refusal(d, t.Host))
@@ -67,6 +75,23 @@ func upstreamURL(r *http.Request, t Target) *url.URL {
 	return &url.URL{Scheme: "https", Host: t.authority(), Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery}
 }
 
+// overrides are the methods that some servers take in place of a request's own.
+func overrides(h http.Header) []string {
+	var all []string
+	for _, name := range []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"} {
+		for _, method := range h[name] {
+			all = append(all, strings.ToUpper(strings.TrimSpace(method)))
+		}
+	}
+	return all
+}
+
+// tracing reports whether a method's answer is the request as it arrived, and so
+// the credential. TRACK is what some servers call it; some do not mind the case.
+func tracing(method string) bool {
+	return strings.EqualFold(method, http.MethodTrace) || strings.EqualFold(method, "TRACK")
+}
+
 // checkRequest holds a request to the authority of its connection.
 func checkRequest(r *http.Request, t Target) *Refusal {
 	bad := func(message string) *Refusal {
@@ -75,8 +100,7 @@ func checkRequest(r *http.Request, t Target) *Refusal {
 	switch {
 	case r.Method == http.MethodConnect:
 		return bad("CONNECT inside a tunnel")
-	case r.Method == http.MethodTrace:
-		// TRACE answers with the request it got, and so with the credential.
+	case tracing(r.Method):
 		return bad("TRACE is not forwarded")
 	case r.URL.Host != "" || r.URL.Scheme != "" || r.URL.Opaque != "":
 		return bad("absolute URL inside a tunnel")

@@ -592,3 +592,46 @@ func TestUpstreamProxy(t *testing.T) {
 		t.Errorf("tunnel that the upstream proxy refuses: %d", response.StatusCode)
 	}
 }
+
+// Some servers take the method from a header, and some know TRACE by another name.
+func TestMethodSpellings(t *testing.T) {
+	d, err := providers.Parse([]byte(`{"schema_version":2,"name":"example","flows":["api_key"],"hosts":["` + routedHost + `"],"methods":["GET","POST"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes := table(t, d, ready, routing.Options{})
+	r := newRig(t, func(r *rig) { r.Routes = func() *routing.Table { return routes } })
+	for _, tt := range []struct {
+		method, header, value string
+		want                  int
+	}{
+		{"POST", "X-Other", "DELETE", 200},
+		{"POST", "X-HTTP-Method-Override", "POST", 200},
+		{"POST", "X-HTTP-Method-Override", "get", 200},
+		{"POST", "X-HTTP-Method-Override", "DELETE", 400},
+		{"POST", "x-http-method", " delete", 400},
+		{"GET", "X-Method-Override", "PATCH", 400},
+		{"DELETE", "X-HTTP-Method-Override", "POST", 400},
+		{"DELETE", "X-Other", "", 200}, // without the credential
+		{"POST", "X-HTTP-Method-Override", "TRACE", 400},
+		{"TRACK", "X-Other", "", 400},
+		{"trace", "X-Other", "", 400},
+	} {
+		for _, c := range []*http.Client{r.client(), r.http1()} {
+			before := len(r.requests())
+			q, err := http.NewRequest(tt.method, "https://"+routedHost+"/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			q.Header.Set(tt.header, tt.value)
+			response, err := c.Do(q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+			if sent := len(r.requests()) > before; response.StatusCode != tt.want || sent != (tt.want == 200) {
+				t.Errorf("%s, %s: %s: %s, sent %t", tt.method, tt.header, tt.value, response.Status, sent)
+			}
+		}
+	}
+}
