@@ -10,8 +10,7 @@ import (
 // A proxy that is told to end before it serves, as when the admin port cannot be
 // had, ends.
 func TestShutdownBeforeServe(t *testing.T) {
-	var r *rig
-	r = newRig(t, nil)
+	r := newRig(t, nil)
 	p := &Proxy{Routes: r.Routes, Authority: r.authority, Credentials: r.Credentials}
 	if err := p.Shutdown(context.Background()); err != nil {
 		t.Fatal(err)
