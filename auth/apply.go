@@ -69,20 +69,20 @@ func (a *Auth) Apply(ctx context.Context, r *http.Request, provider, connection 
 	return e.injection.Apply(r)
 }
 
-// ApplyMarked is Apply for the proxy. The mark is for [Auth.Renew], to say that
+// ApplyMarked is Apply for the proxy, with what was put on r. The mark is for [Auth.Renew], to say that
 // this credential was refused; it is 0 for one that cannot be renewed. Routes are
 // made from an earlier reading of the connection than its credential: if r's host,
 // in its normal form, is none of the connection's any more, the error is
 // [ErrMoved].
-func (a *Auth) ApplyMarked(ctx context.Context, r *http.Request, provider, connection string) (mark uint64, err error) {
+func (a *Auth) ApplyMarked(ctx context.Context, r *http.Request, provider, connection string) (applied *providers.Injection, mark uint64, err error) {
 	e, err := a.entry(ctx, target{provider, connection})
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
 	if !e.on(r.URL) {
-		return 0, ErrMoved
+		return nil, 0, ErrMoved
 	}
-	return e.mark, e.injection.Apply(r)
+	return e.injection, e.mark, e.injection.Apply(r)
 }
 
 // on reports whether u is on one of the connection's hosts.

@@ -42,7 +42,7 @@ func TestCredentialDoesNotGoToTheHostsOfTheOneBefore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := a.ApplyMarked(t.Context(), r, "acme", "default"); err != nil || r.Header.Get("Authorization") != "Bearer "+l.key {
+		if _, _, err := a.ApplyMarked(t.Context(), r, "acme", "default"); err != nil || r.Header.Get("Authorization") != "Bearer "+l.key {
 			t.Errorf("%s: %v, %v", l.base, r.Header, err)
 		}
 	}
@@ -51,7 +51,7 @@ func TestCredentialDoesNotGoToTheHostsOfTheOneBefore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := a.ApplyMarked(t.Context(), r, "acme", "default"); !errors.Is(err, auth.ErrMoved) || len(r.Header) != 0 {
+		if _, _, err := a.ApplyMarked(t.Context(), r, "acme", "default"); !errors.Is(err, auth.ErrMoved) || len(r.Header) != 0 {
 			t.Errorf("%s: %v, %v", url, r.Header, err)
 		}
 	}

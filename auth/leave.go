@@ -81,17 +81,19 @@ func (a *Auth) Revoke(ctx context.Context, provider string) ([]Left, error) {
 		return nil, err
 	}
 	names := s.names(provider)
-	all := make([]Left, len(names))
+	all, unlocks := make([]Left, len(names)), make([]func(), len(names))
+	defer func() {
+		for _, unlock := range unlocks {
+			if unlock != nil {
+				unlock()
+			}
+		}
+	}()
 	var revoking errgroup.Group
 	for i, name := range names {
-		revoking.Go(func() error {
-			left, unlock, err := a.revoke(ctx, target{provider, name})
-			if err != nil {
-				return err
-			}
-			unlock()
-			all[i] = left
-			return nil
+		revoking.Go(func() (err error) {
+			all[i], unlocks[i], err = a.revoke(ctx, target{provider, name})
+			return err
 		})
 	}
 	if err := revoking.Wait(); err != nil {

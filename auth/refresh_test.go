@@ -588,7 +588,7 @@ func TestRenewAfterARefusal(t *testing.T) {
 		mark := func(a *auth.Auth) uint64 {
 			t.Helper()
 			r, _ := http.NewRequest("GET", "https://api.oau.test/", nil)
-			m, err := a.ApplyMarked(t.Context(), r, "oau", "x")
+			_, m, err := a.ApplyMarked(t.Context(), r, "oau", "x")
 			if err != nil || m == 0 {
 				t.Fatalf("mark %d, %v", m, err)
 			}
@@ -645,7 +645,7 @@ func TestKeyHasNoMark(t *testing.T) {
 	a := newAuth(t)
 	login(t, a, "acme", "x", "ak-1")
 	r, _ := http.NewRequest("GET", "https://api.acme.test/v1", nil)
-	if m, err := a.ApplyMarked(t.Context(), r, "acme", "x"); m != 0 || err != nil {
+	if _, m, err := a.ApplyMarked(t.Context(), r, "acme", "x"); m != 0 || err != nil {
 		t.Errorf("mark %d, %v", m, err)
 	}
 }
@@ -657,7 +657,7 @@ func TestTokenWithoutAnEndIsRenewedWhenItIsRefused(t *testing.T) {
 		loginOAuth(t, a, "oau", "b0", "s0", 0)
 		time.Sleep(200 * time.Hour)
 		r, _ := http.NewRequest("GET", "https://api.oau.test/", nil)
-		m, err := a.ApplyMarked(t.Context(), r, "oau", "x")
+		_, m, err := a.ApplyMarked(t.Context(), r, "oau", "x")
 		if err != nil || r.Header.Get("Authorization") != "Bearer b0" || e.count() != 0 {
 			t.Fatalf("%v, %v, %d calls", r.Header, err, e.count())
 		}

@@ -101,6 +101,7 @@ func TestConnectRefused(t *testing.T) {
 		{"NUL", "CONNECT " + routedHost + ":443 HTTP/1.1\r\nHost: \x00\r\n\r\n", 400, CodeBadRequest},
 		{"head too large", "CONNECT " + routedHost + ":443 HTTP/1.1\r\nA: " + strings.Repeat("a", maxHeadBytes) + "\r\n\r\n", 431, CodeBadRequest},
 		{"cloud metadata", "CONNECT 169.254.169.254:80 HTTP/1.1\r\n\r\n", 403, CodePrivateTarget},
+		{"Azure metadata", "CONNECT 168.63.129.16:80 HTTP/1.1\r\n\r\n", 403, CodePrivateTarget},
 		{"the proxy itself", "CONNECT " + own + " HTTP/1.1\r\n\r\n", 403, CodePrivateTarget},
 		{"nobody there", "CONNECT 127.0.0.1:1 HTTP/1.1\r\n\r\n", 502, CodeUpstreamUnreachable},
 	}

@@ -40,6 +40,7 @@ var metadata = []netip.Addr{
 	netip.MustParseAddr("169.254.170.2"),   // AWS ECS task credentials
 	netip.MustParseAddr("169.254.170.23"),  // AWS EKS pod identity
 	netip.MustParseAddr("100.100.100.200"), // Alibaba Cloud
+	netip.MustParseAddr("168.63.129.16"),   // Azure's host agent
 	netip.MustParseAddr("fd00:ec2::254"),   // AWS over IPv6
 	netip.MustParseAddr("fd00:ec2::23"),    // AWS EKS pod identity over IPv6
 	netip.MustParseAddr("fd20:ce::254"),    // GCP over IPv6

@@ -50,8 +50,8 @@ type rig struct {
 // key is a Credentials that puts realKey on every request.
 type key struct{ injection *providers.Injection }
 
-func (k key) Apply(_ context.Context, r *http.Request, _, _ string) (uint64, error) {
-	return 0, k.injection.Apply(r)
+func (k key) Apply(_ context.Context, r *http.Request, _, _ string) (Applied, error) {
+	return Applied{Injection: k.injection}, k.injection.Apply(r)
 }
 
 func (k key) Renew(context.Context, string, string, uint64) bool { return false }

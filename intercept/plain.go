@@ -57,7 +57,7 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 		host = strings.TrimSuffix(host, ":80")
 	}
 	out := outgoing(r, &url.URL{Scheme: "http", Host: host, Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery})
-	p.roundTrip(w, r, out, p.upstream.plain, t, 0, &x)
+	p.roundTrip(w, r, out, p.upstream.plain, t, Applied{}, &x)
 }
 
 // plainTarget is the authority of a request in absolute form.

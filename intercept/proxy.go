@@ -26,6 +26,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"
 	"github.com/authsome/authsome/secret"
 )
@@ -39,14 +40,21 @@ type Authority interface {
 // the client put in its place. An error means the request must not be sent; a
 // [*Refusal] in its chain chooses the answer.
 //
-// The mark tells a credential from the next one of the same connection; it is 0
-// for one that cannot be renewed. Renew is told that the upstream refused the
+// Renew is told that the upstream refused the
 // credential with that mark, and reports whether Apply puts another one on from
 // now on. How often it tries to get one is its own to limit: clients can provoke
 // refusals.
 type Credentials interface {
-	Apply(ctx context.Context, r *http.Request, provider, connection string) (mark uint64, err error)
+	Apply(ctx context.Context, r *http.Request, provider, connection string) (Applied, error)
 	Renew(ctx context.Context, provider, connection string, mark uint64) bool
+}
+
+// Applied is a credential that was put on a request.
+type Applied struct {
+	Injection *providers.Injection
+	// Mark tells the credential from the next one of the same connection; 0 is one
+	// that cannot be renewed.
+	Mark uint64
 }
 
 // Proxy is a forward proxy. Its exported fields must be set before [Proxy.Serve]

@@ -13,34 +13,35 @@ const replayLimit = 64 << 10
 
 // replay is what to do about a 401: have the credential renewed, and send the
 // request again with the new one if its body can be had again. It returns what
-// was sent last and the response to it. RFC 6750 section 3.1 has 403 for what
+// was sent last, the response to it, and the credential that was on it. RFC 6750 section 3.1 has 403 for what
 // another token does not mend.
 //
 // The response is the old one where anything goes wrong; where the body is gone,
 // the client's next request has the new credential.
-func (p *Proxy) replay(r, out *http.Request, refused *http.Response, via http.RoundTripper, t Target, mark uint64, sent *countingBody, x *Exchange) (*http.Request, *http.Response) {
-	if !p.Credentials.Renew(r.Context(), x.Provider, x.Connection, mark) {
-		return out, refused
+func (p *Proxy) replay(r, out *http.Request, refused *http.Response, via http.RoundTripper, t Target, applied Applied, sent *countingBody, x *Exchange) (*http.Request, *http.Response, Applied) {
+	if !p.Credentials.Renew(r.Context(), x.Provider, x.Connection, applied.Mark) {
+		return out, refused, applied
 	}
 	again := outgoing(r, upstreamURL(r, t)).WithContext(out.Context())
 	if out.Body != http.NoBody {
 		body, whole := sent.whole(out.ContentLength)
 		if !whole {
-			return out, refused
+			return out, refused, applied
 		}
 		again.Body = body
 	}
-	if _, err := p.Credentials.Apply(r.Context(), again, x.Provider, x.Connection); err != nil || carriesPlaceholder(again) {
-		return out, refused
+	renewed, err := p.Credentials.Apply(r.Context(), again, x.Provider, x.Connection)
+	if err != nil || carriesPlaceholder(again) {
+		return out, refused, applied
 	}
 	response, err := via.RoundTrip(again)
 	if err != nil {
 		p.Log.Info("no response from upstream to a request with a renewed credential", "host", t.Host, "port", t.Port, "provider", x.Provider, "err", cause(err))
-		return out, refused
+		return out, refused, applied
 	}
 	refused.Body.Close()
 	x.Replayed = true
-	return again, response
+	return again, response, renewed
 }
 
 // keep has a body of that length remembered as it is read, if it is a small one.

@@ -25,15 +25,15 @@ type tokens struct {
 	renewed int
 }
 
-func (c *tokens) Apply(_ context.Context, r *http.Request, _, _ string) (uint64, error) {
+func (c *tokens) Apply(_ context.Context, r *http.Request, _, _ string) (Applied, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	token := map[uint64]string{1: "old", 2: "new"}[c.current]
 	i, err := definition(c.t, routedHost).Injection(providers.Credential{Values: providers.Values{"api_key": secret.New(token)}})
 	if err != nil {
-		return 0, err
+		return Applied{}, err
 	}
-	return c.current, i.Apply(r)
+	return Applied{Injection: i, Mark: c.current}, i.Apply(r)
 }
 
 func (c *tokens) Renew(_ context.Context, provider, connection string, mark uint64) bool {

@@ -45,12 +45,12 @@ func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 	}
 	out := outgoing(r, upstreamURL(r, t))
 	key := "" // requests without a credential share one transport
-	var mark uint64
+	var applied Applied
 	if d.Action == routing.Inject {
 		var err error
-		switch mark, err = p.Credentials.Apply(r.Context(), out, d.Provider, d.Connection); {
+		switch applied, err = p.Credentials.Apply(r.Context(), out, d.Provider, d.Connection); {
 		case errors.Is(err, providers.ErrUnsigned):
-			x.Reason, mark = routing.Unsigned, 0
+			x.Reason, applied = routing.Unsigned, Applied{}
 		case err != nil:
 			p.refuse(w, &x, p.credentialRefusal(d, err))
 			return
@@ -66,7 +66,7 @@ func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 			Fix:     "authsome why https://" + t.authority() + r.URL.EscapedPath()})
 		return
 	}
-	p.roundTrip(w, r, out, p.upstream.transport(key), t, mark, &x)
+	p.roundTrip(w, r, out, p.upstream.transport(key), t, applied, &x)
 }
 
 // upstreamURL is where a request goes: its path and query, at the authority of

@@ -340,8 +340,8 @@ func TestCredentialNotAvailable(t *testing.T) {
 
 type failing struct{ err error }
 
-func (f failing) Apply(context.Context, *http.Request, string, string) (uint64, error) {
-	return 0, f.err
+func (f failing) Apply(context.Context, *http.Request, string, string) (Applied, error) {
+	return Applied{}, f.err
 }
 
 func (f failing) Renew(context.Context, string, string, uint64) bool { return false }
@@ -427,6 +427,45 @@ func slots(t *testing.T) (*providers.Definition, *providers.Injection) {
 		t.Fatal(err)
 	}
 	return d, injection
+}
+
+// Servers that redirect keep the query, and make the address of the next page of
+// it: the client gets a placeholder there, and its next request the credential.
+func TestAddressesInAnswersHoldNoCredential(t *testing.T) {
+	d, injection := slots(t)
+	routes := table(t, d, ready, routing.Options{})
+	r := newRig(t, func(r *rig) {
+		r.Routes = func() *routing.Table { return routes }
+		r.Credentials = key{injection}
+	})
+	var asked []string
+	r.handler = func(w http.ResponseWriter, q *http.Request) {
+		asked = append(asked, q.URL.String())
+		w.Header()["Link"] = []string{"<" + q.URL.String() + `&page=2>; rel="next"`, "</plain>"}
+		w.Header().Set("Content-Location", strings.ToLower(q.URL.String()))
+		w.Header().Set("X-Echo", q.URL.String())
+		if len(asked) == 1 {
+			w.Header().Set("Location", strings.Replace(q.URL.String(), "/getMe", "/getMe/", 1))
+			w.WriteHeader(http.StatusFound)
+		}
+	}
+	client := r.client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	path := "/bot/placeholder/getMe?key=x&a=1"
+	for range 2 {
+		response, _ := get(t, client, "https://"+routedHost+path)
+		for _, name := range []string{"Location", "Link"} {
+			if text := strings.Join(response.Header[name], " "); strings.Contains(text, realKey) {
+				t.Errorf("%s: %s", name, text)
+			}
+		}
+		if next := response.Header.Get("Location"); next != "" {
+			path = next
+		}
+	}
+	if want := "/bot/" + realKey + "/getMe/?key=" + realKey + "&a=1"; len(asked) != 2 || asked[1] != want {
+		t.Errorf("asked for %q, want %s at last", asked, want)
+	}
 }
 
 // A placeholder is replaced where a credential belongs, and refused elsewhere; a

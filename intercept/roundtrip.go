@@ -10,11 +10,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/authsome/authsome/providers"
 )
 
-// roundTrip sends out upstream and streams the response back. A mark is that of a
-// credential that can be renewed if the upstream refuses it.
-func (p *Proxy) roundTrip(w http.ResponseWriter, r *http.Request, out *http.Request, via http.RoundTripper, t Target, mark uint64, x *Exchange) {
+// roundTrip sends out upstream, with the credential that was applied, and streams
+// the response back.
+func (p *Proxy) roundTrip(w http.ResponseWriter, r *http.Request, out *http.Request, via http.RoundTripper, t Target, applied Applied, x *Exchange) {
 	control := http.NewResponseController(w)
 	if r.ProtoMajor == 1 && out.Body != http.NoBody {
 		control.EnableFullDuplex() // an HTTP/1.1 upstream may answer before it has read everything
@@ -22,7 +24,7 @@ func (p *Proxy) roundTrip(w http.ResponseWriter, r *http.Request, out *http.Requ
 	var sent countingBody
 	if out.Body != http.NoBody {
 		sent.ReadCloser = out.Body
-		if mark != 0 {
+		if applied.Mark != 0 {
 			sent.keep(out.ContentLength)
 		}
 		out.Body = &sent
@@ -42,14 +44,15 @@ func (p *Proxy) roundTrip(w http.ResponseWriter, r *http.Request, out *http.Requ
 		p.refuse(w, x, upstreamRefusal(t, err))
 		return
 	}
-	if mark != 0 && response.StatusCode == http.StatusUnauthorized {
-		out, response = p.replay(r, out, response, via, t, mark, &sent, x)
+	if applied.Mark != 0 && response.StatusCode == http.StatusUnauthorized {
+		out, response, applied = p.replay(r, out, response, via, t, applied, &sent, x)
 	}
 	defer response.Body.Close()
 	if response.StatusCode < http.StatusContinue { // net/http reads it, and panics at writing it
 		p.refuse(w, x, &Refusal{Status: http.StatusBadGateway, Code: CodeUpstreamUnreachable, Message: t.String() + " answered with a status that is none"})
 		return
 	}
+	conceal(response.Header, applied.Injection)
 	x.FirstByte = time.Since(x.Start)
 	x.Status = response.StatusCode
 	if response.StatusCode == http.StatusSwitchingProtocols {
@@ -63,6 +66,20 @@ func (p *Proxy) roundTrip(w http.ResponseWriter, r *http.Request, out *http.Requ
 		panic(http.ErrAbortHandler) // the client must not take a cut response for a whole one
 	}
 	writeTrailers(w, response)
+}
+
+// conceal puts placeholders where the addresses in a response have the credential
+// of the request's own: servers that redirect keep the query, and build the next
+// page's address of it. A request to that address gets the credential again.
+func conceal(h http.Header, injection *providers.Injection) {
+	if injection == nil || !injection.InURL() {
+		return
+	}
+	for _, name := range []string{"Location", "Content-Location", "Link", "Refresh"} {
+		for i, v := range h[name] {
+			h[name][i] = injection.Conceal(v)
+		}
+	}
 }
 
 // writeHead sends the response's head, less what belongs to the upstream's

@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"net/url"
@@ -133,6 +134,44 @@ func (i *Injection) querySlot(parameter string) (n int, removed bool, err error)
 		return 0, false, errors.New("the query has the credential's parameter beside a semicolon")
 	}
 	return n, removed, nil
+}
+
+// InURL reports whether the credential stands in a request's address.
+func (i *Injection) InURL() bool { return len(i.query) > 0 || len(i.paths) > 0 }
+
+// Conceal is a text with the mark of placeholders wherever it has the credential
+// as it stands in a request's address.
+func (i *Injection) Conceal(text string) string {
+	hide := func(value string) {
+		for _, form := range []string{value, url.QueryEscape(value), url.PathEscape(value)} {
+			for _, form := range []string{form, smallHex(form)} {
+				if form != "" {
+					text = strings.ReplaceAll(text, form, PlaceholderMark)
+				}
+			}
+		}
+	}
+	for _, q := range i.query {
+		_, escaped, _ := strings.Cut(q.value.Reveal(), "=")
+		if value, err := url.QueryUnescape(escaped); err == nil && !q.ifAbsent {
+			hide(value)
+		}
+	}
+	for _, p := range i.paths {
+		hide(p.value.Reveal())
+	}
+	return text
+}
+
+// smallHex is an escaped text with the escapes in small letters.
+func smallHex(escaped string) string {
+	b := []byte(escaped)
+	for i := 0; i+2 < len(b); i++ {
+		if b[i] == '%' {
+			copy(b[i+1:i+3], bytes.ToLower(b[i+1:i+3]))
+		}
+	}
+	return string(b)
 }
 
 // Redact is a path with the place of a credential blanked, for records: what the

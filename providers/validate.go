@@ -100,8 +100,8 @@ func (d *Definition) checkHosts() error {
 			return &FieldError{h.field, "expressions are of schema 1", "write *.example.com, or a param in the host's name"}
 		case slices.Index(d.Hosts, h.text) < i:
 			return &FieldError{h.field, "it is there twice", ""}
-		case slices.Contains(h.names, nameAccessToken), slices.Contains(h.names, nameClientID):
-			return &FieldError{h.field, "a token is no part of a host's name", ""}
+		case slices.ContainsFunc(h.names, d.secret), slices.Contains(h.names, nameClientID):
+			return &FieldError{h.field, "a secret is no part of a host's name, which is never encrypted on its way", ""}
 		}
 		if err := d.checkNames(h.field, h.text); err != nil {
 			return err

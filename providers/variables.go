@@ -22,6 +22,9 @@ var marks = map[string]string{"mark": PlaceholderMark, "mark_word": wordMark, "m
 
 // HasPlaceholder reports whether a placeholder is in s. It does not allocate.
 func HasPlaceholder(s string) bool {
+	if len(s) < len(PlaceholderMark) { // most headers
+		return false
+	}
 	return strings.Contains(s, PlaceholderMark) || strings.Contains(s, wordMark) || strings.Contains(s, hexMark)
 }
 

@@ -27,8 +27,6 @@ func (d *Definition) Warnings() []*FieldError {
 	for _, h := range d.hosts {
 		p := h.pattern
 		switch {
-		case slices.ContainsFunc(h.names, d.secret):
-			warn(h.field, "a secret is part of the host's name, which is never encrypted on its way")
 		case h.names != nil && h.text == "{base_url}": // the user says
 		case h.names != nil && h.suffix == "":
 			warn(h.field, "the token endpoint says which host the credential goes to")

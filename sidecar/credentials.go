@@ -19,40 +19,40 @@ var _ intercept.Credentials = credentials{}
 
 // Apply puts the connection's credential on r. While the vault cannot be read
 // nothing is served from memory: what it holds may have been revoked.
-func (c credentials) Apply(ctx context.Context, r *http.Request, provider, connection string) (mark uint64, err error) {
+func (c credentials) Apply(ctx context.Context, r *http.Request, provider, connection string) (intercept.Applied, error) {
 	if c.s.unreadable.Load() != nil {
-		return 0, &intercept.Refusal{
+		return intercept.Applied{}, &intercept.Refusal{
 			Status: http.StatusServiceUnavailable, Code: intercept.CodeVaultUnavailable, Provider: provider, Connection: connection,
 			Message: "the vault cannot be read at the moment", Fix: "authsome list says why", RetryAfter: 1,
 		}
 	}
 	if c.s.AuditRequired && c.s.Audit.Err() != nil {
-		return 0, &intercept.Refusal{
+		return intercept.Applied{}, &intercept.Refusal{
 			Status: http.StatusServiceUnavailable, Code: intercept.CodeAuditUnavailable, Provider: provider, Connection: connection,
 			Message: "the audit log cannot be written, and config.json says to refuse then", RetryAfter: 1,
 		}
 	}
-	mark, err = c.s.Auth.ApplyMarked(ctx, r, provider, connection)
+	injection, mark, err := c.s.Auth.ApplyMarked(ctx, r, provider, connection)
 	if err == nil {
-		return mark, nil
+		return intercept.Applied{Injection: injection, Mark: mark}, nil
 	}
 	if login, ok := errors.AsType[*auth.LoginRequiredError](err); ok {
-		return 0, intercept.LoginRequired(provider, connection, "the "+provider+" connection "+connection+" needs a new login: "+login.Detail())
+		return intercept.Applied{}, intercept.LoginRequired(provider, connection, "the "+provider+" connection "+connection+" needs a new login: "+login.Detail())
 	}
 	if later, ok := errors.AsType[*auth.RefreshUnavailableError](err); ok {
-		return 0, &intercept.Refusal{
+		return intercept.Applied{}, &intercept.Refusal{
 			Status: http.StatusServiceUnavailable, Code: intercept.CodeRefreshUnavailable, Provider: provider, Connection: connection,
 			Message:    "the token of " + provider + " has run out, and its provider cannot be asked for another at the moment; the proxy's log says why",
 			RetryAfter: int(max(later.RetryAfter, time.Second)+time.Second-1) / int(time.Second),
 		}
 	}
 	if errors.Is(err, auth.ErrMoved) {
-		return 0, &intercept.Refusal{
+		return intercept.Applied{}, &intercept.Refusal{
 			Status: http.StatusServiceUnavailable, Code: intercept.CodeVaultUnavailable, Provider: provider, Connection: connection,
 			Message: "the " + provider + " connection " + connection + " was replaced just now, and its routes are being read", RetryAfter: 1,
 		}
 	}
-	return 0, err
+	return intercept.Applied{}, err
 }
 
 // Renew is told that the upstream refused a credential.

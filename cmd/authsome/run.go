@@ -207,7 +207,7 @@ func (o *runOptions) process(app *app, s *sidecar.Sidecar, connections []auth.Co
 		routed[r.Provider] = true
 		env.Hosts = append(env.Hosts, r.Host)
 	}
-	for name := range routed {
+	for _, name := range slices.Sorted(maps.Keys(routed)) { // where two have a variable, always the same one
 		if d, err := set.Lookup(name); err == nil {
 			maps.Copy(env.Placeholders, d.Environment(routedValues(table, connections, name)))
 		}

@@ -197,7 +197,7 @@ func explain(set *providers.Set, e routing.Explanation) (text, fix string) {
 	case routing.OAuthEndpoint:
 		return fmt.Sprintf("forwarded without a credential: this is a sign-in endpoint of %s, which never gets a stored one", e.Provider), ""
 	case routing.PathAmbiguous:
-		return "refused: servers read this path in different ways, and it matters here", "send it without dot segments, doubled slashes and encoded slashes"
+		return "refused: servers read this path in different ways, and it matters here", "send it without dot segments, semicolons, doubled slashes and encoded slashes"
 	case routing.HTTPSRequired:
 		return fmt.Sprintf("refused with https_required: credentials of %s travel over https only", e.Provider), "use https://" + e.Host
 	case routing.HostDenied:
