@@ -87,11 +87,22 @@ func (p *profile) install(tb testing.TB, definition string) {
 // open opens the profile, as each process does for itself.
 func (p *profile) open(tb testing.TB) *auth.Auth {
 	tb.Helper()
+	return p.openDir(tb, "profile", "default")
+}
+
+// openAs opens another profile of the same home.
+func (p *profile) openAs(tb testing.TB, name string) *auth.Auth {
+	tb.Helper()
+	return p.openDir(tb, name, name)
+}
+
+func (p *profile) openDir(tb testing.TB, dir, name string) *auth.Auth {
+	tb.Helper()
 	key, err := vault.EnsureMasterKey(filepath.Join(p.dir, "master.key"))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	home := filepath.Join(p.dir, "profile")
+	home := filepath.Join(p.dir, dir)
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		tb.Fatal(err)
 	}
@@ -99,7 +110,7 @@ func (p *profile) open(tb testing.TB) *auth.Auth {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return &auth.Auth{Vault: v, Providers: p.set, Profile: "default"}
+	return &auth.Auth{Vault: v, Providers: p.set, Profile: name}
 }
 
 func newAuth(tb testing.TB) *auth.Auth {

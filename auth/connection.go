@@ -65,6 +65,7 @@ type Connection struct {
 	Account          Account
 	Metadata         jsontext.Value // a JSON object, or nil
 
+	movedFrom     string // the fingerprint of the refresh token that it came from another profile with
 	blocked       string // the reason, if the token cannot be renewed as its records and its definition are now
 	schemaVersion int
 	unknown       secret.String // members of the record that this version does not know
@@ -150,10 +151,16 @@ func (c Connection) Renewable(now time.Time) bool {
 		return false
 	case c.Status != StatusConnected && c.Status != StatusExpired:
 		return false
-	case c.Flow == providers.FlowClientCredentials || c.Flow == providers.FlowJWTBearer:
+	case c.asksAgain():
 		return true
 	}
 	return !c.RefreshToken.IsZero() && (c.RefreshExpiresAt.IsZero() || now.Before(c.RefreshExpiresAt))
+}
+
+// asksAgain reports whether its next token is asked for as the first was, and no
+// refresh token is used.
+func (c Connection) asksAgain() bool {
+	return c.Flow == providers.FlowClientCredentials || c.Flow == providers.FlowJWTBearer
 }
 
 // at is the connection with the status that it has at that time. One whose access

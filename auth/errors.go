@@ -23,6 +23,11 @@ var (
 	ErrRefreshUnavailable = errors.New("the token cannot be refreshed at the moment")
 	// ErrMoved says that a connection has other hosts now than the one asked for.
 	ErrMoved = errors.New("the connection has other hosts now")
+	// ErrOneHolder refuses to copy a connection that only one profile can use.
+	ErrOneHolder = errors.New("it has a refresh token, which one profile alone can use: of two that refresh it in turn the second looks like a thief, and the provider ends both")
+	// ErrBusy says that another process was refreshing the connection for as long
+	// as could be waited.
+	ErrBusy = errors.New("another process is refreshing the connection")
 )
 
 // Reasons of a [LoginRequiredError].
@@ -110,6 +115,33 @@ func (e *NoDefaultError) Error() string {
 
 // Is makes errors.Is(err, ErrNoDefault) true.
 func (e *NoDefaultError) Is(target error) bool { return target == ErrNoDefault }
+
+// ClientError refuses a connection of another profile, because this one has
+// another OAuth client than it was obtained with. A provider has one per profile.
+type ClientError struct {
+	Provider   string
+	Connection string
+	Profile    string
+}
+
+func (e *ClientError) Error() string {
+	return fmt.Sprintf("%s was obtained with another OAuth client than profile %s has for %s", describe(e.Provider, e.Connection), e.Profile, e.Provider)
+}
+
+// MoveError says that a connection reached the other profile and could not be
+// deleted in its own. The same move again finishes it.
+type MoveError struct {
+	Provider   string
+	Connection string
+	From, To   string // profiles
+	Err        error
+}
+
+func (e *MoveError) Error() string {
+	return fmt.Sprintf("%s is in profile %s now, and still in profile %s: %v", describe(e.Provider, e.Connection), e.To, e.From, e.Err)
+}
+
+func (e *MoveError) Unwrap() error { return e.Err }
 
 // RecordError says that a record, which the vault returned sound, is not one
 // that this package can read. It contains nothing of the record's values.

@@ -121,7 +121,7 @@ func (a *Auth) revoke(ctx context.Context, t target) (Left, func(), error) {
 	waiting, cancel := context.WithTimeout(ctx, leaveWait)
 	unlock, err := a.lock(waiting, t)
 	cancel()
-	if errors.Is(err, errLocked) {
+	if errors.Is(err, ErrBusy) {
 		unlock, err = func() {}, nil
 	}
 	if err != nil {

@@ -16,10 +16,6 @@ import (
 // process, however it dies.
 const lockPoll = 5 * time.Millisecond
 
-// errLocked says that another process is busy with the connection for longer
-// than a refresh takes.
-var errLocked = errors.New("another process is refreshing the connection")
-
 // lock makes this the only goroutine of all processes that refreshes or ends a
 // connection. The file's name is a digest, since names of connections may be
 // longer than a file's, or differ in what a file system does not tell apart. It
@@ -36,7 +32,7 @@ func (a *Auth) lock(ctx context.Context, t target) (unlock func(), err error) {
 	case locked:
 		return func() { l.Close() }, nil
 	case errors.Is(err, context.DeadlineExceeded):
-		err = errLocked
+		err = ErrBusy
 	}
 	l.Close()
 	return nil, fmt.Errorf("lock %s: %w", describe(t.provider, t.connection), err)

@@ -127,11 +127,10 @@ func unfilled(err error) bool {
 	return ok
 }
 
-// Store keeps a connection whose credential was obtained elsewhere: by an
-// import, or by copying it from another profile. It fills in the status and the
-// time where they are missing, and returns what was stored. A connection that
-// exists is replaced only with force, and then entirely. The provider's first
-// connection becomes its default.
+// Store keeps a connection whose credential was obtained elsewhere, by an import.
+// It fills in the status and the time where they are missing, and returns what was
+// stored. A connection that exists is replaced only with force, and then entirely.
+// The provider's first connection becomes its default.
 //
 // When Store has returned, the connection is on the disk.
 func (a *Auth) Store(ctx context.Context, c Connection, force bool) (Connection, error) {

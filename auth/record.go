@@ -43,6 +43,7 @@ type connectionRecord struct {
 	Flow             string            `json:"flow,omitzero"`
 	APIKey           string            `json:"api_key,omitzero"`
 	Fields           map[string]string `json:"fields,omitzero"`
+	MovedFrom        string            `json:"moved_from,omitzero"`
 	Account          *accountRecord    `json:"account,omitzero"`
 	Metadata         jsontext.Value    `json:"metadata,omitzero"`
 	Unknown          jsontext.Value    `json:",embed"`
@@ -78,6 +79,7 @@ func parseConnection(key, provider, name string, data []byte) (Connection, error
 		ExpiresAt: r.ExpiresAt, RefreshExpiresAt: r.RefreshExpiresAt, RefreshStarted: r.RefreshStarted, RefreshAttempts: r.RefreshAttempts, ObtainedAt: r.ObtainedAt,
 		Issuer: r.Issuer, TokenEndpoint: r.TokenEndpoint, RevocationURL: r.RevocationURL, ClientID: r.ClientID, Flow: r.Flow, APIKey: secret.New(r.APIKey),
 		Metadata:      r.Metadata,
+		movedFrom:     r.MovedFrom,
 		schemaVersion: r.SchemaVersion,
 		unknown:       secret.New(string(r.Unknown)),
 	}
@@ -102,8 +104,8 @@ func (c Connection) record(profile string) ([]byte, error) {
 		AccessToken: c.AccessToken.Reveal(), RefreshToken: c.RefreshToken.Reveal(), TokenType: c.TokenType,
 		ExpiresAt: c.ExpiresAt.UTC(), RefreshExpiresAt: c.RefreshExpiresAt.UTC(), RefreshStarted: c.RefreshStarted.UTC(), RefreshAttempts: c.RefreshAttempts, ObtainedAt: c.ObtainedAt.UTC(),
 		Issuer: c.Issuer, TokenEndpoint: c.TokenEndpoint, RevocationURL: c.RevocationURL, ClientID: c.ClientID, Flow: c.Flow, APIKey: c.APIKey.Reveal(),
-		Metadata: c.Metadata,
-		Unknown:  jsontext.Value(c.unknown.Reveal()),
+		Metadata: c.Metadata, MovedFrom: c.movedFrom,
+		Unknown: jsontext.Value(c.unknown.Reveal()),
 	}
 	if r.SchemaVersion == 0 {
 		r.SchemaVersion = schemaVersion

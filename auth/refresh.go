@@ -171,7 +171,7 @@ func outcome(d *providers.Definition, c Connection, err error) string {
 		return RefreshInvalid
 	case !answered, e.Kind == flows.Transient, e.Kind == flows.Protocol && e.Status != 0 && e.Status/100 != 2:
 		return RefreshTransient
-	case c.Flow == providers.FlowClientCredentials, c.Flow == providers.FlowJWTBearer, d.OAuth.RefreshReusable:
+	case c.asksAgain(), d.OAuth.RefreshReusable:
 		return RefreshTransient // nothing is used up by asking
 	}
 	return RefreshAmbiguous

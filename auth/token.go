@@ -39,15 +39,24 @@ func (a *Auth) config(d *providers.Definition, c Connection, client flows.Client
 	if err != nil || endpoint == "" || endpoint != c.TokenEndpoint {
 		return nil, ReasonEndpoint
 	}
-	switch {
-	case client.ID == c.ClientID:
-	case client.ID == "" || c.ClientID == publicClient(d):
-		client = flows.Client{ID: c.ClientID} // a public one, which needs no record
-	default:
+	client, ok := clientOf(d, c, client)
+	if !ok {
 		return nil, ReasonClient
 	}
 	client.Issuer = c.Issuer // a client that serves several tenants was recorded for the last one
 	return &flows.Config{Definition: d, Client: client, Values: values, HTTP: a.HTTP, Now: a.Now}, ""
+}
+
+// clientOf is the client that a connection was obtained with, given the one that is
+// stored now, unless that is another.
+func clientOf(d *providers.Definition, c Connection, stored flows.Client) (flows.Client, bool) {
+	switch {
+	case stored.ID == c.ClientID:
+		return stored, true
+	case stored.ID == "" || c.ClientID == publicClient(d):
+		return flows.Client{ID: c.ClientID}, true // a public one, which needs no record
+	}
+	return flows.Client{}, false
 }
 
 // judged is the connection with what stands in the way of renewing its token, by
