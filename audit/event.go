@@ -8,6 +8,8 @@ const (
 	Logout      = "logout"
 	Revoke      = "revoke"
 	Remove      = "remove"
+	Copy        = "copy" // of a connection, to another profile
+	Move        = "move"
 	Get         = "get" // a secret was shown
 	Export      = "export"
 	Register    = "register"

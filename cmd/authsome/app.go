@@ -210,14 +210,15 @@ func actor() string {
 	return "unknown"
 }
 
-// record writes an event of a command to the audit log.
+// record writes an event of a command to the audit log. It is one of the profile
+// in use, unless it names another.
 func (a *app) record(e audit.Event) error {
 	l, err := a.audit()
 	if err != nil {
 		return err
 	}
 	if p, err := a.profile(); err == nil {
-		e.Profile = p.Name
+		e.Profile = cmp.Or(e.Profile, p.Name)
 	}
 	l.Record(e)
 	return nil

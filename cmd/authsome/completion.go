@@ -21,11 +21,11 @@ func (a *app) complete(root *cobra.Command) {
 		case "get", "export", "logout", "revoke", "remove":
 			cmd.ValidArgsFunction = only(1, a.completeConnected)
 		case "default":
-			cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
-				if len(args) == 1 {
-					return a.completeConnections(cmd, args, prefix)
-				}
-				return only(1, a.completeConnected)(cmd, args, prefix)
+			cmd.ValidArgsFunction = a.completeConnection
+		case "connection":
+			for _, sub := range cmd.Commands() {
+				sub.ValidArgsFunction = a.completeConnection
+				sub.RegisterFlagCompletionFunc("to", a.completeProfiles)
 			}
 		case "profile":
 			for _, sub := range cmd.Commands() {
@@ -123,6 +123,14 @@ func (a *app) completeConnections(cmd *cobra.Command, args []string, prefix stri
 		}
 	}
 	return matching(names, prefix)
+}
+
+// completeConnection offers a provider, and then one of its connections.
+func (a *app) completeConnection(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 1 {
+		return a.completeConnections(cmd, args, prefix)
+	}
+	return only(1, a.completeConnected)(cmd, args, prefix)
 }
 
 func (a *app) completeProfiles(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {

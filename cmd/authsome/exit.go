@@ -108,6 +108,9 @@ func classify(err error) verdict {
 	if _, ok := errors.AsType[*valueError](err); ok {
 		return verdict{exitAuthentication, "AuthenticationFailed", ""}
 	}
+	if v, ok := classifyTransfer(err); ok {
+		return v
+	}
 	if v, ok := classifyKey(err); ok {
 		return v
 	}

@@ -14,7 +14,8 @@ func newProfileCmd(a *app) *cobra.Command {
 		Use: "profile", Short: "List, make, choose and delete profiles",
 		Long: `A profile is a namespace of connections with a vault of its own: nothing of one can
 be read through another. Commands use the profile that --profile names, else
-AUTHSOME_PROFILE, else the default.`,
+AUTHSOME_PROFILE, else the default. authsome connection copy and move take
+connections from one to another.`,
 		Example: `  authsome profile create work
   authsome login github --profile work
   authsome profile use work`,

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/authsome/authsome/audit"
+	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/home"
+)
+
+func newConnectionCmd(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "connection", Short: "Copy or move connections between profiles",
+		Long: `Each profile has a vault of its own, so that a connection is sealed anew where it
+goes. It comes from the profile in use, and goes to the one that --to names.`,
+		Example: `  authsome connection move github work --to agents
+  authsome connection copy openai --to agents`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newConnectionCopyCmd(a), newConnectionMoveCmd(a))
+	return cmd
+}
+
+// transferOptions are those of copy and move.
+type transferOptions struct {
+	provider   string
+	connection string
+	to         string
+	as         string
+	force      bool
+}
+
+func newConnectionCopyCmd(a *app) *cobra.Command {
+	return transferCmd(a, &cobra.Command{
+		Use: "copy PROVIDER [CONNECTION]", Short: "Give a connection to another profile as well",
+		Long: `Copy stores a connection in another profile too: the one named, else the default,
+else the only one. It becomes the default there if it is the provider's first.
+What ends the key or token at the service ends it for both.
+
+A connection with a refresh token is not copied. Each refresh replaces that
+token, and a provider that then sees the old one ends the whole sign-in. Move it,
+or sign in again in the other profile.`,
+		Example: `  authsome connection copy openai --to agents
+  authsome connection copy resend work --to agents --as mail`,
+	}, copyConnection)
+}
+
+func newConnectionMoveCmd(a *app) *cobra.Command {
+	return transferCmd(a, &cobra.Command{
+		Use: "move PROVIDER [CONNECTION]", Short: "Move a connection to another profile, or rename it",
+		Long: `Move stores a connection in another profile, with the OAuth client it was obtained
+with if that profile has none, and then deletes it here: the one named, else the
+default, else the only one. Running proxies of this profile stop using it within
+a second. The provider is not contacted.
+
+If it is interrupted, the connection is in both profiles, and the same command
+again finishes it. With --to naming its own profile, --as gives it another name.`,
+		Example: `  authsome connection move github --to agents
+  authsome connection move github work --profile agents --to default --as old
+  authsome connection move github old --to default --as new`,
+	}, moveConnection)
+}
+
+func transferCmd(a *app, cmd *cobra.Command, run func(context.Context, *app, *transferOptions) error) *cobra.Command {
+	o := &transferOptions{}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 || len(args) == 2 {
+			return nil
+		}
+		return withHint(usageErrorf("%s takes PROVIDER and possibly CONNECTION", cmd.Name()), "%s --help", cmd.CommandPath())
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if o.provider = args[0]; len(args) == 2 {
+			o.connection = args[1]
+		}
+		ctx, cancel := bounded(cmd.Context())
+		defer cancel()
+		return run(ctx, a, o)
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.to, "to", "", "the `PROFILE` that it goes to")
+	f.StringVar(&o.as, "as", "", "its `NAME` there, if not the same")
+	f.BoolVar(&o.force, "force", false, "replace a connection of that name there")
+	return cmd
+}
+
+func copyConnection(ctx context.Context, a *app, o *transferOptions) error {
+	from, t, err := o.open(ctx, a, "copy")
+	if err != nil {
+		return err
+	}
+	c, err := from.Copy(ctx, t)
+	if err != nil {
+		return o.explain(err, "copy", t)
+	}
+	if err := a.recordTransfer(audit.Copy, from, t, c, "ok"); err != nil {
+		return err
+	}
+	a.infof("%s connection %s is in profile %s as well, as %s", o.provider, t.Connection, o.to, called(c))
+	return a.acknowledgeTransfer(from, t, c)
+}
+
+func moveConnection(ctx context.Context, a *app, o *transferOptions) error {
+	from, t, err := o.open(ctx, a, "move")
+	if err != nil {
+		return err
+	}
+	c, err := from.Move(ctx, t)
+	if _, half := errors.AsType[*auth.MoveError](err); half {
+		err = errors.Join(a.recordTransfer(audit.Move, from, t, c, "not complete"), err)
+	}
+	if err != nil {
+		return o.explain(err, "move", t)
+	}
+	if err := a.recordTransfer(audit.Move, from, t, c, "ok"); err != nil {
+		return err
+	}
+	if t.To == from {
+		a.infof("%s connection %s is called %s now", o.provider, t.Connection, called(c))
+	} else {
+		a.infof("%s connection %s is in profile %s now, as %s", o.provider, t.Connection, o.to, called(c))
+	}
+	return a.acknowledgeTransfer(from, t, c)
+}
+
+func called(c auth.Connection) string {
+	if c.Default {
+		return c.Name + " (default)"
+	}
+	return c.Name
+}
+
+// open opens both profiles, and finds the connection that is meant if none is
+// named.
+func (o *transferOptions) open(ctx context.Context, a *app, command string) (from *auth.Auth, t auth.Transfer, err error) {
+	if o.to == "" {
+		return nil, t, withHint(usageErrorf("%s needs the profile that it goes to", command), "add --to PROFILE; authsome profile list shows them")
+	}
+	if o.as != "" {
+		if err := home.ValidateName(o.as); err != nil {
+			return nil, t, usageErrorf("--as: %v", err)
+		}
+	}
+	if from, err = a.auth(); err != nil {
+		return nil, t, err
+	}
+	to, err := a.otherAuth(from, o.to)
+	if err != nil {
+		return nil, t, err
+	}
+	if err := checkKnown(ctx, a, o.provider); err != nil {
+		return nil, t, err
+	}
+	name := o.connection
+	if name == "" {
+		if name, err = from.Default(ctx, o.provider); err != nil {
+			return nil, t, err
+		}
+	}
+	if to == from && cmp.Or(o.as, name) == name {
+		return nil, t, withHint(usageErrorf("%s connection %s is in profile %s already", o.provider, name, o.to), "add --as NAME for another name, or choose another profile with --to")
+	}
+	return from, auth.Transfer{Provider: o.provider, Connection: name, To: to, As: o.as, Force: o.force}, nil
+}
+
+// otherAuth opens another profile's connections.
+func (a *app) otherAuth(from *auth.Auth, name string) (*auth.Auth, error) {
+	if name == from.Profile {
+		return from, nil
+	}
+	h, err := a.home()
+	if err != nil {
+		return nil, err
+	}
+	p, err := h.Profile(name)
+	if errors.Is(err, home.ErrNoProfile) {
+		return nil, withHint(err, "authsome profile create %s", name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	v, err := a.openProfileVault(p)
+	if err != nil {
+		return nil, err
+	}
+	set, err := a.providers()
+	if err != nil {
+		return nil, err
+	}
+	return &auth.Auth{Vault: v, Providers: set, Profile: p.Name}, nil
+}
+
+// explain says what to type next.
+func (o *transferOptions) explain(err error, command string, t auth.Transfer) error {
+	again := fmt.Sprintf("authsome connection %s %s %s --to %s", command, o.provider, t.Connection, o.to)
+	there := "sign in there: " + loginCommand(o.provider, cmp.Or(o.as, t.Connection)) + " --profile " + o.to
+	if _, ok := errors.AsType[*auth.MoveError](err); ok {
+		if o.as != "" {
+			again += " --as " + o.as
+		}
+		return withHint(err, "the same again finishes it: %s", again)
+	}
+	if _, ok := errors.AsType[*auth.ConnectedError](err); ok {
+		return withHint(fmt.Errorf("profile %s: %w", o.to, err), "%s --as NAME, or --force to replace that one", again)
+	}
+	if _, ok := errors.AsType[*auth.ClientError](err); ok {
+		return withHint(err, "%s", there)
+	}
+	if errors.Is(err, auth.ErrOneHolder) {
+		return withHint(err, "authsome connection move %s %s --to %s; or %s", o.provider, t.Connection, o.to, there)
+	}
+	return err
+}
+
+// recordTransfer tells the log of both profiles.
+func (a *app) recordTransfer(event string, from *auth.Auth, t auth.Transfer, c auth.Connection, outcome string) error {
+	err := a.record(audit.Event{
+		Event: event, Provider: c.Provider, Connection: t.Connection, Outcome: fmt.Sprintf("%s: to %s in profile %s", outcome, c.Name, t.To.Profile),
+	})
+	if err != nil || t.To == from {
+		return err
+	}
+	return a.record(audit.Event{
+		Event: event, Profile: t.To.Profile, Provider: c.Provider, Connection: c.Name, Outcome: fmt.Sprintf("%s: from %s in profile %s", outcome, t.Connection, from.Profile),
+	})
+}
+
+func (a *app) acknowledgeTransfer(from *auth.Auth, t auth.Transfer, c auth.Connection) error {
+	if !a.json {
+		return nil
+	}
+	type place struct {
+		Profile    string `json:"profile"`
+		Connection string `json:"connection"`
+	}
+	return a.printJSON(struct {
+		Provider   string `json:"provider"`
+		Profile    string `json:"profile"`
+		Connection string `json:"connection"`
+		Default    bool   `json:"default"`
+		From       place  `json:"from"`
+		Status     string `json:"status"`
+	}{c.Provider, t.To.Profile, c.Name, c.Default, place{from.Profile, t.Connection}, "ok"})
+}
+
+// classifyTransfer is for errors between two profiles.
+func classifyTransfer(err error) (verdict, bool) {
+	if e, ok := errors.AsType[*auth.MoveError](err); ok {
+		return verdict{classify(e.Err).exit, "MoveIncomplete", ""}, true
+	}
+	if _, ok := errors.AsType[*auth.ClientError](err); ok {
+		return verdict{exitError, "OtherClient", ""}, true
+	}
+	switch {
+	case errors.Is(err, auth.ErrOneHolder):
+		return verdict{exitError, "NotCopied", ""}, true
+	case errors.Is(err, auth.ErrBusy):
+		return verdict{exitStore, "ConnectionBusy", "try again; a refresh takes seconds"}, true
+	}
+	return verdict{}, false
+}

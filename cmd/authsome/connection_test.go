@@ -1,0 +1,51 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// Two accounts of one service, each with its proxy, at the same time. One of them
+// is moved to another profile: its proxy then refuses, and one of that profile has
+// it, while the other goes on.
+func TestAccountsSideBySide(t *testing.T) {
+	b, s := newBench(t), startService(t)
+	b.run("re_one_0123456789", "login", "resend", "--key-stdin", "--no-verify")
+	b.run("re_two_0123456789", "login", "resend", "--connection", "work", "--key-stdin", "--no-verify")
+	b.run("", "profile", "create", "other")
+	_, proxy, admin := b.proxy(s.flags()...)
+	first := client(t, proxy, admin)
+	_, proxy, admin = b.proxy(append(s.flags(), "--connection", "resend=work")...)
+	work := client(t, proxy, admin)
+	for range 2 {
+		fetch(t, first, "https://"+s.host+"/emails")
+		fetch(t, work, "https://"+s.host+"/emails")
+	}
+	want := "Bearer re_one_0123456789 Bearer re_two_0123456789 Bearer re_one_0123456789 Bearer re_two_0123456789"
+	if got := strings.Join(s.authorizations(), " "); got != want {
+		t.Errorf("the service was sent %s", got)
+	}
+
+	b.run("", "connection", "move", "resend", "work", "--to", "other")
+	var body string
+	eventually(t, "the move is noticed", func() bool {
+		status := 0
+		status, body = fetch(t, work, "https://"+s.host+"/emails")
+		return status == 403
+	})
+	if !strings.Contains(body, "login_required") || strings.Contains(body, "other") {
+		t.Errorf("after the move: %s", body)
+	}
+	_, proxy, admin = b.proxy(append(s.flags(), "--profile", "other")...)
+	moved := client(t, proxy, admin)
+	for _, test := range []struct {
+		through *http.Client
+		want    string
+	}{{moved, "Bearer re_two_0123456789"}, {first, "Bearer re_one_0123456789"}} {
+		status, _ := fetch(t, test.through, "https://"+s.host+"/emails")
+		if seen := s.authorizations(); status != 200 || seen[len(seen)-1] != test.want {
+			t.Errorf("%d with %s, want %s", status, seen[len(seen)-1], test.want)
+		}
+	}
+}
