@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,8 @@ func newLogCmd(a *app) *cobra.Command {
 		Use: "log", Short: "Show the audit log, or check that nothing in it was changed",
 		Long: `Log shows who used or changed which credential, and when. It holds no secret and
 no query. With --json it prints the lines as they are in the file, those that end
-a chain among them.
+a chain among them. Where --profile or AUTHSOME_PROFILE names a profile, it shows
+the lines about that one, else about all.
 
 --verify follows the chain of every process through the log and names lines that
 were changed, removed or put elsewhere. It cannot see that the end of a chain
@@ -60,7 +62,7 @@ that was never closed is missing.`,
 }
 
 func showLog(ctx context.Context, a *app, o *logOptions) error {
-	keep, since, err := o.filter(time.Now(), a.json)
+	keep, since, err := o.filter(time.Now(), a.json, cmp.Or(a.profileName, a.getenv("AUTHSOME_PROFILE")))
 	if err != nil {
 		return err
 	}
@@ -121,7 +123,7 @@ func ensureLog(path string) error {
 	return f.Close()
 }
 
-func (o *logOptions) filter(now time.Time, json bool) (keep func(audit.Line) bool, since time.Time, err error) {
+func (o *logOptions) filter(now time.Time, json bool, profile string) (keep func(audit.Line) bool, since time.Time, err error) {
 	if o.since != "" {
 		if since, err = parseSince(o.since, now); err != nil {
 			return nil, since, err
@@ -130,6 +132,9 @@ func (o *logOptions) filter(now time.Time, json bool) (keep func(audit.Line) boo
 	return func(l audit.Line) bool {
 		if l.Event == audit.End && o.event != audit.End && !json {
 			return false // of no interest to people
+		}
+		if profile != "" && l.Profile != profile {
+			return false
 		}
 		return (o.provider == "" || l.Provider == o.provider) && (o.event == "" || l.Event == o.event) && !l.Time.Before(since)
 	}, since, nil
