@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -14,10 +16,12 @@ import (
 )
 
 type importOptions struct {
-	env      bool
-	authsome string
-	dryRun   bool
-	yes      bool
+	env          bool
+	dotenv       string
+	placeholders bool
+	authsome     string
+	dryRun       bool
+	yes          bool
 }
 
 func newImportCmd(a *app) *cobra.Command {
@@ -31,15 +35,23 @@ it is. Sources:
                   credentials, defaults and registered providers, of all
                   profiles, or of the one that --profile names. Nothing in
                   DIR is changed
-  --env           API keys in variables that providers' clients read`,
+  --env           API keys in variables that providers' clients read
+  --dotenv FILE   API keys in a .env file, in the same variables. Afterwards
+                  it asks whether to put placeholders in their place, as
+                  authsome run sets them; --placeholders does without asking,
+                  --yes alone leaves FILE as it is. A backup beside FILE keeps
+                  what was there`,
 		Example: `  authsome import --authsome ~/.authsome --dry-run
-  authsome import --env --yes`,
+  authsome import --env --yes
+  authsome import --dotenv .env --placeholders`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runImport(cmd.Context(), a, o) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.authsome, "authsome", "", "import the Python authsome's home `DIR`")
 	f.BoolVar(&o.env, "env", false, "import API keys from the environment")
+	f.StringVar(&o.dotenv, "dotenv", "", "import API keys from the .env file `FILE`")
+	f.BoolVar(&o.placeholders, "placeholders", false, "put placeholders into the .env file, and keep a backup of it")
 	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be imported, and store nothing")
 	f.BoolVar(&o.yes, "yes", false, "do not ask")
 	return cmd
@@ -62,7 +74,8 @@ type importItem struct {
 	connection string
 	shown      string // masked, or where it is from
 	result     string
-	reason     string // of importRefused
+	reason     string          // of importRefused
+	made       auth.Connection // of a key that was found
 
 	store func(context.Context) error
 }
@@ -70,7 +83,7 @@ type importItem struct {
 // importSource finds items, and stores nothing by itself.
 type importSource func(context.Context) ([]importItem, error)
 
-func (o *importOptions) sources(a *app) []importSource {
+func (o *importOptions) sources(a *app, file *dotenvFile) []importSource {
 	var all []importSource
 	if o.authsome != "" {
 		all = append(all, func(ctx context.Context) ([]importItem, error) { return importAuthsome(ctx, a, o.authsome) })
@@ -78,13 +91,26 @@ func (o *importOptions) sources(a *app) []importSource {
 	if o.env {
 		all = append(all, func(ctx context.Context) ([]importItem, error) { return importEnvironment(ctx, a) })
 	}
+	if file != nil {
+		all = append(all, func(ctx context.Context) ([]importItem, error) { return importVariables(ctx, a, file.look) })
+	}
 	return all
 }
 
 func runImport(ctx context.Context, a *app, o *importOptions) error {
-	sources := o.sources(a)
+	if o.placeholders && o.dotenv == "" {
+		return withHint(usageErrorf("--placeholders needs a .env file"), "add --dotenv FILE")
+	}
+	var file *dotenvFile
+	if o.dotenv != "" {
+		var err error
+		if file, err = readDotenv(o.dotenv); err != nil {
+			return err
+		}
+	}
+	sources := o.sources(a, file)
 	if len(sources) == 0 {
-		return withHint(usageErrorf("import needs a source"), "authsome import --env, or --authsome DIR")
+		return withHint(usageErrorf("import needs a source"), "authsome import --env, --dotenv FILE, or --authsome DIR")
 	}
 	var items []importItem
 	for _, find := range sources {
@@ -112,7 +138,14 @@ func runImport(ctx context.Context, a *app, o *importOptions) error {
 			}
 		}
 	}
-	return a.reportImport(items)
+	if file == nil {
+		return a.reportImport(items, nil)
+	}
+	failed := file.offerPlaceholders(ctx, a, o, items)
+	if failed != nil && a.json {
+		return failed
+	}
+	return cmp.Or(a.reportImport(items, file), failed)
 }
 
 // confirmImport shows what would be stored and asks.
@@ -141,6 +174,8 @@ func storeItem(ctx context.Context, a *app, i *importItem) error {
 	switch {
 	case err == nil:
 		i.result = importDone
+	case errors.Is(err, auth.ErrConnected):
+		i.result = importThere // by another source, or another process
 	case judge(err).exit == exitStore:
 		return err
 	default:
@@ -184,7 +219,7 @@ func dash(s string) string {
 }
 
 // reportImport says what became of each item.
-func (a *app) reportImport(items []importItem) error {
+func (a *app) reportImport(items []importItem, file *dotenvFile) error {
 	if a.json {
 		type view struct {
 			Kind       string `json:"kind"`
@@ -199,20 +234,22 @@ func (a *app) reportImport(items []importItem) error {
 			views = append(views, view{i.kind, i.profile, i.provider, i.connection, i.result, i.reason})
 		}
 		return a.printJSON(struct {
-			Items []view `json:"items"`
-		}{views})
+			Items  []view      `json:"items"`
+			Dotenv *dotenvView `json:"dotenv,omitempty"`
+		}{views, file.view()})
 	}
 	if len(items) == 0 {
 		a.infof("nothing was found to import")
-		return nil
+	} else {
+		table(a.stdout, importRows(items))
 	}
-	table(a.stdout, importRows(items))
+	file.tell(a)
 	return nil
 }
 
 // connectionItem is a connection that a source has, judged.
 func connectionItem(credentials *auth.Auth, c auth.Connection, existing map[string]bool) importItem {
-	i := importItem{kind: "connection", profile: credentials.Profile, provider: c.Provider, connection: c.Name, result: importNew}
+	i := importItem{kind: "connection", profile: credentials.Profile, provider: c.Provider, connection: c.Name, result: importNew, made: c}
 	if existing[c.Provider+"\x00"+c.Name] {
 		i.result = importThere
 	}

@@ -13,12 +13,15 @@ import (
 
 // importEnvironment finds API keys in the environment.
 func importEnvironment(ctx context.Context, a *app) ([]importItem, error) {
-	return importVariables(ctx, a, a.getenv)
+	return importVariables(ctx, a, func(name string) (string, error) { return a.getenv(name), nil })
 }
+
+// lookup gives the value of a variable, and why it cannot be relied on.
+type lookup func(name string) (value string, doubt error)
 
 // importVariables finds API keys in variables that providers' clients read.
 // Placeholders of authsome's are none.
-func importVariables(ctx context.Context, a *app, getenv func(string) string) ([]importItem, error) {
+func importVariables(ctx context.Context, a *app, look lookup) ([]importItem, error) {
 	set, err := a.providers()
 	if err != nil {
 		return nil, err
@@ -36,7 +39,7 @@ func importVariables(ctx context.Context, a *app, getenv func(string) string) ([
 		if !d.HasFlow(providers.FlowAPIKey) {
 			continue
 		}
-		values, shown, err := environmentValues(d, getenv)
+		values, shown, err := environmentValues(d, look)
 		if shown == nil {
 			continue
 		}
@@ -57,16 +60,16 @@ func importVariables(ctx context.Context, a *app, getenv func(string) string) ([
 // variables, the first one that is set for each, as login takes them; and how they
 // are shown, if a secret is among them. The error is about the first value that
 // cannot be meant.
-func environmentValues(d *providers.Definition, getenv func(string) string) (values providers.Values, shown []string, err error) {
+func environmentValues(d *providers.Definition, look lookup) (values providers.Values, shown []string, err error) {
 	values = make(providers.Values)
 	found := false
 	for _, v := range d.Variables() {
-		value := getenv(v.Name)
+		value, doubt := look(v.Name)
 		if v.Field == "" || value == "" || !values[v.Field].IsZero() || providers.HasPlaceholder(value) {
 			continue
 		}
 		values[v.Field] = secret.New(value)
-		err = cmp.Or(err, d.CheckValue(v.Field, value))
+		err = cmp.Or(err, doubt, d.CheckValue(v.Field, value))
 		if found = found || v.Secret; v.Secret {
 			value = masked(value)
 		}

@@ -1,0 +1,175 @@
+//go:build unix
+
+package main
+
+import (
+	"crypto/rand"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/authsome/authsome/providers"
+)
+
+// dotenvBench is a .env file with one key, and the name of its backup.
+func dotenvBench(t *testing.T) (b *bench, path, backup, text, key string) {
+	t.Helper()
+	key = "mistral" + rand.Text()
+	text = "# mine\nMISTRAL_API_KEY='" + key + "'\r\n"
+	path = filepath.Join(t.TempDir(), ".env")
+	writeText(t, path, text)
+	return newBench(t), path, path + ".authsome-backup", text, key
+}
+
+func writeText(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantText(t *testing.T, path, want string) {
+	t.Helper()
+	if got, err := os.ReadFile(path); err != nil || string(got) != want {
+		t.Errorf("%s has %q, %v; want %q", path, got, err, want)
+	}
+}
+
+func wantNames(t *testing.T, dir string, want ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if got := strings.Join(names, " "); got != strings.Join(want, " ") {
+		t.Errorf("the directory has %s, want %v", got, want)
+	}
+}
+
+// On a terminal there are two questions; the second one can be declined, and the
+// key is in the vault even so.
+func TestImportDotenvAsks(t *testing.T) {
+	b, path, backup, text, key := dotenvBench(t)
+	s := onScreen(t, b.command("import", "--dotenv", path))
+	s.expect(`MISTRAL_API_KEY mist… \(\d+ characters\)`)
+	s.expect(`Import 1 item\? \[y/N\] `)
+	s.enter("y\n")
+	s.expect(`Put placeholders for MISTRAL_API_KEY into .*\.env, and keep a backup\? \[y/N\] `)
+	s.enter("n\n")
+	if code := s.end(); code != 0 || !strings.Contains(s.seen.String(), "imported") {
+		t.Errorf("exit code %d: %q", code, s.seen.String())
+	}
+	s.wantNot(key)
+	wantText(t, path, text)
+	wantNames(t, filepath.Dir(path), ".env")
+
+	// It is there now, and only the second question is left.
+	seen, code := b.typed("and keep a backup? [y/N] ", "y\n", "import", "--dotenv", path)
+	if code != 0 || strings.Contains(seen, "Import 1 item") || strings.Contains(seen, key) {
+		t.Errorf("exit code %d: %q", code, seen)
+	}
+	wantText(t, path, "# mine\nMISTRAL_API_KEY='authsome-proxy-managed'\r\n")
+	wantText(t, backup, text)
+	wantNames(t, filepath.Dir(path), ".env", ".env.authsome-backup")
+	if found := findSecret(b.home, key); len(found) > 0 {
+		t.Errorf("the key is in %v", found)
+	}
+}
+
+// What somebody wrote between the questions is not overwritten.
+func TestImportDotenvChangedMeanwhile(t *testing.T) {
+	b, path, _, text, _ := dotenvBench(t)
+	b.run("", "import", "--dotenv", path, "--yes")
+	s := onScreen(t, b.command("import", "--dotenv", path))
+	s.expect(`and keep a backup\? \[y/N\] `)
+	writeText(t, path, text+"MORE=1\n")
+	s.enter("y\n")
+	if code := s.end(); code != 1 || !strings.Contains(s.seen.String(), "as it was: it was changed in the meantime") {
+		t.Errorf("exit code %d: %q", code, s.seen.String())
+	}
+	wantText(t, path, text+"MORE=1\n")
+	wantNames(t, filepath.Dir(path), ".env")
+}
+
+// A file that cannot be replaced leaves nothing behind: no backup, no draft.
+func TestDotenvWriteFails(t *testing.T) {
+	_, path, _, text, _ := dotenvBench(t)
+	f, err := readDotenv(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.write("new"); err == nil {
+		t.Error("a file that is gone was written")
+	}
+	wantNames(t, filepath.Dir(path))
+	writeText(t, path, text)
+	f.path = filepath.Join(path, "below")
+	if err := f.write("new"); err == nil {
+		t.Error("it was written where nothing can be")
+	}
+	wantNames(t, filepath.Dir(path), ".env")
+}
+
+// As root, the file and its backup are whose the file was.
+func TestImportDotenvKeepsTheOwner(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root gives files away")
+	}
+	const nobody = 65534
+	b, path, backup, _, _ := dotenvBench(t)
+	if err := os.Chown(path, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	b.run("", "import", "--dotenv", path, "--yes", "--placeholders")
+	for name, mode := range map[string]os.FileMode{path: 0o644, backup: 0o600} {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := info.Sys().(*syscall.Stat_t); s.Uid != nobody || s.Gid != nobody || info.Mode().Perm() != mode {
+			t.Errorf("%s: %d:%d, mode %o", name, s.Uid, s.Gid, info.Mode().Perm())
+		}
+	}
+}
+
+// Two values of one variable, one of another, and what is put in place of them.
+func TestDotenvReplaced(t *testing.T) {
+	const text = "A=1 # 1\nB='22'\nA=\"333\""
+	all, err := parseDotenv(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &dotenvFile{text: text, swaps: []swap{{all[0], "aaaa"}, {all[2], ""}}}
+	if got, want := f.replaced(), "A=aaaa # 1\nB='22'\nA=\"\""; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := f.names(); got != "A" {
+		t.Errorf("names %s", got)
+	}
+}
+
+// Every placeholder that a key of a bundled provider gets can stand in a .env
+// file as it is.
+func TestPlaceholdersArePlain(t *testing.T) {
+	set, err := providers.Load(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	params := strings.NewReplacer("{", "", "}", "")
+	for _, d := range set.All() {
+		for _, v := range d.Variables() {
+			if d.HasFlow(providers.FlowAPIKey) && v.Secret && !plainValue.MatchString(params.Replace(v.Placeholder)) {
+				t.Errorf("%s: %s has the placeholder %q", d.Name, v.Name, v.Placeholder)
+			}
+		}
+	}
+}
