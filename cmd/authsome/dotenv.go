@@ -34,9 +34,9 @@ var (
 	errHash     = errors.New("some programs take the # in it for a comment: put the value in quotes")
 )
 
-// parseDotenv reads a .env file as python-dotenv and Node's dotenv do; lines that
-// they skip are errors. Those name the line and nothing in it: in a broken file
-// what looks like a name may be a piece of a key.
+// parseDotenv reads a .env file as python-dotenv does, and backticks as Node's
+// dotenv; lines that they skip are errors. Those name the line and nothing in it: in
+// a broken file what looks like a name may be a piece of a key.
 func parseDotenv(text string) ([]assignment, error) {
 	var all []assignment
 	at := len(text) - len(strings.TrimPrefix(text, "\ufeff"))
