@@ -178,7 +178,7 @@ func (f *dotenvFile) keysLeft(text string, secrets map[string]bool) ([]int, erro
 	}
 	var lines []int
 	for _, s := range all {
-		if secrets[s.name] && !s.value.IsZero() && !strings.Contains(s.value.Reveal(), providers.PlaceholderMark) {
+		if secrets[s.name] && !s.value.IsZero() && !providers.HasPlaceholder(s.value.Reveal()) {
 			lines = append(lines, lineNumber(text, s.start))
 		}
 	}

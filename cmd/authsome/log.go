@@ -79,7 +79,7 @@ func showLog(ctx context.Context, a *app, o *logOptions) error {
 		}
 		rows := make([][]string, len(lines))
 		for i, l := range lines {
-			rows[i] = logRow(l)
+			rows[i] = logRow(l, a.profileInUse(h))
 		}
 		table(a.stdout, rows)
 	}
@@ -158,10 +158,14 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 }
 
 // logRow is a line for people: when, what, of which connection, and how it ended.
-func logRow(l audit.Line) []string {
+// The profile is named where it is another than the one in use.
+func logRow(l audit.Line, profile string) []string {
 	subject := l.Provider
 	if l.Connection != "" {
 		subject += "/" + l.Connection
+	}
+	if l.Profile != "" && l.Profile != profile {
+		subject = l.Profile + ": " + subject
 	}
 	var details []string
 	if l.Method != "" {
