@@ -44,7 +44,7 @@ the agent had and what the service received, and exits 0 only if the agent
 never held the key. A second service signs in with OAuth, and its token runs out
 while the agent works. Nothing leaves the machine.`,
 		Example: "  authsome demo",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), demoTime)
 			defer cancel()
@@ -68,7 +68,7 @@ type demonstration struct {
 
 func demo(ctx context.Context, app *app) error {
 	if app.getenv("AUTHSOME_PROXY_MODE") != "" {
-		return withHint(errors.New("the demo starts a run of its own, and this is already one"), "authsome demo")
+		return withHint(errors.New("the demo starts a run of its own, and this is already one"), "run it in a terminal of your own")
 	}
 	begin := time.Now()
 	binary, err := os.Executable()

@@ -30,7 +30,7 @@ func newDemoAgentCmd(app *app) *cobra.Command {
 		Long:    "Agent is the program that `authsome demo` runs behind the proxy: it takes its key from the environment, asks two hosts, and reports what it saw.",
 		Example: "  authsome demo",
 		Hidden:  true,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if longer {
 				return askLonger(cmd.Context(), app, os.Getenv(demoTokenVariable))

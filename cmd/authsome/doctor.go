@@ -36,7 +36,7 @@ and trusts it, and whether traffic can go round it.
 It exits with 1 if there is a problem.`,
 		Example: `  authsome doctor
   authsome run -- authsome doctor`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return doctor(cmd.Context(), a) },
 	}
 }

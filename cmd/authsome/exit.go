@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/spf13/cobra"
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/home"
@@ -74,18 +77,40 @@ func judge(err error) verdict {
 	return v
 }
 
+// advise adds the hint that only the command line tells.
+func advise(cmd *cobra.Command, err error) error {
+	if _, told := errors.AsType[*hinted](err); told {
+		return err
+	}
+	if e, ok := errors.AsType[*providers.NotFoundError](err); ok && e.Near != "" && strings.Contains(cmd.Use, "PROVIDER") {
+		args := cmd.Flags().Args()
+		if i := slices.Index(args, e.Name); i >= 0 {
+			args[i] = e.Near
+			return withHint(err, "%s %s", cmd.CommandPath(), strings.Join(args, " "))
+		}
+	}
+	if _, ok := errors.AsType[*usageError](err); ok {
+		return withHint(err, "%s --help", cmd.CommandPath())
+	}
+	return err
+}
+
 func classify(err error) verdict {
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return verdict{exitUsage, "UsageError", "authsome help"}
 	}
 	if e, ok := errors.AsType[*providers.NotFoundError](err); ok {
 		if e.Near != "" {
-			return verdict{exitProviderNotFound, "ProviderNotFound", "did you mean " + e.Near + "? authsome list shows all"}
+			return verdict{exitProviderNotFound, "ProviderNotFound", "authsome list " + e.Near}
 		}
 		return verdict{exitProviderNotFound, "ProviderNotFound", "authsome list"}
 	}
 	if e, ok := errors.AsType[*auth.LoginRequiredError](err); ok {
-		return verdict{exitCredentialMissing, "CredentialMissing", loginCommand(e.Provider, e.Connection)}
+		hint := loginCommand(e.Provider, e.Connection)
+		if e.Reason != auth.ReasonMissing {
+			hint += " --force" // it is there, and of no use
+		}
+		return verdict{exitCredentialMissing, "CredentialMissing", hint}
 	}
 	if errors.Is(err, auth.ErrRefreshUnavailable) {
 		return verdict{exitRefresh, "RefreshFailed", "try again; the provider cannot be asked for a new token at the moment"}
@@ -94,7 +119,7 @@ func classify(err error) verdict {
 		return verdict{exitCredentialMissing, "CredentialMissing", ""}
 	}
 	if e, ok := errors.AsType[*auth.ConnectedError](err); ok {
-		return verdict{exitAuthentication, "AlreadyConnected", loginCommand(e.Provider, e.Connection) + " --force replaces it"}
+		return verdict{exitAuthentication, "AlreadyConnected", loginCommand(e.Provider, e.Connection) + " --force"}
 	}
 	if e, ok := errors.AsType[*auth.NoDefaultError](err); ok {
 		return verdict{exitError, "NoDefaultConnection", "authsome default " + e.Provider + " " + e.Connections[0]}
@@ -121,7 +146,7 @@ func classify(err error) verdict {
 		return verdict{exitError, "InvalidDefinition", ""}
 	}
 	if errors.Is(err, providers.ErrInstalled) {
-		return verdict{exitError, "AlreadyRegistered", "add --force to replace it"}
+		return verdict{exitError, "AlreadyRegistered", "authsome register FILE --force"}
 	}
 	return verdict{exitError, "Error", ""}
 }
@@ -132,15 +157,15 @@ func classifyStore(err error) (verdict, bool) {
 		return unavailable(e.Remedy)
 	}
 	if _, ok := errors.AsType[*vault.DamageError](err); ok {
-		return unavailable("authsome vault check names all that is damaged; authsome vault restore FILE --force puts a backup in its place")
+		return unavailable("authsome vault check")
 	}
 	switch {
 	case errors.Is(err, home.ErrNoProfile):
-		return verdict{exitUsage, "ProfileNotFound", "authsome profile list, or authsome profile create NAME"}, true
+		return verdict{exitUsage, "ProfileNotFound", "authsome profile list"}, true
 	case errors.Is(err, home.ErrProfileExists):
 		return verdict{exitUsage, "ProfileExists", "authsome profile list"}, true
 	case errors.Is(err, home.ErrDefaultProfile):
-		return verdict{exitUsage, "DefaultProfile", "choose another first: authsome profile use NAME"}, true
+		return verdict{exitUsage, "DefaultProfile", "authsome profile use NAME"}, true
 	case errors.Is(err, home.ErrNewer), errors.Is(err, vault.ErrNewerFormat):
 		return unavailable("install the authsome that made it, or a later one")
 	case errors.Is(err, vault.ErrLocked):
@@ -152,7 +177,7 @@ func classifyStore(err error) (verdict, bool) {
 	case errors.Is(err, vault.ErrNotBackup):
 		return verdict{exitError, "InvalidBackup", "check the passphrase or the identity, and the file; nothing was changed"}, true
 	case errors.Is(err, vault.ErrNotEmpty):
-		return verdict{exitError, "VaultNotEmpty", "authsome vault backup FILE keeps them; --force then replaces them"}, true
+		return verdict{exitError, "VaultNotEmpty", "authsome vault restore FILE --force"}, true
 	case errors.Is(err, vault.ErrOtherProfile):
 		return verdict{exitUsage, "OtherProfile", ""}, true
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
@@ -164,7 +189,7 @@ func classifyStore(err error) (verdict, bool) {
 	case errors.Is(err, fs.ErrPermission):
 		return unavailable("run it as the user who owns the file")
 	case errors.Is(err, context.DeadlineExceeded):
-		return unavailable("")
+		return unavailable("try again")
 	}
 	return verdict{}, false
 }

@@ -19,7 +19,7 @@ func TestStoreVerdicts(t *testing.T) {
 		exit int
 		hint string
 	}{
-		{&vault.DamageError{Path: "vault/MANIFEST", Reason: "missing", Err: fs.ErrNotExist}, exitStore, "authsome vault restore FILE"},
+		{&vault.DamageError{Path: "vault/MANIFEST", Reason: "missing", Err: fs.ErrNotExist}, exitStore, "authsome vault check"},
 		{vault.ErrWrongKey, exitStore, "put the master.key back"},
 		{fmt.Errorf("%w, 12 (authsome): %w", vault.ErrLocked, context.DeadlineExceeded), exitStore, "try again"},
 		{vault.ErrNewerFormat, exitStore, "install"},

@@ -42,7 +42,7 @@ values that these would change; shell, for eval; and json, one object.`,
 		Example: `  eval "$(authsome export github --format shell)"
   authsome export openai --format json
   authsome export --prefix CI_ > .env`,
-		Args: cobra.MaximumNArgs(1),
+		Args: oneArg("PROVIDER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			provider := ""
 			if len(args) > 0 {
@@ -57,6 +57,18 @@ values that these would change; shell, for eval; and json, one object.`,
 	f.StringVar(&o.prefix, "prefix", "", "put `TEXT` before each name")
 	f.BoolVarP(&o.yes, "yes", "y", false, "write several secrets to a terminal, too")
 	return cmd
+}
+
+// command is the one that these options are of, but for the format.
+func (o *exportOptions) command(provider string) string {
+	command := strings.TrimSpace("authsome export " + provider)
+	if o.connection != "" {
+		command += " --connection " + o.connection
+	}
+	if o.prefix != "" {
+		command += " --prefix " + o.prefix
+	}
+	return command
 }
 
 // variable is one that is exported.
@@ -87,9 +99,12 @@ func export(ctx context.Context, a *app, provider string, o *exportOptions) erro
 		return err
 	}
 	if f, ok := a.stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) && len(all) > 1 && !o.yes {
-		return withHint(usageErrorf("these are %s, and they would stand on the screen", plural(len(all), "variable")), "add --yes, or send the output elsewhere")
+		return withHint(usageErrorf("these are %s, and they would stand on the screen", plural(len(all), "variable")), "%s --yes", o.command(provider))
 	}
 	text, err := write(all)
+	if _, ok := errors.AsType[*unreadableError](err); ok {
+		return withHint(err, "%s --format shell", o.command(provider))
+	}
 	if err != nil {
 		return err
 	}
@@ -207,7 +222,7 @@ func disambiguate(all []variable, prefix string) error {
 		case !variableName.MatchString(v.name):
 			return usageErrorf("--prefix %s: %s is not the name of a variable", prefix, v.name)
 		case seen[v.name]:
-			return withHint(fmt.Errorf("two variables would be called %s", v.name), "export one connection at a time, with --connection")
+			return withHint(fmt.Errorf("two variables would be called %s", v.name), "authsome export %s --connection %s", v.from.Provider, v.from.Name)
 		}
 		seen[v.name], all[i] = true, v
 	}
@@ -228,11 +243,18 @@ func connectionsIn(all []variable) []auth.Connection {
 // and without word splitting, and the many readers of .env files.
 var plainValue = regexp.MustCompile(`^[A-Za-z0-9_./+=:@%,-]+$`)
 
+// unreadableError is a value that NAME=value lines cannot carry unchanged.
+type unreadableError struct{ name string }
+
+func (e *unreadableError) Error() string {
+	return e.name + " has a character in it that readers of NAME=value lines would change"
+}
+
 func envLines(all []variable) (string, error) {
 	var b strings.Builder
 	for _, v := range all {
 		if !plainValue.MatchString(v.value.Reveal()) {
-			return "", withHint(fmt.Errorf("%s has a character in it that readers of NAME=value lines would change", v.name), "use --format shell, or --format json")
+			return "", &unreadableError{v.name}
 		}
 		fmt.Fprintf(&b, "%s=%s\n", v.name, v.value.Reveal())
 	}

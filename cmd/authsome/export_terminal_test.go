@@ -13,7 +13,7 @@ func TestExportToATerminal(t *testing.T) {
 	b.run("re_one_0123456789", "login", "resend", "--key-stdin")
 	b.run("re_two_0123456789", "login", "resend", "--connection", "work", "--key-stdin")
 	s := onScreen(t, b.command("export"))
-	if code := s.end(); code != exitUsage || !strings.Contains(s.seen.String(), "add --yes") {
+	if code := s.end(); code != exitUsage || !strings.Contains(s.seen.String(), "authsome export --yes") {
 		t.Errorf("exit %d, the screen: %q", code, s.seen.String())
 	}
 	s.wantNot("re_one", "re_two")

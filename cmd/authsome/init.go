@@ -8,7 +8,7 @@ func newInitCmd(a *app) *cobra.Command {
 		Long: `Init makes the home directory (AUTHSOME_HOME, or ~/.authsome), its master key and
 the profile's vault. It is never needed: every command does so on first use.`,
 		Example: "  authsome init",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			h, err := a.home()
 			if err != nil {

@@ -187,15 +187,15 @@ func classifyKey(err error) (verdict, bool) {
 	case errors.Is(err, vault.ErrNoPassphrase):
 		return unavailable("run it in a terminal, or let AUTHSOME_PASSPHRASE_FILE name a file with the passphrase, or /dev/fd/3")
 	case errors.Is(err, vault.ErrKeyring):
-		return unavailable("run it where the keyring is: in the desktop session that has it, or under dbus-run-session; authsome key status says which entry it is")
+		return unavailable("run it where the keyring is: in the desktop session that has it, or under dbus-run-session")
 	case errors.Is(err, vault.ErrKeyMissing):
-		return unavailable("put the key back that belongs to this home; authsome key status says where it is kept")
+		return unavailable("put the key back that belongs to this home")
 	case errors.Is(err, vault.ErrNoKeyFile):
 		return unavailable("set AUTHSOME_MASTER_KEY_FILE to the file with the master key")
 	case errors.Is(err, vault.ErrUnknownMode):
 		return unavailable(`set encryption.mode in config.json to "local_key", "keyring", "passphrase" or "file"`)
 	case errors.Is(err, vault.ErrKeyReadOnly):
-		return unavailable("provide a file with a new key beside it, then authsome key mode file --file NEW")
+		return unavailable("authsome key mode file --file NEW")
 	}
 	return verdict{}, false
 }

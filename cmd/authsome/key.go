@@ -29,7 +29,7 @@ sealed. It can be kept in four ways: in the file master.key of the home
 		Example: `  authsome key status
   authsome key rotate
   authsome key mode keyring`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newKeyStatusCmd(a), newKeyRotateCmd(a), newKeyModeCmd(a))
@@ -42,7 +42,7 @@ func newKeyStatusCmd(a *app) *cobra.Command {
 		Long: `Status shows how and where the master key is kept, since when, and the vaults
 that are under it. It reads no key.`,
 		Example: "  authsome key status --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(*cobra.Command, []string) error { return keyStatus(a) },
 	}
 }
@@ -130,7 +130,7 @@ It can be interrupted at any moment; the next command goes on with it. Running
 proxies notice and go on serving.`,
 		Example: `  authsome key rotate
   authsome key rotate --reseal`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			h, err := a.home()
 			if err != nil {
@@ -207,7 +207,7 @@ func keyModeChange(ctx context.Context, a *app, mode string, o *keyModeOptions) 
 		}
 	}
 	if mode == p.Mode && mode != vault.ModePassphrase && c.To.File == p.File {
-		return withHint(fmt.Errorf("the master key is kept as %s already", mode), "authsome key rotate makes a new one there")
+		return withHint(fmt.Errorf("the master key is kept as %s already", mode), "authsome key rotate")
 	}
 	if mode == vault.ModePassphrase {
 		if c.Passphrase, err = a.newPassphrase(o.passphraseFile, p.Mode == mode); err != nil {
@@ -316,8 +316,8 @@ func (a *app) guardKey(command string) error {
 		return err
 	}
 	if len(stores) > 0 {
-		return withHint(fmt.Errorf("%s is a vault of the Python authsome, and this master key is the only one that opens it", stores[0]),
-			"authsome import --authsome %s, then delete that file", h.Dir)
+		return withHint(fmt.Errorf("%s is a vault of the Python authsome, and this master key is the only one that opens it: import it and delete that file first", stores[0]),
+			"authsome import --authsome %s", h.Dir)
 	}
 	return nil
 }
@@ -330,7 +330,7 @@ func (a *app) newPassphrase(file string, present bool) (p secret.String, err err
 	}
 	if file == "" {
 		if !a.canAsk() {
-			return p, withHint(fmt.Errorf("a new passphrase is needed: %w", vault.ErrNoPassphrase), "authsome key mode passphrase --passphrase-file FILE, or in a terminal")
+			return p, withHint(fmt.Errorf("a new passphrase is needed: %w", vault.ErrNoPassphrase), "authsome key mode passphrase --passphrase-file FILE")
 		}
 		return a.choosePassphrase()
 	}

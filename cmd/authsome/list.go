@@ -28,7 +28,7 @@ is looked for in names, or with a flag, it shows one provider a line.`,
   authsome list slack
   authsome list --category llm
   authsome list --connected --json`,
-		Args: cobra.MaximumNArgs(1),
+		Args: oneArg("TEXT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				o.text = args[0]

@@ -43,7 +43,7 @@ that was never closed is missing.`,
   authsome log --event login --since 2026-11-01
   authsome log --follow --json
   authsome log --verify`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.verify {
 				return verifyLog(cmd.Context(), a)

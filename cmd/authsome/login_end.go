@@ -61,21 +61,33 @@ func (l *loginRun) explain(ctx context.Context, err error) error {
 		}
 		return withHint(&loginError{l.d.Name, err, e.Description}, "%s", hint)
 	}
-	if e, ok := errors.AsType[*flows.PortError](err); ok {
-		return withHint(&loginError{provider: l.d.Name, err: err},
-			"another login may be waiting there: end what listens on port %d, and type %s", e.Port, l.again())
+	if _, ok := errors.AsType[*flows.PortError](err); ok {
+		// Another login may be waiting there.
+		return withHint(&loginError{provider: l.d.Name, err: fmt.Errorf("%w; end what listens there first", err)}, "%s", l.again())
 	}
 	if errors.Is(err, flows.ErrRefused) {
-		return withHint(&loginError{provider: l.d.Name, err: err}, "%s --no-verify stores it all the same", l.again())
+		return withHint(&loginError{provider: l.d.Name, err: err}, "%s --no-verify", l.again())
 	}
 	if errors.Is(err, flows.ErrNoKey) {
 		return withHint(&loginError{provider: l.d.Name, err: err}, "%s", l.howToGive(l.wanted()))
 	}
-	return &loginError{provider: l.d.Name, err: err}
+	return withHint(&loginError{provider: l.d.Name, err: err}, "%s", l.again())
 }
 
 // again is the command that this login was started with, as far as it matters.
 func (l *loginRun) again() string {
+	command := l.command()
+	switch {
+	case l.o.keyStdin:
+		command += " --key-stdin < FILE"
+	case l.o.secretsStdin:
+		command += " --secrets-stdin < FILE"
+	}
+	return command
+}
+
+// command is again without the ways in which it was given values.
+func (l *loginRun) command() string {
 	command := loginCommand(l.d.Name, l.o.connection)
 	if l.o.flow != "" {
 		command += " --flow " + l.o.flow

@@ -26,10 +26,11 @@ const (
 type missingValueError struct {
 	provider string
 	labels   []string
+	where    string // they were looked for
 }
 
 func (e *missingValueError) Error() string {
-	return fmt.Sprintf("%s: no %s was given: no variable has it, and nobody can be asked here", e.provider, strings.Join(e.labels, ", no "))
+	return fmt.Sprintf("%s: no %s was given: %s, and nobody can be asked here", e.provider, strings.Join(e.labels, ", no "), e.where)
 }
 
 // readOptions takes the values that the command line and standard input have.
@@ -44,8 +45,8 @@ func (l *loginRun) readOptions() error {
 			return usageErrorf("--param %s: it is NAME=VALUE", p)
 		}
 		if param := l.d.Param(name); param != nil && param.Secret {
-			return withHint(usageErrorf("--param %s: no secret is accepted as an argument", name),
-				"write %s=… lines into authsome login %s --secrets-stdin", name, l.d.Name)
+			return withHint(usageErrorf("--param %s: no secret is accepted as an argument; write a line %s=VALUE into a file", name, name),
+				"authsome login %s --secrets-stdin < FILE", l.d.Name)
 		}
 		if err := l.give(name, value); err != nil {
 			return usageErrorf("--param %v", err)
@@ -244,7 +245,7 @@ func (l *loginRun) collect(ctx context.Context, fields []flows.Field, q question
 	case l.terminal != nil:
 		return values, l.askOnTerminal(ctx, missing, q, accept)
 	}
-	e := &missingValueError{provider: l.d.Name}
+	e := &missingValueError{provider: l.d.Name, where: l.whereElse(missing)}
 	for _, field := range missing {
 		label := lowerFirst(field.Label)
 		if field.Name == valueKey {
@@ -325,37 +326,52 @@ func (l *loginRun) readKey(missing []flows.Field, values providers.Values) ([]fl
 
 // howToGive says how to give values where nobody can be asked.
 func (l *loginRun) howToGive(missing []flows.Field) string {
-	command := "authsome login " + l.d.Name
-	var secrets []string
+	command := l.command()
+	secrets := 0
 	for _, field := range missing {
 		switch {
 		case field.Secret:
-			secrets = append(secrets, field.Name)
+			secrets++
 		case field.Name == valueClientID:
 			command += " --client-id ID"
 		case field.Name == valueBaseURL:
 			command += " --base-url URL"
 		default:
-			command += " --param " + field.Name + "=…"
+			command += " --param " + field.Name + "=VALUE"
 		}
 	}
-	switch len(secrets) {
+	switch secrets {
 	case 0:
 		return command
 	case 1:
-		how := "pipe the key into " + command + " --key-stdin"
-		if secrets[0] != valueKey {
-			how = "pipe the " + strings.ReplaceAll(secrets[0], "_", " ") + " into " + command + " --key-stdin"
-		}
+		return command + " --key-stdin < FILE"
+	default:
+		return command + " --secrets-stdin < FILE"
+	}
+}
+
+// whereElse says where the values were looked for, besides a person.
+func (l *loginRun) whereElse(missing []flows.Field) string {
+	var variables, lines []string
+	for _, field := range missing {
 		for _, v := range l.d.Variables() {
-			if v.Field == secrets[0] && len(missing) == 1 {
-				return "set " + v.Name + ", or " + how
+			if v.Field == field.Name {
+				variables = append(variables, v.Name)
+				break
 			}
 		}
-		return how
-	default:
-		return "pipe lines of " + strings.Join(secrets, "=…, ") + "=… into " + command + " --secrets-stdin"
+		if field.Secret {
+			lines = append(lines, field.Name+"=VALUE")
+		}
 	}
+	where := "no variable has it"
+	if len(variables) > 0 {
+		where = "not in " + strings.Join(variables, ", ")
+	}
+	if len(lines) > 1 {
+		where += ", nor as lines " + strings.Join(lines, ", ") + " on standard input"
+	}
+	return where
 }
 
 func lowerFirst(s string) string {

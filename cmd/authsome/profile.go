@@ -19,7 +19,7 @@ connections from one to another.`,
 		Example: `  authsome profile create work
   authsome login github --profile work
   authsome profile use work`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newProfileListCmd(a), newProfileCreateCmd(a), newProfileUseCmd(a), newProfileDeleteCmd(a))
@@ -31,7 +31,7 @@ func newProfileListCmd(a *app) *cobra.Command {
 		Use: "list", Short: "List the profiles",
 		Long:    "List shows the profiles, and which of them is used here and which by default.",
 		Example: "  authsome profile list --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			h, err := a.home()
 			if err != nil {
@@ -148,7 +148,7 @@ func deleteProfile(ctx context.Context, a *app, name string, yes bool) error {
 		return err
 	}
 	if !yes {
-		if err := a.confirm(ctx, fmt.Sprintf("delete profile %s with all its connections?", name), "--yes"); err != nil {
+		if err := a.confirm(ctx, fmt.Sprintf("delete profile %s with all its connections?", name), "authsome profile delete "+name+" --yes"); err != nil {
 			return err
 		}
 	}

@@ -57,7 +57,7 @@ loopback it does not start without a token.
 The admin port has /metrics, /healthz, /readyz and /ca.pem, and no secret.`,
 		Example: `  authsome proxy
   authsome proxy --listen 0.0.0.0:8080 --admin 0.0.0.0:9464 --token-file /run/secrets/token --ca-out /trust/ca.pem`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return serveProxy(cmd.Context(), app, o) },
 	}
 	f := cmd.Flags()
@@ -102,7 +102,7 @@ func serveProxy(ctx context.Context, app *app, o *proxyCmdOptions) error {
 	s.Metrics.BuildInfo(buildVersion())
 	l, err := net.Listen("tcp", o.listen)
 	if err != nil {
-		return withHint(fmt.Errorf("listen: %w", err), "choose another address with --listen")
+		return withHint(fmt.Errorf("listen: %w", err), "authsome proxy --listen HOST:PORT")
 	}
 	if err := s.Start(ctx, l); err != nil {
 		l.Close()
@@ -172,22 +172,22 @@ func (o *proxyCmdOptions) token(getenv func(string) string) (secret.String, erro
 
 // checkGuarded refuses to serve whoever comes.
 func (o *proxyCmdOptions) checkGuarded(token secret.String) error {
-	const hint = "set AUTHSOME_PROXY_TOKEN or --token-file"
+	const hint = "authsome proxy --listen %s --token-file FILE"
 	if !token.IsZero() {
 		return nil
 	}
 	if o.requireToken {
-		return withHint(usageErrorf("--require-token without a token"), hint)
+		return withHint(usageErrorf("--require-token without a token, from --token-file or AUTHSOME_PROXY_TOKEN"), hint+" --require-token", o.listen)
 	}
 	host, _, err := net.SplitHostPort(o.listen)
 	if err != nil {
 		return usageErrorf("--listen %s: write it as HOST:PORT", o.listen)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return withHint(usageErrorf("--listen %s is open to others, and there is no token", o.listen), hint)
+		return withHint(usageErrorf("--listen %s is open to others, and there is no token, from --token-file or AUTHSOME_PROXY_TOKEN", o.listen), hint, o.listen)
 	}
 	if err := intercept.KnowsPeers(); err != nil {
-		return withHint(fmt.Errorf("cannot tell whose a connection is, and there is no token: %w", err), hint)
+		return withHint(fmt.Errorf("cannot tell whose a connection is, and there is no token, from --token-file or AUTHSOME_PROXY_TOKEN: %w", err), hint, o.listen)
 	}
 	return nil
 }
@@ -198,7 +198,7 @@ func (o *proxyCmdOptions) serveAdmin(s *sidecar.Sidecar, g prometheus.Gatherer) 
 	}
 	l, err := net.Listen("tcp", o.admin)
 	if err != nil {
-		return nil, nil, withHint(fmt.Errorf("listen for the admin port: %w", err), "choose another address with --admin, or none with --admin ''")
+		return nil, nil, withHint(fmt.Errorf("listen for the admin port: %w", err), "authsome proxy --admin HOST:PORT")
 	}
 	server := sidecar.AdminServer(s.Admin(g), s.Log)
 	failed := make(chan error, 1)

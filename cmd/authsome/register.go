@@ -14,6 +14,14 @@ import (
 
 type registerOptions struct{ force, yes bool }
 
+func (o *registerOptions) command(path string) string {
+	command := "authsome register " + path
+	if o.force {
+		command += " --force"
+	}
+	return command
+}
+
 func newRegisterCmd(a *app) *cobra.Command {
 	o := &registerOptions{}
 	cmd := &cobra.Command{
@@ -59,7 +67,7 @@ func register(ctx context.Context, a *app, path string, o *registerOptions) erro
 		return err
 	}
 	if r.Replaces == providers.Custom && !o.force {
-		return fmt.Errorf("%s: %w", d.Name, providers.ErrInstalled)
+		return withHint(fmt.Errorf("%s: %w", d.Name, providers.ErrInstalled), "authsome register %s --force", path)
 	}
 	if !a.json && !(o.yes && a.quiet) {
 		r.show(a, d)
@@ -67,7 +75,7 @@ func register(ctx context.Context, a *app, path string, o *registerOptions) erro
 	// A file that a script names is meant; what is fetched was seen by nobody yet.
 	_, asked := a.terminal()
 	if !o.yes && (asked || strings.HasPrefix(path, "https://")) {
-		if err := a.confirm(ctx, "install "+d.Name+"?", "--yes"); err != nil {
+		if err := a.confirm(ctx, "install "+d.Name+"?", o.command(path)+" --yes"); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,10 +15,15 @@ func execute(ctx context.Context, a *app, args []string) int {
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	err := root.ExecuteContext(ctx)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		// Parsing ends at a wrong flag, and --json may stand behind it.
+		a.json = a.json || slices.Contains(args, "--json")
+		return usageErrorf("%v", err)
+	})
+	cmd, err := root.ExecuteContextC(ctx)
 	a.close()
 	if err != nil {
-		return a.fail(err)
+		return a.fail(advise(cmd, err))
 	}
 	return exitOK
 }
@@ -40,18 +46,10 @@ of an agent on their way out. The agent itself sees placeholders.`,
 			if len(args) == 0 {
 				return cmd.Help()
 			}
-			err := usageErrorf("no command %q", args[0])
-			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-				return withHint(err, "did you mean authsome %s?", strings.Join(near, " or authsome "))
-			}
-			return err
+			return noCommand(cmd, args[0])
 		},
 	}
-	root.SuggestionsMinimumDistance = 2
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return withHint(usageErrorf("%v", err), "%s --help", cmd.CommandPath())
-	})
 	f := root.PersistentFlags()
 	f.StringVar(&a.profileName, "profile", "", "use the profile `NAME` (default: AUTHSOME_PROFILE, else the configured one)")
 	f.BoolVar(&a.json, "json", false, "write JSON to stdout, errors too")
@@ -88,6 +86,41 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 		if len(args) == len(names) {
 			return nil
 		}
-		return withHint(usageErrorf("%s takes %s", cmd.Name(), strings.Join(names, " and ")), "%s --help", cmd.CommandPath())
+		return usageErrorf("%s takes %s", cmd.Name(), strings.Join(names, " and "))
+	}
+}
+
+// noArgs is cobra's, with our words. A group of commands was given the name of
+// one that it does not have.
+func noArgs(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case cmd.HasAvailableSubCommands():
+		return noCommand(cmd, args[0])
+	}
+	return usageErrorf("%s takes no argument", cmd.Name())
+}
+
+// oneArg lets one argument be left out.
+func oneArg(name string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return usageErrorf("%s takes one %s", cmd.Name(), name)
+		}
+		return nil
+	}
+}
+
+// noCommand names the command that may have been meant.
+func noCommand(cmd *cobra.Command, name string) error {
+	cmd.SuggestionsMinimumDistance = 2
+	switch near := cmd.SuggestionsFor(name); len(near) {
+	case 0:
+		return usageErrorf("no command %q", name)
+	case 1:
+		return withHint(usageErrorf("no command %q", name), "%s %s", cmd.CommandPath(), near[0])
+	default:
+		return usageErrorf("no command %q: did you mean %s?", name, strings.Join(near, " or "))
 	}
 }

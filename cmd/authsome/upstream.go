@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/x509"
 	"fmt"
 	"net/url"
@@ -81,22 +82,27 @@ func (o *proxyOptions) routing(lookup func(string) error) (routing.Options, erro
 // checkNamed refuses to start when a provider or connection that was named has
 // no usable credential: the agent would only find out at its first request.
 func checkNamed(r routing.Options, connections []auth.Connection, now time.Time) error {
-	state := make(map[string]bool) // provider or provider=connection → usable
+	state := make(map[string]bool)   // provider or provider=connection → usable
+	login := make(map[string]string) // what mends one that is not
 	for _, c := range connections {
 		usable := c.Usable(now)
 		state[c.Provider] = state[c.Provider] || usable
 		state[c.Provider+"="+c.Name] = usable
+		if !usable {
+			again := loginCommand(c.Provider, c.Name) + " --force"
+			login[c.Provider], login[c.Provider+"="+c.Name] = again, again
+		}
 	}
 	check := func(key string) error {
 		if state[key] {
 			return nil
 		}
 		provider, connection, named := strings.Cut(key, "=")
-		command, what := "authsome login "+provider, provider+" is not connected"
+		what := provider + " is not connected"
 		if named {
-			command, what = command+" --connection "+connection, provider+" has no usable connection "+connection
+			what = provider + " has no usable connection " + connection
 		}
-		return withHint(&missingError{what}, "%s", command)
+		return withHint(&missingError{what}, "%s", cmp.Or(login[key], loginCommand(provider, connection)))
 	}
 	for _, name := range r.Only {
 		if err := check(name); err != nil {

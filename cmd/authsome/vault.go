@@ -18,7 +18,7 @@ file, restores that, and checks every file and record.`,
 		Example: `  authsome vault backup vault.age
   authsome vault restore vault.age
   authsome vault check`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newVaultBackupCmd(a), newVaultRestoreCmd(a), newVaultCheckCmd(a))
@@ -33,7 +33,7 @@ that is not as it was left. It changes nothing. It exits 7 if something is
 damaged.`,
 		Example: `  authsome vault check
   authsome vault check --json`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return check(cmd.Context(), a) },
 	}
 }
@@ -81,7 +81,7 @@ func check(ctx context.Context, a *app) error {
 		a.printf("%s: %s\n", d.What, d.Reason)
 	}
 	if !view.Sound {
-		return withHint(fmt.Errorf("the vault of profile %s is damaged: %w", p.Name, r.Damage[0]), "authsome vault restore FILE --force puts a backup in its place")
+		return withHint(fmt.Errorf("the vault of profile %s is damaged: %w", p.Name, r.Damage[0]), "authsome vault restore FILE --force")
 	}
 	a.printf("profile %s: %s, all sound (generation %d)\n", p.Name, plural(r.Records, "record"), r.Generation)
 	return nil

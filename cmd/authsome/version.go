@@ -38,7 +38,7 @@ func newVersionCmd(a *app) *cobra.Command {
 		Use: "version", Short: "Show the version",
 		Long:    "Version shows which build this is.",
 		Example: "  authsome version --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			v, revision := buildVersion()
 			if a.json {

@@ -7,7 +7,7 @@ func newWhoamiCmd(a *app) *cobra.Command {
 		Use: "whoami", Short: "Show the home, the profile and how many connections it has",
 		Long:    "Whoami shows which home directory and profile commands use here.",
 		Example: "  authsome whoami --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := bounded(cmd.Context())
 			defer cancel()
