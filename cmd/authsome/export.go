@@ -48,11 +48,14 @@ values that these would change; shell, for eval; and json, one object.`,
 			if len(args) > 0 {
 				provider = args[0]
 			}
+			if a.json && !cmd.Flags().Changed("format") {
+				o.format = "json"
+			}
 			return export(cmd.Context(), a, provider, o)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.format, "format", "env", "write as `FORMAT`: env, shell or json")
+	f.StringVar(&o.format, "format", "env", "write as `FORMAT`: env, shell or json, which --json means too")
 	f.StringVar(&o.connection, "connection", "", "the connection `NAME`")
 	f.StringVar(&o.prefix, "prefix", "", "put `TEXT` before each name")
 	f.BoolVarP(&o.yes, "yes", "y", false, "write several secrets to a terminal, too")

@@ -67,6 +67,7 @@ func TestScripts(t *testing.T) {
 			"mode":       fileMode,
 			"pythonhome": pythonhome,
 			"unchanged":  unchanged,
+			"golden":     golden,
 		},
 	})
 }
