@@ -68,6 +68,7 @@ func TestScripts(t *testing.T) {
 			"pythonhome": pythonhome,
 			"unchanged":  unchanged,
 			"golden":     golden,
+			"quiet":      quiet,
 		},
 	})
 }

@@ -69,12 +69,13 @@ func register(ctx context.Context, a *app, path string, o *registerOptions) erro
 	if r.Replaces == providers.Custom && !o.force {
 		return withHint(fmt.Errorf("%s: %w", d.Name, providers.ErrInstalled), "authsome register %s --force", path)
 	}
-	if !a.json && !(o.yes && a.quiet) {
+	// A file that a script names is meant; what is fetched was seen by nobody yet.
+	_, there := a.terminal()
+	asks := !o.yes && (there || strings.HasPrefix(path, "https://"))
+	if asks || !a.quiet && !a.json {
 		r.show(a, d)
 	}
-	// A file that a script names is meant; what is fetched was seen by nobody yet.
-	_, asked := a.terminal()
-	if !o.yes && (asked || strings.HasPrefix(path, "https://")) {
+	if asks {
 		if err := a.confirm(ctx, "install "+d.Name+"?", o.command(path)+" --yes"); err != nil {
 			return err
 		}
