@@ -37,6 +37,7 @@ require (
 	github.com/google/go-cmp v0.7.0 // differences of structures
 	github.com/rogpeppe/go-internal v1.16.0 // testscript
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // the published schema, held to by somebody else's validator
+	github.com/spf13/pflag v1.0.9 // the flags of the command line, as it has them
 )
 
 require (
@@ -64,7 +65,6 @@ require (
 	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/russross/blackfriday/v2 v2.1.0 // indirect
-	github.com/spf13/pflag v1.0.9 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/otel v1.41.0 // indirect
 	go.opentelemetry.io/otel/metric v1.41.0 // indirect

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func TestMain(m *testing.M) {
@@ -176,30 +178,72 @@ func fileMode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// Every command and flag says what it is for.
+// Every command and flag says what it is for, and examples can be typed.
 func TestCommandTree(t *testing.T) {
 	var walk func(*cobra.Command)
 	walk = func(c *cobra.Command) {
-		if c.Name() == "completion" || c.Name() == "help" {
-			return
-		}
-		if c.Short == "" || c.Long == "" || c.Example == "" {
+		if c.Short == "" || c.Long == "" || c.Long == c.Short || c.Example == "" {
 			t.Errorf("%s: short or long help or an example is missing", c.CommandPath())
 		}
 		if strings.HasSuffix(c.Short, ".") {
 			t.Errorf("%s: the short help ends in a period", c.CommandPath())
 		}
+		for line := range strings.Lines(c.Example) {
+			line, _, _ = strings.Cut(strings.TrimSpace(line), " | ")
+			if err := parseInvocation(line); strings.HasPrefix(line, "authsome ") && err != nil {
+				t.Errorf("%s: the example %s: %v", c.CommandPath(), line, err)
+			}
+		}
 		out := new(bytes.Buffer)
 		c.SetOut(out)
 		c.Help()
-		for line := range strings.Lines(out.String()) {
-			if strings.Contains(line, "--") && strings.HasSuffix(strings.TrimSpace(line), "string") {
-				t.Errorf("%s: a flag without a word: %s", c.CommandPath(), line)
+		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			if f.Name == "help" || f.Name == "version" { // cobra's
+				return
 			}
-		}
+			if err := checkFlag(f); err != nil {
+				t.Errorf("%s --%s: %v: %q", c.CommandPath(), f.Name, err, f.Usage)
+			}
+			if !strings.Contains(out.String(), "--"+f.Name) {
+				t.Errorf("%s --%s: the help does not have it", c.CommandPath(), f.Name)
+			}
+		})
 		for _, sub := range c.Commands() {
 			walk(sub)
 		}
 	}
 	walk(newRootCmd(newApp()))
+}
+
+// checkFlag: the help of a flag is a phrase, and names the value that it takes.
+func checkFlag(f *pflag.Flag) error {
+	_, text := pflag.UnquoteUsage(f)
+	switch {
+	case text == "":
+		return errors.New("it has no help")
+	case strings.ToLower(text[:1]) != text[:1]:
+		return errors.New("its help begins with a capital")
+	case strings.HasSuffix(text, "."):
+		return errors.New("its help ends in a period")
+	case f.Value.Type() != "bool" && strings.Count(f.Usage, "`") != 2:
+		return errors.New("its help does not name the value")
+	case f.Hidden || f.Deprecated != "":
+		return errors.New("it is hidden")
+	}
+	return nil
+}
+
+func TestCheckFlag(t *testing.T) {
+	set := pflag.NewFlagSet("", pflag.ContinueOnError)
+	set.String("good", "", "write to `FILE`")
+	set.Bool("switch", false, "do not ask")
+	set.String("silent", "", "")
+	set.String("capital", "", "Write to `FILE`")
+	set.String("period", "", "write to `FILE`.")
+	set.String("nameless", "", "write to a file")
+	set.VisitAll(func(f *pflag.Flag) {
+		if err := checkFlag(f); (err == nil) != (f.Name == "good" || f.Name == "switch") {
+			t.Errorf("%s: %v", f.Name, err)
+		}
+	})
 }
