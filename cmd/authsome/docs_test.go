@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // pages are the README and everything under docs.
@@ -180,4 +183,88 @@ func TestDocumentedVariables(t *testing.T) {
 			t.Errorf("docs/reference.md has %s, which nothing reads", name)
 		}
 	}
+}
+
+// The tables of flags and commands are those of the command tree.
+func TestDocumentedCommandsAndFlags(t *testing.T) {
+	const file = "../../docs/reference.md"
+	page, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := newRootCmd(newApp())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	text := string(page)
+	for name, want := range map[string]string{"global flags": flagTable(root), "commands": commandTables(root)} {
+		begin, end := "<!-- "+name+" -->\n", "<!-- end of "+name+" -->"
+		before, rest, ok := strings.Cut(text, begin)
+		got, after, closed := strings.Cut(rest, end)
+		if !ok || !closed {
+			t.Fatalf("%s has no %s", file, begin)
+		}
+		if got != want && !*update {
+			t.Errorf("the %s of docs/reference.md are others (go test ./cmd/authsome -run Documented -update rewrites them):\n%s", name, want)
+		}
+		text = before + begin + want + end + after
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func flagTable(root *cobra.Command) string {
+	return "\n| flag | meaning |\n|---|---|\n" + flagRows(root.PersistentFlags()) + "\n"
+}
+
+// commandTables is a table for each group of commands, with a row for each of
+// their flags.
+func commandTables(root *cobra.Command) string {
+	var b strings.Builder
+	groups := root.Groups()
+	for _, group := range append(groups, &cobra.Group{Title: "Besides:"}) {
+		b.WriteString("\n### " + strings.TrimSuffix(group.Title, ":") + "\n\n| command, flags | what it does |\n|---|---|\n")
+		for _, cmd := range root.Commands() {
+			if cmd.GroupID == group.ID && !cmd.Hidden {
+				b.WriteString(commandRows(cmd))
+			}
+		}
+	}
+	return b.String() + "\n"
+}
+
+func commandRows(cmd *cobra.Command) string {
+	if cmd.HasAvailableSubCommands() {
+		var rows string
+		for _, sub := range cmd.Commands() {
+			rows += commandRows(sub)
+		}
+		return rows
+	}
+	return row("**`"+cmd.Parent().CommandPath()+" "+cmd.Use+"`**", cmd.Short) + flagRows(cmd.LocalNonPersistentFlags())
+}
+
+func flagRows(flags *pflag.FlagSet) string {
+	var rows string
+	flags.VisitAll(func(f *pflag.Flag) {
+		value, meaning := pflag.UnquoteUsage(f)
+		name := strings.TrimSpace("--" + f.Name + " " + value)
+		if f.Shorthand != "" {
+			name = "-" + f.Shorthand + ", " + name
+		}
+		if !slices.Contains([]string{"", "[]", "false", "0s"}, f.DefValue) {
+			meaning += " (default: `" + f.DefValue + "`)"
+		}
+		rows += row("`"+name+"`", meaning)
+	})
+	return rows
+}
+
+func row(cells ...string) string {
+	for i, cell := range cells {
+		cells[i] = strings.ReplaceAll(cell, "|", `\|`)
+	}
+	return "| " + strings.Join(cells, " | ") + " |\n"
 }

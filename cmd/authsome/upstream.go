@@ -38,7 +38,7 @@ func (o *proxyOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringArrayVar(&o.providers, "provider", nil, "inject only for `PROVIDER[=CONNECTION]`; repeatable, and each must be connected")
 	f.StringArrayVar(&o.connections, "connection", nil, "which connection to use, as `PROVIDER=NAME`, without leaving others out; repeatable")
-	f.StringVar(&o.unmatched, "unmatched", "allow", "`allow` relays hosts that are no route unopened; deny refuses them")
+	f.StringVar(&o.unmatched, "unmatched", "allow", "relay hosts that are no route unopened, or refuse them: `allow|deny`")
 	f.StringArrayVar(&o.connectTo, "connect-to", nil, "connect to another address, as `HOST:PORT:HOST2:PORT2`; names and certificate checks stay HOST's; repeatable")
 	f.StringArrayVar(&o.upstreamCA, "upstream-ca", nil, "trust the certificates in `FILE` for upstreams too; repeatable")
 	f.StringVar(&o.upstreamProxy, "upstream-proxy", "", "reach upstreams through the proxy at `URL` (default: HTTPS_PROXY and NO_PROXY)")
