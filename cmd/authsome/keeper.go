@@ -194,6 +194,8 @@ func classifyKey(err error) (verdict, bool) {
 		return unavailable("set AUTHSOME_MASTER_KEY_FILE to the file with the master key")
 	case errors.Is(err, vault.ErrUnknownMode):
 		return unavailable(`set encryption.mode in config.json to "local_key", "keyring", "passphrase" or "file"`)
+	case errors.Is(err, vault.ErrSamePlace):
+		return verdict{exitError, "Error", "authsome key mode file --file FILE"}, true
 	case errors.Is(err, vault.ErrKeyReadOnly):
 		return unavailable("authsome key mode file --file NEW")
 	}

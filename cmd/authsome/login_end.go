@@ -92,6 +92,9 @@ func (l *loginRun) command() string {
 	if l.o.flow != "" {
 		command += " --flow " + l.o.flow
 	}
+	if l.o.baseURL != "" {
+		command += " --base-url URL"
+	}
 	if l.o.force {
 		command += " --force"
 	}

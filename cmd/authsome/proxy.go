@@ -104,15 +104,20 @@ func serveProxy(ctx context.Context, app *app, o *proxyCmdOptions) error {
 	if err != nil {
 		return withHint(fmt.Errorf("listen: %w", err), "authsome proxy --listen HOST:PORT")
 	}
-	if err := s.Start(ctx, l); err != nil {
+	// Both addresses are known to be free before anything serves.
+	adminListener, err := o.listenAdmin()
+	if err != nil {
 		l.Close()
 		return err
 	}
-	admin, adminFailed, err := o.serveAdmin(s, registry)
-	if err != nil {
-		s.Drain(ctx)
+	if err := s.Start(ctx, l); err != nil {
+		l.Close()
+		if adminListener != nil {
+			adminListener.Close()
+		}
 		return err
 	}
+	admin, adminFailed := serveAdmin(s, registry, adminListener)
 	app.warnUnrouted(s.Table())
 	app.announce(s, l.Addr(), admin)
 	s.Audit.Record(audit.Event{Event: audit.RunStart, Profile: s.Profile, Outcome: "ok"})
@@ -192,13 +197,21 @@ func (o *proxyCmdOptions) checkGuarded(token secret.String) error {
 	return nil
 }
 
-func (o *proxyCmdOptions) serveAdmin(s *sidecar.Sidecar, g prometheus.Gatherer) (*adminPort, <-chan error, error) {
+// listenAdmin is nil where there is to be no admin port.
+func (o *proxyCmdOptions) listenAdmin() (net.Listener, error) {
 	if o.admin == "" {
-		return nil, nil, nil
+		return nil, nil
 	}
 	l, err := net.Listen("tcp", o.admin)
 	if err != nil {
-		return nil, nil, withHint(fmt.Errorf("listen for the admin port: %w", err), "authsome proxy --admin HOST:PORT")
+		return nil, withHint(fmt.Errorf("listen for the admin port: %w", err), "authsome proxy --admin HOST:PORT")
+	}
+	return l, nil
+}
+
+func serveAdmin(s *sidecar.Sidecar, g prometheus.Gatherer, l net.Listener) (*adminPort, <-chan error) {
+	if l == nil {
+		return nil, nil
 	}
 	server := sidecar.AdminServer(s.Admin(g), s.Log)
 	failed := make(chan error, 1)
@@ -207,7 +220,7 @@ func (o *proxyCmdOptions) serveAdmin(s *sidecar.Sidecar, g prometheus.Gatherer) 
 			failed <- err
 		}
 	}()
-	return &adminPort{server, l.Addr()}, failed, nil
+	return &adminPort{server, l.Addr()}, failed
 }
 
 type adminPort struct {
