@@ -150,8 +150,13 @@ func retired(id, kid string, s *sealer) []Record {
 	return all
 }
 
+// Retire keeps a key that another vault derived for a label, and that is to go.
+func (tx *Tx) Retire(label string, key []byte) error {
+	return tx.Put(retiredPrefix+label+":"+kidOf(key), key)
+}
+
 // RetiredKeys are what [Vault.DeriveKey] gave for a label under data keys that
-// the vault had before.
+// the vault had before, and those that were given to [Tx.Retire].
 func (tx *Tx) RetiredKeys(label string) ([][]byte, error) {
 	records, err := tx.List(retiredPrefix + label + ":")
 	var keys [][]byte

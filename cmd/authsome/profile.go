@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
+	"github.com/authsome/authsome/audit"
 	"github.com/authsome/authsome/home"
+	"github.com/authsome/authsome/vault"
 )
 
 func newProfileCmd(a *app) *cobra.Command {
@@ -144,7 +148,8 @@ func deleteProfile(ctx context.Context, a *app, name string, yes bool) error {
 	if err != nil {
 		return err
 	}
-	if _, err := h.Profile(name); err != nil {
+	p, err := h.Profile(name)
+	if err != nil {
 		return err
 	}
 	if !yes {
@@ -152,11 +157,49 @@ func deleteProfile(ctx context.Context, a *app, name string, yes bool) error {
 			return err
 		}
 	}
+	if name != h.Config.DefaultProfile {
+		if err := a.keepAuditKeys(ctx, h, p); err != nil {
+			return err
+		}
+	}
 	if err := h.DeleteProfile(name); err != nil {
 		return err
 	}
 	a.infof("profile %s is deleted", name)
+	l, err := a.audit()
+	if err != nil {
+		return err
+	}
+	l.Record(audit.Event{Event: audit.Remove, Profile: name, Outcome: "ok: the profile"})
 	return a.acknowledgeProfile(name)
+}
+
+// keepAuditKeys gives the default profile what checks the audit lines of a profile
+// that is to be deleted. It becomes the profile in use.
+func (a *app) keepAuditKeys(ctx context.Context, h *home.Home, p home.Profile) error {
+	a.profileName = h.Config.DefaultProfile
+	if _, _, err := vault.Describe(p.Dir); errors.Is(err, fs.ErrNotExist) {
+		return nil // it has written none
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	keys, err := a.auditKeysOf(ctx, p)
+	if err != nil {
+		a.warnf("lines of profile %s in the audit log cannot be checked from now on: %v", p.Name, err)
+		return nil
+	}
+	v, err := a.vault()
+	if err != nil {
+		return err
+	}
+	return v.Update(ctx, func(tx *vault.Tx) error {
+		for _, key := range keys {
+			if err := tx.Retire("audit", key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (a *app) acknowledgeProfile(name string) error {
