@@ -140,7 +140,7 @@ func called(c auth.Connection) string {
 // named.
 func (o *transferOptions) open(ctx context.Context, a *app, command string) (from *auth.Auth, t auth.Transfer, err error) {
 	if o.to == "" {
-		return nil, t, withHint(usageErrorf("%s needs the profile that it goes to", command), "add --to PROFILE; authsome profile list shows them")
+		return nil, t, withHint(usageErrorf("%s needs the profile that it goes to", command), "authsome connection %s %s --to PROFILE", command, o.provider)
 	}
 	if o.as != "" {
 		if err := home.ValidateName(o.as); err != nil {
@@ -164,7 +164,7 @@ func (o *transferOptions) open(ctx context.Context, a *app, command string) (fro
 		}
 	}
 	if to == from && cmp.Or(o.as, name) == name {
-		return nil, t, withHint(usageErrorf("%s connection %s is in profile %s already", o.provider, name, o.to), "add --as NAME for another name, or choose another profile with --to")
+		return nil, t, withHint(usageErrorf("%s connection %s is in profile %s already", o.provider, name, o.to), "authsome connection move %s %s --to %s --as NAME", o.provider, name, o.to)
 	}
 	return from, auth.Transfer{Provider: o.provider, Connection: name, To: to, As: o.as, Force: o.force}, nil
 }
@@ -199,21 +199,21 @@ func (a *app) otherAuth(from *auth.Auth, name string) (*auth.Auth, error) {
 // explain says what to type next.
 func (o *transferOptions) explain(err error, command string, t auth.Transfer) error {
 	again := fmt.Sprintf("authsome connection %s %s %s --to %s", command, o.provider, t.Connection, o.to)
-	there := "sign in there: " + loginCommand(o.provider, cmp.Or(o.as, t.Connection)) + " --profile " + o.to
+	there := loginCommand(o.provider, cmp.Or(o.as, t.Connection)) + " --profile " + o.to
 	if _, ok := errors.AsType[*auth.MoveError](err); ok {
 		if o.as != "" {
 			again += " --as " + o.as
 		}
-		return withHint(err, "the same again finishes it: %s", again)
+		return withHint(err, "%s", again)
 	}
 	if _, ok := errors.AsType[*auth.ConnectedError](err); ok {
-		return withHint(fmt.Errorf("profile %s: %w", o.to, err), "%s --as NAME, or --force to replace that one", again)
+		return withHint(fmt.Errorf("profile %s: %w", o.to, err), "%s --as NAME", again)
 	}
 	if _, ok := errors.AsType[*auth.ClientError](err); ok {
 		return withHint(err, "%s", there)
 	}
 	if errors.Is(err, auth.ErrOneHolder) {
-		return withHint(err, "authsome connection move %s %s --to %s; or %s", o.provider, t.Connection, o.to, there)
+		return withHint(err, "authsome connection move %s %s --to %s", o.provider, t.Connection, o.to)
 	}
 	return err
 }
