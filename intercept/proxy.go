@@ -79,6 +79,7 @@ type Proxy struct {
 	UpstreamProxy   func(*url.URL) (*url.URL, error)
 	ResponseTimeout time.Duration // wait for a response head; 0 waits for ever
 	AllowPrivate    bool          // off loopback, let clients reach private addresses
+	Profile         string        // for the commands that answers propose; empty for the default
 
 	once         sync.Once   // sets all up to secureServer
 	started      atomic.Bool // once is done

@@ -164,6 +164,11 @@ func (p *Proxy) refuse(w http.ResponseWriter, x *Exchange, r *Refusal) {
 	if r.Provider != "" {
 		x.Provider, x.Connection = r.Provider, r.Connection
 	}
+	if arguments, ours := strings.CutPrefix(r.Fix, "authsome "); ours && p.Profile != "" {
+		named := *r
+		named.Fix = "authsome --profile " + p.Profile + " " + arguments
+		r = &named
+	}
 	r.write(w)
 }
 

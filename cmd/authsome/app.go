@@ -32,12 +32,13 @@ type app struct {
 	getenv         func(string) string
 
 	// Global flags.
-	profileName string
-	json        bool
-	quiet       bool
-	noColor     bool
-	verbose     bool
-	logFile     string
+	profileName  string
+	profileNamed string // as it was given; profileName may be changed by a command
+	json         bool
+	quiet        bool
+	noColor      bool
+	verbose      bool
+	logFile      string
 
 	// ignoreKeyFile takes config.json's word for where the master key is, against
 	// the variable's.

@@ -103,7 +103,7 @@ func (a *app) checkConnections(ctx context.Context) []finding {
 	now := time.Now()
 	var all []finding
 	for _, c := range connections {
-		name, login := c.Provider+"/"+c.Name, loginCommand(c.Provider, c.Name)+" --force"
+		name, login := c.Provider+"/"+c.Name, a.here(loginCommand(c.Provider, c.Name)+" --force")
 		if _, err := set.Lookup(c.Provider); err != nil {
 			all = append(all, finding{"connections", problem, name + " has no definition, so it is used for nothing", "authsome register FILE, or authsome remove " + c.Provider})
 			continue
@@ -156,7 +156,7 @@ func (a *app) checkRoutes(ctx context.Context) []finding {
 	}
 	var all []finding
 	for _, p := range t.Problems() {
-		all = append(all, finding{"routes", problem, p.Provider + " has none: " + p.Err.Error(), loginCommand(p.Provider, "") + " --force"})
+		all = append(all, finding{"routes", problem, p.Provider + " has none: " + p.Err.Error(), a.here(loginCommand(p.Provider, "") + " --force")})
 	}
 	seen := make(map[string]bool)
 	for _, r := range t.Routes() {

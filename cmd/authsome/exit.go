@@ -202,12 +202,24 @@ func loginCommand(provider, connection string) string {
 	return command
 }
 
+// here is a command for the profile that --profile named: as it is, it would act on
+// another.
+func (a *app) here(command string) string {
+	arguments, ours := strings.CutPrefix(command, "authsome ")
+	general := strings.HasPrefix(arguments, "profile ") || strings.HasPrefix(arguments, "help") || strings.Contains(arguments, "--help")
+	if a.profileNamed == "" || !ours || general || strings.Contains(arguments, "--profile") {
+		return command
+	}
+	return "authsome --profile " + a.profileNamed + " " + arguments
+}
+
 // fail tells about an error and returns the exit code.
 func (a *app) fail(err error) int {
 	if code, ok := errors.AsType[exitCode](err); ok {
 		return int(code)
 	}
 	v := judge(err)
+	v.hint = a.here(v.hint)
 	// Messages of cobra and the system may have several lines or a capital; ours
 	// have neither.
 	message := strings.TrimSpace(err.Error())

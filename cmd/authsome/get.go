@@ -68,7 +68,7 @@ func get(ctx context.Context, a *app, provider string, o *getOptions) error {
 			return err
 		}
 	}
-	fields := connectionFields(c, o.showSecret)
+	fields := a.connectionFields(c, o.showSecret)
 	if o.field != "" {
 		for _, f := range fields {
 			if f.name == o.field {
@@ -117,7 +117,7 @@ func (a *app) recordNow(ctx context.Context, e audit.Event) error {
 }
 
 // connectionFields spells out what there is, secrets redacted unless shown.
-func connectionFields(c auth.Connection, show bool) []field {
+func (a *app) connectionFields(c auth.Connection, show bool) []field {
 	all := []field{{"provider", c.Provider}, {"connection_name", c.Name}, {"auth_type", c.AuthType}, {"status", string(c.Status)}, {"default", c.Default}}
 	add := func(name, value string) {
 		if value != "" {
@@ -140,7 +140,7 @@ func connectionFields(c auth.Connection, show bool) []field {
 	}
 	if trouble := c.Trouble(time.Now()); trouble != "" {
 		add("problem", trouble)
-		add("fix", loginCommand(c.Provider, c.Name)+" --force")
+		add("fix", a.here(loginCommand(c.Provider, c.Name)+" --force"))
 	}
 	add("base_url", c.BaseURL)
 	if len(c.Scopes) > 0 {

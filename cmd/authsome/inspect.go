@@ -44,7 +44,7 @@ func inspect(ctx context.Context, a *app, name string) error {
 	}
 	views := []connectionView{}
 	for _, c := range connections {
-		views = append(views, viewConnection(c))
+		views = append(views, a.viewConnection(c))
 	}
 	if a.json {
 		definition, err := d.Marshal()
@@ -63,7 +63,7 @@ func inspect(ctx context.Context, a *app, name string) error {
 		rows = append(rows, []string{"connection", strings.TrimSpace(c.label() + ", " + c.Status + " " + c.expiry(now))})
 	}
 	if len(views) == 0 {
-		rows = append(rows, []string{"connection", "none: authsome login " + d.Name})
+		rows = append(rows, []string{"connection", "none: " + a.here("authsome login "+d.Name)})
 	}
 	facts(a.stdout, rows)
 	return nil

@@ -65,12 +65,12 @@ type connectionView struct {
 	Fix       string   `json:"fix,omitempty"`     // the command that mends it
 }
 
-func viewConnection(c auth.Connection) connectionView {
+func (a *app) viewConnection(c auth.Connection) connectionView {
 	v := connectionView{Name: c.Name, AuthType: c.AuthType, Status: string(c.Status), Scopes: c.Scopes, Default: c.Default}
 	now := time.Now()
 	v.Renewable = c.Renewable(now)
 	if v.Problem = c.Trouble(now); v.Problem != "" {
-		v.Fix = loginCommand(c.Provider, c.Name) + " --force"
+		v.Fix = a.here(loginCommand(c.Provider, c.Name) + " --force")
 	}
 	if v.Scopes == nil {
 		v.Scopes = []string{}
@@ -125,7 +125,7 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 			return nil
 		}
 		if o.connected && len(connected) == 0 && o.text == "" && o.category == "" {
-			a.infof("nothing is connected yet: authsome login PROVIDER")
+			a.infof("nothing is connected yet: %s", a.here("authsome login PROVIDER"))
 			a.proposeImport(ctx)
 			return nil
 		}
@@ -138,7 +138,7 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 	}
 	a.printf("%s", catalogue(all, screenWidth(a.stdout)))
 	if len(connected) == 0 {
-		a.infof("nothing is connected yet: authsome login PROVIDER")
+		a.infof("nothing is connected yet: %s", a.here("authsome login PROVIDER"))
 		a.proposeImport(ctx)
 	}
 	return nil
@@ -220,7 +220,7 @@ func listProviders(ctx context.Context, a *app) ([]providerView, error) {
 	}
 	byProvider := make(map[string][]connectionView)
 	for _, c := range connections {
-		byProvider[c.Provider] = append(byProvider[c.Provider], viewConnection(c))
+		byProvider[c.Provider] = append(byProvider[c.Provider], a.viewConnection(c))
 	}
 	var all []providerView
 	for _, d := range set.All() {

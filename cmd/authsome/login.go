@@ -159,7 +159,7 @@ func login(ctx context.Context, a *app, o *loginOptions) error {
 		return a.printJSON(struct {
 			Provider   string         `json:"provider"`
 			Connection connectionView `json:"connection"`
-		}{d.Name, viewConnection(c)})
+		}{d.Name, a.viewConnection(c)})
 	}
 	as := ""
 	if account := l.accountName(c); account != "" {

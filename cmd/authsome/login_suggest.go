@@ -31,7 +31,7 @@ func suggestLogins(ctx context.Context, a *app) error {
 			if !v.Secret || v.Field == "" || value == "" || providers.HasPlaceholder(value) || d.CheckValue(v.Field, value) != nil {
 				continue
 			}
-			found = append(found, suggestion{d.Name, v.Name, "authsome login " + d.Name})
+			found = append(found, suggestion{d.Name, v.Name, a.here("authsome login " + d.Name)})
 			break
 		}
 	}

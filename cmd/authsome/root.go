@@ -41,7 +41,10 @@ of an agent on their way out. The agent itself sees placeholders.`,
 		SilenceErrors:    true,
 		SilenceUsage:     true,
 		Args:             cobra.ArbitraryArgs,
-		PersistentPreRun: func(cmd *cobra.Command, _ []string) { cmd.SetContext(a.watched(cmd.Context())) },
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+			a.profileNamed = a.profileName
+			cmd.SetContext(a.watched(cmd.Context()))
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return cmd.Help()

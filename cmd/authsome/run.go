@@ -123,7 +123,7 @@ func run(ctx context.Context, app *app, o *runOptions) error {
 // warnUnrouted tells about connections that are there and cannot be used.
 func (app *app) warnUnrouted(t *routing.Table) {
 	for _, p := range t.Problems() {
-		app.warnf("nothing is injected for %s: %v; %s --force", p.Provider, p.Err, loginCommand(p.Provider, ""))
+		app.warnf("nothing is injected for %s: %v; %s", p.Provider, p.Err, app.here(loginCommand(p.Provider, "")+" --force"))
 	}
 }
 
@@ -177,6 +177,9 @@ func assemble(ctx context.Context, app *app, o *proxyOptions) (*sidecar.Sidecar,
 	h, err := app.home()
 	if err != nil {
 		return nil, nil, err
+	}
+	if a.Profile != h.Config.DefaultProfile {
+		settings.Profile = a.Profile
 	}
 	return &sidecar.Sidecar{
 		Auth: a, Vault: v, Providers: app.loadProviders, Routing: options, Proxy: settings,
@@ -239,7 +242,7 @@ func (o *runOptions) process(app *app, s *sidecar.Sidecar, connections []auth.Co
 		app.warnf("the command gets these keys as they are; authsome login PROVIDER takes them over: %s", strings.Join(slices.Compact(exposed), ", "))
 	}
 	if len(connections) == 0 {
-		app.infof("nothing is connected, so nothing is injected: authsome login PROVIDER")
+		app.infof("nothing is connected, so nothing is injected: %s", app.here("authsome login PROVIDER"))
 	}
 	return child.Process{Args: o.args, Env: environ, Stdin: app.stdin, Stdout: app.stdout, Stderr: app.stderr}, files, nil
 }

@@ -81,9 +81,10 @@ func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 		Provider: e.Provider, Connection: e.Connection, Pattern: e.Pattern, Choices: e.Choices,
 	}
 	v.Explanation, v.Fix = explain(set, e)
+	v.Fix = a.here(v.Fix)
 	for _, c := range connections {
 		if c.Provider == e.Provider && c.Name == e.Connection {
-			state := viewConnection(c)
+			state := a.viewConnection(c)
 			v.State = &state
 		}
 	}
