@@ -29,7 +29,7 @@ func newScreen(t *testing.T, cmd *exec.Cmd) *screen {
 	if err != nil {
 		t.Fatal(err)
 	}
-	timer := time.AfterFunc(limit, func() { tty.Close() })
+	timer := time.AfterFunc(limit, func() { cmd.Process.Kill() })
 	t.Cleanup(func() {
 		timer.Stop()
 		tty.Close()

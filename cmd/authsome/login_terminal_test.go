@@ -37,7 +37,7 @@ func onScreen(t *testing.T, cmd *exec.Cmd) *screen {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { tty.Close() })
-	time.AfterFunc(limit, func() { tty.Close() })
+	time.AfterFunc(limit, func() { cmd.Process.Kill() }) // which ends the reading
 	return &screen{t: t, tty: tty, cmd: cmd}
 }
 
@@ -133,7 +133,7 @@ func TestTerminalIsRestored(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := &screen{t: t, tty: master, cmd: cmd}
-		time.AfterFunc(limit, func() { master.Close() })
+		time.AfterFunc(limit, func() { cmd.Process.Kill() })
 		s.expect(`\(not shown\): `)
 		interrupt(s)
 		want := 130
