@@ -37,10 +37,10 @@ of an agent on their way out. The agent itself sees placeholders.`,
 		Example: `  authsome login openai
   authsome run -- COMMAND
   authsome demo`,
-		Version:          versionLine(),
-		SilenceErrors:    true,
-		SilenceUsage:     true,
-		Args:             cobra.ArbitraryArgs,
+		Version:       versionLine(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
 		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
 			a.profileNamed = a.profileName
 			cmd.SetContext(a.watched(cmd.Context()))
