@@ -68,6 +68,9 @@ func (l *loginRun) explain(ctx context.Context, err error) error {
 	if errors.Is(err, flows.ErrRefused) {
 		return withHint(&loginError{provider: l.d.Name, err: err}, "%s --no-verify", l.again())
 	}
+	if _, ok := errors.AsType[*valueError](err); ok {
+		return withHint(err, "%s", l.again())
+	}
 	if errors.Is(err, flows.ErrNoKey) {
 		return withHint(&loginError{provider: l.d.Name, err: err}, "%s", l.howToGive(l.wanted()))
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -46,11 +47,13 @@ func definitions(server string) map[string]string {
 		"acme-mixup": `"flows":["pkce"],"oauth":{"issuer":"SERVER","authorization_url":"SERVER/mixup","token_url":"SERVER/token","client_id":"client-1","token_auth":"none"}`,
 		"acme-both": `"flows":["pkce","device_code"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","device_authorization_url":"SERVER/device",
 			"client_id":"client-1","token_auth":"none","scopes":["read"],"response":{"account_label":["who"]}}`,
-		"acme-new": `"flows":["dcr_pkce"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","registration_url":"SERVER/register","token_auth":"none"}`,
+		"acme-new":  `"flows":["dcr_pkce"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","registration_url":"SERVER/register","token_auth":"none"}`,
+		"acme-busy": `"flows":["pkce"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","client_id":"client-1","token_auth":"none","redirect":{"port":PORT}}`,
 	}
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(server, "http://"))
 	for name, members := range all {
 		all[name] = `{"schema_version":2,"name":"` + name + `","display_name":"Acme","category":"other","hosts":["api.` + name + `.test"],` +
-			strings.ReplaceAll(members, "SERVER", server) + `}`
+			strings.NewReplacer("SERVER", server, "PORT", port).Replace(members) + `}`
 	}
 	return all
 }

@@ -334,7 +334,7 @@ func TestProxyRefusesToBeOpen(t *testing.T) {
 			t.Errorf("%v: %v %s", args, err, out)
 		}
 	}
-	if !strings.Contains(b.out.String(), "authsome proxy --listen [::]:0 --token-file FILE") {
+	if !strings.Contains(b.out.String(), "--token-file or AUTHSOME_PROXY_TOKEN") {
 		t.Errorf("said %s", b.out.String())
 	}
 }
