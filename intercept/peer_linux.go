@@ -92,10 +92,24 @@ func parseDiag(b []byte, client, ours netip.AddrPort) (int, error) {
 	if len(body) < diagMessageSize {
 		return 0, errors.New("answer of sock_diag is cut short")
 	}
-	if string(body[4:4+36]) != string(diagID(client, ours)[:36]) {
+	if from, to := diagEnds(body); from != client || to != ours {
 		return 0, errors.New("sock_diag answered for another connection")
 	}
 	return int(binary.NativeEndian.Uint32(body[diagUIDOffset:])), nil
+}
+
+// diagEnds are the two ends of the socket that a message is about. Clients that
+// speak both protocols, as Java's, have IPv6 sockets with an IPv4 address in them.
+func diagEnds(message []byte) (client, ours netip.AddrPort) {
+	id := message[4:]
+	end := func(port, address []byte) netip.AddrPort {
+		addr := netip.AddrFrom16([16]byte(address)).Unmap()
+		if message[0] == unix.AF_INET {
+			addr = netip.AddrFrom4([4]byte(address[:4]))
+		}
+		return netip.AddrPortFrom(addr, binary.BigEndian.Uint16(port))
+	}
+	return end(id[0:2], id[4:20]), end(id[2:4], id[20:36])
 }
 
 func addrPort(a net.Addr) (netip.AddrPort, bool) {
