@@ -29,6 +29,7 @@ require (
 	golang.org/x/term v0.47.0 // prompts without echo
 	google.golang.org/protobuf v1.36.12 // the manifest of a store; badger's own form
 	rsc.io/qr v0.2.0 // the code of a device login, to be photographed
+	software.sslmate.com/src/go-pkcs12 v0.7.4 // trust stores for Java
 )
 
 // Tests only.

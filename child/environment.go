@@ -9,9 +9,13 @@ package child
 
 import (
 	"maps"
+	"net/netip"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/authsome/authsome/ca"
 )
 
 // ModeVariable tells a child that it runs behind the proxy.
@@ -84,6 +88,7 @@ func (e *Environment) Environ() ([]string, []Dropped) {
 	maps.Copy(env, e.Placeholders) // before ours: a definition cannot take those over
 	dropped := e.setProxy(env)
 	e.setTrust(env)
+	e.setJava(env)
 	env[ModeVariable] = "true"
 	all := make([]string, 0, len(env))
 	for _, name := range slices.Sorted(maps.Keys(env)) {
@@ -140,6 +145,51 @@ func (e *Environment) setTrust(env map[string]string) {
 	// is in it already.
 	delete(env, "SSL_CERT_DIR")
 	env["WGETRC"] = e.Files.Wgetrc
+	if e.Files.PHP != "" {
+		// An empty part is the directory that PHP was built with.
+		env["PHP_INI_SCAN_DIR"] += string(filepath.ListSeparator) + e.Files.PHP
+	}
+}
+
+// setJava has every JVM use the proxy, by the one variable that all of them read.
+// Each says so on stderr, so that this is done only where it was asked for.
+func (e *Environment) setJava(env map[string]string) {
+	if e.Files.Java == "" {
+		return
+	}
+	options := []string{env["JAVA_TOOL_OPTIONS"]}
+	for _, scheme := range []string{"http", "https"} {
+		options = append(options, "-D"+scheme+".proxyHost="+e.Proxy.Hostname(), "-D"+scheme+".proxyPort="+e.Proxy.Port())
+	}
+	options = append(options,
+		javaQuote("-Dhttp.nonProxyHosts="+nonProxyHosts(env["NO_PROXY"])),
+		javaQuote("-Djavax.net.ssl.trustStore="+e.Files.Java), "-Djavax.net.ssl.trustStoreType=PKCS12", "-Djavax.net.ssl.trustStorePassword="+ca.TrustStorePassword)
+	env["JAVA_TOOL_OPTIONS"] = strings.TrimSpace(strings.Join(options, " "))
+}
+
+// nonProxyHosts is a NO_PROXY list as Java has it: with asterisks, and without
+// networks.
+func nonProxyHosts(list string) string {
+	hosts := []string{"127.*", "[::1]"}
+	for entry := range entriesOf(list) {
+		entry = strings.TrimPrefix(strings.TrimPrefix(entry, "*"), ".")
+		if entry == "" || strings.ContainsAny(entry, `/:|"'`) {
+			continue
+		}
+		hosts = append(hosts, entry)
+		if _, err := netip.ParseAddr(entry); err != nil && strings.Contains(entry, ".") {
+			hosts = append(hosts, "*."+entry)
+		}
+	}
+	return strings.Join(hosts, "|")
+}
+
+// javaQuote is a text as one word of JAVA_TOOL_OPTIONS.
+func javaQuote(s string) string {
+	if !strings.ContainsAny(s, " \t'") {
+		return s
+	}
+	return `"` + s + `"`
 }
 
 // nodeQuote is a text as one word of NODE_OPTIONS.

@@ -65,6 +65,27 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+// Java and PHP get theirs where the files are there, beside what the user has set.
+func TestEnvironmentOfRuntimes(t *testing.T) {
+	env, _ := environment(t, Environment{
+		Parent: []string{"JAVA_TOOL_OPTIONS=-Xmx1g", "PHP_INI_SCAN_DIR=/own", "NO_PROXY=.corp.test,*.wild.test,10.0.0.1,10.0.0.0/8,host:8080,bare,a'b"},
+		Files:  Files{Java: "/with space/t.p12", PHP: "/php"},
+	})
+	const hosts = "127.*|[::1]|corp.test|*.corp.test|wild.test|*.wild.test|10.0.0.1|bare|localhost|127.0.0.1"
+	const want = `-Xmx1g -Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=1 -Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=1 -Dhttp.nonProxyHosts=` + hosts +
+		` "-Djavax.net.ssl.trustStore=/with space/t.p12" -Djavax.net.ssl.trustStoreType=PKCS12 -Djavax.net.ssl.trustStorePassword=changeit`
+	if got := env["JAVA_TOOL_OPTIONS"]; got != want {
+		t.Errorf("JAVA_TOOL_OPTIONS=%s\nwant %s", got, want)
+	}
+	if got := env["PHP_INI_SCAN_DIR"]; got != "/own:/php" {
+		t.Errorf("PHP_INI_SCAN_DIR=%s", got)
+	}
+	env, _ = environment(t, Environment{Files: Files{PHP: "/php"}})
+	if got, there := env["JAVA_TOOL_OPTIONS"]; there || env["PHP_INI_SCAN_DIR"] != ":/php" {
+		t.Errorf("JAVA_TOOL_OPTIONS=%s PHP_INI_SCAN_DIR=%s", got, env["PHP_INI_SCAN_DIR"])
+	}
+}
+
 func TestEnvironmentWithoutToken(t *testing.T) {
 	if env, _ := environment(t, Environment{}); env["HTTPS_PROXY"] != "http://127.0.0.1:1" || env["GIT_HTTP_PROXY_AUTHMETHOD"] != "" {
 		t.Errorf("%v", env)

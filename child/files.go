@@ -20,6 +20,8 @@ type Files struct {
 	Authority string // the authority, and what the parent had added
 	Wgetrc    string
 	Node      string // the script that Node loads first
+	Java      string // a trust store; empty where Java was not asked for
+	PHP       string // a directory of settings; likewise
 
 	dir  string
 	lock *flock.Flock
@@ -66,6 +68,29 @@ func WriteFiles(tmp string, bundle, authority, wgetrc []byte) (f Files, err erro
 		}
 	}
 	return f, nil
+}
+
+// AddJava writes a trust store for Java. With it, the child's variables make Java
+// use the proxy.
+func (f *Files) AddJava(trustStore []byte) error {
+	f.Java = filepath.Join(f.dir, "truststore.p12")
+	if err := os.WriteFile(f.Java, trustStore, 0o600); err != nil {
+		return fmt.Errorf("write for the child: %w", err)
+	}
+	return nil
+}
+
+// AddPHP writes settings that make PHP trust the bundle.
+func (f *Files) AddPHP() error {
+	f.PHP = filepath.Join(f.dir, "php")
+	if err := os.Mkdir(f.PHP, 0o700); err != nil {
+		return fmt.Errorf("write for the child: %w", err)
+	}
+	settings := fmt.Sprintf("curl.cainfo = %q\nopenssl.cafile = %[1]q\n", f.Bundle)
+	if err := os.WriteFile(filepath.Join(f.PHP, "authsome.ini"), []byte(settings), 0o600); err != nil {
+		return fmt.Errorf("write for the child: %w", err)
+	}
+	return nil
 }
 
 func withNewline(b []byte) []byte {

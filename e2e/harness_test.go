@@ -129,12 +129,16 @@ func (r *rig) authsome(stdin string, args ...string) string {
 	return string(out)
 }
 
-// command is a client under `authsome run`, and started when it is told to.
+// command is a client under `authsome run`, and started when it is told to. Flags
+// of run's may stand before it.
 func (r *rig) command(env []string, client ...string) *exec.Cmd {
 	_, port, _ := net.SplitHostPort(r.tls)
 	args := []string{"run", "--upstream-ca", r.ca}
 	for _, host := range []string{routeHost, otherHost} {
 		args = append(args, "--connect-to", host+":443:127.0.0.1:"+port)
+	}
+	for strings.HasPrefix(client[0], "-") {
+		args, client = append(args, client[0]), client[1:]
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(r.patience, limit))
 	r.t.Cleanup(cancel)

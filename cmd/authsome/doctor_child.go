@@ -127,7 +127,7 @@ var clientChecks = []clientCheck{
 	{name: "git", program: "git", args: []string{"-c", "http.lowSpeedTime=20", "-c", "http.lowSpeedLimit=1", "ls-remote", selfURL}},
 	{name: "Java", program: "java", args: []string{"Self.java"}, file: "Self.java", source: `class Self { public static void main(String[] a) throws Exception {
   System.out.print(new String(new java.net.URL("` + selfURL + `").openStream().readAllBytes())); } }`,
-		remedy: "Java reads no proxy variables: it needs -Dhttps.proxyHost, -Dhttps.proxyPort and a trust store"},
+		remedy: "authsome run --trust java, if the command uses it"},
 }
 
 func (c clientCheck) run(ctx context.Context) []finding {

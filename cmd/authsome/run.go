@@ -34,7 +34,24 @@ const drainTime = 3 * time.Second
 
 type runOptions struct {
 	proxyOptions
-	args []string
+	args  []string
+	trust []string
+}
+
+// Runtimes that --trust knows.
+const (
+	runtimeJava = "java"
+	runtimePHP  = "php"
+)
+
+// checkTrust refuses what is no runtime.
+func (o *runOptions) checkTrust() error {
+	for _, r := range o.trust {
+		if r != runtimeJava && r != runtimePHP {
+			return usageErrorf("--trust %s: %s and %s are known; every other client is looked after without it", r, runtimeJava, runtimePHP)
+		}
+	}
+	return nil
 }
 
 func newRunCmd(app *app) *cobra.Command {
@@ -64,12 +81,16 @@ killed, 126 and 127 as in a shell.`,
 	}
 	cmd.Flags().SetInterspersed(false) // flags behind the command are the command's
 	o.addFlags(cmd)
+	cmd.Flags().StringSliceVar(&o.trust, "trust", nil, "make the `RUNTIMES` java and php use and trust the proxy as well")
 	return cmd
 }
 
 func run(ctx context.Context, app *app, o *runOptions) error {
 	if app.getenv("AUTHSOME_PROXY_MODE") != "" {
 		return withHint(fmt.Errorf("this is already running behind authsome"), "start %s without authsome run", o.args[0])
+	}
+	if err := o.checkTrust(); err != nil {
+		return err
 	}
 	s, connections, err := assemble(ctx, app, &o.proxyOptions)
 	if err != nil {
@@ -103,10 +124,10 @@ func run(ctx context.Context, app *app, o *runOptions) error {
 	}()
 	app.warnUnrouted(s.Table())
 	process, files, err := o.process(app, s, connections, proxyURL)
+	defer func() { files.Close() }()
 	if err != nil {
 		return err
 	}
-	defer files.Close()
 	s.Audit.Record(audit.Event{Event: audit.RunStart, Profile: s.Profile, Outcome: "ok"})
 	app.childHasTerminal.Store(true)
 	code, err := process.Run(ctx)
@@ -193,6 +214,26 @@ func assemble(ctx context.Context, app *app, o *proxyOptions) (*sidecar.Sidecar,
 	}, connections, nil
 }
 
+// addRuntimes writes what --trust asks for.
+func (o *runOptions) addRuntimes(app *app, files *child.Files, proxyURL *url.URL, roots ...[]byte) error {
+	if slices.Contains(o.trust, runtimePHP) {
+		if err := files.AddPHP(); err != nil {
+			return err
+		}
+	}
+	if !slices.Contains(o.trust, runtimeJava) {
+		return nil
+	}
+	if proxyURL.User != nil {
+		app.warnf("Java sends a proxy no token for https, and here the proxy needs one: its requests are refused")
+	}
+	store, err := ca.TrustStore(roots...)
+	if err != nil {
+		return err
+	}
+	return files.AddJava(store)
+}
+
 // process composes the child: its environment, and the files that it names.
 func (o *runOptions) process(app *app, s *sidecar.Sidecar, connections []auth.Connection, proxyURL *url.URL) (child.Process, child.Files, error) {
 	roots, err := ca.SystemRoots(app.getenv)
@@ -203,6 +244,9 @@ func (o *runOptions) process(app *app, s *sidecar.Sidecar, connections []auth.Co
 	files, err := child.WriteFiles(os.TempDir(), ca.Bundle(own, roots, extra), ca.Bundle(own, extra), child.UserWgetrc(app.getenv))
 	if err != nil {
 		return child.Process{}, child.Files{}, err
+	}
+	if err := o.addRuntimes(app, &files, proxyURL, own, roots, extra); err != nil {
+		return child.Process{}, files, err
 	}
 	set, err := app.providers()
 	if err != nil {
