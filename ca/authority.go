@@ -87,8 +87,11 @@ func New(o Options) (*Authority, error) {
 	return assemble(der, key, o.Now)
 }
 
+// ErrExpired says that an authority's time is over.
+var ErrExpired = errors.New("it expired")
+
 // Parse puts an authority together again from [Authority.CertificatePEM] and
-// [Authority.KeyDER]. An expired one is an error.
+// [Authority.KeyDER]. An expired one is [ErrExpired].
 func Parse(certificatePEM, keyDER []byte) (*Authority, error) {
 	block, rest := pem.Decode(certificatePEM)
 	if block == nil || block.Type != "CERTIFICATE" || len(rest) > 0 {
@@ -110,7 +113,7 @@ func Parse(certificatePEM, keyDER []byte) (*Authority, error) {
 	case !a.certificate.IsCA || !key.PublicKey.Equal(a.certificate.PublicKey):
 		return nil, errors.New("parse authority: certificate and key do not belong together")
 	case time.Now().After(a.certificate.NotAfter):
-		return nil, fmt.Errorf("parse authority: it expired on %s", a.certificate.NotAfter.Format(time.DateOnly))
+		return nil, fmt.Errorf("parse authority: %w on %s", ErrExpired, a.certificate.NotAfter.Format(time.DateOnly))
 	}
 	return a, nil
 }

@@ -31,8 +31,20 @@ type authorityRecord struct {
 func StoredAuthority(ctx context.Context, v *vault.Vault, path string, o ca.Options) (*ca.Authority, error) {
 	stored, err := loadAuthority(ctx, v)
 	if errors.Is(err, vault.ErrNotFound) {
-		stored, err = makeAuthority(ctx, v, o)
+		stored, err = makeAuthority(ctx, v, o, false)
 	}
+	return published(stored, path, err)
+}
+
+// NewStoredAuthority makes another authority in place of the profile's. A sidecar
+// that runs keeps the one that it started with.
+func NewStoredAuthority(ctx context.Context, v *vault.Vault, path string, o ca.Options) (*ca.Authority, error) {
+	made, err := makeAuthority(ctx, v, o, true)
+	return published(made, path, err)
+}
+
+// published is the authority once its certificate is at path.
+func published(stored *ca.Authority, path string, err error) (*ca.Authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("authority of the profile: %w", err)
 	}
@@ -64,16 +76,16 @@ func parseAuthority(value []byte) (*ca.Authority, error) {
 	return ca.Parse([]byte(r.Certificate), r.Key)
 }
 
-// makeAuthority stores a new authority, or returns the one that another process
-// stored in the meantime.
-func makeAuthority(ctx context.Context, v *vault.Vault, o ca.Options) (made *ca.Authority, err error) {
+// makeAuthority stores a new authority. Unless it replaces, it returns the one that
+// another process stored in the meantime.
+func makeAuthority(ctx context.Context, v *vault.Vault, o ca.Options, replace bool) (made *ca.Authority, err error) {
 	err = v.Update(ctx, func(tx *vault.Tx) error {
 		value, err := tx.Get(authorityKey)
-		if err == nil {
+		if err == nil && !replace {
 			made, err = parseAuthority(value)
 			return err
 		}
-		if !errors.Is(err, vault.ErrNotFound) {
+		if err != nil && !errors.Is(err, vault.ErrNotFound) {
 			return err
 		}
 		if made, err = ca.New(o); err != nil {

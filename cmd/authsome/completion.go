@@ -27,6 +27,12 @@ func (a *app) complete(root *cobra.Command) {
 				sub.ValidArgsFunction = a.completeConnection
 				sub.RegisterFlagCompletionFunc("to", a.completeProfiles)
 			}
+		case "ca":
+			for _, sub := range cmd.Commands() {
+				if sub.Name() == "export" {
+					sub.RegisterFlagCompletionFunc("format", known([]string{"pem", "der", "p12"}, cobra.ShellCompDirectiveNoFileComp))
+				}
+			}
 		case "profile":
 			for _, sub := range cmd.Commands() {
 				if sub.Name() == "use" || sub.Name() == "delete" {
@@ -39,6 +45,7 @@ func (a *app) complete(root *cobra.Command) {
 			"provider":   a.completeConnected,
 			"category":   a.completeCategories,
 			"flow":       a.completeFlows,
+			"trust":      known([]string{runtimeJava, runtimePHP}, cobra.ShellCompDirectiveNoFileComp),
 			"unmatched":  known([]string{"allow", "deny"}, cobra.ShellCompDirectiveNoFileComp),
 			"format":     known([]string{"env", "shell", "json"}, cobra.ShellCompDirectiveNoFileComp),
 		} {

@@ -27,6 +27,7 @@ var varying = []struct {
 }{
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)`), "TIME"},
 	{regexp.MustCompile(`\b[0-9a-f]{16,}\b`), "HEX"},
+	{regexp.MustCompile(`[A-Za-z0-9+/]{100,}=*`), "BASE64"},
 	{regexp.MustCompile(`127\.0\.0\.1:[0-9]{2,}`), "127.0.0.1:PORT"},
 	{regexp.MustCompile(`("(version|revision|go|platform|actor|id|vault|run)": ?)"[^"]*"`), `${1}"…"`},
 	{regexp.MustCompile(`("(lines|chains|line|seq|generation|records)": ?)\d+`), "${1}1"},

@@ -18,7 +18,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/authsome/authsome/audit"
-	"github.com/authsome/authsome/ca"
 	"github.com/authsome/authsome/intercept"
 	"github.com/authsome/authsome/metrics"
 	"github.com/authsome/authsome/secret"
@@ -29,8 +28,8 @@ import (
 // SIGTERM (docker kills after 10 s by default), and how long an authority that
 // is stored lasts.
 const (
-	shutdownTime     = 8 * time.Second
-	storedAuthorityY = 10 * 365 * 24 * time.Hour
+	shutdownTime            = 8 * time.Second
+	storedAuthorityLifetime = 10 * 365 * 24 * time.Hour
 )
 
 type proxyCmdOptions struct {
@@ -87,7 +86,7 @@ func serveProxy(ctx context.Context, app *app, o *proxyCmdOptions) error {
 	if err != nil {
 		return err
 	}
-	s.Authority, err = sidecar.StoredAuthority(ctx, s.Vault, profile.AuthorityPath(), ca.Options{CommonName: "authsome authority of profile " + profile.Name, Lifetime: storedAuthorityY})
+	s.Authority, err = app.openAuthority(ctx, s.Vault, profile)
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ of an agent on their way out. The agent itself sees placeholders.`,
 		}},
 		{"Run agents", []*cobra.Command{newRunCmd(a), newProxyCmd(a), newWhyCmd(a), newDoctorCmd(a), newLogCmd(a), newDemoCmd(a)}},
 		{"Add services", []*cobra.Command{newRegisterCmd(a), newNewProviderCmd(a)}},
-		{"Look after the home", []*cobra.Command{newProfileCmd(a), newConnectionCmd(a), newKeyCmd(a), newVaultCmd(a), newWhoamiCmd(a), newInitCmd(a)}},
+		{"Look after the home", []*cobra.Command{newProfileCmd(a), newConnectionCmd(a), newKeyCmd(a), newVaultCmd(a), newCACmd(a), newWhoamiCmd(a), newInitCmd(a)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title + ":"})
 		for _, cmd := range group.commands {

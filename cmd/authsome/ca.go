@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/authsome/authsome/audit"
+	"github.com/authsome/authsome/ca"
+	"github.com/authsome/authsome/home"
+	"github.com/authsome/authsome/sidecar"
+	"github.com/authsome/authsome/vault"
+)
+
+func newCACmd(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "ca", Short: "Show, export and replace the proxy's certificate authority",
+		Long: `Each profile has an authority that authsome proxy signs with, made on first use:
+clients have to trust its certificate. The key is in the vault, and no command
+shows it. authsome run needs none of this: it makes an authority for each run.`,
+		Example: `  authsome ca show
+  authsome ca export > authsome.pem`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newCAPathCmd(a), newCAShowCmd(a), newCAExportCmd(a), newCARotateCmd(a))
+	return cmd
+}
+
+// authority is the stored one of a profile.
+type authority struct {
+	path        string
+	pem         []byte
+	certificate *x509.Certificate
+}
+
+func (a *app) storedAuthority(ctx context.Context) (authority, error) {
+	p, err := a.profile()
+	if err != nil {
+		return authority{}, err
+	}
+	v, err := a.vault()
+	if err != nil {
+		return authority{}, err
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	stored, err := a.openAuthority(ctx, v, p)
+	if err != nil {
+		return authority{}, err
+	}
+	return readAuthority(p, stored)
+}
+
+func (a *app) openAuthority(ctx context.Context, v *vault.Vault, p home.Profile) (*ca.Authority, error) {
+	stored, err := sidecar.StoredAuthority(ctx, v, p.AuthorityPath(), authorityOptions(p))
+	if errors.Is(err, ca.ErrExpired) {
+		err = withHint(err, "%s", a.here("authsome ca rotate"))
+	}
+	return stored, err
+}
+
+// authorityOptions are those of a profile's stored authority.
+func authorityOptions(p home.Profile) ca.Options {
+	return ca.Options{CommonName: "authsome authority of profile " + p.Name, Lifetime: storedAuthorityLifetime}
+}
+
+func readAuthority(p home.Profile, stored *ca.Authority) (authority, error) {
+	text := stored.CertificatePEM()
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return authority{}, fmt.Errorf("the authority of profile %s has no certificate", p.Name)
+	}
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	return authority{p.AuthorityPath(), text, certificate}, err
+}
+
+// authorityView is the shape of --json.
+type authorityView struct {
+	Profile   string `json:"profile"`
+	Path      string `json:"path"`
+	Subject   string `json:"subject"`
+	SHA256    string `json:"sha256"` // of the certificate
+	NotBefore string `json:"not_before"`
+	NotAfter  string `json:"not_after"`
+}
+
+func (a *app) viewAuthority(c authority) (authorityView, error) {
+	p, err := a.profile()
+	sum := sha256.Sum256(c.certificate.Raw)
+	return authorityView{
+		Profile: p.Name, Path: c.path, Subject: c.certificate.Subject.CommonName, SHA256: hex.EncodeToString(sum[:]),
+		NotBefore: c.certificate.NotBefore.UTC().Format(time.RFC3339), NotAfter: c.certificate.NotAfter.UTC().Format(time.RFC3339),
+	}, err
+}
+
+func newCAPathCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "path", Short: "Name the file with the certificate",
+		Long:    "Path prints the file with the authority's certificate, in PEM, for a client's settings.",
+		Example: `  curl --cacert "$(authsome ca path)" https://api.openai.com/v1/models`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.storedAuthority(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(struct {
+					Path string `json:"path"`
+				}{c.path})
+			}
+			a.printf("%s\n", c.path)
+			return nil
+		},
+	}
+}
+
+func newCAShowCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "show", Short: "Show whose certificate it is, and its fingerprint",
+		Long:    "Show tells what the authority's certificate says, and the SHA-256 to compare with what a client shows.",
+		Example: "  authsome ca show",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.storedAuthority(cmd.Context())
+			if err != nil {
+				return err
+			}
+			v, err := a.viewAuthority(c)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(v)
+			}
+			facts(a.stdout, [][]string{
+				{"subject", v.Subject}, {"SHA-256", strings.ToUpper(v.SHA256)},
+				{"valid", fmt.Sprintf("until %s (%s)", v.NotAfter, relative(c.certificate.NotAfter, time.Now()))}, {"file", v.Path},
+			})
+			return nil
+		},
+	}
+}
+
+func newCAExportCmd(a *app) *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use: "export", Short: "Write the certificate for a client",
+		Long: `Export writes the authority's certificate, never its key: as pem, as der, or as p12,
+a trust store with the usual password ` + ca.TrustStorePassword + `, as Java reads it.`,
+		Example: `  authsome ca export > authsome.pem
+  authsome ca export --format p12 > authsome.p12`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return exportAuthority(cmd.Context(), a, format) },
+	}
+	cmd.Flags().StringVar(&format, "format", "pem", "write as `FORMAT`: pem, der or p12")
+	return cmd
+}
+
+func exportAuthority(ctx context.Context, a *app, format string) error {
+	encode := map[string]func(authority) ([]byte, error){
+		"pem": func(c authority) ([]byte, error) { return c.pem, nil },
+		"der": func(c authority) ([]byte, error) { return c.certificate.Raw, nil },
+		"p12": func(c authority) ([]byte, error) { return ca.TrustStore(c.pem) },
+	}[format]
+	if encode == nil {
+		return usageErrorf("--format %s: pem, der or p12", format)
+	}
+	if f, ok := a.stdout.(*os.File); ok && format != "pem" && !a.json && term.IsTerminal(int(f.Fd())) {
+		return withHint(usageErrorf("%s is nothing for a terminal", format), "authsome ca export --format %s > authsome.%[1]s", format)
+	}
+	c, err := a.storedAuthority(ctx)
+	if err != nil {
+		return err
+	}
+	data, err := encode(c)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(struct {
+			Format string `json:"format"`
+			Data   []byte `json:"data"` // base64
+		}{format, data})
+	}
+	_, err = a.stdout.Write(data)
+	return err
+}
+
+func newCARotateCmd(a *app) *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use: "rotate", Short: "Make a new authority in place of the profile's",
+		Long: `Rotate makes a new key and certificate. Clients that trust the one before refuse
+the proxy from its next start on, until they have the new certificate. It asks,
+unless --yes is given.`,
+		Example: "  authsome ca rotate --yes",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return rotateAuthority(cmd.Context(), a, yes) },
+	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return cmd
+}
+
+func rotateAuthority(ctx context.Context, a *app, yes bool) error {
+	p, err := a.profile()
+	if err != nil {
+		return err
+	}
+	if !yes {
+		question := fmt.Sprintf("replace the authority of profile %s? Its clients need the new certificate then", p.Name)
+		if err := a.confirm(ctx, question, a.here("authsome ca rotate --yes")); err != nil {
+			return err
+		}
+	}
+	v, err := a.vault()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	made, err := sidecar.NewStoredAuthority(ctx, v, p.AuthorityPath(), authorityOptions(p))
+	if err != nil {
+		return err
+	}
+	if err := a.record(audit.Event{Event: audit.KeyRotation, Outcome: "ok: the authority"}); err != nil {
+		return err
+	}
+	c, err := readAuthority(p, made)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		view, err := a.viewAuthority(c)
+		if err != nil {
+			return err
+		}
+		return a.printJSON(view)
+	}
+	a.infof("the authority of profile %s is new: restart authsome proxy, and give its clients %s", p.Name, c.path)
+	return nil
+}
