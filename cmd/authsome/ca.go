@@ -219,7 +219,7 @@ func rotateAuthority(ctx context.Context, a *app, yes bool) error {
 		return err
 	}
 	if !yes {
-		question := fmt.Sprintf("replace the authority of profile %s? Its clients need the new certificate then", p.Name)
+		question := fmt.Sprintf("replace the authority of profile %s, so that its clients need the new certificate?", p.Name)
 		if err := a.confirm(ctx, question, a.here("authsome ca rotate --yes")); err != nil {
 			return err
 		}
