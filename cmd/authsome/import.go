@@ -99,7 +99,7 @@ func (o *importOptions) sources(a *app, file *dotenvFile) []importSource {
 
 func runImport(ctx context.Context, a *app, o *importOptions) error {
 	if o.placeholders && o.dotenv == "" {
-		return withHint(usageErrorf("--placeholders needs a .env file"), "add --dotenv FILE")
+		return withHint(usageErrorf("--placeholders needs a .env file"), "authsome import --dotenv FILE --placeholders")
 	}
 	var file *dotenvFile
 	if o.dotenv != "" {
@@ -110,7 +110,7 @@ func runImport(ctx context.Context, a *app, o *importOptions) error {
 	}
 	sources := o.sources(a, file)
 	if len(sources) == 0 {
-		return withHint(usageErrorf("import needs a source"), "authsome import --env, --dotenv FILE, or --authsome DIR")
+		return withHint(usageErrorf("import needs a source: --env, --dotenv FILE or --authsome DIR"), "authsome import --env")
 	}
 	var items []importItem
 	for _, find := range sources {
@@ -128,7 +128,7 @@ func runImport(ctx context.Context, a *app, o *importOptions) error {
 	}
 	if count > 0 && !o.dryRun {
 		if !o.yes {
-			if err := a.confirmImport(items, count); err != nil {
+			if err := a.confirmImport(o, items, count); err != nil {
 				return err
 			}
 		}
@@ -148,10 +148,28 @@ func runImport(ctx context.Context, a *app, o *importOptions) error {
 	return cmp.Or(a.reportImport(items, file), failed)
 }
 
+// command is the one that these options are of.
+func (o *importOptions) command() string {
+	command := "authsome import"
+	if o.authsome != "" {
+		command += " --authsome " + o.authsome
+	}
+	if o.env {
+		command += " --env"
+	}
+	if o.dotenv != "" {
+		command += " --dotenv " + o.dotenv
+	}
+	if o.placeholders {
+		command += " --placeholders"
+	}
+	return command
+}
+
 // confirmImport shows what would be stored and asks.
-func (a *app) confirmImport(items []importItem, count int) error {
+func (a *app) confirmImport(o *importOptions, items []importItem, count int) error {
 	if _, ok := a.terminal(); !ok {
-		return withHint(usageErrorf("%s would be imported, and this is no terminal to ask at", plural(count, "item")), "add --yes, or --dry-run to see them")
+		return withHint(usageErrorf("%s would be imported, and this is no terminal to ask at", plural(count, "item")), "%s --yes", o.command())
 	}
 	table(a.stderr, importRows(items))
 	fmt.Fprintf(a.stderr, "Import %s? [y/N] ", plural(count, "item"))

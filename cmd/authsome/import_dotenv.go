@@ -53,7 +53,7 @@ func readDotenv(path string) (*dotenvFile, error) {
 	}
 	f.text = string(data)
 	if f.all, err = parseDotenv(f.text); err != nil {
-		return nil, withHint(fmt.Errorf("%s: %w", path, err), "mend that line, then authsome import --dotenv %s", path)
+		return nil, withHint(fmt.Errorf("%s: %w", path, err), "authsome import --dotenv %s", path)
 	}
 	return f, nil
 }
@@ -83,7 +83,7 @@ func (f *dotenvFile) offerPlaceholders(ctx context.Context, a *app, o *importOpt
 	case o.dryRun, !o.placeholders && (o.yes || !terminal):
 		return nil
 	case !o.placeholders:
-		err := a.confirm(ctx, fmt.Sprintf("Put placeholders for %s into %s, and keep a backup?", f.names(), f.path), "--placeholders")
+		err := a.confirm(ctx, fmt.Sprintf("Put placeholders for %s into %s, and keep a backup?", f.names(), f.path), o.command()+" --placeholders")
 		if errors.Is(err, errDeclined) {
 			return nil
 		}
@@ -101,7 +101,7 @@ func (f *dotenvFile) offerPlaceholders(ctx context.Context, a *app, o *importOpt
 	}
 	if err := f.write(text); err != nil {
 		// Not %w: the file is the user's, and says nothing about the vault.
-		return withHint(fmt.Errorf("%s is as it was: %v", f.path, err), "the keys are in the vault; for the placeholders: authsome import --dotenv %s --placeholders", f.path)
+		return withHint(fmt.Errorf("the keys are in the vault, and %s is as it was: %v", f.path, err), "authsome import --dotenv %s --placeholders", f.path)
 	}
 	return nil
 }
