@@ -21,7 +21,12 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// Programs under the race detector wait for a second before they end; these are
+// hundreds.
+const raceOptions = "atexit_sleep_ms=50"
+
 func TestMain(m *testing.M) {
+	os.Setenv("GORACE", raceOptions)
 	testscript.Main(m, map[string]func(){
 		"authsome": main,
 		"agent":    agent,
@@ -57,6 +62,7 @@ func TestScripts(t *testing.T) {
 		Dir:       "testdata/script",
 		Condition: func(c string) (bool, error) { return c == "root" && os.Getuid() == 0, nil },
 		Setup: func(e *testscript.Env) error {
+			e.Setenv("GORACE", raceOptions)
 			e.Setenv("AUTHSOME_HOME", filepath.Join(e.WorkDir, "home"))
 			e.Setenv("TMPDIR", filepath.Join(e.WorkDir, "tmp"))
 			return os.MkdirAll(filepath.Join(e.WorkDir, "tmp"), 0o755)
