@@ -66,6 +66,9 @@ func (p *Proxy) roundTrip(w http.ResponseWriter, r *http.Request, out *http.Requ
 		panic(http.ErrAbortHandler) // the client must not take a cut response for a whole one
 	}
 	writeTrailers(w, response)
+	if r.ProtoMajor == 1 && response.ContentLength >= 0 {
+		control.Flush() // what is recorded about it need not be waited for
+	}
 }
 
 // conceal puts placeholders where the addresses in a response have the credential
