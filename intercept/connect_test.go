@@ -1,6 +1,7 @@
 package intercept
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -485,5 +486,49 @@ func TestTunnelHalfClose(t *testing.T) {
 	}
 	if x := r.next(); x.Kind != KindTunnel || x.Sent != 19 || x.Received != 19 {
 		t.Errorf("recorded %+v", x)
+	}
+}
+
+// A client may send a request, a CONNECT and what is for the tunnel at once.
+func TestConnectBehindARequest(t *testing.T) {
+	echo, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer echo.Close()
+	go func() {
+		for {
+			c, err := echo.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				io.Copy(c, c)
+			}()
+		}
+	}()
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "plain") }))
+	defer plain.Close()
+	r := newRig(t, func(r *rig) {
+		r.ConnectTo = []ConnectTo{{From: Target{otherHost, 443}, To: Target{"127.0.0.1", echo.Addr().(*net.TCPAddr).Port}}}
+	})
+	c := r.raw()
+	early := strings.Repeat("for the tunnel. ", 600)
+	fmt.Fprintf(c, "GET %s/ HTTP/1.1\r\nHost: x\r\n\r\nCONNECT %s:443 HTTP/1.1\r\n\r\n%s", plain.URL, otherHost, early)
+	answers := bufio.NewReader(c)
+	response, err := http.ReadResponse(answers, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err := io.ReadAll(response.Body); string(body) != "plain" || err != nil {
+		t.Fatalf("the request got %q, %v", body, err)
+	}
+	if head := readRawHead(t, answers); !strings.HasPrefix(head, "HTTP/1.1 200 ") {
+		t.Fatalf("the CONNECT got %q", head)
+	}
+	back := make([]byte, len(early))
+	if n, err := io.ReadFull(answers, back); string(back) != early {
+		t.Errorf("%d of %d bytes came back, %v", n, len(early), err)
 	}
 }
