@@ -30,7 +30,7 @@ clients have to trust its certificate. The key is in the vault, and no command
 shows it. authsome run needs none of this: it makes an authority for each run.`,
 		Example: `  authsome ca show
   authsome ca export > authsome.pem`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newCAPathCmd(a), newCAShowCmd(a), newCAExportCmd(a), newCARotateCmd(a))
@@ -109,7 +109,7 @@ func newCAPathCmd(a *app) *cobra.Command {
 		Use: "path", Short: "Name the file with the certificate",
 		Long:    "Path prints the file with the authority's certificate, in PEM, for a client's settings.",
 		Example: `  curl --cacert "$(authsome ca path)" https://api.openai.com/v1/models`,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.storedAuthority(cmd.Context())
 			if err != nil {
@@ -131,7 +131,7 @@ func newCAShowCmd(a *app) *cobra.Command {
 		Use: "show", Short: "Show whose certificate it is, and its fingerprint",
 		Long:    "Show tells what the authority's certificate says, and the SHA-256 to compare with what a client shows.",
 		Example: "  authsome ca show",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.storedAuthority(cmd.Context())
 			if err != nil {
@@ -161,7 +161,7 @@ func newCAExportCmd(a *app) *cobra.Command {
 a trust store with the usual password ` + ca.TrustStorePassword + `, as Java reads it.`,
 		Example: `  authsome ca export > authsome.pem
   authsome ca export --format p12 > authsome.p12`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return exportAuthority(cmd.Context(), a, format) },
 	}
 	cmd.Flags().StringVar(&format, "format", "pem", "write as `FORMAT`: pem, der or p12")
@@ -206,7 +206,7 @@ func newCARotateCmd(a *app) *cobra.Command {
 the proxy from its next start on, until they have the new certificate. It asks,
 unless --yes is given.`,
 		Example: "  authsome ca rotate --yes",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return rotateAuthority(cmd.Context(), a, yes) },
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")

@@ -20,7 +20,7 @@ func newConnectionCmd(a *app) *cobra.Command {
 goes. It comes from the profile in use, and goes to the one that --to names.`,
 		Example: `  authsome connection move github work --to agents
   authsome connection copy openai --to agents`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newConnectionCopyCmd(a), newConnectionMoveCmd(a))

@@ -44,7 +44,7 @@ it is. Sources:
 		Example: `  authsome import --authsome ~/.authsome --dry-run
   authsome import --env --yes
   authsome import --dotenv .env --placeholders`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runImport(cmd.Context(), a, o) },
 	}
 	f := cmd.Flags()
@@ -53,7 +53,7 @@ it is. Sources:
 	f.StringVar(&o.dotenv, "dotenv", "", "import API keys from the .env file `FILE`")
 	f.BoolVar(&o.placeholders, "placeholders", false, "put placeholders into the .env file, and keep a backup of it")
 	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be imported, and store nothing")
-	f.BoolVar(&o.yes, "yes", false, "do not ask")
+	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	return cmd
 }
 
