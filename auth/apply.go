@@ -69,11 +69,11 @@ func (a *Auth) Apply(ctx context.Context, r *http.Request, provider, connection 
 	return e.injection.Apply(r)
 }
 
-// ApplyMarked is Apply for the proxy, with what was put on r. The mark is for [Auth.Renew], to say that
-// this credential was refused; it is 0 for one that cannot be renewed. Routes are
-// made from an earlier reading of the connection than its credential: if r's host,
-// in its normal form, is none of the connection's any more, the error is
-// [ErrMoved].
+// ApplyMarked is Apply for the proxy, with what was put on r. The mark is for
+// [Auth.Renew], to say that this credential was refused; it is 0 for one that
+// cannot be renewed. Routes are made from an earlier reading of the connection than
+// its credential: if r's host, in its normal form, is none of the connection's any
+// more, the error is [ErrMoved].
 func (a *Auth) ApplyMarked(ctx context.Context, r *http.Request, provider, connection string) (applied *providers.Injection, mark uint64, err error) {
 	e, err := a.entry(ctx, target{provider, connection})
 	if err != nil {
@@ -87,19 +87,24 @@ func (a *Auth) ApplyMarked(ctx context.Context, r *http.Request, provider, conne
 
 // on reports whether u is on one of the connection's hosts.
 func (e *entry) on(u *url.URL) bool {
-	host, port := u.Hostname(), 443
-	if s := u.Port(); s != "" {
-		var err error
-		if port, err = strconv.Atoi(s); err != nil {
-			return false
-		}
-	}
+	host := u.Hostname()
+	port, ok := portOf(u)
 	for _, p := range e.patterns {
-		if p.Port() == port && p.MatchHost(host) {
+		if ok && p.Port() == port && p.MatchHost(host) {
 			return true
 		}
 	}
 	return false
+}
+
+// portOf is the port of an https URL.
+func portOf(u *url.URL) (port int, ok bool) {
+	s := u.Port()
+	if s == "" {
+		return 443, true
+	}
+	port, err := strconv.Atoi(s)
+	return port, err == nil
 }
 
 // entry is a usable credential for t, from memory or else from the vault or its

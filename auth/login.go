@@ -168,23 +168,29 @@ func (a *Auth) store(ctx context.Context, c Connection, force bool, client flows
 		return Connection{}, err
 	}
 	err = a.update(ctx, c.Provider, func(tx *vault.Tx, s *snapshot) error {
-		exists, first := s.has(c.Provider, c.Name), len(s.names(c.Provider)) == 0
-		if exists && !force {
-			return &ConnectedError{c.Provider, c.Name}
+		if err := a.putConnection(tx, s, &c, record, force); err != nil {
+			return err
 		}
-		if first {
-			s.defaults[c.Provider] = c.Name
-		}
-		c.Default = s.defaults[c.Provider] == c.Name
 		if client.ID != "" && client.ID != publicClient(d) {
-			if err := a.putClient(tx, c.Provider, client); err != nil {
-				return err
-			}
+			return a.putClient(tx, c.Provider, client)
 		}
-		return tx.Put(a.connectionKey(c.Provider, c.Name), record)
+		return nil
 	})
 	if err != nil {
 		return Connection{}, err
 	}
 	return c, nil
+}
+
+// putConnection stores a connection's record among the provider's others, and says
+// in the connection whether it is the default: the first one is.
+func (a *Auth) putConnection(tx *vault.Tx, s *snapshot, c *Connection, record []byte, force bool) error {
+	if s.has(c.Provider, c.Name) && !force {
+		return &ConnectedError{c.Provider, c.Name}
+	}
+	if len(s.names(c.Provider)) == 0 {
+		s.defaults[c.Provider] = c.Name
+	}
+	c.Default = s.defaults[c.Provider] == c.Name
+	return tx.Put(a.connectionKey(c.Provider, c.Name), record)
 }

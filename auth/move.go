@@ -176,17 +176,10 @@ func (a *Auth) receive(ctx context.Context, c Connection, client flows.Client, f
 			c = there
 			return nil
 		}
-		if s.has(c.Provider, c.Name) && !force {
-			return &ConnectedError{c.Provider, c.Name}
-		}
-		if err := a.putClientFor(tx, s, d, c, client); err != nil {
+		if err := a.putConnection(tx, s, &c, record, force); err != nil {
 			return err
 		}
-		if len(s.names(c.Provider)) == 0 {
-			s.defaults[c.Provider] = c.Name
-		}
-		c.Default = s.defaults[c.Provider] == c.Name
-		return tx.Put(a.connectionKey(c.Provider, c.Name), record)
+		return a.putClientFor(tx, s, d, c, client)
 	})
 	if err != nil {
 		return Connection{}, err
@@ -253,17 +246,14 @@ func (a *Auth) rename(ctx context.Context, c Connection, t Transfer) (Connection
 			return err
 		case !found.same(c):
 			return errReplaced
-		case s.has(next.Provider, next.Name) && !t.Force:
-			return &ConnectedError{next.Provider, next.Name}
 		}
 		if found.Default {
 			s.defaults[next.Provider] = next.Name
 		}
-		next.Default = s.defaults[next.Provider] == next.Name
 		if err := tx.Delete(a.connectionKey(c.Provider, c.Name)); err != nil {
 			return err
 		}
-		return tx.Put(a.connectionKey(next.Provider, next.Name), record)
+		return a.putConnection(tx, s, &next, record, t.Force)
 	})
 	if err != nil {
 		return Connection{}, err

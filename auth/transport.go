@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/oauth2"
@@ -106,11 +105,9 @@ func (e *entry) covers(method string, u *url.URL) bool {
 	if err != nil || u.Scheme != "https" || !e.definition.Allows(cmp.Or(method, http.MethodGet)) {
 		return false
 	}
-	port := 443
-	if s := u.Port(); s != "" {
-		if port, err = strconv.Atoi(s); err != nil {
-			return false
-		}
+	port, ok := portOf(u)
+	if !ok {
+		return false
 	}
 	sent := cmp.Or(u.EscapedPath(), "/")
 	readings, err := providers.Readings(sent)
