@@ -40,10 +40,9 @@ type Authority interface {
 // the client put in its place. An error means the request must not be sent; a
 // [*Refusal] in its chain chooses the answer.
 //
-// Renew is told that the upstream refused the
-// credential with that mark, and reports whether Apply puts another one on from
-// now on. How often it tries to get one is its own to limit: clients can provoke
-// refusals.
+// Renew is told that the upstream refused the credential with that mark, and
+// reports whether Apply puts another one on from now on. How often it tries to get
+// one is its own to limit: clients can provoke refusals.
 type Credentials interface {
 	Apply(ctx context.Context, r *http.Request, provider, connection string) (Applied, error)
 	Renew(ctx context.Context, provider, connection string, mark uint64) bool

@@ -13,8 +13,8 @@ const replayLimit = 64 << 10
 
 // replay is what to do about a 401: have the credential renewed, and send the
 // request again with the new one if its body can be had again. It returns what
-// was sent last, the response to it, and the credential that was on it. RFC 6750 section 3.1 has 403 for what
-// another token does not mend.
+// was sent last, the response to it, and the credential that was on it. RFC 6750
+// section 3.1 has 403 for what another token does not mend.
 //
 // The response is the old one where anything goes wrong; where the body is gone,
 // the client's next request has the new credential.

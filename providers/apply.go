@@ -143,11 +143,10 @@ func (i *Injection) InURL() bool { return len(i.query) > 0 || len(i.paths) > 0 }
 // as it stands in a request's address.
 func (i *Injection) Conceal(text string) string {
 	hide := func(value string) {
-		for _, form := range []string{value, url.QueryEscape(value), url.PathEscape(value)} {
-			for _, form := range []string{form, smallHex(form)} {
-				if form != "" {
-					text = strings.ReplaceAll(text, form, PlaceholderMark)
-				}
+		query, path := url.QueryEscape(value), url.PathEscape(value)
+		for _, form := range []string{value, query, path, smallHex(value), smallHex(query), smallHex(path)} {
+			if form != "" {
+				text = strings.ReplaceAll(text, form, PlaceholderMark)
 			}
 		}
 	}

@@ -213,8 +213,12 @@ func (d *Definition) Allows(method string) bool {
 // Excludes reports whether a path, though under one of the paths, gets no
 // credential. Capitals make no difference: they make none to some servers.
 func (d *Definition) Excludes(path string) bool {
+	if len(d.Exclude) == 0 {
+		return false
+	}
+	path = strings.ToLower(path)
 	for _, prefix := range d.Exclude {
-		if Under(strings.ToLower(path), strings.ToLower(prefix)) {
+		if Under(path, strings.ToLower(prefix)) {
 			return true
 		}
 	}

@@ -2,6 +2,7 @@ package providers
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -24,7 +25,11 @@ func Readings(escaped string) ([]string, error) {
 		twice = decoded
 	}
 	for _, p := range []string{escaped, decoded, twice} {
-		all = append(all, clean(p), clean(withoutParameters(p)))
+		for _, reading := range []string{clean(p), clean(withoutParameters(p))} {
+			if reading != escaped && !slices.Contains(all, reading) {
+				all = append(all, reading)
+			}
+		}
 	}
 	return all, nil
 }

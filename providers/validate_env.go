@@ -2,7 +2,6 @@ package providers
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -72,7 +71,7 @@ func (d *Definition) checkPlaceholder(field string, e Env) error {
 		if !marked {
 			return &FieldError{field, "without {mark} it would not be recognised", "put {mark} where the secret part is"}
 		}
-		if err := d.checkNames(field, e.Placeholder, slices.Collect(maps.Keys(marks))...); err != nil {
+		if err := d.checkNames(field, e.Placeholder, markNames...); err != nil {
 			return err
 		}
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // reserved names mean something of their own in templates.
-var reserved = []string{nameAccessToken, "refresh_token", nameClientID, "client_secret", nameBaseURL, "mark", "mark_word", "mark_hex", nameToken, FromToken, FromCallback}
+var reserved = append([]string{nameAccessToken, "refresh_token", nameClientID, "client_secret", nameBaseURL, nameToken, FromToken, FromCallback}, markNames...)
 
 // maxPattern bounds an expression, in bytes. Matching takes time that grows with
 // the expression and the value, never more: Go's do not backtrack.

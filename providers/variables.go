@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,6 +20,8 @@ const (
 
 // marks are what stands for them in the template of a placeholder.
 var marks = map[string]string{"mark": PlaceholderMark, "mark_word": wordMark, "mark_hex": hexMark}
+
+var markNames = slices.Sorted(maps.Keys(marks))
 
 // HasPlaceholder reports whether a placeholder is in s. It does not allocate.
 func HasPlaceholder(s string) bool {
