@@ -19,6 +19,7 @@ require (
 	github.com/gofrs/flock v0.13.2 // locks between processes
 	github.com/google/renameio/v2 v2.0.2 // files that are replaced whole
 	github.com/ncruces/go-sqlite3 v0.37.0 // the vaults of a Python authsome
+	github.com/spf13/pflag v1.0.9 // the flags of the command line, as cobra has them
 	github.com/zalando/go-keyring v0.2.8 // the master key in the system's keyring
 	go.yaml.in/yaml/v3 v3.0.5 // OpenAPI documents; the command line brings it along
 	golang.org/x/crypto v0.58.0 // Argon2id, for a passphrase
@@ -38,7 +39,6 @@ require (
 	github.com/google/go-cmp v0.7.0 // differences of structures
 	github.com/rogpeppe/go-internal v1.16.0 // testscript
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // the published schema, held to by somebody else's validator
-	github.com/spf13/pflag v1.0.9 // the flags of the command line, as it has them
 )
 
 require (

@@ -220,7 +220,7 @@ func rotateAuthority(ctx context.Context, a *app, yes bool) error {
 	}
 	if !yes {
 		question := fmt.Sprintf("replace the authority of profile %s, so that its clients need the new certificate?", p.Name)
-		if err := a.confirm(ctx, question, a.here("authsome ca rotate --yes")); err != nil {
+		if err := a.confirm(ctx, question, "--yes"); err != nil {
 			return err
 		}
 	}

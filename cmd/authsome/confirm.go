@@ -12,11 +12,11 @@ import (
 // errDeclined is the user's no.
 var errDeclined = errors.New("nothing was done")
 
-// confirm asks a yes or no question on the terminal. Without one the hint is the
-// command that needs no answer.
-func (a *app) confirm(ctx context.Context, question, command string) error {
+// confirm asks a yes or no question on the terminal. Without one the error is about
+// the flag that answers it.
+func (a *app) confirm(ctx context.Context, question, flag string) error {
 	if _, ok := a.terminal(); !ok {
-		return withHint(usageErrorf("%s cannot be asked: this is no terminal", strings.TrimSuffix(question, "?")), "%s", command)
+		return withFlag(usageErrorf("%s cannot be asked: this is no terminal", strings.TrimSuffix(question, "?")), flag)
 	}
 	fmt.Fprintf(a.stderr, "%s [y/N] ", question)
 	answer := make(chan string, 1)

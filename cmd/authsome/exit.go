@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/home"
@@ -55,6 +56,16 @@ func withHint(err error, format string, args ...any) error {
 	return &hinted{err, fmt.Sprintf(format, args...)}
 }
 
+// lacking is an error that the same command does not meet with one flag more.
+type lacking struct {
+	error
+	flag string // as it is typed, with its value
+}
+
+func (e *lacking) Unwrap() error { return e.error }
+
+func withFlag(err error, flag string) error { return &lacking{err, flag} }
+
 // exitCode is a child's exit code, passed on without a word.
 type exitCode int
 
@@ -77,8 +88,34 @@ func judge(err error) verdict {
 	return v
 }
 
+// again is the command as it was typed, with a flag more, or with another value for
+// it. What goes for every command is left out.
+func again(cmd *cobra.Command, flag string) string {
+	words := append([]string{cmd.CommandPath()}, cmd.Flags().Args()...)
+	name, _, _ := strings.Cut(strings.TrimLeft(flag, "-"), " ")
+	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		switch {
+		case !f.Changed || f.Name == name:
+		case f.Value.Type() == "bool":
+			words = append(words, "--"+f.Name)
+		default:
+			for _, value := range values {
+				words = append(words, "--"+f.Name, value)
+			}
+		}
+	})
+	return strings.Join(append(words, flag), " ")
+}
+
 // advise adds the hint that only the command line tells.
 func advise(cmd *cobra.Command, err error) error {
+	if e, ok := errors.AsType[*lacking](err); ok {
+		return withHint(err, "%s", again(cmd, e.flag))
+	}
 	if _, told := errors.AsType[*hinted](err); told {
 		return err
 	}

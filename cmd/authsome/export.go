@@ -62,18 +62,6 @@ values that these would change; shell, for eval; and json, one object.`,
 	return cmd
 }
 
-// command is the one that these options are of, but for the format.
-func (o *exportOptions) command(provider string) string {
-	command := strings.TrimSpace("authsome export " + provider)
-	if o.connection != "" {
-		command += " --connection " + o.connection
-	}
-	if o.prefix != "" {
-		command += " --prefix " + o.prefix
-	}
-	return command
-}
-
 // variable is one that is exported.
 type variable struct {
 	name  string
@@ -102,12 +90,9 @@ func export(ctx context.Context, a *app, provider string, o *exportOptions) erro
 		return err
 	}
 	if f, ok := a.stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) && len(all) > 1 && !o.yes {
-		return withHint(usageErrorf("these are %s, and they would stand on the screen", plural(len(all), "variable")), "%s --yes", o.command(provider))
+		return withFlag(usageErrorf("these are %s, and they would stand on the screen", plural(len(all), "variable")), "--yes")
 	}
 	text, err := write(all)
-	if _, ok := errors.AsType[*unreadableError](err); ok {
-		return withHint(err, "%s --format shell", o.command(provider))
-	}
 	if err != nil {
 		return err
 	}
@@ -246,18 +231,11 @@ func connectionsIn(all []variable) []auth.Connection {
 // and without word splitting, and the many readers of .env files.
 var plainValue = regexp.MustCompile(`^[A-Za-z0-9_./+=:@%,-]+$`)
 
-// unreadableError is a value that NAME=value lines cannot carry unchanged.
-type unreadableError struct{ name string }
-
-func (e *unreadableError) Error() string {
-	return e.name + " has a character in it that readers of NAME=value lines would change"
-}
-
 func envLines(all []variable) (string, error) {
 	var b strings.Builder
 	for _, v := range all {
 		if !plainValue.MatchString(v.value.Reveal()) {
-			return "", &unreadableError{v.name}
+			return "", withFlag(fmt.Errorf("%s has a character in it that readers of NAME=value lines would change", v.name), "--format shell")
 		}
 		fmt.Fprintf(&b, "%s=%s\n", v.name, v.value.Reveal())
 	}

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -128,7 +125,7 @@ func runImport(ctx context.Context, a *app, o *importOptions) error {
 	}
 	if count > 0 && !o.dryRun {
 		if !o.yes {
-			if err := a.confirmImport(o, items, count); err != nil {
+			if err := a.confirmImport(ctx, items, count); err != nil {
 				return err
 			}
 		}
@@ -148,36 +145,17 @@ func runImport(ctx context.Context, a *app, o *importOptions) error {
 	return cmp.Or(a.reportImport(items, file), failed)
 }
 
-// command is the one that these options are of.
-func (o *importOptions) command() string {
-	command := "authsome import"
-	if o.authsome != "" {
-		command += " --authsome " + o.authsome
-	}
-	if o.env {
-		command += " --env"
-	}
-	if o.dotenv != "" {
-		command += " --dotenv " + o.dotenv
-	}
-	if o.placeholders {
-		command += " --placeholders"
-	}
-	return command
-}
-
 // confirmImport shows what would be stored and asks.
-func (a *app) confirmImport(o *importOptions, items []importItem, count int) error {
+func (a *app) confirmImport(ctx context.Context, items []importItem, count int) error {
 	if _, ok := a.terminal(); !ok {
-		return withHint(usageErrorf("%s would be imported, and this is no terminal to ask at", plural(count, "item")), "%s --yes", o.command())
+		return withFlag(usageErrorf("%s would be imported, and this is no terminal to ask at", plural(count, "item")), "--yes")
 	}
 	table(a.stderr, importRows(items))
-	fmt.Fprintf(a.stderr, "Import %s? [y/N] ", plural(count, "item"))
-	line, err := bufio.NewReader(a.stdin).ReadString('\n')
-	if answer := strings.ToLower(strings.TrimSpace(line)); err != nil || answer != "y" && answer != "yes" {
-		return fmt.Errorf("nothing was imported")
+	err := a.confirm(ctx, "Import "+plural(count, "item")+"?", "--yes")
+	if errors.Is(err, errDeclined) {
+		return errors.New("nothing was imported")
 	}
-	return nil
+	return err
 }
 
 // storeItem stores one item and records that. What cannot be stored is refused,

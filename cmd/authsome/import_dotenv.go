@@ -83,7 +83,7 @@ func (f *dotenvFile) offerPlaceholders(ctx context.Context, a *app, o *importOpt
 	case o.dryRun, !o.placeholders && (o.yes || !terminal):
 		return nil
 	case !o.placeholders:
-		err := a.confirm(ctx, fmt.Sprintf("Put placeholders for %s into %s, and keep a backup?", f.names(), f.path), o.command()+" --placeholders")
+		err := a.confirm(ctx, fmt.Sprintf("Put placeholders for %s into %s, and keep a backup?", f.names(), f.path), "--placeholders")
 		if errors.Is(err, errDeclined) {
 			return nil
 		}

@@ -153,7 +153,7 @@ func deleteProfile(ctx context.Context, a *app, name string, yes bool) error {
 		return err
 	}
 	if !yes {
-		if err := a.confirm(ctx, fmt.Sprintf("delete profile %s with all its connections?", name), "authsome profile delete "+name+" --yes"); err != nil {
+		if err := a.confirm(ctx, fmt.Sprintf("delete profile %s with all its connections?", name), "--yes"); err != nil {
 			return err
 		}
 	}

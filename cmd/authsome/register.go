@@ -14,14 +14,6 @@ import (
 
 type registerOptions struct{ force, yes bool }
 
-func (o *registerOptions) command(path string) string {
-	command := "authsome register " + path
-	if o.force {
-		command += " --force"
-	}
-	return command
-}
-
 func newRegisterCmd(a *app) *cobra.Command {
 	o := &registerOptions{}
 	cmd := &cobra.Command{
@@ -67,7 +59,7 @@ func register(ctx context.Context, a *app, path string, o *registerOptions) erro
 		return err
 	}
 	if r.Replaces == providers.Custom && !o.force {
-		return withHint(fmt.Errorf("%s: %w", d.Name, providers.ErrInstalled), "authsome register %s --force", path)
+		return withFlag(fmt.Errorf("%s: %w", d.Name, providers.ErrInstalled), "--force")
 	}
 	// A file that a script names is meant; what is fetched was seen by nobody yet.
 	_, there := a.terminal()
@@ -76,7 +68,7 @@ func register(ctx context.Context, a *app, path string, o *registerOptions) erro
 		r.show(a, d)
 	}
 	if asks {
-		if err := a.confirm(ctx, "install "+d.Name+"?", o.command(path)+" --yes"); err != nil {
+		if err := a.confirm(ctx, "install "+d.Name+"?", "--yes"); err != nil {
 			return err
 		}
 	}

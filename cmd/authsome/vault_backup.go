@@ -44,29 +44,18 @@ It refuses to run behind the proxy, and is audited.`,
 	return cmd
 }
 
-func (o *backupOptions) command(path string) string {
-	command := "authsome vault backup " + path
-	for _, r := range o.recipients {
-		command += " --recipient " + r
-	}
-	if o.passphraseFile != "" {
-		command += " --passphrase-file " + o.passphraseFile
-	}
-	return command
-}
-
 func backup(ctx context.Context, a *app, path string, o *backupOptions) error {
 	if err := a.behindProxy("vault backup"); err != nil {
 		return err
 	}
 	if _, err := os.Lstat(path); err == nil && !o.force {
-		return withHint(fmt.Errorf("there is a file %s already", path), "%s --force", o.command(path))
+		return withFlag(fmt.Errorf("there is a file %s already", path), "--force")
 	}
 	v, err := a.vault()
 	if err != nil {
 		return err
 	}
-	to, err := o.to(a, path)
+	to, err := o.to(a)
 	if err != nil {
 		return err
 	}
@@ -116,9 +105,9 @@ func writeWhole(path string, data []byte) error {
 	return err
 }
 
-func (o *backupOptions) to(a *app, path string) ([]age.Recipient, error) {
+func (o *backupOptions) to(a *app) ([]age.Recipient, error) {
 	if len(o.recipients) == 0 {
-		passphrase, err := a.backupPassphrase(o.passphraseFile, true, "authsome vault backup "+path)
+		passphrase, err := a.backupPassphrase(o.passphraseFile, true)
 		if err != nil {
 			return nil, err
 		}
@@ -140,8 +129,8 @@ func (o *backupOptions) to(a *app, path string) ([]age.Recipient, error) {
 }
 
 // backupPassphrase comes from a file or from the terminal, where a new one is
-// asked for twice. The command is the one that needs it.
-func (a *app) backupPassphrase(path string, anew bool, command string) (string, error) {
+// asked for twice.
+func (a *app) backupPassphrase(path string, anew bool) (string, error) {
 	if path != "" {
 		b, err := os.ReadFile(path)
 		if err != nil {
@@ -155,7 +144,7 @@ func (a *app) backupPassphrase(path string, anew bool, command string) (string, 
 	}
 	fd, ok := a.terminal()
 	if !ok {
-		return "", withHint(usageErrorf("a passphrase is needed, and this is no terminal"), "%s --passphrase-file FILE", command)
+		return "", withFlag(usageErrorf("a passphrase is needed, and this is no terminal"), "--passphrase-file FILE")
 	}
 	ask := func(question string) (string, error) {
 		fmt.Fprint(a.stderr, question)

@@ -41,17 +41,6 @@ with --force. Interrupted at any moment, the vault is the old or the new one.`,
 	return cmd
 }
 
-func (o *restoreOptions) command(path string) string {
-	command := "authsome vault restore " + path
-	switch {
-	case o.identity != "":
-		command += " --identity " + o.identity
-	case o.passphraseFile != "":
-		command += " --passphrase-file " + o.passphraseFile
-	}
-	return command
-}
-
 func restore(ctx context.Context, a *app, path string, o *restoreOptions) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -61,7 +50,7 @@ func restore(ctx context.Context, a *app, path string, o *restoreOptions) error 
 	if !vault.IsBackup(f) {
 		return fmt.Errorf("%s: %w", path, vault.ErrNotBackup)
 	}
-	as, err := o.as(a, path)
+	as, err := o.as(a)
 	if err != nil {
 		return err
 	}
@@ -69,7 +58,7 @@ func restore(ctx context.Context, a *app, path string, o *restoreOptions) error 
 	if err != nil {
 		return err
 	}
-	p, err := a.profileToRestore(b, o.command(path))
+	p, err := a.profileToRestore(b)
 	if err != nil {
 		return err
 	}
@@ -81,7 +70,7 @@ func restore(ctx context.Context, a *app, path string, o *restoreOptions) error 
 	defer cancel()
 	err = vault.Restore(ctx, p.Dir, key, b, o.force)
 	if _, damaged := errors.AsType[*vault.DamageError](err); damaged || errors.Is(err, vault.ErrNotEmpty) {
-		return withHint(err, "%s --force", o.command(path))
+		return withFlag(err, "--force")
 	}
 	if err != nil {
 		return err
@@ -96,9 +85,9 @@ func restore(ctx context.Context, a *app, path string, o *restoreOptions) error 
 	return nil
 }
 
-func (o *restoreOptions) as(a *app, path string) ([]age.Identity, error) {
+func (o *restoreOptions) as(a *app) ([]age.Identity, error) {
 	if o.identity == "" {
-		passphrase, err := a.backupPassphrase(o.passphraseFile, false, "authsome vault restore "+path)
+		passphrase, err := a.backupPassphrase(o.passphraseFile, false)
 		if err != nil {
 			return nil, err
 		}
@@ -121,14 +110,14 @@ func (o *restoreOptions) as(a *app, path string) ([]age.Identity, error) {
 }
 
 // profileToRestore is the one that the backup is of, made if it is missing.
-func (a *app) profileToRestore(b *vault.Backup, command string) (home.Profile, error) {
+func (a *app) profileToRestore(b *vault.Backup) (home.Profile, error) {
 	h, err := a.home()
 	if err != nil {
 		return home.Profile{}, err
 	}
 	for _, named := range []string{a.profileName, a.getenv("AUTHSOME_PROFILE")} {
 		if named != "" && named != b.Profile {
-			return home.Profile{}, withHint(fmt.Errorf("%w: %s, not %s", vault.ErrOtherProfile, b.Profile, named), "%s --profile %s", command, b.Profile)
+			return home.Profile{}, withFlag(fmt.Errorf("%w: %s, not %s", vault.ErrOtherProfile, b.Profile, named), "--profile "+b.Profile)
 		}
 		if named != "" {
 			break
