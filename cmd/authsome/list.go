@@ -54,15 +54,15 @@ type providerView struct {
 }
 
 type connectionView struct {
-	Name      string   `json:"connection_name"`
-	AuthType  string   `json:"auth_type"`
-	Status    string   `json:"status"`
-	Scopes    []string `json:"scopes"`
-	ExpiresAt *string  `json:"expires_at"` // RFC 3339; null for what does not expire
-	Default   bool     `json:"default"`
-	Renewable bool     `json:"renewable"`         // its token is renewed when it is due
-	Problem   string   `json:"problem,omitempty"` // why it needs a login, and since when
-	Fix       string   `json:"fix,omitempty"`     // the command that mends it
+	Name      string     `json:"connection_name"`
+	AuthType  string     `json:"auth_type"`
+	Status    string     `json:"status"`
+	Scopes    []string   `json:"scopes"`
+	ExpiresAt *time.Time `json:"expires_at"` // in UTC and whole seconds; null for what does not expire
+	Default   bool       `json:"default"`
+	Renewable bool       `json:"renewable"`         // its token is renewed when it is due
+	Problem   string     `json:"problem,omitempty"` // why it needs a login, and since when
+	Fix       string     `json:"fix,omitempty"`     // the command that mends it
 }
 
 func (a *app) viewConnection(c auth.Connection) connectionView {
@@ -76,7 +76,7 @@ func (a *app) viewConnection(c auth.Connection) connectionView {
 		v.Scopes = []string{}
 	}
 	if !c.ExpiresAt.IsZero() {
-		at := c.ExpiresAt.UTC().Format(time.RFC3339)
+		at := c.ExpiresAt.UTC().Truncate(time.Second)
 		v.ExpiresAt = &at
 	}
 	return v
@@ -124,12 +124,11 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 			table(a.stdout, append([][]string{heading}, rows...))
 			return nil
 		}
-		if o.connected && len(connected) == 0 && o.text == "" && o.category == "" {
-			a.infof("nothing is connected yet: %s", a.here("authsome login PROVIDER"))
-			a.proposeImport(ctx)
-			return nil
+		if o.text == "" && o.category == "" {
+			a.tellNothingConnected(ctx)
+		} else {
+			a.infof("no provider fits: authsome list shows all")
 		}
-		a.infof("no provider fits: authsome list shows all")
 		return nil
 	}
 	if len(connected) > 0 {
@@ -138,10 +137,14 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 	}
 	a.printf("%s", catalogue(all, screenWidth(a.stdout)))
 	if len(connected) == 0 {
-		a.infof("nothing is connected yet: %s", a.here("authsome login PROVIDER"))
-		a.proposeImport(ctx)
+		a.tellNothingConnected(ctx)
 	}
 	return nil
+}
+
+func (a *app) tellNothingConnected(ctx context.Context) {
+	a.infof("nothing is connected yet: %s", a.here("authsome login PROVIDER"))
+	a.proposeImport(ctx)
 }
 
 // tellProblems says which connections need a login, since when, and the command.
@@ -247,15 +250,11 @@ func (c connectionView) label() string {
 }
 
 func (c connectionView) expiry(now time.Time) string {
-	if c.ExpiresAt == nil {
+	switch {
+	case c.ExpiresAt == nil:
 		return ""
-	}
-	at, err := time.Parse(time.RFC3339, *c.ExpiresAt)
-	if err != nil {
-		return *c.ExpiresAt
-	}
-	if c.Renewable && !now.Before(at) {
+	case c.Renewable && !now.Before(*c.ExpiresAt):
 		return "renewed when used"
 	}
-	return relative(at, now)
+	return relative(*c.ExpiresAt, now)
 }

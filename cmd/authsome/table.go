@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -16,22 +17,18 @@ const (
 
 // table writes aligned columns. On a terminal, where they would not fit, the
 // widest ones are cut; what a program reads is always whole.
-func table(w io.Writer, rows [][]string) {
-	width := 0
-	if columns, ok := columns(w); ok {
-		width = columns
-	}
-	io.WriteString(w, layout(rows, width))
-}
+func table(w io.Writer, rows [][]string) { io.WriteString(w, layout(rows, lineWidth(w))) }
 
 // facts writes a name and a value a line. On a terminal, values that would not fit
 // go on below: nothing of them is cut.
-func facts(w io.Writer, rows [][]string) {
-	width := 0
+func facts(w io.Writer, rows [][]string) { io.WriteString(w, hang(rows, lineWidth(w))) }
+
+// lineWidth is the width that must fit w; 0 is none.
+func lineWidth(w io.Writer) int {
 	if columns, ok := columns(w); ok {
-		width = columns
+		return columns
 	}
-	io.WriteString(w, hang(rows, width))
+	return 0
 }
 
 // hang aligns the values of names within width columns; 0 is without bound. A
@@ -43,25 +40,33 @@ func hang(rows [][]string, width int) string {
 	}
 	var b strings.Builder
 	for _, row := range rows {
-		name, value := row[0]+strings.Repeat(" ", indent-utf8.RuneCountInString(row[0])), visible(row[1])
-		line := name + value
+		name, lines := row[0], []string{visible(row[1])}
 		if width > 0 {
-			line = name
-			for i, word := range strings.Fields(value) {
-				start := i == 0 || strings.TrimSpace(line) == ""
-				if !start && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
-					b.WriteString(line + "\n")
-					line, start = strings.Repeat(" ", indent), true
-				}
-				if !start {
-					line += " "
-				}
-				line += word
-			}
+			lines = wrap(lines[0], width-indent)
 		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
+		for _, line := range lines {
+			b.WriteString(strings.TrimRight(fmt.Sprintf("%-*s%s", indent, name, line), " ") + "\n")
+			name = ""
+		}
 	}
 	return b.String()
+}
+
+// wrap breaks a text into lines of width columns, where its words allow that.
+func wrap(text string, width int) []string {
+	lines := []string{""}
+	for _, word := range strings.Fields(text) {
+		last := &lines[len(lines)-1]
+		switch {
+		case *last == "":
+			*last = word
+		case utf8.RuneCountInString(*last)+1+utf8.RuneCountInString(word) <= width:
+			*last += " " + word
+		default:
+			lines = append(lines, word)
+		}
+	}
+	return lines
 }
 
 // columns is the width of the terminal that w is.

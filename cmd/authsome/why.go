@@ -143,17 +143,14 @@ func (c *connectionView) sentence(now time.Time) string {
 	if c.ExpiresAt == nil {
 		return s
 	}
-	at, err := time.Parse(time.RFC3339, *c.ExpiresAt)
-	expired := err == nil && !now.Before(at)
+	expired, when := !now.Before(*c.ExpiresAt), relative(*c.ExpiresAt, now)
 	switch {
-	case err != nil:
-		s += ", expires " + *c.ExpiresAt
 	case expired && c.Status == string(auth.StatusExpired):
-		s += " " + relative(at, now)
+		s += " " + when
 	case expired:
-		s += ", expired " + relative(at, now)
+		s += ", expired " + when
 	default:
-		s += ", expires " + relative(at, now)
+		s += ", expires " + when
 	}
 	switch {
 	case c.Renewable && expired:

@@ -7,7 +7,7 @@ import (
 
 func TestWhyShowsExpiry(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	later, earlier := now.Add(3*time.Hour).Format(time.RFC3339), now.Add(-time.Hour).Format(time.RFC3339)
+	later, earlier := now.Add(3*time.Hour), now.Add(-time.Hour)
 	for _, tt := range []struct {
 		state connectionView
 		want  string
