@@ -131,6 +131,10 @@ func (a *Authority) CertificatePEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})
 }
 
+// Certificate is what [Authority.CertificatePEM] has, parsed. It is not to be
+// changed.
+func (a *Authority) Certificate() *x509.Certificate { return a.certificate }
+
 // KeyDER is the private key as PKCS #8: a secret, for the vault only.
 func (a *Authority) KeyDER() ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(a.key)
@@ -139,9 +143,6 @@ func (a *Authority) KeyDER() ([]byte, error) {
 	}
 	return der, nil
 }
-
-// NotAfter is when the authority expires.
-func (a *Authority) NotAfter() time.Time { return a.certificate.NotAfter }
 
 func serial() *big.Int {
 	// 128 random bits: positive and well under the 20 bytes of RFC 5280 section

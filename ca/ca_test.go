@@ -148,8 +148,8 @@ func TestLeafEndsWithTheAuthority(t *testing.T) {
 	minted := 0
 	a.OnMint = func() { minted++ }
 	now = now.Add(50 * time.Minute) // less is left than the leaf's start is back
-	if l := leaf(t, a, "a.test"); !l.NotAfter.Equal(a.NotAfter()) {
-		t.Errorf("the leaf ends %v, the authority %v", l.NotAfter, a.NotAfter())
+	if l := leaf(t, a, "a.test"); !l.NotAfter.Equal(a.Certificate().NotAfter) {
+		t.Errorf("the leaf ends %v, the authority %v", l.NotAfter, a.Certificate().NotAfter)
 	}
 	if leaf(t, a, "a.test"); minted != 1 {
 		t.Errorf("signed %d times", minted)

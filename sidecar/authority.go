@@ -33,27 +33,31 @@ func StoredAuthority(ctx context.Context, v *vault.Vault, path string, o ca.Opti
 	if errors.Is(err, vault.ErrNotFound) {
 		stored, err = makeAuthority(ctx, v, o, false)
 	}
-	return published(stored, path, err)
+	if err != nil {
+		return nil, fmt.Errorf("authority of the profile: %w", err)
+	}
+	return stored, publish(stored, path)
 }
 
 // NewStoredAuthority makes another authority in place of the profile's. A sidecar
 // that runs keeps the one that it started with.
 func NewStoredAuthority(ctx context.Context, v *vault.Vault, path string, o ca.Options) (*ca.Authority, error) {
 	made, err := makeAuthority(ctx, v, o, true)
-	return published(made, path, err)
-}
-
-// published is the authority once its certificate is at path.
-func published(stored *ca.Authority, path string, err error) (*ca.Authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("authority of the profile: %w", err)
 	}
-	if have, err := os.ReadFile(path); err != nil || string(have) != string(stored.CertificatePEM()) {
-		if err := maybe.WriteFile(path, stored.CertificatePEM(), 0o600); err != nil {
-			return nil, fmt.Errorf("write the authority's certificate: %w", err)
-		}
+	return made, publish(made, path)
+}
+
+// publish writes the authority's certificate to path, unless it is there.
+func publish(a *ca.Authority, path string) error {
+	if have, err := os.ReadFile(path); err == nil && string(have) == string(a.CertificatePEM()) {
+		return nil
 	}
-	return stored, nil
+	if err := maybe.WriteFile(path, a.CertificatePEM(), 0o600); err != nil {
+		return fmt.Errorf("write the authority's certificate: %w", err)
+	}
+	return nil
 }
 
 func loadAuthority(ctx context.Context, v *vault.Vault) (*ca.Authority, error) {

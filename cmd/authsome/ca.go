@@ -3,17 +3,13 @@ package main
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/hex"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/authsome/authsome/audit"
 	"github.com/authsome/authsome/ca"
@@ -37,35 +33,26 @@ shows it. authsome run needs none of this: it makes an authority for each run.`,
 	return cmd
 }
 
-// authority is the stored one of a profile.
-type authority struct {
-	path        string
-	pem         []byte
-	certificate *x509.Certificate
-}
-
-func (a *app) storedAuthority(ctx context.Context) (authority, error) {
+// storedAuthority is the one of the profile in use.
+func (a *app) storedAuthority(ctx context.Context) (home.Profile, *ca.Authority, error) {
 	p, err := a.profile()
 	if err != nil {
-		return authority{}, err
+		return p, nil, err
 	}
 	v, err := a.vault()
 	if err != nil {
-		return authority{}, err
+		return p, nil, err
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	stored, err := a.openAuthority(ctx, v, p)
-	if err != nil {
-		return authority{}, err
-	}
-	return readAuthority(p, stored)
+	stored, err := openAuthority(ctx, v, p)
+	return p, stored, err
 }
 
-func (a *app) openAuthority(ctx context.Context, v *vault.Vault, p home.Profile) (*ca.Authority, error) {
+func openAuthority(ctx context.Context, v *vault.Vault, p home.Profile) (*ca.Authority, error) {
 	stored, err := sidecar.StoredAuthority(ctx, v, p.AuthorityPath(), authorityOptions(p))
 	if errors.Is(err, ca.ErrExpired) {
-		err = withHint(err, "%s", a.here("authsome ca rotate"))
+		err = withHint(err, "authsome ca rotate")
 	}
 	return stored, err
 }
@@ -73,16 +60,6 @@ func (a *app) openAuthority(ctx context.Context, v *vault.Vault, p home.Profile)
 // authorityOptions are those of a profile's stored authority.
 func authorityOptions(p home.Profile) ca.Options {
 	return ca.Options{CommonName: "authsome authority of profile " + p.Name, Lifetime: storedAuthorityLifetime}
-}
-
-func readAuthority(p home.Profile, stored *ca.Authority) (authority, error) {
-	text := stored.CertificatePEM()
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return authority{}, fmt.Errorf("the authority of profile %s has no certificate", p.Name)
-	}
-	certificate, err := x509.ParseCertificate(block.Bytes)
-	return authority{p.AuthorityPath(), text, certificate}, err
 }
 
 // authorityView is the shape of --json.
@@ -95,13 +72,13 @@ type authorityView struct {
 	NotAfter  string `json:"not_after"`
 }
 
-func (a *app) viewAuthority(c authority) (authorityView, error) {
-	p, err := a.profile()
-	sum := sha256.Sum256(c.certificate.Raw)
+func viewAuthority(p home.Profile, stored *ca.Authority) authorityView {
+	c := stored.Certificate()
+	sum := sha256.Sum256(c.Raw)
 	return authorityView{
-		Profile: p.Name, Path: c.path, Subject: c.certificate.Subject.CommonName, SHA256: hex.EncodeToString(sum[:]),
-		NotBefore: c.certificate.NotBefore.UTC().Format(time.RFC3339), NotAfter: c.certificate.NotAfter.UTC().Format(time.RFC3339),
-	}, err
+		Profile: p.Name, Path: p.AuthorityPath(), Subject: c.Subject.CommonName, SHA256: hex.EncodeToString(sum[:]),
+		NotBefore: c.NotBefore.UTC().Format(time.RFC3339), NotAfter: c.NotAfter.UTC().Format(time.RFC3339),
+	}
 }
 
 func newCAPathCmd(a *app) *cobra.Command {
@@ -111,16 +88,16 @@ func newCAPathCmd(a *app) *cobra.Command {
 		Example: `  curl --cacert "$(authsome ca path)" https://api.openai.com/v1/models`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.storedAuthority(cmd.Context())
+			p, _, err := a.storedAuthority(cmd.Context())
 			if err != nil {
 				return err
 			}
 			if a.json {
 				return a.printJSON(struct {
 					Path string `json:"path"`
-				}{c.path})
+				}{p.AuthorityPath()})
 			}
-			a.printf("%s\n", c.path)
+			a.printf("%s\n", p.AuthorityPath())
 			return nil
 		},
 	}
@@ -133,20 +110,17 @@ func newCAShowCmd(a *app) *cobra.Command {
 		Example: "  authsome ca show",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.storedAuthority(cmd.Context())
+			p, stored, err := a.storedAuthority(cmd.Context())
 			if err != nil {
 				return err
 			}
-			v, err := a.viewAuthority(c)
-			if err != nil {
-				return err
-			}
+			v := viewAuthority(p, stored)
 			if a.json {
 				return a.printJSON(v)
 			}
 			facts(a.stdout, [][]string{
 				{"subject", v.Subject}, {"SHA-256", strings.ToUpper(v.SHA256)},
-				{"valid", fmt.Sprintf("until %s (%s)", v.NotAfter, relative(c.certificate.NotAfter, time.Now()))}, {"file", v.Path},
+				{"valid", fmt.Sprintf("until %s (%s)", v.NotAfter, relative(stored.Certificate().NotAfter, time.Now()))}, {"file", v.Path},
 			})
 			return nil
 		},
@@ -169,22 +143,22 @@ a trust store with the usual password ` + ca.TrustStorePassword + `, as Java rea
 }
 
 func exportAuthority(ctx context.Context, a *app, format string) error {
-	encode := map[string]func(authority) ([]byte, error){
-		"pem": func(c authority) ([]byte, error) { return c.pem, nil },
-		"der": func(c authority) ([]byte, error) { return c.certificate.Raw, nil },
-		"p12": func(c authority) ([]byte, error) { return ca.TrustStore(c.pem) },
+	encode := map[string]func(*ca.Authority) ([]byte, error){
+		"pem": func(s *ca.Authority) ([]byte, error) { return s.CertificatePEM(), nil },
+		"der": func(s *ca.Authority) ([]byte, error) { return s.Certificate().Raw, nil },
+		"p12": func(s *ca.Authority) ([]byte, error) { return ca.TrustStore(s.CertificatePEM()) },
 	}[format]
 	if encode == nil {
 		return usageErrorf("--format %s: pem, der or p12", format)
 	}
-	if f, ok := a.stdout.(*os.File); ok && format != "pem" && !a.json && term.IsTerminal(int(f.Fd())) {
+	if format != "pem" && !a.json && isTerminal(a.stdout) {
 		return withHint(usageErrorf("%s is nothing for a terminal", format), "authsome ca export --format %s > authsome.%[1]s", format)
 	}
-	c, err := a.storedAuthority(ctx)
+	_, stored, err := a.storedAuthority(ctx)
 	if err != nil {
 		return err
 	}
-	data, err := encode(c)
+	data, err := encode(stored)
 	if err != nil {
 		return err
 	}
@@ -237,17 +211,9 @@ func rotateAuthority(ctx context.Context, a *app, yes bool) error {
 	if err := a.record(audit.Event{Event: audit.KeyRotation, Outcome: "ok: the authority"}); err != nil {
 		return err
 	}
-	c, err := readAuthority(p, made)
-	if err != nil {
-		return err
-	}
 	if a.json {
-		view, err := a.viewAuthority(c)
-		if err != nil {
-			return err
-		}
-		return a.printJSON(view)
+		return a.printJSON(viewAuthority(p, made))
 	}
-	a.infof("the authority of profile %s is new: restart authsome proxy, and give its clients %s", p.Name, c.path)
+	a.infof("the authority of profile %s is new: restart authsome proxy, and give its clients %s", p.Name, p.AuthorityPath())
 	return nil
 }

@@ -2,9 +2,6 @@ package main
 
 import (
 	"io"
-	"os"
-
-	"golang.org/x/term"
 )
 
 // Colours, as SGR parameters of ECMA-48. Each stands on a word that says the
@@ -19,8 +16,7 @@ const (
 // paint colours text for w, if w is a terminal and nobody has asked for none
 // (--no-color, or NO_COLOR as https://no-color.org has it).
 func (a *app) paint(w io.Writer, colour, text string) string {
-	f, ok := w.(*os.File)
-	if !ok || a.noColor || a.getenv("NO_COLOR") != "" || a.getenv("TERM") == "dumb" || !term.IsTerminal(int(f.Fd())) {
+	if a.noColor || a.getenv("NO_COLOR") != "" || a.getenv("TERM") == "dumb" || !isTerminal(w) {
 		return text
 	}
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"

@@ -6,12 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/authsome/authsome/audit"
 	"github.com/authsome/authsome/auth"
@@ -89,7 +87,7 @@ func export(ctx context.Context, a *app, provider string, o *exportOptions) erro
 	if err := disambiguate(all, o.prefix); err != nil {
 		return err
 	}
-	if f, ok := a.stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) && len(all) > 1 && !o.yes {
+	if len(all) > 1 && !o.yes && isTerminal(a.stdout) {
 		return withFlag(usageErrorf("these are %s, and they would stand on the screen", plural(len(all), "variable")), "--yes")
 	}
 	text, err := write(all)

@@ -155,8 +155,7 @@ func (a *app) canAsk() bool {
 	if _, ok := a.terminal(); ok {
 		return true
 	}
-	f, isFile := a.stderr.(*os.File)
-	return isFile && term.IsTerminal(int(f.Fd()))
+	return isTerminal(a.stderr)
 }
 
 // askSecret asks on the terminal, wherever the streams go, without echo.

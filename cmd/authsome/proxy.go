@@ -86,7 +86,7 @@ func serveProxy(ctx context.Context, app *app, o *proxyCmdOptions) error {
 	if err != nil {
 		return err
 	}
-	s.Authority, err = app.openAuthority(ctx, s.Vault, profile)
+	s.Authority, err = openAuthority(ctx, s.Vault, profile)
 	if err != nil {
 		return err
 	}

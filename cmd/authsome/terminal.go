@@ -26,6 +26,12 @@ var (
 	errEnded       = errors.New("the input ended")
 )
 
+// isTerminal reports whether a stream is a terminal.
+func isTerminal(stream any) bool {
+	f, isFile := stream.(*os.File)
+	return isFile && term.IsTerminal(int(f.Fd()))
+}
+
 // openTerminal gives the terminal that stdin is, or nil.
 func (a *app) openTerminal() *terminal {
 	f, isFile := a.stdin.(*os.File)
