@@ -89,7 +89,7 @@ func (o *oracle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.mu.Lock()
 	o.seen = append(o.seen, a)
 	o.mu.Unlock()
-	if r.Host == routeHost && !a.Authorized {
+	if (r.Host == routeHost || r.URL.Path == "/verify") && !a.Authorized {
 		http.Error(w, "not authorized", http.StatusUnauthorized)
 		return
 	}
