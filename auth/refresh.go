@@ -269,8 +269,8 @@ func (a *Auth) save(k *keeper, w change) error {
 	until := a.now().Add(saveTime)
 	for wait := saveWait; ; wait = min(2*wait, time.Second) {
 		err := a.saveOnce(w)
-		if err == nil {
-			return nil
+		if err == nil || errors.Is(err, vault.ErrLeftBehind) {
+			return err
 		}
 		if a.now().Add(wait).After(until) {
 			k.mu.Lock()
@@ -282,16 +282,21 @@ func (a *Auth) save(k *keeper, w change) error {
 	}
 }
 
+// saveOnce has an outcome used also where the error is [vault.ErrLeftBehind].
 func (a *Auth) saveOnce(w change) error {
 	a.reloading.Lock() // so that no older reading is cached over the outcome
 	defer a.reloading.Unlock()
-	if err := a.write(w); err != nil && !errors.Is(err, errReplaced) {
+	err := a.write(w)
+	if errors.Is(err, errReplaced) {
+		err = nil
+	}
+	if err != nil && !errors.Is(err, vault.ErrLeftBehind) {
 		return err
 	}
 	if err := a.reread(target{w.to.Provider, w.to.Name}); err != nil {
 		a.dropCache() // it is on the disk; whoever needs it reads it from there
 	}
-	return nil
+	return err
 }
 
 // saveUnsaved writes what an earlier flight could not.
@@ -302,13 +307,14 @@ func (a *Auth) saveUnsaved(k *keeper) error {
 	if w == nil {
 		return nil
 	}
-	if err := a.saveOnce(*w); err != nil {
+	err := a.saveOnce(*w)
+	if err != nil && !errors.Is(err, vault.ErrLeftBehind) {
 		return err
 	}
 	k.mu.Lock()
 	k.unsaved = nil
 	k.mu.Unlock()
-	return nil
+	return err
 }
 
 // reread has a connection used as its record is now.

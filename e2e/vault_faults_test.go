@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +24,7 @@ var operations = []operation{
 	{name: "replacement", args: []string{"login", "resend", "--key-stdin", "--force", "--no-verify"}, stdin: newKey},
 	{name: "logout", args: []string{"logout", "resend"}, gone: true},
 	{name: "key rotation", args: []string{"key", "rotate", "--reseal"}, same: true},
+	{name: "refresh", args: []string{"export", "acme"}, ready: expired, shown: []string{"acme", "--field", "access_token"}},
 	{name: "restore", args: []string{"vault", "restore", "backup.age", "--identity", "identity", "--force"}},
 }
 
@@ -32,6 +35,9 @@ type operation struct {
 	fresh bool // starts without a home
 	gone  bool // ends without the connection
 	same  bool // changes nothing that can be seen of the connection
+
+	ready func(*testing.T, stage) // makes more of the state before it
+	shown []string                // of get: what it changes; nil is the key of resend
 }
 
 const (
@@ -102,7 +108,37 @@ func prepare(t *testing.T, o operation) stage {
 	must(newKey, "login", "resend", "--key-stdin", "--no-verify")
 	must("", "vault", "backup", "backup.age", "--recipient", recipient)
 	must(oldKey, "login", "resend", "--key-stdin", "--force", "--no-verify")
+	if o.ready != nil {
+		o.ready(t, s)
+	}
 	return s
+}
+
+// expired makes a connection whose token has run out, from a Python authsome's, and
+// a server that renews it.
+func expired(t *testing.T, s stage) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"access_token":%q,"refresh_token":"rt_new","token_type":"Bearer","expires_in":3600}`, newKey)
+	}))
+	t.Cleanup(server.Close)
+	definition := strings.ReplaceAll(`{"schema_version":2,"name":"acme","flows":["pkce"],"hosts":["api.acme.test"],"env":[{"name":"ACME_TOKEN","value":"{access_token}"}],
+		"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","client_id":"public","token_auth":"none"}}`, "SERVER", server.URL)
+	values, err := sealForPython(map[string]string{"profile:default:acme:connection:default": `{"schema_version":2,"auth_type":"oauth2","status":"connected",
+		"expires_at":"2026-01-02T03:04:05+00:00","access_token":"` + oldKey + `","refresh_token":"rt_old"}`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, problems, code := s.command(string(values)+"\n", need(t, "python3"), "-c", pythonWriter, filepath.Join(s.dir, "python")); code != 0 {
+		t.Fatalf("Python: %s%s", out, problems)
+	}
+	if _, problems, code := s.authsome(definition, "register", "-", "--yes"); code != 0 {
+		t.Fatalf("register: %s", problems)
+	}
+	if out, problems, code := s.authsome("", "import", "--authsome", "python", "--yes"); code != 0 || !strings.Contains(out, "imported") {
+		t.Fatalf("import: %s%s", out, problems)
+	}
 }
 
 func (s stage) copy(t *testing.T) stage {
@@ -177,7 +213,11 @@ func (s stage) inject(t *testing.T, o operation, c call, fault string) (problems
 // state is what the first following command shows.
 func (s stage) state(t *testing.T, o operation, after string) string {
 	t.Helper()
-	out, problems, code := s.authsome("", "get", "resend", "--field", "api_key", "--show-secret")
+	shown := o.shown
+	if shown == nil {
+		shown = []string{"resend", "--field", "api_key"}
+	}
+	out, problems, code := s.authsome("", append([]string{"get", "--show-secret"}, shown...)...)
 	state := strings.TrimSpace(out)
 	if code == 5 {
 		state = "none"

@@ -125,7 +125,7 @@ func (f *files) change(fn func(uint64, storeTx) error) error {
 		return fmt.Errorf("write the vault: %w", err)
 	}
 	if err := f.promote(); err != nil {
-		return fmt.Errorf("the change is stored, but the store before it is not deleted: %w", err)
+		return fmt.Errorf("%w: %w", ErrLeftBehind, err)
 	}
 	return nil
 }

@@ -38,6 +38,9 @@ var (
 	ErrLocked = errors.New("the vault is in use by another process")
 	// ErrWrongKey says that the master key is not the vault's.
 	ErrWrongKey = errors.New("the master key does not open this vault")
+	// ErrLeftBehind says that a change is stored, and that what it replaced is still
+	// on the disk. The next change deletes it.
+	ErrLeftBehind = errors.New("the change is stored, but the store before it is not deleted")
 	// ErrNewerFormat says that a later version wrote the vault.
 	ErrNewerFormat = errors.New("the vault was written by a newer authsome")
 )
