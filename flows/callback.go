@@ -48,18 +48,21 @@ type redirected struct {
 	err    error
 }
 
-// Authorize sends the browser to the authorization server and waits for the
-// answer. Only an answer with the right state counts; the error is an
-// [*AuthorizationError], or of Check, or of ctx.
-func (l *Loopback) Authorize(ctx context.Context, a Authorization) (url.Values, error) {
+// Expect sends the browser to the authorization server from now on, and wait waits
+// for the answer: whoever tells the address to somebody expects its answer before.
+// Only an answer with the right state counts; the error is an
+// [*AuthorizationError], or of Check, or of wait's context.
+func (l *Loopback) Expect(a Authorization) (wait func(context.Context) (url.Values, error)) {
 	answers := make(chan redirected, 1)
 	l.enter(stage{auth: &authStage{a, answers}})
-	select {
-	case got := <-answers:
-		return got.values, got.err
-	case <-ctx.Done():
-		l.enter(stage{})
-		return nil, ctx.Err()
+	return func(ctx context.Context) (url.Values, error) {
+		select {
+		case got := <-answers:
+			return got.values, got.err
+		case <-ctx.Done():
+			l.enter(stage{})
+			return nil, ctx.Err()
+		}
 	}
 }
 
@@ -122,7 +125,7 @@ func (l *Loopback) answered(w http.ResponseWriter, r *http.Request) {
 	redirect(w, l.page)
 }
 
-// take hands an answer over to Authorize, once.
+// take hands an answer over to who waits, once.
 func (l *Loopback) take(values url.Values) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

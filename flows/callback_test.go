@@ -42,12 +42,11 @@ func authorize(t *testing.T, l *flows.Loopback, a flows.Authorization) <-chan aw
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	done := make(chan awaited, 1)
-	stages := l.Stages()
+	wait := l.Expect(a)
 	go func() {
-		values, err := l.Authorize(ctx, a)
+		values, err := wait(ctx)
 		done <- awaited{values, err}
 	}()
-	<-stages // until the page is about it
 	return done
 }
 
@@ -383,7 +382,7 @@ func TestCancellationEndsTheServer(t *testing.T) {
 	link := l.Link()
 	ended := make(chan error, 1)
 	go func() {
-		_, err := l.Authorize(ctx, flows.Authorization{URL: "https://acme.test", State: state})
+		_, err := l.Expect(flows.Authorization{URL: "https://acme.test", State: state})(ctx)
 		ended <- err
 	}()
 	cancel()
@@ -468,5 +467,17 @@ func TestAddresses(t *testing.T) {
 		if p := ask(t, r); p.status != 400 {
 			t.Errorf("%s: status %d", host, p.status)
 		}
+	}
+}
+
+// An answer that comes before anybody waits for it is not lost.
+func TestAnswerBeforeTheWait(t *testing.T) {
+	l := listen(t, &flows.Loopback{})
+	wait := l.Expect(flows.Authorization{URL: "https://acme.test/authorize", State: state})
+	get(t, answerWith(l, "state", state, "code", "c"))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if values, err := wait(ctx); err != nil || values.Get("code") != "c" {
+		t.Errorf("%v, %v", values, err)
 	}
 }

@@ -74,6 +74,7 @@ func (l *loginRun) tokenObtained(ctx context.Context, config *flows.Config, toke
 func (l *loginRun) await(ctx context.Context, a flows.Authorization, redirectURI string) (url.Values, error) {
 	elsewhere := redirectURI != l.page.RedirectURI()
 	paste := l.terminal != nil && (l.browser == nil || elsewhere)
+	wait := l.page.Expect(a)
 	if l.browser == nil {
 		l.a.tellf("sign in to %s%s: open this address in a browser\n\n  %s\n", l.d.DisplayName, l.scopeWords(), a.URL)
 		if at, err := url.Parse(redirectURI); err == nil && paste && !elsewhere {
@@ -84,16 +85,16 @@ func (l *loginRun) await(ctx context.Context, a flows.Authorization, redirectURI
 	var got url.Values
 	err := l.inBrowser(ctx, "the sign-in page of "+l.d.DisplayName, func(ctx context.Context) (err error) {
 		if !paste {
-			got, err = l.page.Authorize(ctx, a)
+			got, err = wait(ctx)
 			return err
 		}
-		got, err = l.authorizeOrPaste(ctx, a, redirectURI)
+		got, err = l.waitOrPaste(ctx, wait, a, redirectURI)
 		return err
 	})
 	return got, err
 }
 
-func (l *loginRun) authorizeOrPaste(ctx context.Context, a flows.Authorization, redirectURI string) (url.Values, error) {
+func (l *loginRun) waitOrPaste(ctx context.Context, wait func(context.Context) (url.Values, error), a flows.Authorization, redirectURI string) (url.Values, error) {
 	type result struct {
 		values url.Values
 		err    error
@@ -102,7 +103,7 @@ func (l *loginRun) authorizeOrPaste(ctx context.Context, a flows.Authorization, 
 	defer cancel()
 	results := make(chan result, 2)
 	go func() {
-		values, err := l.page.Authorize(ctx, a)
+		values, err := wait(ctx)
 		results <- result{values, err}
 	}()
 	go func() {
