@@ -15,11 +15,11 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/authsome/authsome/audit"
 	"github.com/authsome/authsome/auth"
-	"github.com/authsome/authsome/home"
+	"github.com/authsome/authsome/internal/audit"
+	"github.com/authsome/authsome/internal/home"
+	"github.com/authsome/authsome/internal/sidecar"
 	"github.com/authsome/authsome/providers"
-	"github.com/authsome/authsome/sidecar"
 	"github.com/authsome/authsome/vault"
 )
 

@@ -11,10 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/authsome/authsome/audit"
 	"github.com/authsome/authsome/ca"
-	"github.com/authsome/authsome/home"
-	"github.com/authsome/authsome/sidecar"
+	"github.com/authsome/authsome/internal/audit"
+	"github.com/authsome/authsome/internal/home"
+	"github.com/authsome/authsome/internal/sidecar"
 	"github.com/authsome/authsome/vault"
 )
 

@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/authsome/authsome/audit"
 	"github.com/authsome/authsome/auth"
-	"github.com/authsome/authsome/home"
+	"github.com/authsome/authsome/internal/audit"
+	"github.com/authsome/authsome/internal/home"
 )
 
 func newConnectionCmd(a *app) *cobra.Command {

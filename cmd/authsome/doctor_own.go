@@ -15,12 +15,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/authsome/authsome/audit"
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/ca"
 	"github.com/authsome/authsome/intercept"
+	"github.com/authsome/authsome/internal/audit"
+	"github.com/authsome/authsome/internal/sidecar"
 	"github.com/authsome/authsome/routing"
-	"github.com/authsome/authsome/sidecar"
 	"github.com/authsome/authsome/vault"
 )
 

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/authsome/authsome/auth"
-	"github.com/authsome/authsome/home"
+	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/vault"
 )

@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/authsome/authsome/audit"
 	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/secret"
 )
 

@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/authsome/authsome/audit"
 	"github.com/authsome/authsome/auth"
-	"github.com/authsome/authsome/legacy"
+	"github.com/authsome/authsome/internal/audit"
+	"github.com/authsome/authsome/internal/pythonhome"
 )
 
 type importOptions struct {
@@ -278,7 +278,7 @@ func (a *app) proposeImport(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	stores, err := legacy.Stores(h.Dir)
+	stores, err := pythonhome.Stores(h.Dir)
 	if err != nil || len(stores) == 0 {
 		return
 	}

@@ -8,8 +8,8 @@ import (
 	"slices"
 
 	"github.com/authsome/authsome/auth"
-	"github.com/authsome/authsome/home"
-	"github.com/authsome/authsome/legacy"
+	"github.com/authsome/authsome/internal/home"
+	"github.com/authsome/authsome/internal/pythonhome"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/vault"
 )
@@ -30,12 +30,12 @@ func importAuthsome(ctx context.Context, a *app, dir string) ([]importItem, erro
 	if err != nil {
 		return nil, fmt.Errorf("--authsome: %w", err)
 	}
-	stores, err := legacy.Stores(dir)
+	stores, err := pythonhome.Stores(dir)
 	if err != nil {
 		return nil, err
 	}
 	if len(stores) == 0 {
-		return nil, usageErrorf("%s: %v", dir, legacy.ErrNoHome)
+		return nil, usageErrorf("%s: %v", dir, pythonhome.ErrNoHome)
 	}
 	p := &pythonImport{a: a, dir: dir, added: make(map[string]*providers.Definition)}
 	if p.set, err = a.providers(); err != nil {
@@ -83,7 +83,7 @@ func (p *pythonImport) definitions() error {
 	if filepath.Join(p.dir, "providers") == h.ProvidersDir() {
 		return nil // they are in use as they are
 	}
-	all, err := legacy.Definitions(p.dir)
+	all, err := pythonhome.Definitions(p.dir)
 	if err != nil {
 		return err
 	}
@@ -130,11 +130,11 @@ func (p *pythonImport) definition(name string) (*providers.Definition, error) {
 
 // profile finds what one vault has, for our profile of the same name.
 func (p *pythonImport) profile(ctx context.Context, name, store string) error {
-	records, err := legacy.Records(store, p.key.OpenPython)
+	records, err := pythonhome.Records(store, p.key.OpenPython)
 	if err != nil {
 		return err
 	}
-	if len(records) > 0 && !slices.ContainsFunc(records, func(r legacy.Record) bool { return !errors.Is(r.Err, vault.ErrWrongKey) }) {
+	if len(records) > 0 && !slices.ContainsFunc(records, func(r pythonhome.Record) bool { return !errors.Is(r.Err, vault.ErrWrongKey) }) {
 		return withHint(fmt.Errorf("%s: %w", store, vault.ErrWrongKey), "put the master.key back into %s that its records were sealed with", p.dir)
 	}
 	target := &importTarget{p: p, name: name}
@@ -150,7 +150,7 @@ func (p *pythonImport) profile(ctx context.Context, name, store string) error {
 	}
 	incoming := make(map[string]bool)
 	for _, r := range records {
-		if r.Kind != legacy.Connection {
+		if r.Kind != pythonhome.Connection {
 			continue
 		}
 		i := p.connection(target, r, existing)
@@ -160,9 +160,9 @@ func (p *pythonImport) profile(ctx context.Context, name, store string) error {
 	// After the connections: a default is one of them.
 	for _, r := range records {
 		switch r.Kind {
-		case legacy.Client:
+		case pythonhome.Client:
 			p.items = append(p.items, p.client(ctx, target, credentials, r))
-		case legacy.Metadata:
+		case pythonhome.Metadata:
 			if i, ok := p.byDefault(target, r, existing, incoming); ok {
 				p.items = append(p.items, i)
 			}
@@ -171,7 +171,7 @@ func (p *pythonImport) profile(ctx context.Context, name, store string) error {
 	return nil
 }
 
-func (p *pythonImport) connection(target *importTarget, r legacy.Record, existing map[string]bool) importItem {
+func (p *pythonImport) connection(target *importTarget, r pythonhome.Record, existing map[string]bool) importItem {
 	i := importItem{kind: "connection", profile: target.name, provider: r.Provider, connection: r.Name, result: importNew}
 	var c auth.Connection
 	err := unreadable(r)
@@ -210,14 +210,14 @@ func (p *pythonImport) connection(target *importTarget, r legacy.Record, existin
 }
 
 // unreadable is why a record cannot be read, where others of its vault can.
-func unreadable(r legacy.Record) error {
+func unreadable(r pythonhome.Record) error {
 	if errors.Is(r.Err, vault.ErrWrongKey) {
 		return errors.New("it was changed, or sealed with another key")
 	}
 	return r.Err
 }
 
-func (p *pythonImport) client(ctx context.Context, target *importTarget, credentials *auth.Auth, r legacy.Record) importItem {
+func (p *pythonImport) client(ctx context.Context, target *importTarget, credentials *auth.Auth, r pythonhome.Record) importItem {
 	i := importItem{kind: "client credentials", profile: target.name, provider: r.Provider, result: importNew}
 	err := unreadable(r)
 	if err == nil {
@@ -255,7 +255,7 @@ func (p *pythonImport) client(ctx context.Context, target *importTarget, credent
 
 // byDefault is the choice of a default, where the provider's connections all
 // come from there: one that was chosen here stays.
-func (p *pythonImport) byDefault(target *importTarget, r legacy.Record, existing, incoming map[string]bool) (importItem, bool) {
+func (p *pythonImport) byDefault(target *importTarget, r pythonhome.Record, existing, incoming map[string]bool) (importItem, bool) {
 	name := r.DefaultConnection()
 	if !incoming[r.Provider+"\x00"+name] {
 		return importItem{}, false

@@ -17,7 +17,7 @@ import (
 // pythonhome DIR FILE: makes a home as the Python authsome 0.2 has one. FILE has
 // a line for each record, profile, key and JSON with a blank between; a JSON of
 // "broken" is a value that does not decrypt.
-func pythonhome(ts *testscript.TestScript, neg bool, args []string) {
+func makePythonHome(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: pythonhome DIR FILE")
 	}

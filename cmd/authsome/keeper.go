@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/authsome/authsome/home"
+	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/secret"
 	"github.com/authsome/authsome/vault"
 )

@@ -12,9 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/authsome/authsome/audit"
-	"github.com/authsome/authsome/home"
-	"github.com/authsome/authsome/legacy"
+	"github.com/authsome/authsome/internal/audit"
+	"github.com/authsome/authsome/internal/home"
+	"github.com/authsome/authsome/internal/pythonhome"
 	"github.com/authsome/authsome/secret"
 	"github.com/authsome/authsome/vault"
 )
@@ -311,7 +311,7 @@ func (a *app) guardKey(command string) error {
 	if err != nil {
 		return err
 	}
-	stores, err := legacy.Stores(h.Dir)
+	stores, err := pythonhome.Stores(h.Dir)
 	if err != nil {
 		return err
 	}

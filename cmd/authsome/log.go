@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/authsome/authsome/audit"
-	"github.com/authsome/authsome/home"
+	"github.com/authsome/authsome/internal/audit"
+	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/vault"
 )
 

@@ -6,9 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/authsome/authsome/audit"
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/providers"
 )
 

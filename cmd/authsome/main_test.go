@@ -73,7 +73,7 @@ func TestScripts(t *testing.T) {
 			"page":       page,
 			"canary":     canary,
 			"mode":       fileMode,
-			"pythonhome": pythonhome,
+			"pythonhome": makePythonHome,
 			"unchanged":  unchanged,
 			"golden":     golden,
 			"quiet":      quiet,

@@ -17,11 +17,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 
-	"github.com/authsome/authsome/audit"
 	"github.com/authsome/authsome/intercept"
+	"github.com/authsome/authsome/internal/audit"
+	"github.com/authsome/authsome/internal/sidecar"
 	"github.com/authsome/authsome/metrics"
 	"github.com/authsome/authsome/secret"
-	"github.com/authsome/authsome/sidecar"
 )
 
 // Times of the appliance's end: how long requests in flight may take after

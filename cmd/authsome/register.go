@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/authsome/authsome/audit"
+	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/vault"
 )

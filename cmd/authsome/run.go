@@ -16,17 +16,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
-	"github.com/authsome/authsome/audit"
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/ca"
-	"github.com/authsome/authsome/child"
-	"github.com/authsome/authsome/home"
 	"github.com/authsome/authsome/intercept"
+	"github.com/authsome/authsome/internal/audit"
+	"github.com/authsome/authsome/internal/child"
+	"github.com/authsome/authsome/internal/home"
+	"github.com/authsome/authsome/internal/sidecar"
 	"github.com/authsome/authsome/metrics"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"
 	"github.com/authsome/authsome/secret"
-	"github.com/authsome/authsome/sidecar"
 )
 
 // drainTime is how long requests may take to end once the child has ended.

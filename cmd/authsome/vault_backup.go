@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/authsome/authsome/audit"
+	"github.com/authsome/authsome/internal/audit"
 )
 
 type backupOptions struct {

@@ -10,8 +10,8 @@ import (
 	"filippo.io/age"
 	"github.com/spf13/cobra"
 
-	"github.com/authsome/authsome/audit"
-	"github.com/authsome/authsome/home"
+	"github.com/authsome/authsome/internal/audit"
+	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/vault"
 )
 

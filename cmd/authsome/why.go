@@ -12,10 +12,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/authsome/authsome/auth"
-	"github.com/authsome/authsome/child"
+	"github.com/authsome/authsome/internal/child"
+	"github.com/authsome/authsome/internal/sidecar"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"
-	"github.com/authsome/authsome/sidecar"
 )
 
 type whyOptions struct {

@@ -21,7 +21,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/authsome/authsome/audit"
+	"github.com/authsome/authsome/internal/audit"
 )
 
 var key = []byte("a key for the test, 32 bytes long")

@@ -1,4 +1,4 @@
-package legacy
+package pythonhome
 
 import (
 	"encoding/base64"

@@ -18,10 +18,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/authsome/authsome/audit"
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/ca"
 	"github.com/authsome/authsome/intercept"
+	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/metrics"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authsome/authsome/audit"
+	"github.com/authsome/authsome/internal/audit"
 )
 
 var otherKey = []byte("the key of another profile's vault")

@@ -4,8 +4,8 @@ import (
 	"context"
 	"log/slog"
 
-	"github.com/authsome/authsome/audit"
 	"github.com/authsome/authsome/intercept"
+	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/metrics"
 )
 

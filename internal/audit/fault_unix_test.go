@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authsome/authsome/audit"
+	"github.com/authsome/authsome/internal/audit"
 )
 
 // recoverFromFullDisk runs in a process whose files may not grow beyond a limit,

@@ -10,7 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/authsome/authsome/home"
+	"github.com/authsome/authsome/internal/home"
 )
 
 func TestConfigKeepsUnknownMembers(t *testing.T) {

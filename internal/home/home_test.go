@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/authsome/authsome/home"
+	"github.com/authsome/authsome/internal/home"
 )
 
 // openInChild, in the environment, makes the test binary open that home and

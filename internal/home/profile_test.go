@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/authsome/authsome/home"
+	"github.com/authsome/authsome/internal/home"
 )
 
 func TestProfiles(t *testing.T) {

@@ -1,10 +1,10 @@
-// Package legacy reads the home of a Python authsome 0.2: the records of its
+// Package pythonhome reads the home of a Python authsome 0.2: the records of its
 // SQLite vaults and the definitions its user registered. It decrypts nothing
 // itself, stores nothing, and knows no provider.
 //
 // Its invariant: nothing in that home is changed, not even by the files that
 // SQLite makes beside a database, whether or not the Python program is running.
-package legacy
+package pythonhome
 
 import (
 	"errors"

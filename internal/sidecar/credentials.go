@@ -6,9 +6,9 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/authsome/authsome/audit"
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/intercept"
+	"github.com/authsome/authsome/internal/audit"
 )
 
 // credentials is what the proxy asks for credentials: auth, with its errors
