@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authsome/authsome/internal/hosts"
 	"github.com/authsome/authsome/providers"
 )
 
@@ -101,7 +102,7 @@ func (t *roundTripper) outgoing(r *http.Request) (*http.Request, uint64, error) 
 // provider's host and port, and a method and path that are meant in every way
 // that a server may read them.
 func (e *entry) covers(method string, u *url.URL) bool {
-	host, err := providers.NormalizeHost(u.Hostname())
+	host, err := hosts.Normalize(u.Hostname())
 	if err != nil || u.Scheme != "https" || !e.definition.Allows(cmp.Or(method, http.MethodGet)) {
 		return false
 	}

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/authsome/authsome/internal/hosts"
 )
 
 // Discover asks a provider for its endpoints, as the definition says: from its
@@ -162,14 +164,17 @@ func discoveredEndpoint(s string, named []string) (*url.URL, error) {
 	if err != nil {
 		return nil, err
 	}
-	host := strings.ToLower(u.Hostname())
+	host, err := hosts.Normalize(u.Hostname())
+	if err != nil {
+		return nil, err
+	}
 	if slices.Contains(named, host) {
 		return u, nil
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return u, public(ip)
 	}
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+	if hosts.IsLoopback(host) || strings.HasSuffix(host, ".localhost") {
 		return nil, errors.New("it is on this machine")
 	}
 	return u, nil
@@ -178,15 +183,19 @@ func discoveredEndpoint(s string, named []string) (*url.URL, error) {
 // named are the hosts that the definition or the user wrote down.
 func (c *Config) named() []string {
 	o := c.Definition.OAuth
-	var hosts []string
+	var names []string
 	for _, t := range []string{o.Issuer, o.Resource, o.AuthorizationURL, o.TokenURL} {
 		text, err := c.expand("oauth", t)
 		if err != nil {
 			continue
 		}
-		if u, err := url.Parse(text); err == nil && u.Hostname() != "" {
-			hosts = append(hosts, strings.ToLower(u.Hostname()))
+		u, err := url.Parse(text)
+		if err != nil {
+			continue
+		}
+		if host, err := hosts.Normalize(u.Hostname()); err == nil {
+			names = append(names, host)
 		}
 	}
-	return hosts
+	return names
 }

@@ -9,11 +9,14 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/authsome/authsome/internal/hosts"
 )
 
 const (
@@ -86,12 +89,8 @@ func (g *guard) proxy(r *http.Request) (*url.URL, error) {
 }
 
 func (g *guard) isNamed(host string) bool {
-	for _, n := range g.named {
-		if strings.EqualFold(n, host) {
-			return true
-		}
-	}
-	return false
+	host, err := hosts.Normalize(host)
+	return err == nil && slices.Contains(g.named, host)
 }
 
 func (g *guard) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -112,36 +111,10 @@ func (g *guard) dial(ctx context.Context, network, address string) (net.Conn, er
 	return d.DialContext(ctx, network, address)
 }
 
-// notPublic are the ranges of the IANA special-purpose registries that netip
-// does not know. The IPv6 ones that hold an IPv4 address reach that address.
-var notPublic = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"),
-	netip.MustParsePrefix("100.64.0.0/10"),
-	netip.MustParsePrefix("192.0.0.0/24"),
-	netip.MustParsePrefix("192.0.2.0/24"),
-	netip.MustParsePrefix("198.18.0.0/15"),
-	netip.MustParsePrefix("198.51.100.0/24"),
-	netip.MustParsePrefix("203.0.113.0/24"),
-	netip.MustParsePrefix("240.0.0.0/4"),
-	netip.MustParsePrefix("::/96"),
-	netip.MustParsePrefix("::ffff:0:0:0/96"),
-	netip.MustParsePrefix("64:ff9b::/96"),
-	netip.MustParsePrefix("64:ff9b:1::/48"),
-	netip.MustParsePrefix("2001::/23"),
-	netip.MustParsePrefix("2001:db8::/32"),
-	netip.MustParsePrefix("2002::/16"),
-	netip.MustParsePrefix("fec0::/10"),
-}
-
 // public refuses an address that is not on the public internet.
 func public(ip netip.Addr) error {
-	ip = ip.Unmap().WithZone("")
-	refused := !ip.IsGlobalUnicast() || ip.IsPrivate()
-	for _, p := range notPublic {
-		refused = refused || p.Contains(ip)
-	}
-	if refused {
-		return &notPublicError{ip}
+	if hosts.KindOf(ip) != hosts.Public {
+		return &notPublicError{ip.Unmap().WithZone("")}
 	}
 	return nil
 }
@@ -152,12 +125,6 @@ func (e *notPublicError) Error() string {
 	return e.ip.String() + " is not a public address, and a discovered endpoint must be on one"
 }
 
-// loopback reports whether host is this machine by name or address.
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
-}
-
 // parseEndpoint reads the URL of an endpoint: https, or http to this machine for
 // development, without a user or fragment (RFC 6749 section 3.1).
 func parseEndpoint(s string) (*url.URL, error) {
@@ -165,7 +132,7 @@ func parseEndpoint(s string) (*url.URL, error) {
 	switch {
 	case err != nil:
 		return nil, errors.New("not a URL")
-	case u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())):
+	case u.Scheme != "https" && !(u.Scheme == "http" && hosts.IsLoopback(u.Hostname())):
 		return nil, errors.New("not an https URL")
 	case u.Hostname() == "" || u.Opaque != "":
 		return nil, errors.New("the URL has no host")

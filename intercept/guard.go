@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+
+	"github.com/authsome/authsome/internal/hosts"
 )
 
 // guard decides which addresses may be connected to, on the address itself at
@@ -34,43 +36,13 @@ func newGuard(listening net.Addr, allowPrivate bool) *guard {
 	return g
 }
 
-// metadata are the addresses where clouds hand out credentials to whoever asks.
-var metadata = []netip.Addr{
-	netip.MustParseAddr("169.254.169.254"), // AWS, Azure, GCP, OpenStack and others
-	netip.MustParseAddr("169.254.170.2"),   // AWS ECS task credentials
-	netip.MustParseAddr("169.254.170.23"),  // AWS EKS pod identity
-	netip.MustParseAddr("100.100.100.200"), // Alibaba Cloud
-	netip.MustParseAddr("168.63.129.16"),   // Azure's host agent
-	netip.MustParseAddr("fd00:ec2::254"),   // AWS over IPv6
-	netip.MustParseAddr("fd00:ec2::23"),    // AWS EKS pod identity over IPv6
-	netip.MustParseAddr("fd20:ce::254"),    // GCP over IPv6
-}
-
-// notGlobal are ranges that netip's own predicates do not cover. Several of them
-// carry an IPv4 address inside, which would be reached in its place.
-var notGlobal = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"),       // this network, RFC 1122
-	netip.MustParsePrefix("100.64.0.0/10"),   // carrier-grade NAT, RFC 6598
-	netip.MustParsePrefix("192.0.0.0/24"),    // IETF protocol assignments, RFC 6890
-	netip.MustParsePrefix("198.18.0.0/15"),   // benchmarking, RFC 2544
-	netip.MustParsePrefix("240.0.0.0/4"),     // reserved, RFC 1112
-	netip.MustParsePrefix("64:ff9b::/96"),    // NAT64, RFC 6052
-	netip.MustParsePrefix("64:ff9b:1::/48"),  // local NAT64, RFC 8215
-	netip.MustParsePrefix("2001::/32"),       // Teredo, RFC 4380
-	netip.MustParsePrefix("2002::/16"),       // 6to4, RFC 3056
-	netip.MustParsePrefix("fec0::/10"),       // site-local, RFC 3879
-	netip.MustParsePrefix("::/96"),           // IPv4-compatible, RFC 4291
-	netip.MustParsePrefix("::ffff:0:0:0/96"), // IPv4-translated, RFC 2765
-}
-
 // check says whether address may be connected to. A named target is one that the
 // operator wrote down: a route's host or a --connect-to.
 func (g *guard) check(address netip.AddrPort, named bool) error {
 	ip := address.Addr().Unmap().WithZone("")
-	for _, m := range metadata {
-		if ip == m {
-			return &blockedError{"cloud metadata addresses are never reached through the proxy"}
-		}
+	kind := hosts.KindOf(ip)
+	if kind == hosts.Metadata {
+		return &blockedError{"cloud metadata addresses are never reached through the proxy"}
 	}
 	for _, own := range g.own {
 		if own.Port() == address.Port() && (own.Addr() == ip || own.Addr().IsUnspecified() && isLocal(ip)) {
@@ -80,19 +52,10 @@ func (g *guard) check(address netip.AddrPort, named bool) error {
 	if g.allowPrivate || named {
 		return nil
 	}
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() || contains(notGlobal, ip) {
+	if kind != hosts.Public {
 		return &blockedError{fmt.Sprintf("%s is not a public address; start with --allow-private to reach it", ip)}
 	}
 	return nil
-}
-
-func contains(prefixes []netip.Prefix, ip netip.Addr) bool {
-	for _, p := range prefixes {
-		if p.Contains(ip) {
-			return true
-		}
-	}
-	return false
 }
 
 // isLocal reports whether ip is an address of this machine.

@@ -8,7 +8,7 @@ import (
 	"net"
 	"net/http"
 
-	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/internal/hosts"
 )
 
 // interceptedConn is a client's connection whose TLS is ended here.
@@ -56,7 +56,7 @@ func checkServerName(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	if hello.ServerName == "" || hello.ServerName == c.target.Host {
 		return nil, nil
 	}
-	if name, err := providers.NormalizeHost(hello.ServerName); err != nil || name != c.target.Host {
+	if name, err := hosts.Normalize(hello.ServerName); err != nil || name != c.target.Host {
 		return nil, errServerName
 	}
 	return nil, nil

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/internal/hosts"
 )
 
 // Target is the one authority of a connection: a normalised host and a port.
@@ -45,7 +45,7 @@ func ParseTarget(s string) (Target, error) {
 	if strings.HasPrefix(s, "[") != strings.Contains(host, ":") {
 		return Target{}, fmt.Errorf("brackets are for IPv6 addresses")
 	}
-	host, err = providers.NormalizeHost(host)
+	host, err = hosts.Normalize(host)
 	if err != nil {
 		return Target{}, fmt.Errorf("target host: %w", err)
 	}
@@ -78,6 +78,6 @@ func (t Target) agrees(authority string) bool {
 	if inner, ok := strings.CutPrefix(host, "["); ok {
 		host = strings.TrimSuffix(inner, "]")
 	}
-	host, err = providers.NormalizeHost(host)
+	host, err = hosts.Normalize(host)
 	return err == nil && host == t.Host
 }

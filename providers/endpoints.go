@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/authsome/authsome/internal/hosts"
 )
 
 // endpoint is a place of the service's own sign-in.
@@ -69,7 +71,7 @@ func (d *Definition) compileEndpoint(field, text string) (endpoint, error) {
 			return e, err
 		}
 		e.host.pattern = Pattern{kind: Exact, host: strings.ToLower(u.Hostname())}
-		if name, err := NormalizeHost(u.Hostname()); err == nil {
+		if name, err := hosts.Normalize(u.Hostname()); err == nil {
 			e.host.pattern.host = name
 		}
 	} else {
@@ -217,20 +219,17 @@ func checkEndpoint(field, s string) (*url.URL, error) {
 	if err != nil || u.Host == "" {
 		return nil, &FieldError{field, "not a URL", "write it with https://"}
 	}
-	loopback := u.Hostname() == "localhost"
+	loopback := hosts.IsLoopback(u.Hostname())
 	ip, err := netip.ParseAddr(u.Hostname())
-	if err == nil {
-		loopback = ip.IsLoopback()
-	}
 	switch {
 	case u.Scheme != "https" && !(u.Scheme == "http" && loopback):
 		return nil, &FieldError{field, "secrets travel over https only", "write it with https://"}
 	case u.User != nil || u.Fragment != "":
 		return nil, &FieldError{field, "a user name or a fragment does not belong here", ""}
-	case err == nil && !loopback && !ip.IsGlobalUnicast(), err == nil && ip.IsPrivate():
+	case err == nil && !loopback && hosts.KindOf(ip) != hosts.Public:
 		return nil, &FieldError{field, "a private address", "use {base_url}, and let the user say where the service is"}
 	}
-	if _, err := NormalizeHost(u.Hostname()); err != nil {
+	if _, err := hosts.Normalize(u.Hostname()); err != nil {
 		return nil, &FieldError{field, err.Error(), ""}
 	}
 	return u, nil

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
+
+	"github.com/authsome/authsome/internal/hosts"
 )
 
 // host is one entry of hosts, as far as it can be compiled without values.
@@ -45,7 +47,7 @@ func (d *Definition) compileHost(field, text string) (host, error) {
 		return h, errors.New("the end of a host is fixed, as in {name}.example.com")
 	}
 	h.suffix = last[dot:]
-	name, err := NormalizeHost(h.suffix[1:])
+	name, err := hosts.Normalize(h.suffix[1:])
 	if err != nil {
 		return h, err
 	}

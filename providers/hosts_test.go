@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/authsome/authsome/internal/hosts"
 	"github.com/authsome/authsome/secret"
 )
 
@@ -142,7 +143,7 @@ func FuzzPatterns(f *testing.F) {
 			}
 			for i, end := range []string{".one.com", ".two.com", ".three.com", ""} {
 				p := patterns[i]
-				if normal, err := NormalizeHost(p.host); err != nil || normal != p.host || p.kind != Exact || !strings.HasSuffix(p.host, end) {
+				if normal, err := hosts.Normalize(p.host); err != nil || normal != p.host || p.kind != Exact || !strings.HasSuffix(p.host, end) {
 					t.Errorf("%q makes %s of %s", value, p.host, d.Hosts[i])
 				}
 			}

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
+
+	"github.com/authsome/authsome/internal/hosts"
 )
 
 // Kind is how a [Pattern] names hosts. A larger one is more specific.
@@ -73,14 +75,13 @@ func ParsePattern(s string) (Pattern, error) {
 	if strings.Contains(host, "*") {
 		return Pattern{}, errors.New("a wildcard stands for whole labels at the front: *.example.com")
 	}
-	name, err := NormalizeHost(host)
+	name, err := hosts.Normalize(host)
 	if err != nil {
 		return Pattern{}, err
 	}
-	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
-		return Pattern{}, errors.New("loopback hosts are never routes")
-	}
-	if ip, err := netip.ParseAddr(name); err == nil && (ip.IsLoopback() || ip.IsUnspecified()) {
+	// An unspecified address reaches this machine too.
+	ip, err := netip.ParseAddr(name)
+	if hosts.IsLoopback(name) || strings.HasSuffix(name, ".localhost") || err == nil && ip.IsUnspecified() {
 		return Pattern{}, errors.New("loopback hosts are never routes")
 	}
 	p.host = name
@@ -111,7 +112,7 @@ func (p *Pattern) takeURL(u *url.URL) (host string, err error) {
 }
 
 func (p Pattern) wildcard(suffix string) (Pattern, error) {
-	name, err := NormalizeHost(suffix)
+	name, err := hosts.Normalize(suffix)
 	if err != nil {
 		return Pattern{}, err
 	}
@@ -166,7 +167,7 @@ func parseRegex(text, expr string) (Pattern, error) {
 	return Pattern{kind: Regex, host: "." + domain, expr: compiled, port: 443, text: text}, nil
 }
 
-// MatchHost reports whether a host, as [NormalizeHost] spells it, is named.
+// MatchHost reports whether a host, as [hosts.Normalize] spells it, is named.
 func (p Pattern) MatchHost(host string) bool {
 	switch p.kind {
 	case Exact:

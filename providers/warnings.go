@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/authsome/authsome/internal/hosts"
 )
 
 // Warnings are what is allowed in the definition and yet should be known before
@@ -58,7 +60,7 @@ func (d *Definition) Warnings() []*FieldError {
 // privateHost reports whether a host is not one of the public internet.
 func privateHost(host string) bool {
 	if ip, err := netip.ParseAddr(host); err == nil {
-		return !ip.IsGlobalUnicast() || ip.IsPrivate()
+		return hosts.KindOf(ip) != hosts.Public
 	}
 	return !public(host)
 }

@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"strconv"
 
-	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/internal/hosts"
 )
 
 // Explanation is what the proxy would do with a request, in full.
@@ -21,7 +21,7 @@ type Explanation struct {
 // Explain decides a request of a method to u as the proxy would. It calls the same functions
 // as the proxy: [Table.Host] for the connection, [Table.Request] for the request.
 func (t *Table) Explain(method string, u *url.URL) (Explanation, error) {
-	host, err := providers.NormalizeHost(u.Hostname())
+	host, err := hosts.Normalize(u.Hostname())
 	if err != nil {
 		return Explanation{}, fmt.Errorf("host of the URL: %w", err)
 	}

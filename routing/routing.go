@@ -181,7 +181,7 @@ const (
 )
 
 // Host says what to do with a connection to host (normalised, see
-// [providers.NormalizeHost]) and port.
+// [hosts.Normalize]) and port.
 func (t *Table) Host(host string, port int) Host {
 	for _, r := range t.onHost(host) {
 		if r.pattern.Port() == port {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/authsome/authsome/intercept"
 	"github.com/authsome/authsome/internal/audit"
+	"github.com/authsome/authsome/internal/hosts"
 	"github.com/authsome/authsome/internal/sidecar"
 	"github.com/authsome/authsome/metrics"
 	"github.com/authsome/authsome/secret"
@@ -187,7 +188,7 @@ func (o *proxyCmdOptions) checkGuarded(token secret.String) error {
 	if err != nil {
 		return usageErrorf("--listen %s: write it as HOST:PORT", o.listen)
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if !hosts.IsLoopback(host) {
 		return withHint(usageErrorf("--listen %s is open to others, and there is no token, from --token-file or AUTHSOME_PROXY_TOKEN", o.listen), hint, o.listen)
 	}
 	if err := intercept.KnowsPeers(); err != nil {

@@ -1,4 +1,4 @@
-package providers
+package hosts
 
 import (
 	"net/netip"
@@ -7,36 +7,36 @@ import (
 	"testing"
 )
 
-func TestNormalizeHost(t *testing.T) {
+func TestNormalize(t *testing.T) {
 	for in, want := range map[string]string{
 		"api.github.com": "api.github.com", "API.GitHub.COM": "api.github.com", "api.github.com.": "api.github.com",
 		"bücher.example": "xn--bcher-kva.example", "xn--bcher-kva.example": "xn--bcher-kva.example", "ＡＰＩ.example.com": "api.example.com",
 		"127.0.0.1": "127.0.0.1", "::1": "::1", "[::1]": "::1", "::ffff:127.0.0.1": "127.0.0.1", "2001:DB8::1": "2001:db8::1", "_dmarc.example.com": "_dmarc.example.com",
 	} {
-		if got, err := NormalizeHost(in); got != want || err != nil {
+		if got, err := Normalize(in); got != want || err != nil {
 			t.Errorf("%q: %q, %v; want %q", in, got, err, want)
 		}
 	}
 	for _, bad := range []string{"", ".", "a..b", "..", "a.b..", "-a.com", "a-.com", "a b", "a/b", "a%2eb", "u@h", "h:443", "[::1", "fe80::1%eth0", "[fe80::1%25eth0]",
 		"2130706433", "0x7f.1", "127.1", "0x7f000001", "1.2.3", "a.1", "h\x00", "h\n", strings.Repeat("a", 64) + ".com", strings.Repeat("a.", 127) + "aa"} {
-		if got, err := NormalizeHost(bad); err == nil {
+		if got, err := Normalize(bad); err == nil {
 			t.Errorf("%q was taken for %q", bad, got)
 		}
 	}
 	// a Cyrillic а makes another host
-	if got, _ := NormalizeHost("аpi.github.com"); got == "api.github.com" {
+	if got, _ := Normalize("аpi.github.com"); got == "api.github.com" {
 		t.Error("a look-alike became the host")
 	}
 }
 
 var plainHost = regexp.MustCompile(`^[a-z0-9._-]+$`)
 
-func FuzzNormalizeHost(f *testing.F) {
+func FuzzNormalize(f *testing.F) {
 	for _, seed := range []string{"api.github.com", "API.", "bücher.example", "::1", "127.0.0.1", "0x7f.1", "a..b", "xn--a"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		host, err := NormalizeHost(s)
+		host, err := Normalize(s)
 		if err != nil {
 			return
 		}
@@ -47,7 +47,7 @@ func FuzzNormalizeHost(f *testing.F) {
 		} else if !plainHost.MatchString(host) {
 			t.Errorf("%q became %q", s, host)
 		}
-		if again, err := NormalizeHost(host); again != host || err != nil {
+		if again, err := Normalize(host); again != host || err != nil {
 			t.Errorf("%q became %q became %q, %v", s, host, again, err)
 		}
 	})

@@ -1,4 +1,11 @@
-package providers
+// Package hosts has the two questions that every guard asks about a host: what is
+// its one spelling, and may its address be reached.
+//
+// [Normalize] is the only function that normalises a host, and the table behind
+// [KindOf] is the only table of special addresses, so that two guards cannot
+// disagree. The package resolves no name and dials nothing. Its invariant: what it
+// cannot place counts as not public.
+package hosts
 
 import (
 	"errors"
@@ -13,7 +20,7 @@ import (
 // square of the text. A name of 253 bytes can be longer in its Unicode form.
 const maxHostText = 512
 
-// NormalizeHost gives the one spelling of a host name or IP address: lower case,
+// Normalize gives the one spelling of a host name or IP address: lower case,
 // without a final dot, internationalised names in their ASCII form, addresses as
 // netip writes them. It is a security boundary: two spellings of one host must
 // compare equal, and what clients read as different things must be refused.
@@ -21,7 +28,7 @@ const maxHostText = 512
 // User names, ports, percent signs, zones, and numbers that some resolvers take
 // for addresses (2130706433, 0x7f.1, 127.1) are errors. Errors do not repeat the
 // input.
-func NormalizeHost(s string) (string, error) {
+func Normalize(s string) (string, error) {
 	if len(s) > maxHostText {
 		return "", errors.New("host name longer than 253 bytes")
 	}

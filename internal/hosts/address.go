@@ -1,0 +1,110 @@
+package hosts
+
+import "net/netip"
+
+// Kind says what an IP address is for.
+type Kind int
+
+const (
+	// Special addresses are for one machine or network, or reserved: private,
+	// link-local, shared, multicast, documentation. It is the zero value.
+	Special Kind = iota
+	// Public addresses are reachable on the internet.
+	Public
+	// Loopback addresses are this machine.
+	Loopback
+	// Metadata addresses are where clouds hand out credentials to any process.
+	Metadata
+)
+
+// metadata are the clouds' metadata services, from their own documentation.
+var metadata = []netip.Addr{
+	netip.MustParseAddr("169.254.169.254"), // AWS, Azure, GCP, OpenStack and others
+	netip.MustParseAddr("169.254.170.2"),   // AWS ECS task credentials
+	netip.MustParseAddr("169.254.170.23"),  // AWS EKS pod identity
+	netip.MustParseAddr("100.100.100.200"), // Alibaba Cloud
+	netip.MustParseAddr("168.63.129.16"),   // Azure's host agent
+	netip.MustParseAddr("fd00:ec2::254"),   // AWS over IPv6
+	netip.MustParseAddr("fd00:ec2::23"),    // AWS EKS pod identity over IPv6
+	netip.MustParseAddr("fd20:ce::254"),    // GCP over IPv6
+}
+
+// special are the ranges of the IANA special-purpose address registries that
+// netip's own predicates do not cover.
+var special = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),       // this network, RFC 1122
+	netip.MustParsePrefix("100.64.0.0/10"),   // carrier-grade NAT, RFC 6598
+	netip.MustParsePrefix("192.0.0.0/24"),    // IETF protocol assignments, RFC 6890
+	netip.MustParsePrefix("192.0.2.0/24"),    // documentation, RFC 5737
+	netip.MustParsePrefix("192.88.99.0/24"),  // 6to4 relays, RFC 7526
+	netip.MustParsePrefix("198.18.0.0/15"),   // benchmarking, RFC 2544
+	netip.MustParsePrefix("198.51.100.0/24"), // documentation, RFC 5737
+	netip.MustParsePrefix("203.0.113.0/24"),  // documentation, RFC 5737
+	netip.MustParsePrefix("240.0.0.0/4"),     // reserved, RFC 1112
+	netip.MustParsePrefix("64:ff9b:1::/48"),  // local NAT64, RFC 8215
+	netip.MustParsePrefix("100::/64"),        // discard only, RFC 6666
+	netip.MustParsePrefix("2001::/23"),       // IETF protocol assignments, RFC 2928
+	netip.MustParsePrefix("2001:db8::/32"),   // documentation, RFC 3849
+	netip.MustParsePrefix("3fff::/20"),       // documentation, RFC 9637
+	netip.MustParsePrefix("5f00::/16"),       // segment routing, RFC 9602
+	netip.MustParsePrefix("fec0::/10"),       // site-local, RFC 3879
+}
+
+// embedding are the IPv6 ranges whose addresses hold an IPv4 address, which is
+// reached in their place, and the byte at which it begins.
+var embedding = []struct {
+	netip.Prefix
+	at int
+}{
+	{netip.MustParsePrefix("::/96"), 12},           // IPv4-compatible, RFC 4291
+	{netip.MustParsePrefix("::ffff:0:0:0/96"), 12}, // IPv4-translated, RFC 2765
+	{netip.MustParsePrefix("64:ff9b::/96"), 12},    // NAT64, RFC 6052
+	{netip.MustParsePrefix("64:ff9b:1::/48"), 12},  // local NAT64, RFC 8215, where it is used as a /96
+	{netip.MustParsePrefix("2002::/16"), 2},        // 6to4, RFC 3056
+}
+
+// KindOf says what ip is for. An IPv4 address mapped into IPv6 (::ffff:a.b.c.d) is
+// the IPv4 address. Other IPv6 addresses that hold an IPv4 address are [Metadata]
+// if that one is, and [Special] otherwise: a gateway that somebody else runs
+// decides where they lead.
+func KindOf(ip netip.Addr) Kind {
+	ip = ip.Unmap().WithZone("")
+	for _, m := range metadata {
+		if ip == m {
+			return Metadata
+		}
+	}
+	if ip.IsLoopback() {
+		return Loopback
+	}
+	for _, e := range embedding {
+		if e.Contains(ip) {
+			b := ip.As16()
+			if KindOf(netip.AddrFrom4([4]byte(b[e.at:e.at+4]))) == Metadata {
+				return Metadata
+			}
+			return Special
+		}
+	}
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
+		return Special
+	}
+	for _, p := range special {
+		if p.Contains(ip) {
+			return Special
+		}
+	}
+	return Public
+}
+
+// IsLoopback reports whether host is this machine by its name, localhost, or by a
+// literal address. Other names under .localhost (RFC 6761) do not count: a DNS
+// server may answer for them.
+func IsLoopback(host string) bool {
+	host, err := Normalize(host)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && KindOf(ip) == Loopback
+}

@@ -1,0 +1,43 @@
+package hosts
+
+import (
+	"net/netip"
+	"testing"
+)
+
+func TestKindOf(t *testing.T) {
+	for kind, addresses := range map[Kind][]string{
+		Public:   {"1.1.1.1", "8.8.8.8", "93.184.216.34", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "::ffff:8.8.8.8"},
+		Loopback: {"127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"},
+		Metadata: {
+			"169.254.169.254", "169.254.170.2", "169.254.170.23", "100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254",
+			"::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "64:ff9b:1::a9fe:a9fe", "2002:a9fe:a9fe::1", "::169.254.169.254", "::ffff:0:169.254.169.254",
+		},
+		Special: {
+			"0.0.0.0", "0.1.2.3", "10.0.0.1", "172.16.0.1", "192.168.0.1", "169.254.1.1", "100.64.0.1", "192.0.0.8", "192.0.2.1", "192.88.99.1",
+			"198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "240.0.0.1", "255.255.255.255",
+			"::", "fe80::1", "fe80::1%eth0", "fd00::1", "ff02::1", "fec0::1", "100::1", "2001::1", "2001:db8::1", "3fff::1", "5f00::1",
+			"::ffff:10.0.0.1", "::ffff:100.64.0.1", "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b::808:808", "2002:7f00:1::",
+		},
+	} {
+		for _, a := range addresses {
+			if got := KindOf(netip.MustParseAddr(a)); got != kind {
+				t.Errorf("%s: kind %d, want %d", a, got, kind)
+			}
+		}
+	}
+	if got := KindOf(netip.Addr{}); got != Special {
+		t.Errorf("the zero address: kind %d, want Special", got)
+	}
+}
+
+func TestIsLoopback(t *testing.T) {
+	for host, want := range map[string]bool{
+		"localhost": true, "LOCALHOST": true, "localhost.": true, "127.0.0.1": true, "127.1.2.3": true, "::1": true, "[::1]": true, "::ffff:127.0.0.1": true,
+		"": false, "api.localhost": false, "localhost.example": false, "127.0.0.1.example": false, "10.0.0.1": false, "0.0.0.0": false, "127.1": false,
+	} {
+		if got := IsLoopback(host); got != want {
+			t.Errorf("%q: %t", host, got)
+		}
+	}
+}
