@@ -35,7 +35,7 @@ func TestApplyReplacesWhatTheClientSent(t *testing.T) {
 func TestCredentialDoesNotGoToTheHostsOfTheOneBefore(t *testing.T) {
 	a := newAuth(t)
 	for _, l := range []struct{ base, key string }{{"https://old.corp.test:8443", "ak-old"}, {"https://new.corp.test", "ak-new"}} {
-		if _, err := a.Login(t.Context(), auth.LoginRequest{Provider: "acme", BaseURL: l.base, Force: true, Obtain: auth.Key(given(l.key))}); err != nil {
+		if _, err := a.Login(t.Context(), auth.LoginRequest{Provider: "acme", BaseURL: l.base, Force: true, Obtain: given(l.key)}); err != nil {
 			t.Fatal(err)
 		}
 		r, err := http.NewRequest("GET", l.base+"/v1", nil)

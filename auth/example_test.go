@@ -15,8 +15,8 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authsome/authsome/auth"
-	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/secret"
 	"github.com/authsome/authsome/vault"
 )
 
@@ -50,8 +50,11 @@ func exampleAuth() (a *auth.Auth, remove func()) {
 		log.Fatal(err)
 	}
 	a = &auth.Auth{Vault: v, Providers: set, Profile: "default"}
-	environment := func(string) string { return "secret-key" }
-	if _, err := a.Login(context.Background(), auth.LoginRequest{Provider: "acme", Obtain: auth.Key(flows.KeyFromEnvironment(d, environment))}); err != nil {
+	c, err := auth.KeyConnection(d, auth.DefaultName, providers.Values{"api_key": secret.New("secret-key")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := a.Store(context.Background(), c, false); err != nil {
 		log.Fatal(err)
 	}
 	return a, func() { os.RemoveAll(dir) }

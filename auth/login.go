@@ -35,14 +35,6 @@ type Known struct {
 	SaveClient func(ctx context.Context, c flows.Client) error
 }
 
-// Key obtains an API key, for [LoginRequest].
-func Key(src flows.KeySource) func(context.Context, *providers.Definition, Known) (flows.Obtained, error) {
-	return func(ctx context.Context, d *providers.Definition, _ Known) (flows.Obtained, error) {
-		c, err := flows.APIKey(ctx, d, src)
-		return flows.Obtained{Values: c.Values, Flow: providers.FlowAPIKey}, err
-	}
-}
-
 // Login obtains a credential and stores it as a connection. It asks for nothing
 // when the connection exists and Force is not set; the error then is a
 // [*ConnectedError].

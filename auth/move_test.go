@@ -320,7 +320,7 @@ func TestMoveInterruptedKey(t *testing.T) {
 		t.Fatal("no error")
 	}
 	mend()
-	if _, err := a.Login(t.Context(), auth.LoginRequest{Provider: "acme", Connection: "x", Obtain: auth.Key(given("ak-new")), Force: true}); err != nil {
+	if _, err := a.Login(t.Context(), auth.LoginRequest{Provider: "acme", Connection: "x", Obtain: given("ak-new"), Force: true}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.Move(t.Context(), move); !errors.Is(err, auth.ErrConnected) {
@@ -344,7 +344,7 @@ func TestMoveOfWhatIsReplacedMeanwhile(t *testing.T) {
 		left      []string
 	}{
 		"login": {func(t *testing.T, a *auth.Auth) {
-			if _, err := a.Login(t.Context(), auth.LoginRequest{Provider: "acme", Connection: "x", Obtain: auth.Key(given("ak-new")), Force: true}); err != nil {
+			if _, err := a.Login(t.Context(), auth.LoginRequest{Provider: "acme", Connection: "x", Obtain: given("ak-new"), Force: true}); err != nil {
 				t.Error(err)
 			}
 		}, func(err error) bool { _, half := errors.AsType[*auth.MoveError](err); return half }, []string{"acme/x (default)"}},

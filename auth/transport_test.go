@@ -21,7 +21,7 @@ func (s *sent) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestRoundTripperStaysWithTheProvider(t *testing.T) {
 	a := newAuth(t)
-	_, err := a.Login(t.Context(), auth.LoginRequest{Provider: "acme", BaseURL: "https://acme.corp.test:8443/api", Obtain: auth.Key(given("ak-1"))})
+	_, err := a.Login(t.Context(), auth.LoginRequest{Provider: "acme", BaseURL: "https://acme.corp.test:8443/api", Obtain: given("ak-1")})
 	if err != nil {
 		t.Fatal(err)
 	}

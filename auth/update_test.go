@@ -58,11 +58,11 @@ func TestUnreadableRecord(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	}
-	_, err := a.Login(ctx, auth.LoginRequest{Provider: "acme", Connection: "old", Obtain: auth.Key(given("ak-2"))})
+	_, err := a.Login(ctx, auth.LoginRequest{Provider: "acme", Connection: "old", Obtain: given("ak-2")})
 	if !errors.Is(err, auth.ErrConnected) {
 		t.Errorf("login over an unreadable record: %v", err)
 	}
-	if _, err := a.Login(ctx, auth.LoginRequest{Provider: "acme", Connection: "old", Obtain: auth.Key(given("ak-2")), Force: true}); err != nil {
+	if _, err := a.Login(ctx, auth.LoginRequest{Provider: "acme", Connection: "old", Obtain: given("ak-2"), Force: true}); err != nil {
 		t.Fatal(err)
 	}
 	wantApplied(t, a, "acme", "old", "Bearer ak-2")

@@ -75,7 +75,7 @@ func TestDiscoverIssuer(t *testing.T) {
 		{"a private endpoint", "AT", map[string]string{plain: `{"issuer":"AT","token_endpoint":"https://10.0.0.1/t"}`}, []string{plain}, nil, nil},
 		{"the cloud's metadata", "AT", map[string]string{plain: `{"issuer":"AT","token_endpoint":"https://169.254.169.254/t"}`}, []string{plain}, nil, nil},
 		{"this machine by another name", "AT", map[string]string{plain: `{"issuer":"AT","token_endpoint":"http://localhost:1/t"}`}, []string{plain}, nil, nil},
-		{"this machine in six octets", "AT", map[string]string{plain: `{"issuer":"AT","token_endpoint":"https://[::ffff:127.0.0.1]/t"}`}, []string{plain}, nil, nil},
+		{"this machine as an IPv6 address", "AT", map[string]string{plain: `{"issuer":"AT","token_endpoint":"https://[::ffff:127.0.0.2]/t"}`}, []string{plain}, nil, nil},
 		{"a private page for the user", "AT", map[string]string{plain: `{"issuer":"AT","token_endpoint":"AT/t","authorization_endpoint":"https://192.168.1.1/reboot"}`}, []string{plain}, nil, nil},
 		{"a program for the user", "AT", map[string]string{plain: `{"issuer":"AT","token_endpoint":"AT/t","authorization_endpoint":"javascript:alert(1)"}`}, []string{plain}, nil, nil},
 	} {

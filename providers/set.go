@@ -13,7 +13,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/google/renameio/v2/maybe"
+	"github.com/authsome/authsome/internal/durable"
 )
 
 //go:embed bundled/*.json
@@ -216,7 +216,7 @@ func Install(dir string, data []byte, force bool) (*Definition, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("install %s: %w", d.Name, err)
 	}
-	if err := maybe.WriteFile(path, data, 0o600); err != nil {
+	if err := durable.Replace(path, data, 0o600); err != nil {
 		return nil, fmt.Errorf("install %s: %w", d.Name, err)
 	}
 	return d, nil

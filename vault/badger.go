@@ -21,6 +21,8 @@ import (
 	"github.com/dgraph-io/badger/v4/table"
 	"github.com/dgraph-io/badger/v4/y"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/authsome/authsome/internal/durable"
 )
 
 // Badger's own writer maps its files into memory, so that a full disk kills the
@@ -47,17 +49,17 @@ func writeBadger(dir string, key []byte, seq uint64, records memory) error {
 	for _, k := range slices.Sorted(maps.Keys(records)) {
 		b.Add(y.KeyWithTs([]byte(k), seq), y.ValueStruct{Value: records[k]}, 0)
 	}
-	if err := writeFile(table.NewFilename(tableID, dir), b.Finish()); err != nil {
+	if err := durable.Write(table.NewFilename(tableID, dir), b.Finish()); err != nil {
 		return err
 	}
 	kept, err := registry(key, dataKey)
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(dir, badger.KeyRegistryFileName), kept); err != nil {
+	if err := durable.Write(filepath.Join(dir, badger.KeyRegistryFileName), kept); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, badger.ManifestFilename), manifest(dataKey.KeyId))
+	return durable.Write(filepath.Join(dir, badger.ManifestFilename), manifest(dataKey.KeyId))
 }
 
 // registry holds the table's key under the store's: a text by which Badger knows

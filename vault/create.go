@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/authsome/authsome/internal/durable"
 )
 
 // file is vault.json, the marker that the vault exists.
@@ -123,13 +125,10 @@ func (v *Vault) writeFile(f file) error {
 		return err
 	}
 	path := v.path("vault.json")
-	if err := writeFile(path+".new", append(b, '\n')); err != nil {
+	if err := durable.Write(path+".new", append(b, '\n')); err != nil {
 		return err
 	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return err
-	}
-	return syncDir(v.dir)
+	return durable.Rename(path+".new", path)
 }
 
 // lockToCreate gives no unlock if the vault was made meanwhile.

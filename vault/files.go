@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"github.com/authsome/authsome/internal/durable"
 )
 
 // files is the store in a profile's directory. A store, once written, is never
@@ -153,7 +155,7 @@ func (f *files) prepare(seq uint64, records memory) (err error) {
 	if err := writeBadger(dir, key, seq, records); err != nil {
 		return err
 	}
-	if err := syncDir(dir); err != nil {
+	if err := durable.SyncDir(dir); err != nil {
 		return err
 	}
 	g := generation{Seq: seq, KID: kid}
@@ -161,18 +163,15 @@ func (f *files) prepare(seq uint64, records memory) (err error) {
 		return err
 	}
 	g.MAC = g.code(mac)
-	if err := writeFile(f.path("generation.new"), g.encode()); err != nil {
+	if err := durable.Write(f.path("generation.new"), g.encode()); err != nil {
 		return err
 	}
-	return syncDir(f.dir)
+	return durable.SyncDir(f.dir)
 }
 
 // commit puts what was prepared in force.
 func (f *files) commit() error {
-	if err := os.Rename(f.path("generation.new"), f.path("generation")); err != nil {
-		return err
-	}
-	return syncDir(f.dir)
+	return durable.Rename(f.path("generation.new"), f.path("generation"))
 }
 
 // promote deletes the store that is no longer in force, and with it all that the
@@ -182,20 +181,4 @@ func (f *files) promote() error {
 		return err
 	}
 	return os.Rename(f.path("vault.new"), f.path("vault"))
-}
-
-// writeFile writes a file whole and durably. Its name is not yet durable.
-func writeFile(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	return err
 }

@@ -7,13 +7,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 	"unicode"
 
 	"github.com/go-json-experiment/json"
-	"github.com/google/renameio/v2/maybe"
 
+	"github.com/authsome/authsome/internal/durable"
 	"github.com/authsome/authsome/secret"
 )
 
@@ -158,37 +157,5 @@ func createKeyFile(path string, k keyFile) error {
 	if err != nil {
 		return errors.New("encode master key")
 	}
-	return createFile(path, append(b, '\n'))
-}
-
-// createFile makes a whole file, durable, or fails with fs.ErrExist: a link
-// never replaces, as a rename would.
-func createFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return err
-	}
-	if err := os.Link(f.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-// replaceFile writes a file whole and durably, in place of one that may be there.
-func replaceFile(path string, data []byte) error {
-	if err := maybe.WriteFile(path, data, 0o600); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
+	return durable.Create(path, append(b, '\n'))
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/authsome/authsome/internal/durable"
 	"github.com/authsome/authsome/secret"
 )
 
@@ -279,11 +280,8 @@ func (k *Keeper) opensAll(m *MasterKey) error {
 func (k *Keeper) removePrevious(p Places) error {
 	base, pending := p.base(k.Home), p.pending(k.Home)
 	if base != "" && !missing(pending) {
-		if err := os.Rename(pending, base); err != nil {
+		if err := durable.Rename(pending, base); err != nil {
 			return fmt.Errorf("put the new master key in place: %w", err)
-		}
-		if err := syncDir(filepath.Dir(base)); err != nil {
-			return err
 		}
 	}
 	switch p.Previous.Mode {
@@ -308,7 +306,7 @@ func removeFile(path string) error {
 		}
 		return fmt.Errorf("remove the old master key: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncDir(filepath.Dir(path))
 }
 
 func (k *Keeper) step(name string) error {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/zalando/go-keyring"
 
+	"github.com/authsome/authsome/internal/durable"
 	"github.com/authsome/authsome/secret"
 )
 
@@ -48,7 +49,7 @@ func (h *testHome) keeper() *Keeper {
 			if err != nil {
 				return err
 			}
-			return replaceFile(note, b)
+			return durable.Replace(note, b, 0o600)
 		},
 		Vaults: func() ([]string, error) { return filepath.Glob(filepath.Join(h.dir, "profiles", "*")) },
 		Passphrase: func(a Ask) (secret.String, error) {

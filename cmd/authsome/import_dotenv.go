@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/authsome/authsome/internal/durable"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/secret"
 )
@@ -231,7 +232,7 @@ func (f *dotenvFile) write(text string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(file.Name(), f.path); err != nil {
+	if err := durable.Rename(file.Name(), f.path); err != nil {
 		os.Remove(backup)
 		return err
 	}

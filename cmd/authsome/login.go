@@ -19,6 +19,7 @@ import (
 	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/internal/home"
+	"github.com/authsome/authsome/internal/loopback"
 	"github.com/authsome/authsome/providers"
 )
 
@@ -133,7 +134,7 @@ func login(ctx context.Context, a *app, o *loginOptions) error {
 	defer l.terminal.close()
 	if o.noBrowser {
 		l.noBrowser = errors.New("--no-browser")
-	} else if l.browser, err = flows.FindBrowser(a.environment()); err != nil {
+	} else if l.browser, err = loopback.FindBrowser(a.environment()); err != nil {
 		l.noBrowser = err
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, o.timeout, errTimeout)
@@ -170,8 +171,8 @@ func login(ctx context.Context, a *app, o *loginOptions) error {
 }
 
 // environment is what decides how a page is shown here.
-func (a *app) environment() flows.Environment {
-	e := flows.Environment{GOOS: runtime.GOOS, Getenv: a.getenv, LookPath: exec.LookPath}
+func (a *app) environment() loopback.Environment {
+	e := loopback.Environment{GOOS: runtime.GOOS, Getenv: a.getenv, LookPath: exec.LookPath}
 	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		e.Release = string(release)
 	}
@@ -188,15 +189,15 @@ type loginRun struct {
 	a         *app
 	o         *loginOptions
 	d         *providers.Definition
-	terminal  *terminal      // nil: nobody can be asked here
-	browser   *flows.Browser // nil: none can be shown
-	noBrowser error          // why
+	terminal  *terminal         // nil: nobody can be asked here
+	browser   *loopback.Browser // nil: none can be shown
+	noBrowser error             // why
 
 	given providers.Values // from flags and standard input
 	known auth.Known
 	flow  string
 
-	page   *flows.Loopback // nil until a browser is needed
+	page   *loopback.Server // nil until a browser is needed
 	opened bool
 	notes  []string // for the page at the end
 	by     flows.Account

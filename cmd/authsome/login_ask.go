@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/internal/loopback"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/secret"
 )
@@ -16,13 +17,13 @@ type acceptFunc = func(ctx context.Context, entered map[string]secret.String) er
 
 // askInForm asks in the browser. Fields that have a default or may be empty are
 // there as well.
-func (l *loginRun) askInForm(ctx context.Context, fields []flows.Field, q question, accept acceptFunc) error {
+func (l *loginRun) askInForm(ctx context.Context, fields []loopback.Field, q question, accept acceptFunc) error {
 	page, err := l.loopback()
 	if err != nil {
 		return err
 	}
 	return l.inBrowser(ctx, "the form", func(ctx context.Context) error {
-		_, err := page.Ask(ctx, flows.Form{
+		_, err := page.Ask(ctx, loopback.Form{
 			Purpose: q.purpose, Fields: fields, KeyURL: q.keyURL, Redirect: q.redirect, Hosts: q.hosts, Accept: accept,
 		})
 		return err
@@ -33,7 +34,7 @@ func (l *loginRun) askInForm(ctx context.Context, fields []flows.Field, q questi
 const maxTries = 5
 
 // askOnTerminal asks for what must be there, and once more for what is wrong.
-func (l *loginRun) askOnTerminal(ctx context.Context, fields []flows.Field, q question, accept acceptFunc) error {
+func (l *loginRun) askOnTerminal(ctx context.Context, fields []loopback.Field, q question, accept acceptFunc) error {
 	t := l.terminal
 	if q.keyURL != "" {
 		fmt.Fprintf(t.out, "get it at %s\n", q.keyURL)
@@ -58,7 +59,7 @@ func (l *loginRun) askOnTerminal(ctx context.Context, fields []flows.Field, q qu
 	}
 }
 
-func (l *loginRun) askField(ctx context.Context, field flows.Field) (secret.String, error) {
+func (l *loginRun) askField(ctx context.Context, field loopback.Field) (secret.String, error) {
 	question := field.Label + " for " + l.d.DisplayName
 	if field.Secret {
 		question += " (not shown)"
@@ -66,7 +67,7 @@ func (l *loginRun) askField(ctx context.Context, field flows.Field) (secret.Stri
 	for try := 1; ; try++ {
 		typed, err := l.terminal.ask(ctx, question+": ", field.Secret)
 		if errors.Is(err, errEnded) {
-			err = fmt.Errorf("%s: %w", lowerFirst(field.Label), flows.ErrNoKey)
+			err = fmt.Errorf("%s: %w", lowerFirst(field.Label), errNoKey)
 		}
 		if err != nil {
 			return secret.String{}, err
@@ -117,11 +118,11 @@ func (l *loginRun) inBrowser(ctx context.Context, what string, fn func(context.C
 }
 
 // loopback is the server for the browser, started when it is first needed.
-func (l *loginRun) loopback() (*flows.Loopback, error) {
+func (l *loginRun) loopback() (*loopback.Server, error) {
 	if l.page != nil {
 		return l.page, nil
 	}
-	page := &flows.Loopback{Title: l.d.DisplayName}
+	page := &loopback.Server{Title: l.d.DisplayName}
 	if l.d.OAuth != nil && l.d.OAuth.Redirect != nil {
 		r := l.d.OAuth.Redirect
 		page.Host, page.Port, page.Path = r.Host, r.Port, r.Path

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/internal/loopback"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/secret"
 )
@@ -142,7 +143,7 @@ func (l *loginRun) paste(ctx context.Context, a flows.Authorization, redirectURI
 // registered starts the server where the client is registered for. A client that
 // was registered on the way has one address, port included, which is tried first;
 // with another one it has to be registered anew.
-func (l *loginRun) registered(page *flows.Loopback) error {
+func (l *loginRun) registered(page *loopback.Server) error {
 	fixed := page.Port != 0
 	if l.flow == providers.FlowDCRPKCE {
 		for _, uri := range l.known.Client.RedirectURIs {
@@ -156,7 +157,7 @@ func (l *loginRun) registered(page *flows.Loopback) error {
 		}
 	}
 	err := page.Listen()
-	if _, taken := errors.AsType[*flows.PortError](err); taken && !fixed && page.Port != 0 {
+	if _, taken := errors.AsType[*loopback.PortError](err); taken && !fixed && page.Port != 0 {
 		page.Port = 0
 		err = page.Listen()
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/internal/loopback"
 	"github.com/authsome/authsome/providers"
 )
 
@@ -101,7 +102,7 @@ const (
 
 // clientFields ask for the client that the user has registered, as far as the
 // flow needs one.
-func (l *loginRun) clientFields() []flows.Field {
+func (l *loginRun) clientFields() []loopback.Field {
 	o := l.d.OAuth
 	need := o.ClientSecret
 	switch {
@@ -116,9 +117,9 @@ func (l *loginRun) clientFields() []flows.Field {
 	case need == "":
 		need = secretRequired
 	}
-	fields := []flows.Field{{Name: valueClientID, Label: "Client ID"}}
+	fields := []loopback.Field{{Name: valueClientID, Label: "Client ID"}}
 	if need != secretNone {
-		fields = append(fields, flows.Field{Name: valueClientSecret, Label: "Client secret", Secret: true, Optional: need == secretOptional})
+		fields = append(fields, loopback.Field{Name: valueClientSecret, Label: "Client secret", Secret: true, Optional: need == secretOptional})
 	}
 	return fields
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/internal/loopback"
 )
 
 // errTimeout is the cause when --timeout has passed.
@@ -61,7 +62,7 @@ func (l *loginRun) explain(ctx context.Context, err error) error {
 		}
 		return withHint(&loginError{l.d.Name, err, e.Description}, "%s", hint)
 	}
-	if _, ok := errors.AsType[*flows.PortError](err); ok {
+	if _, ok := errors.AsType[*loopback.PortError](err); ok {
 		// Another login may be waiting there.
 		return withHint(&loginError{provider: l.d.Name, err: fmt.Errorf("%w; end what listens there first", err)}, "%s", l.again())
 	}
@@ -71,7 +72,7 @@ func (l *loginRun) explain(ctx context.Context, err error) error {
 	if _, ok := errors.AsType[*valueError](err); ok {
 		return withHint(err, "%s", l.again())
 	}
-	if errors.Is(err, flows.ErrNoKey) {
+	if errors.Is(err, errNoKey) {
 		return withHint(&loginError{provider: l.d.Name, err: err}, "%s", l.howToGive(l.wanted()))
 	}
 	return withHint(&loginError{provider: l.d.Name, err: err}, "%s", l.again())
@@ -111,7 +112,7 @@ func (l *loginRun) finish(ctx context.Context, c auth.Connection, err error) {
 	}
 	defer l.page.Close()
 	if err == nil {
-		l.page.Finish(ctx, flows.Outcome{
+		l.page.Finish(ctx, loopback.Outcome{
 			Connection: c.Name, Account: l.accountName(c), Scopes: c.Scopes, Hosts: l.hosts(c.Values()), Notes: l.notes, Next: "authsome run -- COMMAND",
 		})
 		return
@@ -119,7 +120,7 @@ func (l *loginRun) finish(ctx context.Context, c auth.Connection, err error) {
 	if errors.Is(err, errInterrupted) || ctx.Err() != nil { // Ctrl-C ends at once
 		return
 	}
-	o := flows.Outcome{Problem: err.Error()}
+	o := loopback.Outcome{Problem: err.Error()}
 	if e, ok := errors.AsType[*loginError](err); ok {
 		o.Problem, o.Server = e.err.Error(), e.server
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/internal/loopback"
 	"github.com/authsome/authsome/providers"
 )
 
@@ -16,7 +17,7 @@ func (l *loginRun) apiKey(ctx context.Context) (flows.Obtained, error) {
 		accept: func(ctx context.Context, values providers.Values) (err error) {
 			account, err = l.verify(ctx, providers.Credential{Values: values})
 			if errors.Is(err, flows.ErrRefused) {
-				return &flows.FieldError{Field: l.refusedField(), Err: err}
+				return &loopback.FieldError{Field: l.refusedField(), Err: err}
 			}
 			return err
 		},

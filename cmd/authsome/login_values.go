@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/internal/loopback"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/secret"
 )
@@ -97,8 +98,8 @@ func (l *loginRun) valueNames() []string {
 }
 
 func (l *loginRun) readSecrets(r io.Reader) error {
-	lines := bufio.NewScanner(io.LimitReader(r, flows.MaxKeyLen))
-	lines.Buffer(nil, flows.MaxKeyLen)
+	lines := bufio.NewScanner(io.LimitReader(r, loopback.MaxValue))
+	lines.Buffer(nil, loopback.MaxValue)
 	for n := 1; lines.Scan(); n++ {
 		line := strings.TrimSpace(lines.Text())
 		if line == "" {
@@ -129,10 +130,10 @@ func (l *loginRun) namesBaseURL() bool {
 }
 
 // wanted are the fields that the flow needs values for.
-func (l *loginRun) wanted() []flows.Field {
-	var fields []flows.Field
+func (l *loginRun) wanted() []loopback.Field {
+	var fields []loopback.Field
 	if l.namesBaseURL() {
-		fields = append(fields, flows.Field{
+		fields = append(fields, loopback.Field{
 			Name: valueBaseURL, Label: "Address of the service", Value: l.d.BaseURL, Hint: "https://…, your own instance's or the one that is there", Check: l.checkBaseURL,
 		})
 	}
@@ -144,7 +145,7 @@ func (l *loginRun) wanted() []flows.Field {
 		if label == "" {
 			label = strings.ReplaceAll(p.Name, "_", " ")
 		}
-		fields = append(fields, flows.Field{
+		fields = append(fields, loopback.Field{
 			Name: p.Name, Label: label, Hint: p.Hint, Value: p.Default, Secret: p.Secret, Optional: p.Optional, Long: l.signs(p.Name),
 			Check: func(value string) error { return l.d.CheckValue(p.Name, value) },
 		})
@@ -187,15 +188,15 @@ type question struct {
 	keyURL   string
 	redirect string
 	hosts    []string
-	// accept judges all values together; see [flows.Form].
+	// accept judges all values together; see [loopback.Form].
 	accept func(ctx context.Context, values providers.Values) error
 }
 
 // collect finds a value for each field: given, in a variable, by default, or from
 // the user. What the user is not asked for is judged by accept, too.
-func (l *loginRun) collect(ctx context.Context, fields []flows.Field, q question) (providers.Values, error) {
+func (l *loginRun) collect(ctx context.Context, fields []loopback.Field, q question) (providers.Values, error) {
 	values := make(providers.Values)
-	var open, missing []flows.Field
+	var open, missing []loopback.Field
 	for _, field := range fields {
 		entered, err := l.find(field)
 		if err != nil {
@@ -270,7 +271,7 @@ func (e *valueError) Error() string {
 func (e *valueError) Unwrap() error { return e.err }
 
 // find looks for a value that needs no asking.
-func (l *loginRun) find(field flows.Field) (secret.String, error) {
+func (l *loginRun) find(field loopback.Field) (secret.String, error) {
 	if value, ok := l.given[field.Name]; ok {
 		if value.IsZero() {
 			return value, &valueError{l.d.Name, field.Label, errors.New("it is empty")}
@@ -297,11 +298,11 @@ func (l *loginRun) find(field flows.Field) (secret.String, error) {
 }
 
 // readKey takes standard input for the one secret that is missing.
-func (l *loginRun) readKey(missing []flows.Field, values providers.Values) ([]flows.Field, error) {
+func (l *loginRun) readKey(missing []loopback.Field, values providers.Values) ([]loopback.Field, error) {
 	if !l.o.keyStdin {
 		return missing, nil
 	}
-	var rest, secrets []flows.Field
+	var rest, secrets []loopback.Field
 	for _, field := range missing {
 		if field.Secret {
 			secrets = append(secrets, field)
@@ -312,7 +313,7 @@ func (l *loginRun) readKey(missing []flows.Field, values providers.Values) ([]fl
 	if len(secrets) != 1 {
 		return nil, withHint(usageErrorf("--key-stdin: %s needs %s", l.d.Name, plural(len(secrets), "secret")), "%s", l.howToGive(missing))
 	}
-	key, err := flows.KeyFromReader(l.a.stdin)(context.Background())
+	key, err := readKey(l.a.stdin)
 	if err != nil {
 		return nil, err
 	}
@@ -325,7 +326,7 @@ func (l *loginRun) readKey(missing []flows.Field, values providers.Values) ([]fl
 }
 
 // howToGive says how to give values where nobody can be asked.
-func (l *loginRun) howToGive(missing []flows.Field) string {
+func (l *loginRun) howToGive(missing []loopback.Field) string {
 	command := l.command()
 	secrets := 0
 	for _, field := range missing {
@@ -351,7 +352,7 @@ func (l *loginRun) howToGive(missing []flows.Field) string {
 }
 
 // whereElse says where the values were looked for, besides a person.
-func (l *loginRun) whereElse(missing []flows.Field) string {
+func (l *loginRun) whereElse(missing []loopback.Field) string {
 	var variables, lines []string
 	for _, field := range missing {
 		for _, v := range l.d.Variables() {
@@ -382,4 +383,22 @@ func lowerFirst(s string) string {
 		return s
 	}
 	return strings.ToLower(s[:1]) + s[1:]
+}
+
+// errNoKey says that nothing was entered, or that the input was empty.
+var errNoKey = errors.New("no key was given")
+
+// readKey reads r to its end, which is the key and nothing else.
+func readKey(r io.Reader) (secret.String, error) {
+	const limit = loopback.MaxValue + 1<<10 // with white space around it
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	switch {
+	case err != nil:
+		return secret.String{}, fmt.Errorf("read the key: %w", err)
+	case len(data) > limit:
+		return secret.String{}, fmt.Errorf("read the key: longer than %d bytes", loopback.MaxValue)
+	case len(bytes.TrimSpace(data)) == 0:
+		return secret.String{}, fmt.Errorf("the input is empty: %w", errNoKey)
+	}
+	return secret.New(string(data)), nil
 }

@@ -12,13 +12,13 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/google/renameio/v2/maybe"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 
 	"github.com/authsome/authsome/intercept"
 	"github.com/authsome/authsome/internal/audit"
+	"github.com/authsome/authsome/internal/durable"
 	"github.com/authsome/authsome/internal/hosts"
 	"github.com/authsome/authsome/internal/sidecar"
 	"github.com/authsome/authsome/metrics"
@@ -92,7 +92,7 @@ func serveProxy(ctx context.Context, app *app, o *proxyCmdOptions) error {
 		return err
 	}
 	if o.caOut != "" {
-		if err := maybe.WriteFile(o.caOut, s.Authority.CertificatePEM(), 0o644); err != nil {
+		if err := durable.Replace(o.caOut, s.Authority.CertificatePEM(), 0o644); err != nil {
 			return fmt.Errorf("write --ca-out: %w", err)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"filippo.io/age"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/authsome/authsome/internal/audit"
+	"github.com/authsome/authsome/internal/durable"
 )
 
 type backupOptions struct {
@@ -69,7 +69,7 @@ func backup(ctx context.Context, a *app, path string, o *backupOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := writeWhole(path, sealed.Bytes()); err != nil {
+	if err := durable.Replace(path, sealed.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("write the backup: %w", err)
 	}
 	if a.json {
@@ -83,26 +83,6 @@ type backupView struct {
 	Profile string `json:"profile"`
 	File    string `json:"file"`
 	Records int    `json:"records"`
-}
-
-// writeWhole writes a file that is there with all its content, or not at all.
-func writeWhole(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	return err
 }
 
 func (o *backupOptions) to(a *app) ([]age.Recipient, error) {

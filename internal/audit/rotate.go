@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/authsome/authsome/internal/durable"
 )
 
 // defaultMaxSize is the size from which a log is set aside. It holds about a
@@ -87,24 +88,12 @@ func setAside(path string, maxSize int64, now time.Time) error {
 	for ; exists(to); to = archiveName(path, now) {
 		now = now.Add(time.Microsecond)
 	}
-	if err := os.Rename(path, to); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
+	return durable.Rename(path, to)
 }
 
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return !errors.Is(err, os.ErrNotExist)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }
 
 func openAppend(path string) (*os.File, error) {

@@ -18,6 +18,3 @@ func checkAccess(dir string) error {
 	}
 	return nil
 }
-
-// syncDir does nothing: directories cannot be synced here.
-func syncDir(string) error { return nil }

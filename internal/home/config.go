@@ -11,7 +11,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/gofrs/flock"
-	"github.com/google/renameio/v2/maybe"
+
+	"github.com/authsome/authsome/internal/durable"
 )
 
 // lockPoll is how often a held lock is tried again.
@@ -168,8 +169,8 @@ func (h *Home) UpdateConfig(ctx context.Context, change func(*Config)) error {
 	if err != nil {
 		return err
 	}
-	if err := maybe.WriteFile(h.configPath(), data, 0o600); err != nil {
+	if err := durable.Replace(h.configPath(), data, 0o600); err != nil {
 		return fmt.Errorf("save config: %w", err)
 	}
-	return syncDir(h.Dir)
+	return nil
 }

@@ -4,7 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+
+	"github.com/authsome/authsome/internal/durable"
 )
 
 // makeDir makes one directory, unless it is there.
@@ -15,35 +16,14 @@ func makeDir(path string) error {
 	return nil
 }
 
-// createFile writes a file that does not exist yet, and leaves one that does.
-// The name appears together with the whole content, and only once however many
-// processes try: link(2) fails where rename(2) would replace what another
-// process has written and changed since.
-func createFile(path string, data []byte) (err error) {
+// createFile writes a file that does not exist yet, and leaves one that does, which
+// another process may have written and changed since.
+func createFile(path string, data []byte) error {
 	if _, err := os.Lstat(path); err == nil {
 		return nil
 	}
-	dir, name := filepath.Split(path)
-	f, err := os.CreateTemp(dir, "."+name+"-*") // 0600
-	if err != nil {
-		return fmt.Errorf("home: %w", err)
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Link(f.Name(), path)
-	}
-	switch {
-	case errors.Is(err, os.ErrExist):
-		return nil
-	case err != nil:
+	if err := durable.Create(path, data); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("create %s: %w", path, err)
 	}
-	return syncDir(dir)
+	return nil
 }

@@ -27,6 +27,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+
+	"github.com/authsome/authsome/internal/durable"
 )
 
 // ErrNewer says that a later authsome made the home, in a format this one does
@@ -110,7 +112,7 @@ func Open(dir string) (*Home, error) {
 func (h *Home) secure() error {
 	switch err := os.Mkdir(h.Dir, 0o700); {
 	case err == nil:
-		return syncDir(filepath.Dir(h.Dir))
+		return durable.SyncDir(filepath.Dir(h.Dir))
 	case errors.Is(err, os.ErrNotExist):
 		if err := os.MkdirAll(h.Dir, 0o700); err != nil {
 			return fmt.Errorf("make home: %w", err)

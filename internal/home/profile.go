@@ -9,6 +9,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authsome/authsome/internal/durable"
 )
 
 // ErrNoProfile says that there is no profile of that name.
@@ -123,7 +125,7 @@ func (h *Home) DeleteProfile(name string) error {
 	if err := os.Rename(p.Dir, filepath.Join(gone, name)); err != nil {
 		return fmt.Errorf("delete profile %s: %w", name, err)
 	}
-	if err := syncDir(h.profilesDir()); err != nil {
+	if err := durable.SyncDir(h.profilesDir()); err != nil {
 		return err
 	}
 	left, err := filepath.Glob(filepath.Join(h.profilesDir(), deletedPrefix+"*"))

@@ -7,9 +7,9 @@ import (
 	"os"
 
 	"github.com/go-json-experiment/json"
-	"github.com/google/renameio/v2/maybe"
 
 	"github.com/authsome/authsome/ca"
+	"github.com/authsome/authsome/internal/durable"
 	"github.com/authsome/authsome/vault"
 )
 
@@ -54,7 +54,7 @@ func publish(a *ca.Authority, path string) error {
 	if have, err := os.ReadFile(path); err == nil && string(have) == string(a.CertificatePEM()) {
 		return nil
 	}
-	if err := maybe.WriteFile(path, a.CertificatePEM(), 0o600); err != nil {
+	if err := durable.Replace(path, a.CertificatePEM(), 0o600); err != nil {
 		return fmt.Errorf("write the authority's certificate: %w", err)
 	}
 	return nil

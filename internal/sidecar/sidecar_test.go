@@ -14,6 +14,7 @@ import (
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/ca"
+	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/intercept"
 	"github.com/authsome/authsome/metrics"
 	"github.com/authsome/authsome/providers"
@@ -85,7 +86,9 @@ func start(t *testing.T) *life {
 // login is another process's.
 func (l *life) login(t *testing.T, baseURL, key string, force bool) {
 	t.Helper()
-	obtain := auth.Key(func(context.Context) (secret.String, error) { return secret.New(key), nil })
+	obtain := func(context.Context, *providers.Definition, auth.Known) (flows.Obtained, error) {
+		return flows.Obtained{Values: providers.Values{"api_key": secret.New(key)}, Flow: providers.FlowAPIKey}, nil
+	}
 	if _, err := l.other.Login(t.Context(), auth.LoginRequest{Provider: "acme", Connection: "default", BaseURL: baseURL, Force: force, Obtain: obtain}); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package flows
+package loopback
 
 import (
 	"os/exec"

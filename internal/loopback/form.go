@@ -1,9 +1,7 @@
-package flows
+package loopback
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"mime"
 	"net/http"
@@ -31,61 +29,6 @@ type Form struct {
 	Accept func(ctx context.Context, values map[string]secret.String) error
 }
 
-// Field is one value that a [Form] asks for.
-type Field struct {
-	Name     string
-	Label    string
-	Hint     string // how a value looks
-	Value    string // what stands there at first; not for secrets
-	Secret   bool
-	Optional bool
-	Long     bool // may have several lines: a key file
-
-	// Check judges a value by itself; its error does not repeat the value. If nil,
-	// every visible text is good.
-	Check func(value string) error
-}
-
-// FieldError says what is wrong with the value of a field. It does not contain
-// the value.
-type FieldError struct {
-	Field string
-	Err   error
-}
-
-func (e *FieldError) Error() string { return e.Err.Error() }
-
-func (e *FieldError) Unwrap() error { return e.Err }
-
-// Take checks what was entered for the field. White space around a value comes
-// along when it is copied, and does not count; an optional field may be empty.
-func (f *Field) Take(entered string) (secret.String, error) {
-	value := strings.TrimSpace(entered)
-	if value == "" {
-		if f.Optional {
-			return secret.String{}, nil
-		}
-		return secret.String{}, &FieldError{f.Name, errors.New("this is needed")}
-	}
-	text := value
-	if f.Long {
-		var line bytes.Buffer
-		if json.Compact(&line, []byte(value)) == nil { // a key file means the same in one line
-			value = line.String()
-		}
-		text = strings.NewReplacer("\r", "", "\n", "").Replace(value)
-	}
-	if err := checkText(text); err != nil {
-		return secret.String{}, &FieldError{f.Name, err}
-	}
-	if f.Check != nil {
-		if err := f.Check(value); err != nil {
-			return secret.String{}, &FieldError{f.Name, err}
-		}
-	}
-	return secret.New(value), nil
-}
-
 // formStage is a form while it is being filled in.
 type formStage struct {
 	Form
@@ -99,7 +42,7 @@ type formStage struct {
 }
 
 // Ask shows the form until what it asks for was entered.
-func (l *Loopback) Ask(ctx context.Context, f Form) (map[string]secret.String, error) {
+func (l *Server) Ask(ctx context.Context, f Form) (map[string]secret.String, error) {
 	values := make(chan map[string]secret.String, 1)
 	l.enter(stage{form: &formStage{Form: f, values: values, tokens: make(map[string]bool), entered: make(map[string]string)}})
 	select {
@@ -113,7 +56,7 @@ func (l *Loopback) Ask(ctx context.Context, f Form) (map[string]secret.String, e
 
 // receive is a form that was sent. Whatever comes of it is told by the page that
 // the browser is led to, so that a reload sends nothing again.
-func (l *Loopback) receive(w http.ResponseWriter, r *http.Request) {
+func (l *Server) receive(w http.ResponseWriter, r *http.Request) {
 	if !l.sentFromHere(r) {
 		l.notice(w, http.StatusForbidden, "This form was not sent from its own page", "Nothing was taken over.")
 		return
@@ -140,7 +83,7 @@ func (l *Loopback) receive(w http.ResponseWriter, r *http.Request) {
 }
 
 // leave ends the stage of a form, if it is not over.
-func (l *Loopback) leave(f *formStage, values map[string]secret.String) {
+func (l *Server) leave(f *formStage, values map[string]secret.String) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stage.form != f {
@@ -155,7 +98,7 @@ func (l *Loopback) leave(f *formStage, values map[string]secret.String) {
 
 // sentFromHere says that a page of ours sent the request. Every browser names
 // the origin of a form; one that does not is none.
-func (l *Loopback) sentFromHere(r *http.Request) bool {
+func (l *Server) sentFromHere(r *http.Request) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	return r.Header.Get("Origin") == "http://"+r.Host && (site == "" || site == "same-origin")
 }
@@ -225,7 +168,7 @@ func (f *formStage) receive(ctx context.Context, sent url.Values) (known bool, v
 	return true, values
 }
 
-func (l *Loopback) showForm(w http.ResponseWriter, f *formStage) {
+func (l *Server) showForm(w http.ResponseWriter, f *formStage) {
 	// Without its origin, a form could not be told from one of another site.
 	w.Header().Set("Referrer-Policy", "same-origin")
 	l.render(w, http.StatusOK, "form", f.view(l.Title, l.page))

@@ -1,4 +1,4 @@
-package flows_test
+package loopback_test
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/internal/loopback"
 	"github.com/authsome/authsome/secret"
 )
 
@@ -24,15 +25,15 @@ type filled struct {
 // opened is a form in a browser.
 type opened struct {
 	t      *testing.T
-	l      *flows.Loopback
+	l      *loopback.Server
 	page   string // address
 	origin string
 	done   <-chan filled
 }
 
-func open(t *testing.T, f flows.Form) *opened {
+func open(t *testing.T, f loopback.Form) *opened {
 	t.Helper()
-	l := listen(t, &flows.Loopback{})
+	l := listen(t, &loopback.Server{})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	done := make(chan filled, 1)
@@ -90,11 +91,11 @@ func (o *opened) send(pairs ...string) page {
 	return p
 }
 
-func keyForm() flows.Form {
+func keyForm() loopback.Form {
 	shape := regexp.MustCompile(`^ak-[0-9a-f]{8}$`)
-	return flows.Form{
+	return loopback.Form{
 		Purpose: "Enter the key", KeyURL: "https://acme.test/keys", Redirect: "http://127.0.0.1:7999/callback", Hosts: []string{"api.acme.test"},
-		Fields: []flows.Field{
+		Fields: []loopback.Field{
 			{Name: "base_url", Label: "Address", Value: "https://acme.test", Optional: true},
 			{Name: "api_key", Label: "API key", Hint: "ak- and eight digits", Secret: true, Check: func(v string) error {
 				if !shape.MatchString(v) {
@@ -113,7 +114,7 @@ func TestAFormIsFilledIn(t *testing.T) {
 	refused := errors.New("Acme refused the key")
 	f.Accept = func(_ context.Context, values map[string]secret.String) error {
 		if values["api_key"].Reveal() != key {
-			return &flows.FieldError{Field: "api_key", Err: refused}
+			return &loopback.FieldError{Field: "api_key", Err: refused}
 		}
 		return nil
 	}
@@ -259,7 +260,7 @@ func TestFromAFormOnToTheServer(t *testing.T) {
 }
 
 func TestFieldsWithSeveralLines(t *testing.T) {
-	f := flows.Field{Name: "key_file", Long: true}
+	f := loopback.Field{Name: "key_file", Long: true}
 	const pem = "-----BEGIN X-----\nYQ==\n-----END X-----"
 	for entered, want := range map[string]string{
 		" {\n\t\"a\": 1\r\n}\n": `{"a":1}`,
@@ -271,7 +272,7 @@ func TestFieldsWithSeveralLines(t *testing.T) {
 	}
 	for _, entered := range []string{"{\x00}", "a\u2060b", ""} {
 		_, err := f.Take(entered)
-		if wrong, ok := errors.AsType[*flows.FieldError](err); !ok || wrong.Field != "key_file" || entered != "" && strings.Contains(fmt.Sprint(err), entered) {
+		if wrong, ok := errors.AsType[*loopback.FieldError](err); !ok || wrong.Field != "key_file" || entered != "" && strings.Contains(fmt.Sprint(err), entered) {
 			t.Errorf("%q: %v", entered, err)
 		}
 	}

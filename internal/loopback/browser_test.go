@@ -1,4 +1,4 @@
-package flows_test
+package loopback_test
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/internal/loopback"
 )
 
 func TestFindBrowser(t *testing.T) {
@@ -52,7 +52,7 @@ func TestFindBrowser(t *testing.T) {
 		{"BROWSER is not there", "linux", env{"BROWSER": "gone", "DISPLAY": ":0"}, []string{"xdg-open"}, "", "no: BROWSER"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			b, err := flows.FindBrowser(flows.Environment{GOOS: test.goos, Release: test.release,
+			b, err := loopback.FindBrowser(loopback.Environment{GOOS: test.goos, Release: test.release,
 				Getenv: func(name string) string { return test.env[name] },
 				LookPath: func(name string) (string, error) {
 					if slices.Contains(test.installed, name) {
@@ -61,7 +61,7 @@ func TestFindBrowser(t *testing.T) {
 					return "", exec.ErrNotFound
 				}})
 			if reason, no := strings.CutPrefix(test.want, "no: "); no {
-				if !errors.Is(err, flows.ErrNoBrowser) || !strings.Contains(err.Error(), reason) {
+				if !errors.Is(err, loopback.ErrNoBrowser) || !strings.Contains(err.Error(), reason) {
 					t.Errorf("%v, error %v", b, err)
 				}
 				return
@@ -83,9 +83,9 @@ func TestOpen(t *testing.T) {
 	if err := os.WriteFile(script, []byte("#!/bin/sh\nprintf '%s|' \"$@\" >"+dir+"/args\necho noise\necho noise >&2\n[ \"$1\" != fail ]\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	find := func(value string) *flows.Browser {
+	find := func(value string) *loopback.Browser {
 		t.Helper()
-		b, err := flows.FindBrowser(flows.Environment{GOOS: "linux", LookPath: exec.LookPath, Getenv: func(name string) string {
+		b, err := loopback.FindBrowser(loopback.Environment{GOOS: "linux", LookPath: exec.LookPath, Getenv: func(name string) string {
 			if name == "BROWSER" {
 				return value
 			}

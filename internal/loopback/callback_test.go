@@ -1,4 +1,4 @@
-package flows_test
+package loopback_test
 
 import (
 	"bufio"
@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/internal/loopback"
 )
 
 const (
@@ -21,7 +22,7 @@ const (
 	code  = "code-canary-0123456789ab"
 )
 
-func listen(t *testing.T, l *flows.Loopback) *flows.Loopback {
+func listen(t *testing.T, l *loopback.Server) *loopback.Server {
 	t.Helper()
 	l.Title = "Acme"
 	if err := l.Listen(); err != nil {
@@ -37,7 +38,7 @@ type awaited struct {
 	err    error
 }
 
-func authorize(t *testing.T, l *flows.Loopback, a flows.Authorization) <-chan awaited {
+func authorize(t *testing.T, l *loopback.Server, a flows.Authorization) <-chan awaited {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
@@ -105,7 +106,7 @@ func follow(t *testing.T, address string) (page, string) {
 	return page{}, ""
 }
 
-func answerWith(l *flows.Loopback, pairs ...string) string {
+func answerWith(l *loopback.Server, pairs ...string) string {
 	query := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {
 		query.Add(pairs[i], pairs[i+1])
@@ -116,7 +117,7 @@ func answerWith(l *flows.Loopback, pairs ...string) string {
 // What does not belong to the login is refused, reveals nothing, and leaves the
 // login waiting for the right answer.
 func TestStraysNeitherEndNorSteerALogin(t *testing.T) {
-	l := listen(t, &flows.Loopback{})
+	l := listen(t, &loopback.Server{})
 	done := authorize(t, l, flows.Authorization{URL: "https://acme.test/authorize?x=1", State: state})
 	at, err := url.Parse(l.RedirectURI())
 	if err != nil {
@@ -230,17 +231,17 @@ func wantGuarded(t *testing.T, name string, p page) {
 func TestThePageTellsTheEnd(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		outcome flows.Outcome
+		outcome loopback.Outcome
 		want    []string
 		not     []string
 	}{
-		{"success", flows.Outcome{Connection: "work", Account: "kim@acme.test", Scopes: []string{"read:user", "repo"}, Hosts: []string{"api.acme.test"}, Next: "authsome run -- COMMAND"},
+		{"success", loopback.Outcome{Connection: "work", Account: "kim@acme.test", Scopes: []string{"read:user", "repo"}, Hosts: []string{"api.acme.test"}, Next: "authsome run -- COMMAND"},
 			[]string{"Acme is connected", `role="status"`, "kim@acme.test", "work", "read:user", "repo", "api.acme.test", `lang="en"`, "authsome run -- COMMAND"}, []string{"not connected"}},
-		{"failure", flows.Outcome{Problem: "the server refused", Server: `access_denied: <script>alert("x")</script>`, Next: "authsome login acme"},
+		{"failure", loopback.Outcome{Problem: "the server refused", Server: `access_denied: <script>alert("x")</script>`, Next: "authsome login acme"},
 			[]string{"Acme is not connected", "The server refused.", `role="alert"`, "What the server of Acme said", "&lt;script&gt;", "authsome login acme"}, []string{"<script", "is connected"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			l := listen(t, &flows.Loopback{})
+			l := listen(t, &loopback.Server{})
 			done := authorize(t, l, flows.Authorization{URL: "https://acme.test/authorize", State: state})
 			p := get(t, answerWith(l, "code", code, "state", state))
 			<-done
@@ -292,7 +293,7 @@ func TestAnswersThatEndALogin(t *testing.T) {
 		}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			l := listen(t, &flows.Loopback{})
+			l := listen(t, &loopback.Server{})
 			a := flows.Authorization{URL: "https://acme.test/authorize", State: state, Check: test.check}
 			done := authorize(t, l, a)
 			address := answerWith(l, test.query...)
@@ -355,10 +356,10 @@ func TestPastedAddresses(t *testing.T) {
 
 func TestLoginsDoNotMix(t *testing.T) {
 	const n = 8
-	var servers [n]*flows.Loopback
+	var servers [n]*loopback.Server
 	var results [n]<-chan awaited
 	for i := range servers {
-		servers[i] = listen(t, &flows.Loopback{})
+		servers[i] = listen(t, &loopback.Server{})
 		results[i] = authorize(t, servers[i], flows.Authorization{URL: "https://acme.test", State: fmt.Sprint("state-", i)})
 	}
 	for i := range servers { // each gets its neighbour's answer first
@@ -377,7 +378,7 @@ func TestLoginsDoNotMix(t *testing.T) {
 }
 
 func TestCancellationEndsTheServer(t *testing.T) {
-	l := listen(t, &flows.Loopback{})
+	l := listen(t, &loopback.Server{})
 	ctx, cancel := context.WithCancel(t.Context())
 	link := l.Link()
 	ended := make(chan error, 1)
@@ -405,7 +406,7 @@ func TestCancellationEndsTheServer(t *testing.T) {
 }
 
 func TestLinksOpenOnce(t *testing.T) {
-	l := listen(t, &flows.Loopback{})
+	l := listen(t, &loopback.Server{})
 	authorize(t, l, flows.Authorization{URL: "https://acme.test/authorize?state=" + state, State: state})
 	first, second := l.Link(), l.Link()
 	r, err := http.NewRequest(http.MethodGet, first, nil)
@@ -427,7 +428,7 @@ func TestLinksOpenOnce(t *testing.T) {
 }
 
 func TestAddresses(t *testing.T) {
-	l := listen(t, &flows.Loopback{})
+	l := listen(t, &loopback.Server{})
 	at, err := url.Parse(l.RedirectURI())
 	if err != nil {
 		t.Fatal(err)
@@ -435,17 +436,17 @@ func TestAddresses(t *testing.T) {
 	if at.Hostname() != "127.0.0.1" || len(at.Path) != len("/callback/")+32 {
 		t.Errorf("redirect URI %s", at)
 	}
-	if (&flows.Loopback{Host: "0.0.0.0"}).Listen() == nil {
+	if (&loopback.Server{Host: "0.0.0.0"}).Listen() == nil {
 		t.Error("listens on every interface")
 	}
 	var taken int
 	fmt.Sscan(at.Port(), &taken)
-	other := &flows.Loopback{Port: taken, Path: "/callback"}
-	if err, ok := errors.AsType[*flows.PortError](other.Listen()); !ok || err.Port != taken {
+	other := &loopback.Server{Port: taken, Path: "/callback"}
+	if err, ok := errors.AsType[*loopback.PortError](other.Listen()); !ok || err.Port != taken {
 		t.Errorf("a taken port: %v", err)
 	}
 
-	both := listen(t, &flows.Loopback{Host: "localhost", Path: "/cb"})
+	both := listen(t, &loopback.Server{Host: "localhost", Path: "/cb"})
 	if !strings.HasPrefix(both.RedirectURI(), "http://localhost:") || !strings.HasSuffix(both.RedirectURI(), "/cb") {
 		t.Errorf("redirect URI %s", both.RedirectURI())
 	}
@@ -472,7 +473,7 @@ func TestAddresses(t *testing.T) {
 
 // An answer that comes before anybody waits for it is not lost.
 func TestAnswerBeforeTheWait(t *testing.T) {
-	l := listen(t, &flows.Loopback{})
+	l := listen(t, &loopback.Server{})
 	wait := l.Expect(flows.Authorization{URL: "https://acme.test/authorize", State: state})
 	get(t, answerWith(l, "state", state, "code", "c"))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

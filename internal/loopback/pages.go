@@ -1,4 +1,4 @@
-package flows
+package loopback
 
 import (
 	"bytes"
@@ -50,7 +50,7 @@ type endView struct {
 
 type noticeView struct{ Heading, Text string }
 
-func (l *Loopback) showEnd(w http.ResponseWriter, o *Outcome) {
+func (l *Server) showEnd(w http.ResponseWriter, o *Outcome) {
 	view := endView{l.Title, *o}
 	view.Problem = sentence(view.Problem)
 	w.Header().Set("Connection", "close")
@@ -66,7 +66,7 @@ func (l *Loopback) showEnd(w http.ResponseWriter, o *Outcome) {
 }
 
 // notice answers what does not belong to the login. It says nothing of it.
-func (l *Loopback) notice(w http.ResponseWriter, status int, heading, text string) {
+func (l *Server) notice(w http.ResponseWriter, status int, heading, text string) {
 	w.Header().Set("Connection", "close")
 	l.render(w, status, "notice", noticeView{heading, text})
 }
@@ -81,7 +81,7 @@ func contentPolicy(styleNonce string) string {
 }
 
 // render writes a page.
-func (l *Loopback) render(w http.ResponseWriter, status int, name string, data any) {
+func (l *Server) render(w http.ResponseWriter, status int, name string, data any) {
 	var page bytes.Buffer
 	style := nonce()
 	err := l.templates.ExecuteTemplate(&page, name, struct {

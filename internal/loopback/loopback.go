@@ -1,4 +1,4 @@
-package flows
+package loopback
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// Loopback is the server on this machine that a person's browser meets during
+// Server is the server on this machine that a person's browser meets during
 // one login: the form that asks, the address that the authorization server sends
 // the user back to, and the page that says how it ended. The browser is shown
 // one page, whose content is the stage that the login is in.
@@ -27,7 +27,7 @@ import (
 // a stray request nor a hostile one ends a login or steers it.
 //
 // The exported fields are set before Listen.
-type Loopback struct {
+type Server struct {
 	Title string // what people call the provider
 
 	// Where the authorization server sends the user back to. Zero values mean
@@ -84,7 +84,7 @@ const (
 )
 
 // Listen starts to serve. Close ends it.
-func (l *Loopback) Listen() error {
+func (l *Server) Listen() error {
 	host := l.Host
 	if host == "" {
 		host = "127.0.0.1"
@@ -129,7 +129,7 @@ func (l *Loopback) Listen() error {
 
 // count keeps Close waiting until each connection's goroutine, and with it each
 // handler, is done.
-func (l *Loopback) count(_ net.Conn, s http.ConnState) {
+func (l *Server) count(_ net.Conn, s http.ConnState) {
 	switch s {
 	case http.StateNew:
 		l.work.Add(1)
@@ -141,7 +141,7 @@ func (l *Loopback) count(_ net.Conn, s http.ConnState) {
 // bind listens on 127.0.0.1, and on ::1 with the same port where both are asked
 // for. A ::1 that another process has is not passed over: a browser that tries it
 // first would bring that process the code.
-func (l *Loopback) bind(both bool) error {
+func (l *Server) bind(both bool) error {
 	const attempts = 20
 	for i := 0; ; i++ {
 		v4, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(l.Port)))
@@ -167,15 +167,15 @@ func (l *Loopback) bind(both bool) error {
 	}
 }
 
-func (l *Loopback) port() int { return l.listeners[0].Addr().(*net.TCPAddr).Port }
+func (l *Server) port() int { return l.listeners[0].Addr().(*net.TCPAddr).Port }
 
 // RedirectURI is where the authorization server sends the user back to.
-func (l *Loopback) RedirectURI() string { return l.origin + l.callback }
+func (l *Server) RedirectURI() string { return l.origin + l.callback }
 
 // Link makes an address that leads a browser to the page, once. It is made for a
 // place that others can look into, such as the arguments of a command: whoever
 // comes second finds out that somebody was there before.
-func (l *Loopback) Link() string {
+func (l *Server) Link() string {
 	path := "/" + nonce()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -185,7 +185,7 @@ func (l *Loopback) Link() string {
 
 // Finish shows how the login ended. It returns when the browser that waits has
 // the page, or does not come for it; and at once if there was no browser.
-func (l *Loopback) Finish(ctx context.Context, o Outcome) {
+func (l *Server) Finish(ctx context.Context, o Outcome) {
 	l.enter(stage{end: &o})
 	l.mu.Lock()
 	seen := l.seen
@@ -202,7 +202,7 @@ func (l *Loopback) Finish(ctx context.Context, o Outcome) {
 }
 
 // Close ends the server at once, and returns when nothing of it runs any more.
-func (l *Loopback) Close() {
+func (l *Server) Close() {
 	if l.server == nil {
 		return
 	}
@@ -211,7 +211,7 @@ func (l *Loopback) Close() {
 	l.work.Wait()
 }
 
-func (l *Loopback) enter(s stage) {
+func (l *Server) enter(s stage) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stage = s
@@ -219,7 +219,7 @@ func (l *Loopback) enter(s stage) {
 	l.changed = make(chan struct{})
 }
 
-func (l *Loopback) current() (stage, <-chan struct{}) {
+func (l *Server) current() (stage, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.stage, l.changed
@@ -227,7 +227,7 @@ func (l *Loopback) current() (stage, <-chan struct{}) {
 
 // serve is every request. The checks come first, and what fails them learns
 // nothing.
-func (l *Loopback) serve(w http.ResponseWriter, r *http.Request) {
+func (l *Server) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
@@ -262,7 +262,7 @@ func (l *Loopback) serve(w http.ResponseWriter, r *http.Request) {
 
 // ours guards against DNS rebinding: a name of somebody else's that resolves to
 // this machine.
-func (l *Loopback) ours(host string) bool {
+func (l *Server) ours(host string) bool {
 	u := l.origin[len("http://"):]
 	if host == u {
 		return true
@@ -273,7 +273,7 @@ func (l *Loopback) ours(host string) bool {
 
 // follow is a link that is used for the first time, or an address that is
 // nobody's.
-func (l *Loopback) follow(w http.ResponseWriter, r *http.Request) {
+func (l *Server) follow(w http.ResponseWriter, r *http.Request) {
 	l.mu.Lock()
 	used, known := l.links[r.URL.Path]
 	if known {
@@ -293,7 +293,7 @@ func (l *Loopback) follow(w http.ResponseWriter, r *http.Request) {
 
 // show is the page in the stage that the login is in; while something is being
 // done, it waits.
-func (l *Loopback) show(w http.ResponseWriter, r *http.Request) {
+func (l *Server) show(w http.ResponseWriter, r *http.Request) {
 	for {
 		s, changed := l.current()
 		switch {
