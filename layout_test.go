@@ -18,21 +18,25 @@ const module = "github.com/authsome/authsome/"
 // imports is every import of one of our packages by another, no more and no
 // fewer. Adding a package or an edge is a decision about the design.
 var imports = map[string][]string{
-	"auth":                {"flows", "providers", "secret", "vault"},
+	"auth":                {"flows", "internal/hosts", "providers", "secret", "vault"},
 	"ca":                  {},
-	"cmd/authsome":        {"auth", "ca", "flows", "intercept", "internal/audit", "internal/child", "internal/home", "internal/pythonhome", "internal/sidecar", "metrics", "providers", "routing", "secret", "vault"},
-	"flows":               {"providers", "secret"},
-	"intercept":           {"providers", "routing", "secret"},
-	"internal/audit":      {},
+	"cmd/authsome":        {"auth", "ca", "flows", "intercept", "internal/audit", "internal/child", "internal/durable", "internal/home", "internal/hosts", "internal/loopback", "internal/pythonhome", "internal/sidecar", "metrics", "providers", "providers/draft", "routing", "secret", "vault"},
+	"flows":               {"internal/hosts", "providers", "secret"},
+	"intercept":           {"internal/hosts", "providers", "routing", "secret"},
+	"internal/audit":      {"internal/durable"},
 	"internal/child":      {"ca"},
-	"internal/home":       {},
+	"internal/durable":    {},
+	"internal/home":       {"internal/durable"},
+	"internal/hosts":      {},
+	"internal/loopback":   {"flows", "secret"},
 	"internal/pythonhome": {"secret"},
-	"internal/sidecar":    {"auth", "ca", "intercept", "internal/audit", "metrics", "providers", "routing", "vault"},
+	"internal/sidecar":    {"auth", "ca", "intercept", "internal/audit", "internal/durable", "metrics", "providers", "routing", "vault"},
 	"metrics":             {},
-	"providers":           {"secret"},
-	"routing":             {"providers"},
+	"providers":           {"internal/durable", "internal/hosts", "secret"},
+	"providers/draft":     {"providers"},
+	"routing":             {"internal/hosts", "providers"},
 	"secret":              {},
-	"vault":               {"secret"},
+	"vault":               {"internal/durable", "secret"},
 }
 
 // apart lists the directories that are modules of their own, so that their

@@ -1,7 +1,6 @@
 // Package flows has the protocols that obtain a credential, one file each:
 //
-//	apikey.go             a key that the user has: from the environment, a pipe or a prompt
-//	authorize.go pkce.go  the authorization code, with PKCE (RFC 6749, 7636, 9207)
+//	authorize.go callback.go pkce.go  the authorization code, with PKCE (RFC 6749, 7636, 9207)
 //	device.go             the device grant (RFC 8628)
 //	clientcredentials.go  a token of the client's own (RFC 6749 section 4.4)
 //	jwt.go                a token for a signed assertion, and clients that sign (RFC 7523)

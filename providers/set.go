@@ -224,8 +224,8 @@ func Install(dir string, data []byte, force bool) (*Definition, error) {
 
 // Uninstall removes a user's definition. One that is not there is no error.
 func Uninstall(dir, name string) error {
-	if !validName.MatchString(name) {
-		return &FieldError{"name", "not a name", ""}
+	if err := ValidateName(name); err != nil {
+		return err
 	}
 	if err := os.Remove(filepath.Join(dir, name+".json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("uninstall %s: %w", name, err)

@@ -18,11 +18,20 @@ var (
 	validVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
 )
 
+// ValidateName reports why name cannot be the name of a provider, as a
+// [*FieldError], or nil.
+func ValidateName(name string) error {
+	if !validName.MatchString(name) {
+		return &FieldError{"name", "not a name", "use lower-case letters, digits, dots, hyphens"}
+	}
+	return nil
+}
+
 // validate refuses what could not work, or would not be safe. Of schema 1 only
 // what its fields can say is looked at.
 func (d *Definition) validate() error {
-	if !validName.MatchString(d.Name) {
-		return &FieldError{"name", "not a name", "use lower-case letters, digits, dots, hyphens"}
+	if err := ValidateName(d.Name); err != nil {
+		return err
 	}
 	if d.SchemaVersion == 1 {
 		return d.validate1()

@@ -9,6 +9,10 @@ import (
 // reserved names mean something of their own in templates.
 var reserved = append([]string{nameAccessToken, "refresh_token", nameClientID, "client_secret", nameBaseURL, nameToken, FromToken, FromCallback}, markNames...)
 
+// IsReserved reports whether templates give name a meaning of its own, so that no
+// param can have it.
+func IsReserved(name string) bool { return slices.Contains(reserved, name) }
+
 // maxPattern bounds an expression, in bytes. Matching takes time that grows with
 // the expression and the value, never more: Go's do not backtrack.
 const maxPattern = 512
@@ -27,7 +31,7 @@ func (d *Definition) checkParam(at string, i int) error {
 	switch {
 	case !validParam.MatchString(p.Name):
 		return &FieldError{at + "name", "not a name", "use lower-case letters, digits, underscores"}
-	case slices.Contains(reserved, p.Name):
+	case IsReserved(p.Name):
 		return &FieldError{at + "name", p.Name + " has a meaning of its own", "choose another name"}
 	case slices.IndexFunc(d.Params, func(o Param) bool { return o.Name == p.Name }) < i:
 		return &FieldError{at + "name", fmt.Sprintf("%q is there twice", p.Name), ""}

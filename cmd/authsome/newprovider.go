@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/providers/draft"
 )
 
 func newNewProviderCmd(a *app) *cobra.Command {
@@ -31,13 +31,13 @@ func newProvider(ctx context.Context, a *app, name, openAPI string) error {
 	var text []byte
 	var err error
 	if openAPI == "" {
-		text, err = providers.Draft(name)
+		text, err = draft.New(name)
 	} else {
 		var document []byte
 		if document, err = a.readDefinition(ctx, openAPI); err != nil {
 			return err
 		}
-		text, err = providers.DraftFromOpenAPI(name, document)
+		text, err = draft.FromOpenAPI(name, document)
 	}
 	if err != nil {
 		return err

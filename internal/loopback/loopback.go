@@ -1,3 +1,10 @@
+// Package loopback is the browser's side of a login: a server on this machine that
+// asks for values in a form, receives the authorization server's redirect, and
+// shows how the login ended, and the command that opens the browser.
+//
+// It knows no provider and stores nothing. Its invariant: a request that another
+// program or another page made changes nothing, because everything is at an address
+// that nobody can guess, and Host and Origin must be ours.
 package loopback
 
 import (

@@ -1,16 +1,19 @@
-package providers
+package draft
 
 import (
 	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/authsome/authsome/providers"
 )
 
 // openAPI is what an OpenAPI 3 document says about where a service is and how
@@ -59,11 +62,11 @@ type openAPIFlow struct {
 	Scopes           map[string]string `json:"scopes" yaml:"scopes"`
 }
 
-// DraftFromOpenAPI makes a definition from an OpenAPI 3 document in JSON or YAML.
+// FromOpenAPI makes a definition from an OpenAPI 3 document in JSON or YAML.
 // What the document does not say is on the list x_todo of the draft.
-func DraftFromOpenAPI(name string, document []byte) ([]byte, error) {
-	if !validName.MatchString(name) {
-		return nil, &FieldError{"name", "not a name", "use lower-case letters, digits, dots, hyphens"}
+func FromOpenAPI(name string, document []byte) ([]byte, error) {
+	if err := providers.ValidateName(name); err != nil {
+		return nil, err
 	}
 	var o openAPI
 	var err error
@@ -78,9 +81,9 @@ func DraftFromOpenAPI(name string, document []byte) ([]byte, error) {
 	if !strings.HasPrefix(o.OpenAPI, "3.") {
 		return nil, fmt.Errorf("not a document of OpenAPI 3")
 	}
-	d := &drafted{Definition: Definition{
+	d := &drafted{Definition: providers.Definition{
 		Schema: schemaURL, SchemaVersion: 2, Name: name, DisplayName: cmp.Or(o.Info.Title, name), Category: "other",
-		Metadata: &Metadata{Source: "the vendor's OpenAPI document", Unverified: true},
+		Metadata: &providers.Metadata{Source: "the vendor's OpenAPI document", Unverified: true},
 	}}
 	if strings.HasPrefix(o.ExternalDocs.URL, "https://") {
 		d.Docs = o.ExternalDocs.URL
@@ -102,14 +105,14 @@ func (o *openAPI) servers(d *drafted) {
 			d.Todo = append(d.Todo, fmt.Sprintf("hosts: the document has a server %q, which is no https URL", s.URL))
 			continue
 		}
-		for _, variable := range sortedKeys(s.Variables) {
+		for _, variable := range slices.Sorted(maps.Keys(s.Variables)) {
 			param := paramName(variable)
 			rest = strings.ReplaceAll(rest, "{"+variable+"}", "{"+param+"}")
 			v := s.Variables[variable]
 			if d.Param(param) != nil {
 				continue
 			}
-			p := Param{Name: param, Default: v.Default}
+			p := providers.Param{Name: param, Default: v.Default}
 			if len(v.Enum) > 0 {
 				for i, value := range v.Enum {
 					v.Enum[i] = regexp.QuoteMeta(value)
@@ -122,7 +125,7 @@ func (o *openAPI) servers(d *drafted) {
 		if host = strings.ToLower(host); host != "" && !slices.Contains(d.Hosts, host) {
 			d.Hosts = append(d.Hosts, host)
 		}
-		if path = strings.TrimSuffix("/"+path, "/"); path != "" && names(path) == nil && !slices.Contains(d.Paths, path) {
+		if path = strings.TrimSuffix("/"+path, "/"); path != "" && !strings.Contains(path, "{") && !slices.Contains(d.Paths, path) {
 			d.Paths = append(d.Paths, path)
 		}
 	}
@@ -147,7 +150,7 @@ func paramName(s string) string {
 		}
 	}
 	name := strings.Trim(b.String(), "_")
-	if name == "" || slices.Contains(reserved, name) {
+	if name == "" || providers.IsReserved(name) {
 		name += "_value"
 	}
 	return strings.TrimPrefix(name, "_")
@@ -159,11 +162,11 @@ func (o *openAPI) security(d *drafted) {
 	var ways [][]string
 	for _, requirement := range o.Security {
 		if len(requirement) > 0 {
-			ways = append(ways, sortedKeys(requirement))
+			ways = append(ways, slices.Sorted(maps.Keys(requirement)))
 		}
 	}
 	if ways == nil {
-		for _, name := range sortedKeys(o.Components.SecuritySchemes) {
+		for _, name := range slices.Sorted(maps.Keys(o.Components.SecuritySchemes)) {
 			ways = append(ways, []string{name})
 		}
 	}
@@ -178,35 +181,35 @@ func (o *openAPI) security(d *drafted) {
 		return
 	}
 	d.Todo = append(d.Todo, "flows and inject: the document does not say how requests are authenticated")
-	d.Flows = []string{FlowAPIKey}
+	d.Flows = []string{providers.FlowAPIKey}
 }
 
 // take puts all schemes of a requirement into the draft, or none.
 func (o *openAPI) take(d *drafted, way []string) bool {
-	var inject []Inject
-	var params []Param
+	var inject []providers.Inject
+	var params []providers.Param
 	secretParam := func(scheme string) string {
-		name := nameAPIKey
-		if slices.ContainsFunc(params, func(p Param) bool { return p.Secret }) {
+		name := "api_key"
+		if slices.ContainsFunc(params, func(p providers.Param) bool { return p.Secret }) {
 			name = paramName(scheme)
 		}
-		params = append(params, Param{Name: name, Label: scheme, Secret: true})
+		params = append(params, providers.Param{Name: name, Label: scheme, Secret: true})
 		return "{" + name + "}"
 	}
 	for _, name := range way {
 		s := o.Components.SecuritySchemes[name]
 		switch kind := s.Type + " " + strings.ToLower(cmp.Or(s.In, s.Scheme)); kind {
 		case "apiKey header":
-			inject = append(inject, Inject{In: InHeader, Name: s.Name, Value: secretParam(name)})
+			inject = append(inject, providers.Inject{In: providers.InHeader, Name: s.Name, Value: secretParam(name)})
 		case "apiKey query":
-			inject = append(inject, Inject{In: InQuery, Name: s.Name, Value: secretParam(name)})
+			inject = append(inject, providers.Inject{In: providers.InQuery, Name: s.Name, Value: secretParam(name)})
 		case "apiKey cookie":
-			inject = append(inject, Inject{In: InHeader, Name: "Cookie", Value: s.Name + "=" + secretParam(name)})
+			inject = append(inject, providers.Inject{In: providers.InHeader, Name: "Cookie", Value: s.Name + "=" + secretParam(name)})
 		case "http bearer":
-			inject = append(inject, Inject{In: InHeader, Name: "Authorization", Value: "Bearer " + secretParam(name)})
+			inject = append(inject, providers.Inject{In: providers.InHeader, Name: "Authorization", Value: "Bearer " + secretParam(name)})
 		case "http basic":
-			params = append(params, Param{Name: "username", Label: "User name"})
-			inject = append(inject, Inject{In: InBasic, Username: "{username}", Password: secretParam("password")})
+			params = append(params, providers.Param{Name: "username", Label: "User name"})
+			inject = append(inject, providers.Inject{In: providers.InBasic, Username: "{username}", Password: secretParam("password")})
 			params[len(params)-1].Label = "Password"
 		case "oauth2 ", "openIdConnect ":
 			if len(way) > 1 || !s.into(d) {
@@ -217,21 +220,21 @@ func (o *openAPI) take(d *drafted, way []string) bool {
 			return false
 		}
 	}
-	d.Flows, d.Inject = []string{FlowAPIKey}, inject
+	d.Flows, d.Inject = []string{providers.FlowAPIKey}, inject
 	d.Params = append(params, d.Params...)
 	prefix := strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(d.Name))
 	for _, p := range params {
 		if p.Secret {
-			d.Env = append(d.Env, Env{Name: prefix + "_" + strings.ToUpper(p.Name), Value: "{" + p.Name + "}"})
+			d.Env = append(d.Env, providers.Env{Name: prefix + "_" + strings.ToUpper(p.Name), Value: "{" + p.Name + "}"})
 		}
 	}
 	d.Todo = append(d.Todo, "env: the names that the service's clients really read, and placeholders in the shape that they check")
 	return true
 }
 
-// into takes the endpoints of OAuth flows.
+// into takes the endpoints of providers.OAuth flows.
 func (s *openAPIScheme) into(d *drafted) bool {
-	oauth := &OAuth{}
+	oauth := &providers.OAuth{}
 	var flows []string
 	take := func(f *openAPIFlow, flow string) {
 		if f == nil {
@@ -245,20 +248,20 @@ func (s *openAPIScheme) into(d *drafted) bool {
 			oauth.RefreshURL = cmp.Or(oauth.RefreshURL, f.RefreshURL)
 		}
 		if oauth.Scopes == nil {
-			oauth.Scopes = sortedKeys(f.Scopes)
+			oauth.Scopes = slices.Sorted(maps.Keys(f.Scopes))
 		}
 	}
-	take(s.Flows.AuthorizationCode, FlowPKCE)
-	take(s.Flows.DeviceAuthorization, FlowDeviceCode)
-	take(s.Flows.ClientCredentials, FlowClientCredentials)
+	take(s.Flows.AuthorizationCode, providers.FlowPKCE)
+	take(s.Flows.DeviceAuthorization, providers.FlowDeviceCode)
+	take(s.Flows.ClientCredentials, providers.FlowClientCredentials)
 	if u, err := url.Parse(s.OpenID); s.Type == "openIdConnect" && err == nil && u.Scheme == "https" {
-		flows = []string{FlowPKCE}
+		flows = []string{providers.FlowPKCE}
 		oauth.Discovery, oauth.Issuer = "issuer", strings.TrimSuffix(s.OpenID, "/.well-known/openid-configuration")
 	}
 	if flows == nil {
 		return false
 	}
 	d.Flows, d.OAuth = flows, oauth
-	d.Todo = append(d.Todo, "oauth.scopes: those that a login should ask for", "key_url: where a user registers the OAuth client")
+	d.Todo = append(d.Todo, "oauth.scopes: those that a login should ask for", "key_url: where a user registers the providers.OAuth client")
 	return true
 }

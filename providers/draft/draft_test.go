@@ -1,39 +1,41 @@
-package providers
+package draft
 
 import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/authsome/authsome/providers"
 )
 
 // A draft is refused until its TODOs are done, and valid then.
 func TestDraft(t *testing.T) {
-	text, err := Draft("acme-2")
+	text, err := New("acme-2")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Parse(text); err == nil {
+	if _, err := providers.Parse(text); err == nil {
 		t.Error("an unfinished draft is a definition")
 	}
 	filled := strings.NewReplacer("TODO: the host of the API", "api.acme.com", "TODO: https://…", "https://acme.com").Replace(string(text))
-	d, err := Parse([]byte(filled))
+	d, err := providers.Parse([]byte(filled))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d.Name != "acme-2" || d.Variables()[0].Name != "ACME_2_API_KEY" {
 		t.Errorf("it is %+v", d)
 	}
-	for _, category := range Categories {
+	for _, category := range providers.Categories {
 		if !strings.Contains(filled, category) {
 			t.Errorf("category %s is not mentioned", category)
 		}
 	}
-	if _, err := Draft("A/b"); err == nil {
+	if _, err := New("A/b"); err == nil {
 		t.Error("a path is a name")
 	}
 }
 
-func TestDraftFromOpenAPI(t *testing.T) {
+func TestFromOpenAPI(t *testing.T) {
 	const info = `{"openapi":"3.1.0","info":{"title":"Acme API"},"externalDocs":{"url":"https://acme.com/docs"},`
 	for _, tt := range []struct {
 		name, document string
@@ -56,18 +58,18 @@ func TestDraftFromOpenAPI(t *testing.T) {
 			"api.acme.com", "header X-Key {api_key}", "api_key", "docs: "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			text, err := DraftFromOpenAPI("acme", []byte(tt.document))
+			text, err := FromOpenAPI("acme", []byte(tt.document))
 			if err != nil {
 				t.Fatal(err)
 			}
-			d, err := Parse(text)
+			d, err := providers.Parse(text)
 			if err != nil {
 				t.Fatalf("%v\n%s", err, text)
 			}
 			var request []string
 			for _, in := range d.Inject {
 				value := in.Value
-				if in.In == InBasic {
+				if in.In == providers.InBasic {
 					value = in.Username + ":" + in.Password
 				}
 				request = append(request, in.In+" "+in.Name+" "+value)
@@ -78,17 +80,17 @@ func TestDraftFromOpenAPI(t *testing.T) {
 		})
 	}
 	for _, bad := range []string{"", "{", "[]", `{"swagger":"2.0"}`, "a: [", `{"openapi":3}`} {
-		if text, err := DraftFromOpenAPI("acme", []byte(bad)); err == nil {
+		if text, err := FromOpenAPI("acme", []byte(bad)); err == nil {
 			t.Errorf("%q became %s", bad, text)
 		}
 	}
 	// What the document does not say is on the list, and nothing is made up.
-	text, err := DraftFromOpenAPI("acme", []byte(info+`"servers":[{"url":"/v1"}],"components":{"securitySchemes":{"m":{"type":"mutualTLS"}}}}`))
+	text, err := FromOpenAPI("acme", []byte(info+`"servers":[{"url":"/v1"}],"components":{"securitySchemes":{"m":{"type":"mutualTLS"}}}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = Parse(text)
-	if field, ok := errors.AsType[*FieldError](err); !ok || field.Field != "hosts[0]" || !strings.Contains(string(text), "the document does not say how") {
+	_, err = providers.Parse(text)
+	if field, ok := errors.AsType[*providers.FieldError](err); !ok || field.Field != "hosts[0]" || !strings.Contains(string(text), "the document does not say how") {
 		t.Errorf("%v\n%s", err, text)
 	}
 }
