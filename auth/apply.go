@@ -230,7 +230,7 @@ func (a *Auth) without(t target, missing *LoginRequiredError) *entry {
 func (a *Auth) compileConnection(c Connection, client flows.Client) (*entry, error) {
 	t, now := target{c.Provider, c.Name}, a.now()
 	c = a.judged(c, client)
-	if missing := c.loginRequired(now); missing != nil {
+	if missing := c.Err(now); missing != nil {
 		return a.without(t, missing), nil
 	}
 	d, err := a.definition(c.Provider)

@@ -98,8 +98,8 @@ func TestApplyRefuses(t *testing.T) {
 				return
 			}
 			c, err := a.Connection(t.Context(), test.provider, "x")
-			if err != nil || c.Usable(now) != (test.reason == "") {
-				t.Errorf("usable %t, error %v", c.Usable(now), err)
+			if err != nil || (c.Err(now) == nil) != (test.reason == "") {
+				t.Errorf("not usable: %v, error %v", c.Err(now), err)
 			}
 			if expired := c.Status == auth.StatusExpired; expired != (test.reason == auth.ReasonExpired || test.reason == auth.ReasonEndpoint) {
 				t.Errorf("status %s for a connection that is %q", c.Status, test.reason)

@@ -79,46 +79,26 @@ type Account struct {
 	unknown secret.String
 }
 
-// Usable reports whether the connection's credential can be put on a request at
-// that time, if need be after a refresh.
-func (c Connection) Usable(now time.Time) bool { return c.problem(now) == "" }
-
-// Problem is why the connection cannot be used without a login, one of the Reason
-// constants, and since when, as far as that is known. It is "" for one that is
-// usable.
-func (c Connection) Problem(now time.Time) (reason string, since time.Time) {
-	reason, since = c.problem(now), c.StatusSince
-	switch {
-	case reason == "":
-		since = time.Time{}
-	case c.Status != StatusRevoked && c.Status != StatusInvalid && !c.ExpiresAt.IsZero():
+// Err says why the connection cannot be used without a login, and since when, as
+// far as that is known. It is nil for a connection whose credential can be put on a
+// request at that time, if necessary after a refresh.
+func (c Connection) Err(now time.Time) *LoginRequiredError {
+	reason := c.reason(now)
+	if reason == "" {
+		return nil
+	}
+	since := c.StatusSince
+	if c.Status != StatusRevoked && c.Status != StatusInvalid && !c.ExpiresAt.IsZero() {
 		since = c.ExpiresAt
 		if end := c.RefreshExpiresAt; c.blocked == "" && end.After(since) && !now.Before(end) {
 			since = end
 		}
 	}
-	return reason, since
-}
-
-// Trouble is the problem in words, with since when and what the provider said; ""
-// for a connection that is usable.
-func (c Connection) Trouble(now time.Time) string {
-	if missing := c.loginRequired(now); missing != nil {
-		return missing.Detail()
-	}
-	return ""
-}
-
-// loginRequired is the error that the connection is refused with, or nil.
-func (c Connection) loginRequired(now time.Time) *LoginRequiredError {
-	reason, since := c.Problem(now)
-	if reason == "" {
-		return nil
-	}
 	return &LoginRequiredError{Provider: c.Provider, Connection: c.Name, Reason: reason, Since: since, Code: c.StatusCode}
 }
 
-func (c Connection) problem(now time.Time) string {
+// reason is one of the Reason constants, or "" for a connection that can be used.
+func (c Connection) reason(now time.Time) string {
 	switch c.Status {
 	case StatusConnected:
 	case StatusExpired: // as the Python authsome left it; the times and the tokens decide
@@ -129,7 +109,7 @@ func (c Connection) problem(now time.Time) string {
 		return ReasonRevoked
 	case StatusNotConnected:
 		return ReasonMissing
-	default: // one that this version does not know is not one to rely on
+	default: // a status of a newer version: the credential may not be used
 		return ReasonInvalid
 	}
 	switch {
@@ -166,10 +146,10 @@ func (c Connection) asksAgain() bool {
 // at is the connection with the status that it has at that time. One whose access
 // token has run out but can be renewed is connected: that takes no login.
 func (c Connection) at(now time.Time) Connection {
-	switch reason, since := c.Problem(now); {
-	case c.Status == StatusConnected && reason != "" && reason != ReasonMissing:
-		c.Status, c.StatusSince = StatusExpired, since
-	case c.Status == StatusExpired && reason == "":
+	switch err := c.Err(now); {
+	case c.Status == StatusConnected && err != nil && err.Reason != ReasonMissing:
+		c.Status, c.StatusSince = StatusExpired, err.Since
+	case c.Status == StatusExpired && err == nil:
 		c.Status = StatusConnected
 	}
 	return c

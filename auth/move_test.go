@@ -93,7 +93,7 @@ func TestCopyOfClientCredentials(t *testing.T) {
 		if _, err := a.Copy(t.Context(), auth.Transfer{Provider: "again", To: to}); err != nil {
 			t.Fatal(err)
 		}
-		if c := stored(t, to, "again"); !c.AccessToken.IsZero() || !c.ExpiresAt.IsZero() || !c.Usable(time.Now()) {
+		if c := stored(t, to, "again"); !c.AccessToken.IsZero() || !c.ExpiresAt.IsZero() || c.Err(time.Now()) != nil {
 			t.Errorf("copied %+v, with token %v", c, !c.AccessToken.IsZero())
 		}
 		wantApplied(t, to, "again", "x", "Bearer a1")

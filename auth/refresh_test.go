@@ -306,7 +306,7 @@ func TestPermanentFailure(t *testing.T) {
 			time.Sleep(time.Minute)
 		}
 		c := stored(t, a, "oau")
-		if c.Status != auth.StatusInvalid || c.StatusCode != "invalid_grant" || !c.StatusSince.Equal(at) || c.Usable(time.Now()) {
+		if c.Status != auth.StatusInvalid || c.StatusCode != "invalid_grant" || !c.StatusSince.Equal(at) || c.Err(time.Now()) == nil {
 			t.Errorf("stored %+v", c)
 		}
 		_, err := apply(t, another(t, p, e), "oau", "x")
@@ -566,7 +566,7 @@ func TestOtherTokenEndpointGetsNothing(t *testing.T) {
 		time.Sleep(time.Minute)
 		_, err = apply(t, a, "oau", "x")
 		wantLoginRequired(t, err, "oau", "x", auth.ReasonEndpoint)
-		if c := stored(t, a, "oau"); c.Status != auth.StatusExpired || c.Usable(time.Now()) {
+		if c := stored(t, a, "oau"); c.Status != auth.StatusExpired || c.Err(time.Now()) == nil {
 			t.Errorf("presented %+v", c)
 		}
 		if e.count() != 0 {

@@ -214,7 +214,7 @@ func (a *Auth) States(ctx context.Context) (map[string]State, error) {
 	}
 	now := a.now()
 	for _, c := range s.connections {
-		if a.present(s, c).Usable(now) {
+		if a.present(s, c).Err(now) == nil {
 			states[c.Provider] = StateConnected
 		}
 	}

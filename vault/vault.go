@@ -63,6 +63,10 @@ type Vault struct {
 	// cannot be known. It runs on a goroutine of its own.
 	OnWait func(holder string)
 
+	// OnOperation, if it is set before the first use, is called after each View and
+	// Update, on the goroutine that called it.
+	OnOperation func(Operation, Outcome)
+
 	dir   string
 	id    string
 	keys  atomic.Pointer[dataKeys] // as they were read last
@@ -142,29 +146,36 @@ func (v *Vault) Generation() (uint64, error) { return v.store.generation() }
 // View runs fn over a consistent state. It shares the vault with other views and
 // waits for updates to end, until ctx is done ([ErrLocked]).
 func (v *Vault) View(ctx context.Context, fn func(*Tx) error) error {
-	return v.store.view(ctx, func(seq uint64, t storeTx) error {
+	var own error
+	err := v.store.view(ctx, func(seq uint64, t storeTx) error {
 		tx := &Tx{v: v, t: t, seq: seq}
 		if err := tx.checkHead(); err != nil {
 			return err
 		}
-		return fn(tx)
+		own = fn(tx)
+		return own
 	})
+	v.observe(OperationView, err, own)
+	return err
 }
 
 // Update runs fn and makes what it wrote durable, all or nothing. It has the
 // vault for itself. The generation moves with every Update, also when fn wrote
 // nothing: that is how other processes are told to look again.
-func (v *Vault) Update(ctx context.Context, fn func(*Tx) error) (err error) {
-	return v.store.update(ctx, func(seq uint64, t storeTx) error {
+func (v *Vault) Update(ctx context.Context, fn func(*Tx) error) error {
+	var own error
+	err := v.store.update(ctx, func(seq uint64, t storeTx) error {
 		tx := &Tx{v: v, t: t, seq: seq, writable: true}
 		if err := tx.checkHead(); err != nil {
 			return err
 		}
-		if err := fn(tx); err != nil {
-			return err
+		if own = fn(tx); own != nil {
+			return own
 		}
 		return tx.putHead(seq + 1)
 	})
+	v.observe(OperationUpdate, err, own)
+	return err
 }
 
 // Tx is a transaction, valid until the function it was given to returns. It is

@@ -109,7 +109,7 @@ func (a *app) checkConnections(ctx context.Context) []finding {
 			continue
 		}
 		switch {
-		case !c.Usable(now):
+		case c.Err(now) != nil:
 			all = append(all, finding{"connections", problem, name + " is " + string(c.Status) + ": requests are refused", login})
 		case !c.ExpiresAt.IsZero() && c.RefreshToken.IsZero() && c.ExpiresAt.Sub(now) < expirySoon:
 			all = append(all, finding{"connections", warning, name + " ends " + relative(c.ExpiresAt, now) + ", and nothing renews it", login})

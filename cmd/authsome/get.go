@@ -138,8 +138,8 @@ func (a *app) connectionFields(c auth.Connection, show bool) []field {
 			add(name, secret.Redacted)
 		}
 	}
-	if trouble := c.Trouble(time.Now()); trouble != "" {
-		add("problem", trouble)
+	if err := c.Err(time.Now()); err != nil {
+		add("problem", err.Detail())
 		add("fix", a.here(loginCommand(c.Provider, c.Name)+" --force"))
 	}
 	add("base_url", c.BaseURL)

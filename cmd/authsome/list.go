@@ -69,7 +69,8 @@ func (a *app) viewConnection(c auth.Connection) connectionView {
 	v := connectionView{Name: c.Name, AuthType: c.AuthType, Status: string(c.Status), Scopes: c.Scopes, Default: c.Default}
 	now := time.Now()
 	v.Renewable = c.Renewable(now)
-	if v.Problem = c.Trouble(now); v.Problem != "" {
+	if err := c.Err(now); err != nil {
+		v.Problem = err.Detail()
 		v.Fix = a.here(loginCommand(c.Provider, c.Name) + " --force")
 	}
 	if v.Scopes == nil {

@@ -85,7 +85,7 @@ func checkNamed(r routing.Options, connections []auth.Connection, now time.Time)
 	state := make(map[string]bool)   // provider or provider=connection → usable
 	login := make(map[string]string) // what mends one that is not
 	for _, c := range connections {
-		usable := c.Usable(now)
+		usable := c.Err(now) == nil
 		state[c.Provider] = state[c.Provider] || usable
 		state[c.Provider+"="+c.Name] = usable
 		if !usable {

@@ -71,13 +71,14 @@ const (
 type Log struct {
 	path    string
 	now     func() time.Time
-	onError func(error)
+	onError func(error) // called by fail only
 
 	wake     chan struct{} // capacity 1: there is something to write
 	urgent   chan struct{} // capacity 1: now
 	done     chan struct{} // closed when the writing goroutine has ended
 	closeErr error         // set before done is closed
 	failure  atomic.Pointer[error]
+	failures atomic.Uint64
 
 	mu       sync.Mutex // guards all fields below
 	pending  []entry
@@ -126,4 +127,14 @@ func Open(path string, o Options) (*Log, error) {
 	}
 	go l.write(&w)
 	return l, nil
+}
+
+// Failures is the number of episodes in which the log could not be written or lost
+// events. It may be called at any time.
+func (l *Log) Failures() uint64 { return l.failures.Load() }
+
+// fail begins an episode of failure.
+func (l *Log) fail(err error) {
+	l.failures.Add(1)
+	l.onError(err)
 }

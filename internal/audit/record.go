@@ -25,7 +25,7 @@ func (l *Log) Record(e Event) {
 	}
 	l.mu.Unlock()
 	if lost != nil {
-		l.onError(lost)
+		l.fail(lost)
 		return
 	}
 	signal(l.wake)

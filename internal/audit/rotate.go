@@ -63,7 +63,7 @@ func (l *Log) rotate(w *writer) {
 	}
 	if err != nil {
 		w.maxSize = 0
-		l.onError(fmt.Errorf("%s is not set aside and goes on growing: %w", w.path, err))
+		l.fail(fmt.Errorf("%s is not set aside and goes on growing: %w", w.path, err))
 	}
 }
 

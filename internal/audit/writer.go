@@ -107,7 +107,7 @@ func (l *Log) attempt(w *writer, sync bool) error {
 		err = fmt.Errorf("%s: %w", l.path, err)
 		if !w.failing {
 			l.failure.Store(&err)
-			l.onError(err)
+			l.fail(err)
 		}
 	}
 	w.failing = err != nil

@@ -21,8 +21,8 @@ func Bindings(set *providers.Set, connections []auth.Connection, now time.Time) 
 			continue // its definition was uninstalled; `doctor` and `list` name it
 		}
 		b := routing.Binding{Provider: c.Provider, Connection: c.Name, Values: c.HostValues(), Default: c.Default}
-		if !c.Usable(now) {
-			b.State, b.Problem = routing.Unusable, c.Trouble(now)
+		if err := c.Err(now); err != nil {
+			b.State, b.Problem = routing.Unusable, err.Detail()
 		}
 		all = append(all, b)
 	}
@@ -72,8 +72,8 @@ func (s *Sidecar) measure(table *routing.Table) {
 	var ends []metrics.Expiry
 	for _, c := range s.routed {
 		e := metrics.Expiry{Provider: c.Provider, Connection: c.Name, At: c.ExpiresAt, Renewable: c.Renewable(time.Now())}
-		if _, since := c.Problem(time.Now()); c.Status != auth.StatusConnected {
-			e.Status, e.Since = string(c.Status), since
+		if err := c.Err(time.Now()); c.Status != auth.StatusConnected && err != nil {
+			e.Status, e.Since = string(c.Status), err.Since
 		}
 		ends = append(ends, e)
 	}

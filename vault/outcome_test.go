@@ -1,0 +1,59 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+)
+
+// Every transaction is reported once, with how it ended.
+func TestOnOperation(t *testing.T) {
+	dir := t.TempDir()
+	master := newMasterKey()
+	v, err := Open(dir, master)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type report struct {
+		Operation
+		Outcome
+	}
+	var got []report
+	v.OnOperation = func(o Operation, how Outcome) { got = append(got, report{o, how}) }
+	want := func(name string, o Operation, how Outcome) {
+		t.Helper()
+		if !slices.Equal(got, []report{{o, how}}) {
+			t.Errorf("%s: reported %v, want %v %v", name, got, o, how)
+		}
+		got = nil
+	}
+	ctx := t.Context()
+	v.Update(ctx, func(tx *Tx) error { return tx.Put("a", []byte("1")) })
+	want("update", OperationUpdate, OutcomeOK)
+	v.View(ctx, func(tx *Tx) error { _, err := tx.Get("a"); return err })
+	want("view", OperationView, OutcomeOK)
+	v.View(ctx, func(tx *Tx) error { _, err := tx.Get("b"); return err })
+	want("missing record", OperationView, OutcomeNotFound)
+	v.Update(ctx, func(*Tx) error { return errors.New("changed my mind") })
+	want("caller's error", OperationUpdate, OutcomeAborted)
+
+	unlock, err := v.lock(ctx, exclusive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+	v.View(short, func(*Tx) error { return nil })
+	cancel()
+	unlock()
+	want("locked", OperationView, OutcomeLocked)
+
+	if err := os.RemoveAll(filepath.Join(dir, "vault")); err != nil {
+		t.Fatal(err)
+	}
+	v.View(ctx, func(*Tx) error { return nil })
+	want("damage", OperationView, OutcomeDamaged)
+}
