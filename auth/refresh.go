@@ -30,6 +30,11 @@ const (
 	RefreshAmbiguous = "ambiguous" // sent, and no answer that tells whether the refresh token is used up
 )
 
+// RefreshOutcomes lists all outcomes of a [Refresh].
+func RefreshOutcomes() []string {
+	return []string{RefreshDone, RefreshInvalid, RefreshTransient, RefreshAmbiguous}
+}
+
 // Codes of our own, where it was not the provider who said it.
 const (
 	codeNoAnswer    = "no_answer"    // twice, so that the refresh token has to be taken for lost
