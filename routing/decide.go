@@ -2,7 +2,6 @@ package routing
 
 import (
 	"cmp"
-	"slices"
 
 	"github.com/authsome/authsome/providers"
 )
@@ -15,14 +14,15 @@ const (
 	Forward Action = iota
 	// Inject puts the connection's credential on the request.
 	Inject
-	// Refuse answers the request here.
+	// Refuse answers the request in the proxy.
 	Refuse
 )
 
-// Reason says why a decision was taken. The values are the closed set used by
-// metrics, `why` and the proxy's own answers.
+// Reason says why a decision was made. Metrics, `authsome why` and the proxy's own
+// answers use these values and no others.
 type Reason string
 
+// The reasons.
 const (
 	Matched         Reason = "matched"
 	NoRoute         Reason = "no_route"
@@ -39,25 +39,33 @@ const (
 	TunnelUnmatched Reason = "tunnel"
 )
 
+// Reasons lists all reasons.
+func Reasons() []Reason {
+	return []Reason{
+		Matched, NoRoute, OtherPort, PathOutside, MethodOutside, OAuthEndpoint, Unsigned,
+		LoginRequired, RouteAmbiguous, PathAmbiguous, HostDenied, HTTPSRequired, TunnelUnmatched,
+	}
+}
+
 // Decision is the answer for one request.
 type Decision struct {
 	Action     Action
 	Reason     Reason
-	Provider   string   // empty when no provider claims the path
-	Connection string   // the connection chosen, where there is one
+	Provider   string   // empty if no provider lists the path
+	Connection string   // the connection that was chosen, if any
 	Pattern    string   // the host pattern that matched
-	Problem    string   // login_required: why, where it is known
-	Path       string   // the path as records may have it, where it can hold a credential
-	Choices    []string // route_ambiguous: what can be named, as PROVIDER or PROVIDER=CONNECTION
+	Problem    string   // login_required: why, if it is known
+	Path       string   // the path as it may be recorded, if the path itself can hold a credential
+	Choices    []string // route_ambiguous: what can be chosen, as PROVIDER or PROVIDER=CONNECTION
 }
 
-// Request decides a request on an intercepted connection. The path is the
-// escaped path as the client sent it.
+// Request decides a request on an intercepted connection. The path is the escaped
+// path as the client sent it.
 //
 // Servers differ in how they read %2F, dot segments, semicolons and doubled
-// slashes, so the decision is taken for every reading of the path. Where they
-// disagree the request is refused: a credential never depends on a guess about
-// what the upstream will make of the path.
+// slashes, so every reading of the path is decided. If the decisions differ, the
+// request is refused: a credential never depends on a guess about how the upstream
+// reads the path.
 func (t *Table) Request(method, host string, port int, escapedPath string) Decision {
 	readings, err := providers.Readings(escapedPath)
 	if err != nil {
@@ -77,6 +85,7 @@ func (d Decision) same(other Decision) bool {
 	return d.Action == other.Action && d.Reason == other.Reason && d.Provider == other.Provider && d.Connection == other.Connection
 }
 
+// decide decides one reading of a path. The routes are those of the host.
 func decide(routes []*route, method, host string, port int, p string) Decision {
 	var few [4]*route // almost always one; keeps the list off the heap
 	best := few[:0]
@@ -112,9 +121,9 @@ func decide(routes []*route, method, host string, port int, p string) Decision {
 		}
 		return Decision{Action: Forward, Reason: reason}
 	}
-	// The endpoints of every provider on this host are excluded, whichever of
-	// them the path would go to: a token endpoint takes client credentials, and
-	// its answer is a new secret.
+	// The OAuth endpoints of every provider on this host are excluded, for requests to
+	// any of them: a token endpoint takes client credentials, and its answer is a new
+	// secret.
 	for _, r := range routes {
 		if r.definition.OAuthEndpoint(host, p) {
 			return Decision{Action: Forward, Reason: OAuthEndpoint, Provider: r.definition.Name, Pattern: r.pattern.String()}
@@ -124,6 +133,12 @@ func decide(routes []*route, method, host string, port int, p string) Decision {
 	if len(best) == 0 {
 		return Decision{Action: Forward, Reason: outside, Provider: routes[0].definition.Name, Pattern: routes[0].pattern.String()}
 	}
+	return chosen(best, p)
+}
+
+// chosen decides between the routes that match best, of which there is at least
+// one.
+func chosen(best []*route, p string) Decision {
 	r := best[0]
 	d := Decision{Provider: r.definition.Name, Connection: r.connection, Pattern: r.pattern.String()}
 	if redacted := r.definition.Redact(p); redacted != p {
@@ -142,41 +157,4 @@ func decide(routes []*route, method, host string, port int, p string) Decision {
 	}
 	d.Action, d.Reason = Inject, Matched
 	return d
-}
-
-// preferLive leaves out the connections that were logged out, unless nothing
-// else is left: logging out of one provider and into another for the same host
-// is not an ambiguity.
-func preferLive(routes []*route) []*route {
-	if len(routes) < 2 {
-		return routes
-	}
-	live := slices.DeleteFunc(slices.Clone(routes), func(r *route) bool { return r.state == Gone })
-	if len(live) == 0 {
-		return routes
-	}
-	return live
-}
-
-// alternatives lists what the user can choose between, or nil when there is
-// nothing to choose.
-func alternatives(best []*route) []string {
-	if len(best) == 1 && best[0].choices == nil {
-		return nil
-	}
-	var names []string
-	for _, r := range best {
-		name := r.definition.Name
-		if r.choices == nil {
-			names = append(names, name)
-		}
-		for _, c := range r.choices {
-			names = append(names, name+"="+c)
-		}
-	}
-	slices.Sort(names)
-	if names = slices.Compact(names); len(names) < 2 {
-		return nil
-	}
-	return names
 }

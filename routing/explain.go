@@ -8,7 +8,7 @@ import (
 	"github.com/authsome/authsome/internal/hosts"
 )
 
-// Explanation is what the proxy would do with a request, in full.
+// Explanation is what the proxy would do with a request, and the request as parsed.
 type Explanation struct {
 	Decision
 	Method string
@@ -18,8 +18,9 @@ type Explanation struct {
 	Path   string
 }
 
-// Explain decides a request of a method to u as the proxy would. It calls the same functions
-// as the proxy: [Table.Host] for the connection, [Table.Request] for the request.
+// Explain decides a request to u as the proxy would. It calls the same functions as
+// the proxy: [Table.Host] for the connection and [Table.Request] for the request, or
+// [Table.Plain].
 func (t *Table) Explain(method string, u *url.URL) (Explanation, error) {
 	host, err := hosts.Normalize(u.Hostname())
 	if err != nil {
@@ -40,7 +41,7 @@ func (t *Table) Explain(method string, u *url.URL) (Explanation, error) {
 	if s := u.Port(); s != "" {
 		port, err := strconv.ParseUint(s, 10, 16)
 		if err != nil || port == 0 {
-			return Explanation{}, fmt.Errorf("port %q: not a port number", s)
+			return Explanation{}, fmt.Errorf("port %q: not a number from 1 to 65535", s)
 		}
 		e.Port = int(port)
 	}
@@ -55,14 +56,15 @@ func (t *Table) Explain(method string, u *url.URL) (Explanation, error) {
 		e.Decision = Decision{Action: Refuse, Reason: HostDenied}
 	default:
 		e.Decision = Decision{Action: Forward, Reason: TunnelUnmatched}
-		if t.Routed(host) {
+		if len(t.onHost(host)) > 0 {
 			e.Decision.Reason = OtherPort
 		}
 	}
 	return e, nil
 }
 
-// Plain decides a request over plain http to host.
+// Plain decides a request over plain http to host. If the host has a route on any
+// port it is refused: a credential is sent over TLS only.
 func (t *Table) Plain(host string) Decision {
 	if routes := t.onHost(host); len(routes) > 0 {
 		return Decision{Action: Refuse, Reason: HTTPSRequired, Provider: routes[0].definition.Name, Pattern: routes[0].pattern.String()}
