@@ -15,13 +15,13 @@ import (
 )
 
 // gomitmproxy relays a tunnel with two io.Copy calls between the client's
-// connection and the one OnConnect returned. io.Copy prefers the source's
-// WriterTo, then the destination's ReaderFrom: the connection we return
-// implements both, takes the client's connection out in ReadFrom, and returns at
-// once from either. gomitmproxy then holds nothing: its deadlines, its closing
-// and its copy errors stop mattering, and its goroutines end.
+// connection and the one that OnConnect returned. io.Copy prefers the source's
+// WriterTo, then the destination's ReaderFrom. The connection that we return
+// implements both: its ReadFrom takes the client's connection out, and both
+// methods return at once. gomitmproxy then has nothing left: its deadlines, its
+// closing and its copy errors do not matter any more, and its goroutines end.
 //
-// Its own interception stays off, because it buffers streamed answers to their
+// Its own interception is off, because it buffers streamed answers to their
 // end, speaks HTTP/1.1 only, and turns a host into an open tunnel after one
 // upstream certificate error.
 
@@ -37,41 +37,45 @@ func (p *Proxy) serveConnect() {
 	}).Serve(p.proxied)
 }
 
-// onRequest is the one place where a CONNECT is approved. It answers every
-// other one itself.
+// onRequest is the only place where a CONNECT is approved. It answers every other
+// request itself.
 func (p *Proxy) onRequest(s *gomitmproxy.Session) (*http.Request, *http.Response) {
 	p.decided.Add(1)
 	r := s.Request()
-	defer clear(r.Header) // nothing a client sent steers gomitmproxy further
-	c, refusal := p.approve(s)
-	if refusal == nil {
+	defer clear(r.Header) // so that nothing a client sent steers gomitmproxy further
+	if !p.handling.enter() {
+		return nil, p.connectAnswer(r, internalError())
+	}
+	defer p.handling.leave()
+	c, refused := p.approve(s)
+	if refused == nil {
 		return nil, nil
 	}
-	x := Exchange{Kind: KindRefused, Method: http.MethodConnect, Start: time.Now(), Code: refusal.Code, Status: refusal.Status}
+	x := Exchange{Kind: KindRefused, Method: http.MethodConnect, Start: time.Now(), Code: refused.Code, Status: refused.Status}
 	if c != nil {
 		x.Host, x.Port = c.target.Host, c.target.Port
 	}
 	p.Record(x)
-	return nil, refusal.response(r)
+	return nil, p.connectAnswer(r, refused)
 }
 
-// approve decides a CONNECT and prepares the connection that OnConnect returns.
-func (p *Proxy) approve(s *gomitmproxy.Session) (c *clientConn, refusal *Refusal) {
+// approve decides a CONNECT and prepares the connection that onConnect returns.
+func (p *Proxy) approve(s *gomitmproxy.Session) (c *clientConn, refused *Refusal) {
 	defer func() {
 		if v := recover(); v != nil {
 			p.Log.Error("panic while deciding a CONNECT", "panic", v)
-			refusal = &Refusal{Status: http.StatusBadGateway, Code: CodeUpstreamUnreachable, Message: "internal error; see the proxy's log"}
+			refused = internalError()
 		}
 	}()
 	r := s.Request()
 	id, _ := strconv.ParseUint(r.Header.Get(connIDHeader), 10, 64)
 	v, ok := p.heads.Load(id)
 	if !ok || r.Method != http.MethodConnect {
-		return nil, &Refusal{Status: http.StatusBadRequest, Code: CodeBadRequest, Message: "only CONNECT is served here"}
+		return nil, badRequest("only CONNECT is served here")
 	}
 	c = v.(*clientConn)
-	if refusal := p.identify(c.Conn, r.Header.Get("Proxy-Authorization")); refusal != nil {
-		return c, refusal
+	if refused := p.identify(c.Conn, r.Header.Get("Proxy-Authorization")); refused != nil {
+		return c, refused
 	}
 	a := &adoption{proxy: p, target: c.target, start: time.Now()}
 	switch decided := p.Routes().Host(c.target.Host, c.target.Port); {
@@ -80,9 +84,7 @@ func (p *Proxy) approve(s *gomitmproxy.Session) (c *clientConn, refusal *Refusal
 	case decided == routing.Deny:
 		return c, hostDenied(c.target.Host)
 	default:
-		ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
-		defer cancel()
-		upstream, err := p.upstream.dialTunnel(ctx, c.target)
+		upstream, err := p.dialFor(c)
 		if err != nil {
 			p.Log.Info("tunnel not opened", "host", c.target.Host, "port", c.target.Port, "err", err)
 			return c, dialRefusal(c.target, err)
@@ -93,8 +95,19 @@ func (p *Proxy) approve(s *gomitmproxy.Session) (c *clientConn, refusal *Refusal
 	return c, nil
 }
 
+// dialFor opens the upstream side of c's tunnel. Closing c's connection, as a
+// shutdown does, ends the attempt.
+func (p *Proxy) dialFor(c *clientConn) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+	defer cancel()
+	client := c.Conn.(*trackedConn)
+	client.cancelOnClose(cancel)
+	defer client.cancelOnClose(nil)
+	return p.upstream.dialTunnel(ctx, c.target)
+}
+
 // onConnect returns what approve prepared. It never returns nil: gomitmproxy
-// would then dial by itself, past every guard.
+// would then dial the target itself and bypass every guard.
 func (p *Proxy) onConnect(s *gomitmproxy.Session, _, _ string) net.Conn {
 	if v, ok := s.GetProp(adoptionKey); ok {
 		return v.(*adoption)
@@ -102,24 +115,24 @@ func (p *Proxy) onConnect(s *gomitmproxy.Session, _, _ string) net.Conn {
 	return &adoption{proxy: p, done: true}
 }
 
-// onResponse takes the "Connection: close" off an approved CONNECT's 200, which
-// net/http writes for a response whose length it does not know.
+// onResponse removes the "Connection: close" from an approved CONNECT's 200, which
+// net/http writes for a response of unknown length.
 func (p *Proxy) onResponse(s *gomitmproxy.Session) *http.Response {
 	if res := s.Response(); res != nil && res.StatusCode == http.StatusOK {
-		res.Uncompressed = true // the one switch that keeps Response.Write from closing
+		res.Uncompressed = true // the only switch that keeps Response.Write from closing
 		return res
 	}
 	return nil
 }
 
-// adoption is the far side of an approved CONNECT, as gomitmproxy sees it.
+// adoption is what gomitmproxy takes for the upstream side of an approved CONNECT.
 type adoption struct {
-	net.Conn  // nil: no method of it is called
+	net.Conn  // nil: none of its methods is called
 	proxy     *Proxy
 	target    Target
 	start     time.Time
 	intercept bool
-	upstream  net.Conn // a tunnel's far side
+	upstream  net.Conn // the upstream side of a tunnel
 	done      bool     // handed over, or refused: Close does nothing more
 }
 
@@ -139,7 +152,10 @@ func (a *adoption) ReadFrom(r io.Reader) (int64, error) {
 	a.done, c.adopted = true, true
 	client := c.Conn.(*trackedConn)
 	if !a.intercept {
-		go a.proxy.relay(&tunnel{target: a.target, client: client, upstream: a.upstream, early: c.early, start: a.start})
+		t := &tunnel{target: a.target, client: client, upstream: a.upstream, early: c.early, start: a.start}
+		if !a.proxy.tracker.serveTunnel(t, a.proxy.relay) {
+			t.close()
+		}
 		return 0, nil
 	}
 	if !a.proxy.intercepted.put(&interceptedConn{prefixConn: prefixConn{Conn: client, early: c.early}, target: a.target}) {
@@ -148,8 +164,8 @@ func (a *adoption) ReadFrom(r io.Reader) (int64, error) {
 	return 0, nil
 }
 
-// WriteTo is called by gomitmproxy to relay what the upstream sends: nothing,
-// since by then the connection is ours.
+// WriteTo is called by gomitmproxy to relay what the upstream sends. There is
+// nothing to relay: the connection is ours by then.
 func (a *adoption) WriteTo(io.Writer) (int64, error) { return 0, nil }
 
 // Close ends a connection that was prepared and never adopted.

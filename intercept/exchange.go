@@ -6,18 +6,23 @@ import (
 	"github.com/authsome/authsome/routing"
 )
 
-// Kind is the sort of thing an [Exchange] describes.
+// Kind says what an [Exchange] describes.
 type Kind string
 
+// The kinds.
 const (
 	KindRequest Kind = "request" // on an intercepted connection
 	KindPlain   Kind = "plain"   // over plain http
-	KindTunnel  Kind = "tunnel"  // relayed unopened
-	KindRefused Kind = "refused" // a connection that was not served
+	KindTunnel  Kind = "tunnel"  // a connection that was passed through
+	KindRefused Kind = "refused" // a connection that was refused
 )
 
-// Exchange is one finished request, tunnel or refusal: all that metrics, audit
-// and the log are told. It holds no header, no query and no body.
+// Kinds lists all kinds.
+func Kinds() []Kind { return []Kind{KindRequest, KindPlain, KindTunnel, KindRefused} }
+
+// Exchange describes one finished request, tunnel or refusal. It is all that
+// metrics, the audit log and the log get to know: it has no header, no query and no
+// body.
 type Exchange struct {
 	Kind       Kind
 	Host       string
@@ -28,14 +33,14 @@ type Exchange struct {
 	Connection string
 	Injected   bool
 	Replayed   bool           // sent a second time, with a renewed credential
-	Reason     routing.Reason // the routing decision, where one was taken
-	Code       Code           // the proxy's own answer, empty when the upstream answered
-	Status     int            // what the client was sent; 0 if nothing
+	Reason     routing.Reason // of the routing decision; empty if none was made
+	Code       Code           // of the proxy's own answer; empty if the upstream answered
+	Status     int            // that the client was sent; 0 if nothing
 	Start      time.Time
-	Added      time.Duration // spent here before the request went upstream
-	FirstByte  time.Duration // from the start to the response head; 0 without one
+	Added      time.Duration // spent in the proxy before the request was sent upstream; 0 if it was not
+	FirstByte  time.Duration // from Start to the response head; 0 without one
 	Duration   time.Duration
-	Sent       int64 // body bytes towards the upstream; for tunnels, all bytes
-	Received   int64 // body bytes towards the client
+	Sent       int64 // body bytes sent upstream; for tunnels, all bytes
+	Received   int64 // body bytes sent to the client; for tunnels, all bytes
 	Aborted    bool  // ended before the response was complete
 }

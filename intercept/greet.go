@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// greet reads a connection's first head and sends the connection where it
-// belongs: CONNECT to gomitmproxy, everything else to the plain server.
+// greet reads a connection's first head and hands the connection on: CONNECT to
+// gomitmproxy, everything else to the plain server.
 func (p *Proxy) greet(raw *trackedConn) {
 	defer p.recoverClosing(raw)
 	h, err := readHead(raw, nil, idleTimeout)
@@ -25,7 +25,7 @@ func (p *Proxy) greet(raw *trackedConn) {
 		}
 		return
 	}
-	if err := c.take(h); err != nil {
+	if err := c.prepare(h); err != nil {
 		p.refuseHead(raw, err)
 		return
 	}
@@ -34,11 +34,11 @@ func (p *Proxy) greet(raw *trackedConn) {
 	}
 }
 
-// refuseHead answers a head that was not understood, and closes.
+// refuseHead answers a head that was not accepted, and closes the connection.
 func (p *Proxy) refuseHead(raw net.Conn, err error) {
 	defer raw.Close()
 	status := 0
-	fault, malformed := errors.AsType[*errHead](err)
+	fault, malformed := errors.AsType[*headError](err)
 	switch {
 	case malformed:
 		status = http.StatusBadRequest
@@ -47,7 +47,7 @@ func (p *Proxy) refuseHead(raw net.Conn, err error) {
 	case errors.Is(err, errHeadTimeout):
 		status = http.StatusRequestTimeout
 	default:
-		return // the client went away
+		return // the client closed the connection
 	}
 	message := err.Error()
 	if malformed {
@@ -55,7 +55,7 @@ func (p *Proxy) refuseHead(raw net.Conn, err error) {
 	}
 	a := &Refusal{Status: status, Code: CodeBadRequest, Message: message}
 	raw.SetWriteDeadline(time.Now().Add(headTimeout))
-	a.response(nil).Write(raw)
+	p.connectAnswer(nil, a).Write(raw)
 	p.Record(Exchange{Kind: KindRefused, Code: a.Code, Status: status, Start: time.Now()})
 }
 
@@ -66,30 +66,30 @@ func (p *Proxy) recoverClosing(c net.Conn) {
 	}
 }
 
-// clientConn is an accepted connection while gomitmproxy holds it. Reading from
-// it gives one clean CONNECT head and then waits for the next head: that is what
-// a client's second try after a 407 needs, and all that gomitmproxy ever sees.
+// clientConn is an accepted connection while gomitmproxy has it. Reading from it
+// returns one clean CONNECT head and then waits for the next head, because a client
+// may try again on the same connection after a 407. gomitmproxy reads nothing else.
 //
 // It must not implement io.WriterTo, or io.Copy would bypass adoption.
 type clientConn struct {
 	net.Conn // the accepted connection; closed by us unless adopted
 	proxy    *Proxy
 	id       uint64
-	clean    []byte // head bytes not yet read by gomitmproxy
-	early    []byte // bytes behind the head, for whoever adopts
+	clean    []byte // head bytes that gomitmproxy has not read yet
+	early    []byte // bytes after the head, for the code that adopts the connection
 	target   Target
 	adopted  bool // set by the goroutine that relays, read by Close after it ended
 }
 
-// take prepares the connection for a parsed CONNECT head.
-func (c *clientConn) take(h head) error {
+// prepare sets the connection up for a parsed CONNECT head.
+func (c *clientConn) prepare(h head) error {
 	target, err := h.connectTarget()
 	if err != nil {
 		return err
 	}
 	token := h.request.Header.Get("Proxy-Authorization")
 	if strings.ContainsAny(token, "\r\n") {
-		return &errHead{"malformed Proxy-Authorization"}
+		return &headError{"malformed Proxy-Authorization"}
 	}
 	c.target, c.early = target, h.rest
 	c.clean = cleanHead(target, c.id, token)
@@ -97,9 +97,9 @@ func (c *clientConn) take(h head) error {
 	return nil
 }
 
-// Read gives the clean head, then blocks for another one. A second request that
-// is not CONNECT ends the connection: it would otherwise be sent by
-// gomitmproxy's own transport, which none of our rules guard.
+// Read returns the clean head, then blocks until another one comes. A second
+// request that is not CONNECT ends the connection: gomitmproxy would send it with
+// its own transport, which none of our rules guard.
 func (c *clientConn) Read(b []byte) (int, error) {
 	if len(c.clean) == 0 {
 		h, err := readHead(c.Conn, c.early, idleTimeout)
@@ -109,7 +109,7 @@ func (c *clientConn) Read(b []byte) (int, error) {
 		if h.request.Method != http.MethodConnect {
 			return 0, errors.New("not a CONNECT after a refused CONNECT")
 		}
-		if err := c.take(h); err != nil {
+		if err := c.prepare(h); err != nil {
 			return 0, err
 		}
 	}
@@ -118,7 +118,7 @@ func (c *clientConn) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// Close is gomitmproxy's; it closes nothing that was adopted.
+// Close is called by gomitmproxy. It does not close an adopted connection.
 func (c *clientConn) Close() error {
 	c.proxy.heads.Delete(c.id)
 	if c.adopted {
@@ -127,13 +127,13 @@ func (c *clientConn) Close() error {
 	return c.Conn.Close()
 }
 
-// gomitmproxy arms five minutes on every connection and never disarms them; the
-// deadlines that count are set by readHead.
+// gomitmproxy sets deadlines of five minutes on every connection and never removes
+// them. They are ignored: the deadlines that matter are set by readHead.
 func (c *clientConn) SetDeadline(time.Time) error      { return nil }
 func (c *clientConn) SetReadDeadline(time.Time) error  { return nil }
 func (c *clientConn) SetWriteDeadline(time.Time) error { return nil }
 
-// prefixConn gives the bytes that were read ahead, then the connection.
+// prefixConn returns the bytes that were read ahead, then reads the connection.
 type prefixConn struct {
 	net.Conn
 	early []byte

@@ -12,26 +12,27 @@ import (
 	"time"
 )
 
-// errHead is a request head that no proxy should act on. Its text is for the
-// client: it names the fault and repeats nothing that was sent.
-type errHead struct{ fault string }
+// headError refuses a request head that no proxy should act on. The client gets its
+// text, which names the fault and repeats nothing that was sent.
+type headError struct{ fault string }
 
-func (e *errHead) Error() string { return e.fault }
+func (e *headError) Error() string { return e.fault }
 
 var (
 	errHeadTooLarge = errors.New("request head larger than 16 KiB")
 	errHeadTimeout  = errors.New("request head not complete within 10 seconds")
 )
 
-// head is one parsed request head and the bytes that came behind it.
+// head is a parsed request head and the bytes that came after it.
 type head struct {
-	raw     []byte // up to and with the blank line
+	raw     []byte // up to and including the blank line
 	rest    []byte
 	request *http.Request
 }
 
 // readHead reads up to the blank line that ends a request head, starting with
-// the bytes in early. The first byte may take idle to come, the rest headTimeout.
+// the bytes in early. It waits up to idle for the first byte, and up to headTimeout
+// for the rest.
 func readHead(c net.Conn, early []byte, idle time.Duration) (head, error) {
 	buf := append(make([]byte, 0, 1024), early...)
 	if len(buf) == 0 {
@@ -74,43 +75,43 @@ func parseHead(raw, rest []byte) (head, error) {
 	for i, b := range raw {
 		switch {
 		case b == '\n' && (i == 0 || raw[i-1] != '\r'):
-			return head{}, &errHead{"bare line feed in the request head"}
+			return head{}, &headError{"bare line feed in the request head"}
 		case b == '\r' && raw[i+1] != '\n': // raw ends in \n, so i+1 exists
-			return head{}, &errHead{"bare carriage return in the request head"}
+			return head{}, &headError{"bare carriage return in the request head"}
 		case b == 0:
-			return head{}, &errHead{"NUL in the request head"}
+			return head{}, &headError{"NUL in the request head"}
 		case b == '\n' && i+1 < len(raw) && (raw[i+1] == ' ' || raw[i+1] == '\t'):
-			return head{}, &errHead{"folded header line in the request head"}
+			return head{}, &headError{"folded header line in the request head"}
 		}
 	}
 	request, err := http.ReadRequest(bufio.NewReaderSize(bytes.NewReader(raw), 512))
 	if err != nil {
-		return head{}, &errHead{"malformed request head"}
+		return head{}, &headError{"malformed request head"}
 	}
 	return head{raw: raw, rest: rest, request: request}, nil
 }
 
-// connectTarget is the target of a CONNECT head, which has no content: with
-// content, what follows the head could be read as part of the request by one
+// connectTarget returns the target of a CONNECT head. It refuses a CONNECT with
+// content: what follows the head could be read as part of the request by one
 // program and as part of the tunnel by another.
 func (h head) connectTarget() (Target, error) {
 	r := h.request
 	if len(r.TransferEncoding) > 0 || r.ContentLength > 0 || len(r.Header["Transfer-Encoding"]) > 0 {
-		return Target{}, &errHead{"CONNECT with content"}
+		return Target{}, &headError{"CONNECT with content"}
 	}
 	target, err := ParseTarget(r.RequestURI)
 	if err != nil {
-		return Target{}, &errHead{err.Error()}
+		return Target{}, &headError{err.Error()}
 	}
 	return target, nil
 }
 
-// connIDHeader carries the connection's id through gomitmproxy, whose hooks are
-// given the request and not the connection.
+// connIDHeader carries the connection's id through gomitmproxy, whose hooks get
+// the request and not the connection.
 const connIDHeader = "Authsome-Connection"
 
-// cleanHead is the one head gomitmproxy is shown: the target as parsed, the
-// token, and nothing else a client could steer it with.
+// cleanHead is the only head that gomitmproxy reads: the target as parsed, the
+// token, and nothing else that a client could steer it with.
 func cleanHead(t Target, id uint64, proxyAuthorization string) []byte {
 	b := fmt.Appendf(nil, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s: %s\r\n", t, t, connIDHeader, strconv.FormatUint(id, 10))
 	if proxyAuthorization != "" {

@@ -10,9 +10,9 @@ import (
 	"github.com/authsome/authsome/providers"
 )
 
-// connectionOptions are the fields that Connection names as belonging to one
-// connection. They are taken out before a credential is put in, so that a client
-// cannot have the credential removed again.
+// connectionOptions returns the fields that the Connection header lists, which
+// belong to one connection (RFC 9110 section 7.6.1). They are removed before a
+// credential is put in, so that a client cannot use them to remove the credential.
 func connectionOptions(h http.Header) []string {
 	var names []string
 	for _, value := range h["Connection"] {
@@ -25,8 +25,8 @@ func connectionOptions(h http.Header) []string {
 	return names
 }
 
-// hasToken reports whether a comma-separated field value has a token, in any
-// case, with or without parameters.
+// hasToken returns a function that reports whether a comma-separated field value
+// has the token, in any case, with or without parameters.
 func hasToken(token string) func(string) bool {
 	return func(value string) bool {
 		for part := range strings.SplitSeq(value, ",") {
@@ -40,7 +40,8 @@ func hasToken(token string) func(string) bool {
 }
 
 // websocketUpgrade reports whether r asks for a WebSocket (RFC 6455 section 4.1),
-// the one upgrade that is let through: h2c would leave the rules behind.
+// the only upgrade that is passed on: after an upgrade to h2c, requests would not be
+// checked any more.
 func websocketUpgrade(r *http.Request) bool {
 	if r.ProtoMajor != 1 || len(r.Header["Upgrade"]) != 1 || !strings.EqualFold(r.Header["Upgrade"][0], "websocket") {
 		return false
@@ -53,8 +54,8 @@ func websocketUpgrade(r *http.Request) bool {
 	return false
 }
 
-// carriesPlaceholder looks for a placeholder in what would be sent: header
-// values (Basic credentials decoded) and the query.
+// carriesPlaceholder reports whether what would be sent has a placeholder in a
+// header value (Basic credentials are decoded), the path or the query.
 func carriesPlaceholder(r *http.Request) bool {
 	for _, values := range r.Header {
 		for _, v := range values {
@@ -69,7 +70,7 @@ func carriesPlaceholder(r *http.Request) bool {
 	if strings.IndexByte(r.URL.RawQuery, '%') < 0 {
 		return false
 	}
-	// One by one: a parameter that cannot be decoded must not hide the others.
+	// Each on its own: a parameter that cannot be decoded must not hide the others.
 	for parameter := range strings.SplitSeq(r.URL.RawQuery, "&") {
 		if decoded, err := url.QueryUnescape(parameter); err == nil && providers.HasPlaceholder(decoded) {
 			return true

@@ -2,6 +2,7 @@ package intercept
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -11,8 +12,8 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// identify decides who may use the proxy: whoever presents the token, and the
-// proxy's own user over loopback. Nil means served.
+// identify decides whether a client may use the proxy: it must present the token, or
+// run as the proxy's own user and connect over loopback. It returns nil if it may.
 func (p *Proxy) identify(c net.Conn, proxyAuthorization string) *Refusal {
 	presented := proxyAuthorization != ""
 	if presented && !p.Token.IsZero() && p.Token.Equal(proxyPassword(proxyAuthorization)) {
@@ -27,21 +28,21 @@ func (p *Proxy) identify(c net.Conn, proxyAuthorization string) *Refusal {
 			return nil
 		}
 		if err != nil {
-			p.Log.Warn("cannot tell whose a connection is", "err", err)
+			p.Log.Warn("cannot identify the user of a connection", "err", err)
 		}
 	}
 	if p.Token.IsZero() {
 		return &Refusal{Status: http.StatusForbidden, Code: CodeNotYourProxy, Message: "this proxy serves only the user who started it"}
 	}
-	message := "the proxy's token is needed, as the password in the proxy URL"
+	message := "this proxy needs its token, as the password in the proxy URL"
 	if presented {
-		message = "the proxy's token in the proxy URL is wrong"
+		message = "the password in the proxy URL is not this proxy's token"
 	}
 	return &Refusal{Status: http.StatusProxyAuthRequired, Code: CodeProxyAuthRequired, Message: message}
 }
 
-// proxyPassword is the password of Basic credentials (RFC 7617), or a bearer
-// token; the user name means nothing.
+// proxyPassword returns the password of Basic credentials (RFC 7617), or a bearer
+// token. The user name is ignored.
 func proxyPassword(value string) secret.String {
 	scheme, rest, _ := strings.Cut(value, " ")
 	rest = strings.TrimSpace(rest)
@@ -59,8 +60,9 @@ func proxyPassword(value string) secret.String {
 	return secret.New(password)
 }
 
-// KnowsPeers reports whether this system tells whose a loopback connection is,
-// by asking about one of our own. Where it does not, a token is needed.
+// KnowsPeers returns nil if the system can identify the user of a loopback
+// connection, which it tries with a connection to this process. If not, clients need
+// a token.
 func KnowsPeers() error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -79,7 +81,7 @@ func KnowsPeers() error {
 	defer accepted.Close()
 	own, err := ownPeer(accepted)
 	if err == nil && !own {
-		err = fmt.Errorf("a connection of our own was taken for another user's")
+		err = errors.New("the system attributes this process's connection to another user")
 	}
 	return err
 }

@@ -41,7 +41,7 @@ func TestAgrees(t *testing.T) {
 		{other, "api.example.com:8443", true}, {other, "api.example.com", false}, {other, "api.example.com:443", false},
 		{six, "[::1]", true}, {six, "[::1]:443", true}, {six, "[::1]:444", false}, {six, "[::2]", false},
 	} {
-		if got := tt.target.agrees(tt.authority); got != tt.want {
+		if got := tt.target.matches(tt.authority); got != tt.want {
 			t.Errorf("%v agrees with %q: %v", tt.target, tt.authority, got)
 		}
 	}
@@ -207,7 +207,7 @@ func FuzzTarget(f *testing.F) {
 		if again, err := ParseTarget(target.String()); err != nil || again != target {
 			t.Errorf("%q is %v is %v, %v", s, target, again, err)
 		}
-		if !target.agrees(target.String()) || !target.agrees(target.authority()) {
+		if !target.matches(target.String()) || !target.matches(target.authority()) {
 			t.Errorf("%v does not agree with itself", target)
 		}
 	})

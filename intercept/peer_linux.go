@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peerUID asks the kernel who owns the client's end of a loopback connection
-// (sock_diag(7), an exact lookup of the four-tuple: a dump filtered by ports
-// would also show another user's socket on another loopback address).
-// SO_PEERCRED knows nothing of TCP.
+// peerUID asks the kernel which user owns the client's end of a loopback connection.
+// It uses sock_diag(7) and looks up the exact four-tuple: a dump filtered by ports
+// would also show another user's socket on another loopback address. SO_PEERCRED
+// does not work for TCP.
 func peerUID(c net.Conn) (uid int, err error) {
 	client, ok1 := addrPort(c.RemoteAddr())
 	ours, ok2 := addrPort(c.LocalAddr())
@@ -29,23 +29,23 @@ func peerUID(c net.Conn) (uid int, err error) {
 	defer unix.Close(fd)
 	timeout := unix.NsecToTimeval(time.Second.Nanoseconds())
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout); err != nil {
-		return 0, fmt.Errorf("limit sock_diag: %w", err)
+		return 0, fmt.Errorf("set a timeout for sock_diag: %w", err)
 	}
 	if err := unix.Sendto(fd, diagRequest(client, ours), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return 0, fmt.Errorf("ask sock_diag: %w", err)
+		return 0, fmt.Errorf("query sock_diag: %w", err)
 	}
 	answer := make([]byte, 4096)
 	n, from, err := unix.Recvfrom(fd, answer, 0)
 	if err != nil {
-		return 0, fmt.Errorf("answer of sock_diag: %w", err)
+		return 0, fmt.Errorf("read the answer of sock_diag: %w", err)
 	}
 	if kernel, ok := from.(*unix.SockaddrNetlink); !ok || kernel.Pid != 0 {
-		return 0, errors.New("answer of sock_diag is not the kernel's")
+		return 0, errors.New("answer of sock_diag is not from the kernel")
 	}
 	return parseDiag(answer[:n], client, ours)
 }
 
-// Sizes and offsets of linux/inet_diag.h.
+// Sizes and offsets from linux/inet_diag.h.
 const (
 	diagIDSize      = 48
 	diagRequestSize = 8 + diagIDSize
@@ -83,14 +83,14 @@ func diagRequest(client, ours netip.AddrPort) []byte {
 
 func parseDiag(b []byte, client, ours netip.AddrPort) (int, error) {
 	if len(b) < unix.SizeofNlMsghdr+4 {
-		return 0, errors.New("answer of sock_diag is cut short")
+		return 0, errors.New("truncated answer of sock_diag")
 	}
 	body := b[unix.SizeofNlMsghdr:]
 	if binary.NativeEndian.Uint16(b[4:]) == unix.NLMSG_ERROR {
 		return 0, fmt.Errorf("sock_diag: %w", unix.Errno(-int32(binary.NativeEndian.Uint32(body))))
 	}
 	if len(body) < diagMessageSize {
-		return 0, errors.New("answer of sock_diag is cut short")
+		return 0, errors.New("truncated answer of sock_diag")
 	}
 	if from, to := diagEnds(body); from != client || to != ours {
 		return 0, errors.New("sock_diag answered for another connection")
@@ -98,8 +98,8 @@ func parseDiag(b []byte, client, ours netip.AddrPort) (int, error) {
 	return int(binary.NativeEndian.Uint32(body[diagUIDOffset:])), nil
 }
 
-// diagEnds are the two ends of the socket that a message is about. Clients that
-// speak both protocols, as Java's, have IPv6 sockets with an IPv4 address in them.
+// diagEnds returns the two ends of the socket that a message describes. Clients that
+// use both protocols, such as Java's, have IPv6 sockets with an IPv4 address.
 func diagEnds(message []byte) (client, ours netip.AddrPort) {
 	id := message[4:]
 	end := func(port, address []byte) netip.AddrPort {

@@ -7,7 +7,7 @@ import (
 	"net"
 )
 
-// ownPeer cannot tell whose a connection is on this system: a token is needed.
+// ownPeer always fails: on this system clients need a token.
 func ownPeer(net.Conn) (bool, error) {
-	return false, errors.New("this system does not tell whose a connection is")
+	return false, errors.New("this system does not identify the user of a connection")
 }

@@ -14,8 +14,8 @@ import (
 
 type connKey struct{}
 
-// newPlainServer serves what is not CONNECT: requests for http:// URLs, which
-// are forwarded as they stream and never carry a credential of ours.
+// newPlainServer makes the server for everything that is not CONNECT: requests for
+// http:// URLs, which are streamed to their host and never get a credential.
 func (p *Proxy) newPlainServer() *http.Server {
 	return &http.Server{
 		Handler:                      http.HandlerFunc(p.servePlain),
@@ -35,45 +35,43 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 		p.connectAfterPlain(w, r)
 		return
 	}
-	x := Exchange{Kind: KindPlain, Method: r.Method, Path: r.URL.Path, Start: time.Now()}
-	defer p.finish(&x)
+	c := p.begin(KindPlain, w, r)
+	defer c.end()
 	if refused := p.identify(r.Context().Value(connKey{}).(net.Conn), r.Header.Get("Proxy-Authorization")); refused != nil {
-		p.refuse(w, &x, refused)
+		c.refuse(refused)
 		return
 	}
 	t, refused := plainTarget(r)
 	if refused != nil {
-		p.refuse(w, &x, refused)
+		c.refuse(refused)
 		return
 	}
-	x.Host, x.Port = t.Host, t.Port
+	c.setTarget(t)
 	if d := p.Routes().Plain(t.Host); d.Action == routing.Refuse {
-		x.Reason, x.Provider = d.Reason, d.Provider
-		p.refuse(w, &x, refusal(d, t.Host))
+		c.exchange.Reason, c.exchange.Provider = d.Reason, d.Provider
+		c.refuse(decisionRefusal(d, t.Host))
 		return
 	}
 	host := t.String()
 	if t.Port == 80 {
 		host = strings.TrimSuffix(host, ":80")
 	}
-	out := outgoing(r, &url.URL{Scheme: "http", Host: host, Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery})
-	p.roundTrip(w, r, out, p.upstream.plain, t, Applied{}, &x)
+	c.out = outgoing(r, &url.URL{Scheme: "http", Host: host, Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery})
+	c.via = p.upstream.plain
+	c.forward()
 }
 
-// plainTarget is the authority of a request in absolute form.
+// plainTarget returns the authority of a request in absolute form.
 func plainTarget(r *http.Request) (Target, *Refusal) {
-	bad := func(message string) *Refusal {
-		return &Refusal{Status: http.StatusBadRequest, Code: CodeBadRequest, Message: message}
-	}
 	switch {
 	case r.Method == http.MethodTrace:
-		return Target{}, bad("TRACE is not forwarded")
+		return Target{}, badRequest("TRACE is not forwarded")
 	case r.URL.Scheme == "" || r.URL.Host == "":
-		return Target{}, bad("this is a proxy: set it as HTTPS_PROXY, and send requests in absolute form or by CONNECT")
+		return Target{}, badRequest("this is a proxy: set it as HTTPS_PROXY, and send requests in absolute form or by CONNECT")
 	case r.URL.Scheme != "http":
-		return Target{}, bad("only http:// URLs are sent in absolute form; use CONNECT for the rest")
+		return Target{}, badRequest("only http:// URLs can be sent in absolute form; use CONNECT for others")
 	case r.URL.User != nil:
-		return Target{}, bad("user name in the request target")
+		return Target{}, badRequest("user name in the request target")
 	}
 	authority := r.URL.Host
 	if r.URL.Port() == "" {
@@ -81,14 +79,18 @@ func plainTarget(r *http.Request) (Target, *Refusal) {
 	}
 	t, err := ParseTarget(authority)
 	if err != nil {
-		return Target{}, bad(err.Error())
+		return Target{}, badRequest(err.Error())
 	}
 	return t, nil
 }
 
-// connectAfterPlain takes a connection back that sent plain requests first and
-// then a CONNECT, as clients with a pool do.
+// connectAfterPlain hands a connection to gomitmproxy on which a CONNECT came after
+// plain requests, as clients with a connection pool send it.
 func (p *Proxy) connectAfterPlain(w http.ResponseWriter, r *http.Request) {
+	if !p.handling.enter() {
+		panic(http.ErrAbortHandler)
+	}
+	defer p.handling.leave()
 	hijacked, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return
@@ -97,7 +99,7 @@ func (p *Proxy) connectAfterPlain(w http.ResponseWriter, r *http.Request) {
 	raw := r.Context().Value(connKey{}).(net.Conn)
 	rest, _ := buffered.Peek(buffered.Reader.Buffered())
 	c := &clientConn{Conn: raw, proxy: p, id: p.nextID.Add(1)}
-	if err := c.take(head{request: r, rest: append([]byte(nil), rest...)}); err != nil {
+	if err := c.prepare(head{request: r, rest: append([]byte(nil), rest...)}); err != nil {
 		p.refuseHead(raw, err)
 		return
 	}

@@ -1,16 +1,18 @@
-// Package intercept is the proxy: it accepts an agent's connections, relays
-// those to unknown hosts unopened, ends TLS on those to the hosts of connected
-// providers, and puts a credential on each request there.
+// Package intercept is the proxy. It accepts an agent's connections, passes those
+// to other hosts through without reading them, and ends TLS on those to the hosts
+// of connected providers, where it puts a credential on each request.
 //
-// It stores nothing and knows nothing of OAuth, files or providers: routes,
-// leaves and credentials come in through the fields of [Proxy]. gomitmproxy
-// serves the listener, parses CONNECT and runs the hooks; from the moment a
-// connection is approved it is ours (see adopt.go for how, and why).
+// It stores nothing and has no access to the vault, to OAuth or to the command
+// line. Package routing decides what happens to a request and package providers
+// defines what a credential looks like; routing tables, certificates, credentials
+// and the fixes in answers come in through the fields of [Proxy]. gomitmproxy
+// serves the listener, parses CONNECT and calls our hooks. Once a CONNECT is
+// approved, this package takes the connection back (adopt.go says how and why).
 //
-// Its invariant: the authority named in CONNECT is the only one a connection
+// Its invariant: the authority named in CONNECT is the only one that a connection
 // ever has. The route, the address dialled, the name in the upstream's
-// certificate and the Host sent all derive from it; whatever the client says
-// later may agree or be refused.
+// certificate and the Host header all derive from it. A request that names another
+// one is refused.
 package intercept
 
 import (
@@ -31,18 +33,18 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// Authority mints the certificate the client is shown for a host.
+// Authority mints the certificate that the client is shown for a host.
 type Authority interface {
 	Leaf(host string) (*tls.Certificate, error)
 }
 
-// Credentials puts a connection's credential on a request, removing whatever
-// the client put in its place. An error means the request must not be sent; a
-// [*Refusal] in its chain chooses the answer.
+// Credentials puts a connection's credential on a request and removes what the
+// client sent in the same places. After an error from Apply the request is not
+// sent; a [*Refusal] in the error's chain chooses the answer.
 //
-// Renew is told that the upstream refused the credential with that mark, and
-// reports whether Apply puts another one on from now on. How often it tries to get
-// one is its own to limit: clients can provoke refusals.
+// Renew reports that the upstream refused the credential with that mark. It
+// returns whether Apply uses another credential from now on. Implementations must
+// limit how often they ask for a new one: clients can provoke refusals.
 type Credentials interface {
 	Apply(ctx context.Context, r *http.Request, provider, connection string) (Applied, error)
 	Renew(ctx context.Context, provider, connection string, mark uint64) bool
@@ -51,36 +53,36 @@ type Credentials interface {
 // Applied is a credential that was put on a request.
 type Applied struct {
 	Injection *providers.Injection
-	// Mark tells the credential from the next one of the same connection; 0 is one
-	// that cannot be renewed.
+	// Mark distinguishes the credential from the next one of the same connection.
+	// It is 0 for a credential that cannot be renewed.
 	Mark uint64
 }
 
 // Proxy is a forward proxy. Its exported fields must be set before [Proxy.Serve]
 // and not changed after.
 type Proxy struct {
-	Routes      func() *routing.Table // the table in force; called once a request
+	Routes      func() *routing.Table // the current table; called at least once for each request
 	Authority   Authority
 	Credentials Credentials
-	Record      func(Exchange) // called once for each finished request or tunnel; nil records nothing
-	Log         *slog.Logger   // nil is quiet
+	Record      func(Exchange)        // called once for each finished request or tunnel, never after Shutdown; nil records nothing
+	Fix         func(*Refusal) string // what a user can do about a refusal, for its answer; nil or "" adds nothing
+	Log         *slog.Logger          // nil discards
 
-	// Token, when set, is the password that a client presents in
-	// Proxy-Authorization. Processes of the proxy's own uid that come over
-	// loopback need none, where the system tells whose they are, unless
-	// RequireToken is set.
+	// Token, if set, is the password that clients send in Proxy-Authorization.
+	// Processes of the proxy's own user that connect over loopback need no token,
+	// where the system can identify them (see [KnowsPeers]) and RequireToken is
+	// not set.
 	Token        secret.String
 	RequireToken bool
 
-	// Upstream side.
+	// Settings for the upstream side.
 	ConnectTo       []ConnectTo
-	UpstreamRoots   *x509.CertPool // nil means the system's
-	UpstreamProxy   func(*url.URL) (*url.URL, error)
-	ResponseTimeout time.Duration // wait for a response head; 0 waits for ever
-	AllowPrivate    bool          // off loopback, let clients reach private addresses
-	Profile         string        // for the commands that answers propose; empty for the default
+	UpstreamRoots   *x509.CertPool                   // nil means the system's
+	UpstreamProxy   func(*url.URL) (*url.URL, error) // nil connects directly
+	ResponseTimeout time.Duration                    // how long to wait for a response head; 0 sets no limit
+	AllowPrivate    bool                             // off loopback, let clients reach private addresses
 
-	once         sync.Once   // sets all up to secureServer
+	once         sync.Once   // initialises the fields up to secureServer
 	started      atomic.Bool // once is done
 	guard        *guard
 	upstream     *upstream
@@ -90,17 +92,18 @@ type Proxy struct {
 	plainServer  *http.Server
 	secureServer *http.Server
 	tracker      tracker
+	handling     gate     // requests and CONNECTs that are being handled
 	heads        sync.Map // connection id → *clientConn, until adopted or closed
 	nextID       atomic.Uint64
-	decided      atomic.Uint64 // OnRequest calls, for the test that counts them
+	decided      atomic.Uint64 // number of OnRequest calls, for tests
 	closing      atomic.Bool
 }
 
-// Limits on a client that is slow or says too much.
+// Limits on clients that are slow or send too much.
 const (
 	maxHeadBytes  = 16 << 10         // a CONNECT request's head
 	headTimeout   = 10 * time.Second // from a head's first byte to its end
-	idleTimeout   = 5 * time.Minute  // a connection on which nothing was said yet
+	idleTimeout   = 5 * time.Minute  // a connection on which nothing was sent yet
 	maxInnerHead  = 256 << 10        // a request's head inside an intercepted connection
 	innerTimeout  = 30 * time.Second // TLS handshake, and a request's head
 	dialTimeout   = 30 * time.Second
@@ -115,6 +118,9 @@ func (p *Proxy) start(listening net.Addr) {
 		if p.Record == nil {
 			p.Record = func(Exchange) {}
 		}
+		if p.Fix == nil {
+			p.Fix = func(*Refusal) string { return "" }
+		}
 		p.guard = newGuard(listening, p.AllowPrivate)
 		p.upstream = newUpstream(p)
 		p.proxied, p.plain, p.intercepted = newQueue(listening), newQueue(listening), newQueue(listening)
@@ -124,8 +130,9 @@ func (p *Proxy) start(listening net.Addr) {
 	})
 }
 
-// Serve accepts connections from l until [Proxy.Shutdown]. A failing Accept
-// (out of descriptors, say) is retried: it never ends the proxy.
+// Serve accepts connections from l until [Proxy.Shutdown], and returns once every
+// goroutine that it started has ended. A failing Accept, for example without free
+// descriptors, is retried: it never ends the proxy.
 func (p *Proxy) Serve(l net.Listener) error {
 	p.start(l.Addr())
 	var servers sync.WaitGroup
@@ -136,10 +143,11 @@ func (p *Proxy) Serve(l net.Listener) error {
 	err := p.accept(l)
 	p.proxied.Close()
 	servers.Wait()
+	p.tracker.running.Wait()
 	return err
 }
 
-// accept hands each connection to a goroutine that reads its first head.
+// accept starts a goroutine for each connection, which reads its first head.
 func (p *Proxy) accept(l net.Listener) error {
 	const maxDelay = time.Second
 	delay := 5 * time.Millisecond
@@ -148,12 +156,10 @@ func (p *Proxy) accept(l net.Listener) error {
 		switch {
 		case err == nil:
 			delay = 5 * time.Millisecond
-			c := p.tracker.add(raw)
-			if c == nil {
+			if !p.tracker.serve(raw, p.greet) {
 				raw.Close()
 				return nil
 			}
-			go p.greet(c)
 		case p.closing.Load() || errors.Is(err, net.ErrClosed):
 			return nil
 		default:
@@ -165,11 +171,12 @@ func (p *Proxy) accept(l net.Listener) error {
 }
 
 // Shutdown stops accepting, lets requests in flight and tunnels end until ctx is
-// done, then closes what is left. It returns ctx's error if anything had to be
-// cut.
+// done, and then closes what is left. When it returns, nothing is being handled
+// and nothing more is recorded. It returns ctx's error if it had to close anything
+// early.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.closing.Store(true)
-	p.start(nil) // one that was not serving yet must not begin to
+	p.start(nil) // if Serve has not started yet, it must end at once
 	p.tracker.shutdown()
 	var done sync.WaitGroup
 	done.Go(func() { p.plainServer.Shutdown(ctx) })
@@ -179,25 +186,27 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.plainServer.Close()
 	p.secureServer.Close()
 	p.tracker.closeAll()
+	p.handling.close()
 	p.upstream.closeIdle()
 	return err
 }
 
-// Stats is a moment's view of what is open.
+// Stats counts what is open at one moment.
 type Stats struct {
 	Connections int // accepted and not yet closed, of every kind
-	Tunnels     int // relayed unopened
+	Tunnels     int // connections passed through
 }
 
 // Stats may be called at any time, also before Serve.
 func (p *Proxy) Stats() Stats { return p.tracker.stats() }
 
-// DropTunnels closes the blind tunnels whose destination drop approves: after a
-// reload, those to hosts that gained a route.
+// DropTunnels closes the tunnels for which drop returns true. It is for a reload:
+// tunnels to hosts that gained a route must end, so that the client connects again
+// and is intercepted.
 func (p *Proxy) DropTunnels(drop func(host string, port int) bool) { p.tracker.drop(drop) }
 
-// ForgetConnections closes idle upstream sockets of every connection, so that a
-// replaced credential never travels on a socket opened under the old one.
+// ForgetConnections closes the idle upstream connections, so that a replaced
+// credential is never used on one that was opened with the old credential.
 func (p *Proxy) ForgetConnections() {
 	if p.started.Load() {
 		p.upstream.closeIdle()

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// queue is a net.Listener whose connections are put there by us. Its Close
-// unblocks both a waiting Accept and a waiting put.
+// queue is a net.Listener that accepts the connections given to put. Close unblocks
+// a waiting Accept and a waiting put.
 type queue struct {
 	addr  net.Addr
 	conns chan net.Conn
@@ -18,8 +18,8 @@ func newQueue(addr net.Addr) *queue {
 	return &queue{addr: addr, conns: make(chan net.Conn), done: make(chan struct{})}
 }
 
-// put hands c to the next Accept. It reports false, leaving c to the caller,
-// once the queue is closed.
+// put hands c to the next Accept. Once the queue is closed it returns false, and c
+// stays the caller's.
 func (q *queue) put(c net.Conn) bool {
 	select {
 	case q.conns <- c:

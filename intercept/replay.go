@@ -6,53 +6,50 @@ import (
 	"net/http"
 )
 
-// replayLimit bounds the request bodies that are kept until the upstream's answer
-// to them is known. Larger ones, and those of unknown length, are streams: they
-// pass through and are not sent twice.
+// replayLimit is the size up to which a request body is kept until the upstream
+// has answered. Larger bodies, and those of unknown length, are streamed only: such
+// a request cannot be sent twice.
 const replayLimit = 64 << 10
 
-// replay is what to do about a 401: have the credential renewed, and send the
-// request again with the new one if its body can be had again. It returns what
-// was sent last, the response to it, and the credential that was on it. RFC 6750
-// section 3.1 has 403 for what another token does not mend.
+// replay handles a 401: it has the credential renewed and, if the body was kept,
+// sends the request again with the new credential. It does not handle 403, which
+// another token does not fix (RFC 6750 section 3.1).
 //
-// The response is the old one where anything goes wrong; where the body is gone,
-// the client's next request has the new credential.
-func (p *Proxy) replay(r, out *http.Request, refused *http.Response, via http.RoundTripper, t Target, applied Applied, sent *countingBody, x *Exchange) (*http.Request, *http.Response, Applied) {
-	if !p.Credentials.Renew(r.Context(), x.Provider, x.Connection, applied.Mark) {
-		return out, refused, applied
+// It returns the second response and updates c.out and c.applied, or it returns the
+// refused response if it cannot send the request again. The client's next request
+// then uses the new credential.
+func (c *call) replay(refused *http.Response) *http.Response {
+	p, x := c.proxy, &c.exchange
+	if !p.Credentials.Renew(c.r.Context(), x.Provider, x.Connection, c.applied.Mark) {
+		return refused
 	}
-	again := outgoing(r, upstreamURL(r, t)).WithContext(out.Context())
-	if out.Body != http.NoBody {
-		body, whole := sent.whole(out.ContentLength)
-		if !whole {
-			return out, refused, applied
+	second := outgoing(c.r, c.upstreamURL()).WithContext(c.out.Context())
+	if c.out.Body != http.NoBody {
+		body, complete := c.body.copy(c.out.ContentLength)
+		if !complete {
+			return refused
 		}
-		again.Body = body
+		second.Body = body
 	}
-	renewed, err := p.Credentials.Apply(r.Context(), again, x.Provider, x.Connection)
-	if err != nil || carriesPlaceholder(again) {
-		return out, refused, applied
+	renewed, err := p.Credentials.Apply(c.r.Context(), second, x.Provider, x.Connection)
+	if err != nil || carriesPlaceholder(second) {
+		return refused
 	}
-	response, err := via.RoundTrip(again)
+	response, err := c.via.RoundTrip(second)
 	if err != nil {
-		p.Log.Info("no response from upstream to a request with a renewed credential", "host", t.Host, "port", t.Port, "provider", x.Provider, "err", cause(err))
-		return out, refused, applied
+		p.Log.Info("no response from upstream to a request with a renewed credential", "host", c.target.Host, "port", c.target.Port,
+			"provider", x.Provider, "err", loggable(err))
+		return refused
 	}
 	refused.Body.Close()
 	x.Replayed = true
-	return again, response, renewed
+	c.out, c.applied = second, renewed
+	return response
 }
 
-// keep has a body of that length remembered as it is read, if it is a small one.
-func (b *countingBody) keep(length int64) {
-	if 0 < length && length <= replayLimit {
-		b.kept = make([]byte, 0, length)
-	}
-}
-
-// whole is the body to send again, if all of it was read and kept.
-func (b *countingBody) whole(length int64) (io.ReadCloser, bool) {
+// copy returns another body with the same bytes, if all of them were read and
+// kept.
+func (b *countingBody) copy(length int64) (io.ReadCloser, bool) {
 	if b.count() != length || int64(len(b.kept)) != length {
 		return nil, false
 	}

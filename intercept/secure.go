@@ -11,7 +11,7 @@ import (
 	"github.com/authsome/authsome/internal/hosts"
 )
 
-// interceptedConn is a client's connection whose TLS is ended here.
+// interceptedConn is a client's connection on which this proxy ends TLS.
 type interceptedConn struct {
 	prefixConn
 	target Target
@@ -19,14 +19,14 @@ type interceptedConn struct {
 
 type targetKey struct{}
 
-// newSecureServer is the interception server. It has no total timeouts: a model
-// may think for an hour before its first byte.
+// newSecureServer makes the interception server. It has no total timeouts: a model
+// may take an hour until its first byte.
 func (p *Proxy) newSecureServer() *http.Server {
 	return &http.Server{
 		Handler:                      http.HandlerFunc(p.serveIntercepted),
 		ReadHeaderTimeout:            innerTimeout, // bounds the TLS handshake as well
 		MaxHeaderBytes:               maxInnerHead,
-		DisableGeneralOptionsHandler: true, // OPTIONS * is refused by us
+		DisableGeneralOptionsHandler: true, // checkRequest refuses OPTIONS *
 		ErrorLog:                     slog.NewLogLogger(p.Log.Handler(), slog.LevelInfo),
 		TLSConfig: &tls.Config{
 			MinVersion:         tls.VersionTLS12,
@@ -46,8 +46,8 @@ func (p *Proxy) newSecureServer() *http.Server {
 var errServerName = errors.New("server name differs from the CONNECT target")
 
 // checkServerName ends the handshake of a client that asks for another name than
-// it gave in CONNECT. It stands in GetConfigForClient because resumed sessions
-// never reach GetCertificate. A client that names no server is served.
+// it gave in CONNECT. It runs as GetConfigForClient because resumed sessions never
+// reach GetCertificate. A client that names no server is served.
 func checkServerName(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	c, ok := hello.Conn.(*interceptedConn)
 	if !ok {

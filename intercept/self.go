@@ -5,12 +5,12 @@ import (
 	"net/http"
 )
 
-// SelfHost is the name under which the proxy itself answers over TLS: a client
-// that gets the answer uses the proxy and trusts its authority, and nobody else
-// was asked. Names under .invalid never resolve (RFC 6761 section 6.4).
+// SelfHost is the name under which the proxy itself answers over TLS. A client
+// that gets the answer uses the proxy and trusts its authority, and no request has
+// left the machine. Names under .invalid never resolve (RFC 6761 section 6.4).
 const SelfHost = "proxy.authsome.invalid"
 
-// SelfAnswer is what it answers.
+// SelfAnswer is the body of every answer from [SelfHost].
 const SelfAnswer = "authsome proxy\n"
 
 // isSelf reports whether a connection is to the proxy itself.

@@ -1,6 +1,7 @@
 package intercept
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -15,10 +16,10 @@ type Target struct {
 	Port int
 }
 
-// String is the target as dialled and as keyed, always with its port.
+// String returns the target as it is dialled, always with its port.
 func (t Target) String() string { return net.JoinHostPort(t.Host, strconv.Itoa(t.Port)) }
 
-// authority is the target as it stands in Host, without the https port.
+// authority returns the target as a Host header has it, without the https port.
 func (t Target) authority() string {
 	if t.Port != 443 {
 		return t.String()
@@ -30,20 +31,20 @@ func (t Target) authority() string {
 }
 
 // ParseTarget parses the authority-form of CONNECT (RFC 9112 section 3.2.3):
-// host, colon, port, and nothing else. net/http's own reading lets user names,
-// paths, schemes and numeric oddities through, each of which has moved a
-// credential to another host in some proxy.
+// host, colon, port, and nothing else. net/http also accepts user names, paths,
+// schemes and unusual numbers, each of which has sent a credential to another host
+// in some proxy.
 func ParseTarget(s string) (Target, error) {
 	host, portText, err := net.SplitHostPort(s)
 	if err != nil {
-		return Target{}, fmt.Errorf("target is not host:port")
+		return Target{}, errors.New("target is not host:port")
 	}
 	port, err := parsePort(portText)
 	if err != nil {
 		return Target{}, err
 	}
 	if strings.HasPrefix(s, "[") != strings.Contains(host, ":") {
-		return Target{}, fmt.Errorf("brackets are for IPv6 addresses")
+		return Target{}, errors.New("target host: IPv6 addresses, and nothing else, are written in brackets")
 	}
 	host, err = hosts.Normalize(host)
 	if err != nil {
@@ -56,14 +57,14 @@ func ParseTarget(s string) (Target, error) {
 func parsePort(s string) (int, error) {
 	port, err := strconv.ParseUint(s, 10, 16)
 	if err != nil || port == 0 || s[0] == '0' || s[0] == '+' {
-		return 0, fmt.Errorf("target port is not a number from 1 to 65535")
+		return 0, errors.New("target port is not a number from 1 to 65535")
 	}
 	return int(port), nil
 }
 
-// agrees reports whether a Host or :authority value names this target. A missing
-// port means 443, as for every https URL.
-func (t Target) agrees(authority string) bool {
+// matches reports whether a Host or :authority value names this target. A missing
+// port means 443, as in every https URL.
+func (t Target) matches(authority string) bool {
 	if t.Port == 443 && authority == t.Host || authority == t.String() {
 		return true
 	}

@@ -3,56 +3,64 @@ package metrics
 import (
 	"runtime"
 	"strings"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/vault"
 )
 
-// Refresh counts an attempt to refresh a token of a provider.
-func (m *Metrics) Refresh(provider, outcome string, d time.Duration) {
-	outcome = oneOf(outcome, refreshOutcomes)
-	m.refreshes.WithLabelValues(m.series(provider).label, outcome).Inc()
-	m.refreshDuration.WithLabelValues(outcome).Observe(d.Seconds())
+// Refresh counts an attempt to refresh a token.
+func (m *Metrics) Refresh(r auth.Refresh) {
+	outcome := refreshOutcomes.label(r.Outcome)
+	m.refreshes.WithLabelValues(m.series(r.Provider).label, outcome).Inc()
+	m.refreshDuration.WithLabelValues(outcome).Observe(r.Duration.Seconds())
 }
 
-// VaultOp counts an operation on the vault: [View] or [Update], and how it ended.
-func (m *Metrics) VaultOp(operation, outcome string) {
-	m.vault.WithLabelValues(oneOf(operation, operations), oneOf(outcome, vaultOutcomes)).Inc()
+// VaultOperation counts an operation on the vault.
+func (m *Metrics) VaultOperation(operation vault.Operation, outcome vault.Outcome) {
+	m.vault.WithLabelValues(operations.label(string(operation)), vaultOutcomes.label(string(outcome))).Inc()
 }
 
-// Reload counts a reading of routes and credentials.
+// Reload counts a reload of routes and credentials.
 func (m *Metrics) Reload(ok bool) {
 	if ok {
-		m.reloads[1].Inc()
+		m.reloads.Inc()
 		return
 	}
-	m.reloads[0].Inc()
+	m.failedReloads.Inc()
 }
 
 // Leaf counts a certificate made for an intercepted host.
 func (m *Metrics) Leaf() { m.leaves.Inc() }
 
-// AuditFailure counts an episode of the audit log failing or losing events.
-func (m *Metrics) AuditFailure() { m.auditFailures.Inc() }
-
-// Routes says how many patterns are intercepted now.
+// Routes sets the number of host patterns that are intercepted.
 func (m *Metrics) Routes(n int) { m.routes.Set(float64(n)) }
 
-// BuildInfo says which build this is; the Go version is added.
+// BuildInfo sets the version and revision of the program. The Go version is added.
 func (m *Metrics) BuildInfo(version, revision string) {
 	valid := func(s string) string { return strings.ToValidUTF8(s, "?") }
 	m.buildInfo.Reset()
 	m.buildInfo.WithLabelValues(valid(version), valid(revision), runtime.Version()).Set(1)
 }
 
-// Active registers the numbers of open connections and of open tunnels among
-// them, which are asked for at each scrape. It may be called once.
+// Active registers gauges of the open connections, and of those among them that are
+// passed through. The functions are called at each scrape. Active may be called
+// once.
 func (m *Metrics) Active(connections, tunnels func() int) {
 	gauge := func(name, help string, value func() int) prometheus.GaugeFunc {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, func() float64 { return float64(value()) })
 	}
 	m.registerer.MustRegister(
 		gauge("active_connections", "Open connections of clients.", connections),
-		gauge("active_tunnels", "Open connections that are relayed unopened.", tunnels),
+		gauge("active_tunnels", "Open connections that are passed through.", tunnels),
 	)
+}
+
+// AuditFailures registers the counter of the audit log's failures. The function
+// is called at each scrape. AuditFailures may be called once.
+func (m *Metrics) AuditFailures(failures func() uint64) {
+	m.registerer.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: namespace, Name: "audit_failures_total", Help: "Episodes in which the audit log could not be written or lost events.",
+	}, func() float64 { return float64(failures()) }))
 }

@@ -2,31 +2,15 @@ package metrics
 
 import (
 	"maps"
-	"time"
 	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/authsome/authsome/intercept"
 )
 
-// Exchange is a finished request, tunnel or refused connection, in the words of
-// the proxy that reports it.
-type Exchange struct {
-	Kind      string // "request" on an intercepted connection, "plain", "tunnel" or "refused"
-	Provider  string // "" where no provider matched
-	Injected  bool
-	Reason    string        // of the routing decision
-	Code      string        // of an answer that the proxy gave itself
-	Status    int           // what the client was sent; 0 if nothing
-	Added     time.Duration // spent in the proxy before the request went upstream; 0 if it did not
-	FirstByte time.Duration // until the response head; 0 without one
-	Duration  time.Duration
-	Sent      int64 // bytes
-	Received  int64 // bytes
-	Aborted   bool
-}
-
-// series are the resolved series of one provider, so that a request looks up
-// one name and no labels.
+// series are the series of one provider. They are looked up once, so that a request
+// looks up the provider and no labels.
 type series struct {
 	requests   [len(statusClasses)]prometheus.Counter
 	injections prometheus.Counter
@@ -50,11 +34,11 @@ func (m *Metrics) newSeries(label string) *series {
 	return s
 }
 
-// providerLimit bounds the providers that have series of their own.
+// providerLimit is the number of providers that get series with their name.
 const providerLimit = 256
 
-// Providers makes the named providers known; others count as "other". It is
-// meant for those that have routes, and adds to what is known already.
+// Providers adds providers that get series with their name; all others count as
+// "other". It is meant for those that have routes.
 func (m *Metrics) Providers(names ...string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -76,13 +60,13 @@ func (m *Metrics) series(provider string) *series {
 }
 
 // Exchange counts one finished exchange.
-func (m *Metrics) Exchange(x Exchange) {
+func (m *Metrics) Exchange(x intercept.Exchange) {
 	s := m.series(x.Provider)
 	switch x.Kind {
-	case "tunnel":
+	case intercept.KindTunnel:
 		m.tunnels.Inc()
-		m.count(1, x)
-	case "refused":
+		m.tunnelBytes.add(&x)
+	case intercept.KindRefused:
 	default:
 		s.requests[statusClass(x.Status)].Inc()
 		s.duration.Observe(x.Duration.Seconds())
@@ -95,24 +79,27 @@ func (m *Metrics) Exchange(x Exchange) {
 		if x.Aborted {
 			m.aborted.Inc()
 		}
-		m.count(0, x)
+		m.requestBytes.add(&x)
 	}
 	if x.Code != "" {
-		m.answers.WithLabelValues(oneOf(x.Code, codes)).Inc()
+		m.answers.WithLabelValues(codes.label(string(x.Code))).Inc()
 	}
 	switch {
 	case x.Injected:
 		s.injections.Inc()
 	case x.Code != "":
-		m.misses.WithLabelValues(s.label, oneOf(x.Code, codes)).Inc()
-	case x.Kind == "request":
-		m.misses.WithLabelValues(s.label, oneOf(x.Reason, reasons, codes)).Inc()
+		m.misses.WithLabelValues(s.label, codes.label(string(x.Code))).Inc()
+	case x.Kind == intercept.KindRequest:
+		m.misses.WithLabelValues(s.label, reasons.label(string(x.Reason))).Inc()
 	}
 }
 
-// count adds up bytes. Counters panic on a negative number, which would be the
-// proxy's mistake and must not end it.
-func (m *Metrics) count(kind int, x Exchange) {
-	m.bytes[kind][0].Add(float64(max(x.Sent, 0)))
-	m.bytes[kind][1].Add(float64(max(x.Received, 0)))
+// byteCounters are the counters of the bytes sent and received.
+type byteCounters struct{ sent, received prometheus.Counter }
+
+// add adds an exchange's bytes. A negative number would be the proxy's mistake; it
+// is ignored, because a counter panics on it.
+func (c *byteCounters) add(x *intercept.Exchange) {
+	c.sent.Add(float64(max(x.Sent, 0)))
+	c.received.Add(float64(max(x.Received, 0)))
 }

@@ -1,63 +1,57 @@
 package metrics
 
-import "slices"
+import (
+	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/intercept"
+	"github.com/authsome/authsome/routing"
+	"github.com/authsome/authsome/vault"
+)
 
-// Values of labels for what is not there, and for what is not known.
+// Label values for what does not exist, and for what is not in a label's set.
 const (
 	none  = "none"
 	other = "other"
 )
 
-// codes are the reasons with which the proxy answers by itself.
-var codes = []string{
-	"proxy_auth_required", "not_your_proxy", "host_denied", "method_denied", "private_target", "login_required", "route_ambiguous",
-	"https_required", "placeholder_refused", "authority_mismatch", "bad_request", "refresh_unavailable", "vault_unavailable", "audit_unavailable",
-	"upstream_unreachable", "upstream_tls", "upstream_timeout",
+// set is the closed set of a label's values.
+type set map[string]bool
+
+// newSet makes a set of the values that another package lists.
+func newSet[T ~string](values []T) set {
+	s := make(set, len(values))
+	for _, v := range values {
+		s[string(v)] = true
+	}
+	return s
 }
 
-// reasons are those of the routing decisions that inject nothing.
-var reasons = []string{"no_route", "other_port", "path_outside", "path_ambiguous", "method_outside", "oauth_endpoint", "unsigned"}
-
-// Operations on a vault.
-const (
-	View   = "view"
-	Update = "update"
-)
-
-var operations = []string{View, Update}
-
-// Outcomes of operations on a vault.
-const (
-	VaultOK       = "ok"
-	VaultLocked   = "locked"    // the wait for another process ran out
-	VaultDamaged  = "damaged"   // including a wrong key
-	VaultNotFound = "not_found" // no such record
-	VaultError    = "error"     // anything else
-)
-
-var vaultOutcomes = []string{VaultOK, VaultLocked, VaultDamaged, VaultNotFound, VaultError}
-
-// Outcomes of a refresh.
-const (
-	Refreshed        = "refreshed"
-	RefreshInvalid   = "invalid"   // the provider refused the refresh token for good
-	RefreshTransient = "transient" // the token endpoint cannot be reached or is failing
-	RefreshAmbiguous = "ambiguous" // sent, and the answer was lost
-)
-
-var refreshOutcomes = []string{Refreshed, RefreshInvalid, RefreshTransient, RefreshAmbiguous}
-
-// oneOf is value if it is in the set, and otherwise "other".
-func oneOf(value string, set ...[]string) string {
-	for _, s := range set {
-		if slices.Contains(s, value) {
-			return value
-		}
+// label returns value if it is in the set, and otherwise "other".
+func (s set) label(value string) string {
+	if s[value] {
+		return value
 	}
 	return other
 }
 
-// statusClasses are the values of the label code of requests, by the first digit
+var (
+	codes           = newSet(intercept.Codes())
+	reasons         = missReasons()
+	refreshOutcomes = newSet(auth.RefreshOutcomes())
+	operations      = newSet(vault.Operations())
+	vaultOutcomes   = newSet(vault.Outcomes())
+
+	// statuses are those of connections that need the user.
+	statuses = newSet([]auth.Status{auth.StatusExpired, auth.StatusInvalid, auth.StatusRevoked, auth.StatusNotConnected})
+)
+
+// missReasons are the reasons of the decisions that inject no credential.
+func missReasons() set {
+	s := newSet(routing.Reasons())
+	delete(s, string(routing.Matched))
+	return s
+}
+
+// statusClasses are the values of the label "code" of requests, by the first digit
 // of the status.
 var statusClasses = [...]string{none, "1xx", "2xx", "3xx", "4xx", "5xx"}
 

@@ -1,10 +1,13 @@
 // Package metrics has the proxy's Prometheus metrics, all named authsome_….
 //
-// It keeps no registry, serves no port and decides nothing; the collectors of
-// the Go runtime and the process are the caller's. Its invariant is a bound on
-// the number of series: every label has a closed set of values, and whatever is
-// not in the set counts as "other". Nothing that a client sends, a host name, a
-// path or an invented provider, can make a series.
+// It has no registry, serves no port and decides nothing; the collectors of the Go
+// runtime and the process are the caller's. The values of its labels are listed by
+// the packages that produce them: intercept, routing, auth and vault.
+//
+// Its invariant is a bound on the number of series: every label has a closed set of
+// values, and a value that is not in the set counts as "other". Nothing that a
+// client sends, such as a host name, a path or an invented provider, can make a
+// series.
 package metrics
 
 import (
@@ -12,6 +15,8 @@ import (
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/authsome/authsome/intercept"
 )
 
 // Metrics are safe for concurrent use.
@@ -28,59 +33,60 @@ type Metrics struct {
 	firstByte  *prometheus.HistogramVec
 	aborted    prometheus.Counter
 	tunnels    prometheus.Counter
-	bytes      [2][2]prometheus.Counter // request or tunnel, sent or received
+
+	requestBytes byteCounters
+	tunnelBytes  byteCounters
 
 	refreshes       *prometheus.CounterVec
 	refreshDuration *prometheus.HistogramVec
 	vault           *prometheus.CounterVec
-	reloads         [2]prometheus.Counter // failed, succeeded
+	reloads         prometheus.Counter // that succeeded
+	failedReloads   prometheus.Counter
 	leaves          prometheus.Counter
-	auditFailures   prometheus.Counter
 	routes          prometheus.Gauge
 	buildInfo       *prometheus.GaugeVec
 	expiries        *expiries
 
-	mu sync.Mutex // serializes changes of providers
+	mu sync.Mutex // serialises changes of providers
 }
 
-// New makes the metrics and registers them with reg, which must not have them
-// yet.
+// New makes the metrics and registers them with reg. It panics if reg has them
+// already.
 func New(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		registerer: reg,
-		requests:   counters("requests_total", "Finished requests that were not relayed unopened, by provider and class of the status.", "provider", "code"),
-		injections: counters("injections_total", "Requests that were given a credential.", "provider"),
-		misses:     counters("misses_total", "Requests and connections to the proxy that were given no credential, by reason.", "provider", "reason"),
-		answers:    counters("answers_total", "Answers that the proxy gave itself in place of an upstream, by error code.", "code"),
+		requests:   counters("requests_total", "Finished requests, without connections passed through, by provider and class of the status.", "provider", "code"),
+		injections: counters("injections_total", "Requests that got a credential.", "provider"),
+		misses:     counters("misses_total", "Requests and connections to the proxy that got no credential, by reason.", "provider", "reason"),
+		answers:    counters("answers_total", "Answers that the proxy gave itself instead of an upstream, by error code.", "code"),
 		duration: histograms("request_duration_seconds", "Time from the head of a request to the end of its response.",
 			[]float64{.005, .025, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300}, "provider"),
-		added: histograms("added_latency_seconds", "Time a request spent in the proxy before it went upstream.",
+		added: histograms("added_latency_seconds", "Time a request spent in the proxy before it was sent upstream.",
 			[]float64{50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 50e-3, .1, .5, 1, 5}, "provider"),
 		firstByte: histograms("time_to_first_byte_seconds", "Time from the head of a request to the head of its response.",
 			[]float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}, "provider"),
 		aborted: counter("requests_aborted_total", "Requests that ended before their response was complete."),
-		tunnels: counter("tunnels_total", "Finished connections that were relayed unopened."),
+		tunnels: counter("tunnels_total", "Finished connections that were passed through."),
 
 		refreshes: counters("refreshes_total", "Attempts to refresh a token, by outcome.", "provider", "outcome"),
-		refreshDuration: histograms("refresh_duration_seconds", "Time that refreshing a token took.",
+		refreshDuration: histograms("refresh_duration_seconds", "Duration of attempts to refresh a token.",
 			[]float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30}, "outcome"),
-		vault:         counters("vault_operations_total", "Operations on the vault, by outcome.", "operation", "outcome"),
-		leaves:        counter("leaves_minted_total", "Certificates made for intercepted hosts."),
-		auditFailures: counter("audit_failures_total", "Episodes in which the audit log could not be written or lost events."),
-		routes:        prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "routes", Help: "Patterns that are intercepted."}),
+		vault:  counters("vault_operations_total", "Operations on the vault, by outcome.", "operation", "outcome"),
+		leaves: counter("leaves_minted_total", "Certificates made for intercepted hosts."),
+		routes: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "routes", Help: "Host patterns that are intercepted."}),
 		buildInfo: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: "build_info",
-			Help: "The program's build; always 1."}, []string{"version", "revision", "goversion"}),
+			Help: "Version of the program; always 1."}, []string{"version", "revision", "goversion"}),
 		expiries: newExpiries(),
 	}
-	bytes := counters("bytes_total", "Bytes passed on, of bodies for requests and of everything for tunnels.", "kind", "direction")
-	reloads := counters("reloads_total", "Times that routes and credentials were read again.", "outcome")
+	bytes := counters("bytes_total", "Bytes forwarded: of bodies for requests, all bytes for tunnels.", "kind", "direction")
+	reloads := counters("reloads_total", "Reloads of routes and credentials.", "outcome")
 	reg.MustRegister(m.requests, m.injections, m.misses, m.answers, m.duration, m.added, m.firstByte, m.aborted, m.tunnels, bytes,
-		m.refreshes, m.refreshDuration, m.vault, reloads, m.leaves, m.auditFailures, m.routes, m.buildInfo, m.expiries)
-	m.bytes = [2][2]prometheus.Counter{
-		{bytes.WithLabelValues("request", "sent"), bytes.WithLabelValues("request", "received")},
-		{bytes.WithLabelValues("tunnel", "sent"), bytes.WithLabelValues("tunnel", "received")},
+		m.refreshes, m.refreshDuration, m.vault, reloads, m.leaves, m.routes, m.buildInfo, m.expiries)
+	counted := func(kind intercept.Kind) byteCounters {
+		return byteCounters{sent: bytes.WithLabelValues(string(kind), "sent"), received: bytes.WithLabelValues(string(kind), "received")}
 	}
-	m.reloads = [2]prometheus.Counter{reloads.WithLabelValues("error"), reloads.WithLabelValues("ok")}
+	m.requestBytes, m.tunnelBytes = counted(intercept.KindRequest), counted(intercept.KindTunnel)
+	m.reloads, m.failedReloads = reloads.WithLabelValues("ok"), reloads.WithLabelValues("error")
 	m.providers.Store(&map[string]*series{"": m.newSeries(none), other: m.newSeries(other)})
 	return m
 }

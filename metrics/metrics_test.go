@@ -11,35 +11,39 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/intercept"
 	"github.com/authsome/authsome/metrics"
+	"github.com/authsome/authsome/routing"
+	"github.com/authsome/authsome/vault"
 )
 
-// everything uses each method once.
-func everything(m *metrics.Metrics) {
+// record calls each method at least once.
+func record(m *metrics.Metrics) {
 	m.Providers("github", "openai")
-	m.Exchange(metrics.Exchange{Kind: "request", Provider: "github", Injected: true, Reason: "matched", Status: 200,
+	m.Exchange(intercept.Exchange{Kind: intercept.KindRequest, Provider: "github", Injected: true, Reason: routing.Matched, Status: 200,
 		Added: 60 * time.Microsecond, FirstByte: 30 * time.Millisecond, Duration: 2 * time.Second, Sent: 10, Received: 2000})
-	m.Exchange(metrics.Exchange{Kind: "request", Provider: "github", Reason: "path_outside", Status: 404, Aborted: true})
-	m.Exchange(metrics.Exchange{Kind: "request", Provider: "github", Reason: "login_required", Code: "login_required", Status: 403})
-	m.Exchange(metrics.Exchange{Kind: "request", Provider: "openai", Injected: true, Code: "upstream_timeout", Status: 504})
-	m.Exchange(metrics.Exchange{Kind: "plain", Status: 301, Received: 5})
-	m.Exchange(metrics.Exchange{Kind: "tunnel", Reason: "no_route", Sent: 100, Received: 200})
-	m.Exchange(metrics.Exchange{Kind: "refused", Code: "proxy_auth_required", Status: 407})
-	m.Refresh("github", metrics.Refreshed, 300*time.Millisecond)
-	m.VaultOp(metrics.View, metrics.VaultOK)
+	m.Exchange(intercept.Exchange{Kind: intercept.KindRequest, Provider: "github", Reason: routing.PathOutside, Status: 404, Aborted: true})
+	m.Exchange(intercept.Exchange{Kind: intercept.KindRequest, Provider: "github", Reason: routing.LoginRequired, Code: intercept.CodeLoginRequired, Status: 403})
+	m.Exchange(intercept.Exchange{Kind: intercept.KindRequest, Provider: "openai", Injected: true, Code: intercept.CodeUpstreamTimeout, Status: 504})
+	m.Exchange(intercept.Exchange{Kind: intercept.KindPlain, Status: 301, Received: 5})
+	m.Exchange(intercept.Exchange{Kind: intercept.KindTunnel, Reason: routing.NoRoute, Sent: 100, Received: 200})
+	m.Exchange(intercept.Exchange{Kind: intercept.KindRefused, Code: intercept.CodeProxyAuthRequired, Status: 407})
+	m.Refresh(auth.Refresh{Provider: "github", Outcome: auth.RefreshDone, Duration: 300 * time.Millisecond})
+	m.VaultOperation(vault.OperationView, vault.OutcomeOK)
 	m.Reload(true)
 	m.Reload(false)
 	m.Leaf()
-	m.AuditFailure()
 	m.Routes(7)
 	m.BuildInfo("v1.2.3", "abc")
 	m.ConnectionExpiry([]metrics.Expiry{{Provider: "github", Connection: "work", At: time.Now().Add(time.Hour)}})
 	m.Active(func() int { return 3 }, func() int { return 2 })
+	m.AuditFailures(func() uint64 { return 4 })
 }
 
 func TestNamesFollowTheConventions(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
-	everything(metrics.New(reg))
+	record(metrics.New(reg))
 	problems, err := testutil.GatherAndLint(reg)
 	if err != nil {
 		t.Fatal(err)
@@ -50,22 +54,25 @@ func TestNamesFollowTheConventions(t *testing.T) {
 }
 
 func TestExposition(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // for a clock that stands still
+	synctest.Test(t, func(t *testing.T) { // so that no time passes
 		reg := prometheus.NewPedanticRegistry()
-		everything(metrics.New(reg))
+		record(metrics.New(reg))
 		const want = `
 # HELP authsome_active_connections Open connections of clients.
 # TYPE authsome_active_connections gauge
 authsome_active_connections 3
-# HELP authsome_active_tunnels Open connections that are relayed unopened.
+# HELP authsome_active_tunnels Open connections that are passed through.
 # TYPE authsome_active_tunnels gauge
 authsome_active_tunnels 2
-# HELP authsome_answers_total Answers that the proxy gave itself in place of an upstream, by error code.
+# HELP authsome_answers_total Answers that the proxy gave itself instead of an upstream, by error code.
 # TYPE authsome_answers_total counter
 authsome_answers_total{code="login_required"} 1
 authsome_answers_total{code="proxy_auth_required"} 1
 authsome_answers_total{code="upstream_timeout"} 1
-# HELP authsome_bytes_total Bytes passed on, of bodies for requests and of everything for tunnels.
+# HELP authsome_audit_failures_total Episodes in which the audit log could not be written or lost events.
+# TYPE authsome_audit_failures_total counter
+authsome_audit_failures_total 4
+# HELP authsome_bytes_total Bytes forwarded: of bodies for requests, all bytes for tunnels.
 # TYPE authsome_bytes_total counter
 authsome_bytes_total{direction="received",kind="request"} 2005
 authsome_bytes_total{direction="received",kind="tunnel"} 200
@@ -74,7 +81,7 @@ authsome_bytes_total{direction="sent",kind="tunnel"} 100
 # HELP authsome_connection_expiry_seconds Seconds until the credential of a connection expires; negative once it has.
 # TYPE authsome_connection_expiry_seconds gauge
 authsome_connection_expiry_seconds{connection="work",provider="github"} 3600
-# HELP authsome_injections_total Requests that were given a credential.
+# HELP authsome_injections_total Requests that got a credential.
 # TYPE authsome_injections_total counter
 authsome_injections_total{provider="github"} 1
 authsome_injections_total{provider="none"} 0
@@ -83,7 +90,7 @@ authsome_injections_total{provider="other"} 0
 # HELP authsome_leaves_minted_total Certificates made for intercepted hosts.
 # TYPE authsome_leaves_minted_total counter
 authsome_leaves_minted_total 1
-# HELP authsome_misses_total Requests and connections to the proxy that were given no credential, by reason.
+# HELP authsome_misses_total Requests and connections to the proxy that got no credential, by reason.
 # TYPE authsome_misses_total counter
 authsome_misses_total{provider="github",reason="login_required"} 1
 authsome_misses_total{provider="github",reason="path_outside"} 1
@@ -91,17 +98,17 @@ authsome_misses_total{provider="none",reason="proxy_auth_required"} 1
 # HELP authsome_refreshes_total Attempts to refresh a token, by outcome.
 # TYPE authsome_refreshes_total counter
 authsome_refreshes_total{outcome="refreshed",provider="github"} 1
-# HELP authsome_reloads_total Times that routes and credentials were read again.
+# HELP authsome_reloads_total Reloads of routes and credentials.
 # TYPE authsome_reloads_total counter
 authsome_reloads_total{outcome="error"} 1
 authsome_reloads_total{outcome="ok"} 1
 # HELP authsome_requests_aborted_total Requests that ended before their response was complete.
 # TYPE authsome_requests_aborted_total counter
 authsome_requests_aborted_total 1
-# HELP authsome_routes Patterns that are intercepted.
+# HELP authsome_routes Host patterns that are intercepted.
 # TYPE authsome_routes gauge
 authsome_routes 7
-# HELP authsome_tunnels_total Finished connections that were relayed unopened.
+# HELP authsome_tunnels_total Finished connections that were passed through.
 # TYPE authsome_tunnels_total counter
 authsome_tunnels_total 1
 # HELP authsome_vault_operations_total Operations on the vault, by outcome.
@@ -121,8 +128,8 @@ authsome_vault_operations_total{operation="view",outcome="ok"} 1
 	})
 }
 
-// value is a sample's value: the counter or the histogram's count of the series
-// with exactly these labels.
+// value returns the value of the counter, or the count of the histogram, with exactly
+// these labels.
 func value(tb testing.TB, reg prometheus.Gatherer, name string, labels ...string) float64 {
 	tb.Helper()
 	families, err := reg.Gather()
@@ -146,7 +153,7 @@ func value(tb testing.TB, reg prometheus.Gatherer, name string, labels ...string
 
 func TestRequestSeries(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
-	everything(metrics.New(reg))
+	record(metrics.New(reg))
 	for _, test := range []struct {
 		name   string
 		labels []string
@@ -177,19 +184,18 @@ func countSeries(tb testing.TB, reg prometheus.Gatherer) int {
 	return n
 }
 
-// Whatever arrives at the edges, the number of series stays where it is once
-// each known value was seen.
-func TestHostileValuesMakeNoSeries(t *testing.T) {
+// Once each known value was seen, no other value adds a series.
+func TestUnknownValuesMakeNoSeries(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	m := metrics.New(reg)
-	everything(m)
+	record(m)
 	hostile := func(i int) {
 		x := fmt.Sprintf("x%d\xff\n", i)
-		m.Exchange(metrics.Exchange{Kind: x, Provider: x, Reason: x, Code: x, Status: i * 7919})
-		m.Exchange(metrics.Exchange{Kind: "request", Provider: x, Reason: x, Status: -i, Sent: -1, Received: -1})
-		m.Exchange(metrics.Exchange{Kind: "request", Provider: "github", Reason: x})
-		m.Refresh(x, x, -time.Second)
-		m.VaultOp(x, x)
+		m.Exchange(intercept.Exchange{Kind: intercept.Kind(x), Provider: x, Reason: routing.Reason(x), Code: intercept.Code(x), Status: i * 7919})
+		m.Exchange(intercept.Exchange{Kind: intercept.KindRequest, Provider: x, Reason: routing.Reason(x), Status: -i, Sent: -1, Received: -1})
+		m.Exchange(intercept.Exchange{Kind: intercept.KindRequest, Provider: "github", Reason: routing.Reason(x)})
+		m.Refresh(auth.Refresh{Provider: x, Outcome: x, Duration: -time.Second})
+		m.VaultOperation(vault.Operation(x), vault.Outcome(x))
 		m.BuildInfo("v"+x, x)
 	}
 	hostile(1)
@@ -198,7 +204,7 @@ func TestHostileValuesMakeNoSeries(t *testing.T) {
 		hostile(i)
 	}
 	if after := countSeries(t, reg); after != before {
-		t.Errorf("%d series became %d", before, after)
+		t.Errorf("the number of series grew from %d to %d", before, after)
 	}
 	if got := value(t, reg, "authsome_misses_total", "provider=github", "reason=other"); got != 2001 {
 		t.Errorf("%v misses of unknown reason, want 2001", got)
@@ -230,7 +236,7 @@ func TestConnectionExpiry(t *testing.T) {
 		m.ConnectionExpiry([]metrics.Expiry{
 			{Provider: "a", Connection: "x", At: at}, {Provider: "a", Connection: "x", At: at}, {Provider: "a", Connection: "key"},
 			{Provider: "b", Connection: "y", At: at.Add(time.Hour)}, {Provider: "b", Connection: "z", At: at, Renewable: true},
-			{Provider: "c", Connection: "x", Status: "invalid", Since: time.Unix(1700000000, 0)}, {Provider: "c", Connection: "y", Status: "melted"},
+			{Provider: "c", Connection: "x", Status: auth.StatusInvalid, Since: time.Unix(1700000000, 0)}, {Provider: "c", Connection: "y", Status: "melted"},
 		})
 		time.Sleep(2 * time.Minute)
 		const want = `
@@ -239,7 +245,7 @@ func TestConnectionExpiry(t *testing.T) {
 authsome_connection_expiry_seconds{connection="x",provider="a"} -60
 authsome_connection_expiry_seconds{connection="y",provider="b"} 3540
 authsome_connection_expiry_seconds{connection="z",provider="b"} -60
-# HELP authsome_connection_unusable_since_seconds Time at which a connection came to need a login, in seconds since 1970; 0 if it is not known. Connections that can be used are not there.
+# HELP authsome_connection_unusable_since_seconds Time since which a connection needs a login, in seconds since 1970; 0 if unknown. Only connections that cannot be used are listed.
 # TYPE authsome_connection_unusable_since_seconds gauge
 authsome_connection_unusable_since_seconds{connection="x",provider="a",status="expired"} 9.4668486e+08
 authsome_connection_unusable_since_seconds{connection="x",provider="c",status="invalid"} 1.7e+09
@@ -264,7 +270,7 @@ func TestConcurrentUse(t *testing.T) {
 		wg.Go(func() {
 			for range 200 {
 				m.Providers(fmt.Sprint("p", i))
-				m.Exchange(metrics.Exchange{Kind: "request", Provider: fmt.Sprint("p", i), Injected: true, Status: 200})
+				m.Exchange(intercept.Exchange{Kind: intercept.KindRequest, Provider: fmt.Sprint("p", i), Injected: true, Status: 200})
 				m.ConnectionExpiry([]metrics.Expiry{{Provider: "p", Connection: "c", At: time.Now()}})
 			}
 			countSeries(t, reg)
@@ -281,7 +287,7 @@ func TestConcurrentUse(t *testing.T) {
 func BenchmarkExchange(b *testing.B) {
 	m := metrics.New(prometheus.NewRegistry())
 	m.Providers("github")
-	x := metrics.Exchange{Kind: "request", Provider: "github", Injected: true, Reason: "matched", Status: 200,
+	x := intercept.Exchange{Kind: intercept.KindRequest, Provider: "github", Injected: true, Reason: routing.Matched, Status: 200,
 		Added: time.Microsecond, FirstByte: time.Millisecond, Duration: time.Second, Sent: 1, Received: 2}
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {

@@ -78,28 +78,28 @@ func serveProxy(ctx context.Context, app *app, o *proxyCmdOptions) error {
 	if err := o.checkGuarded(token); err != nil {
 		return err
 	}
-	s, _, err := assemble(ctx, app, &o.proxyOptions)
+	options, _, err := assemble(ctx, app, &o.proxyOptions)
 	if err != nil {
 		return err
 	}
-	s.Proxy.Token, s.Proxy.RequireToken = token, o.requireToken
+	options.Token, options.RequireToken = token, o.requireToken
 	profile, err := app.profile()
 	if err != nil {
 		return err
 	}
-	s.Authority, err = openAuthority(ctx, s.Vault, profile)
+	options.Authority, err = openAuthority(ctx, options.Vault, profile)
 	if err != nil {
 		return err
 	}
 	if o.caOut != "" {
-		if err := durable.Replace(o.caOut, s.Authority.CertificatePEM(), 0o644); err != nil {
+		if err := durable.Replace(o.caOut, options.Authority.CertificatePEM(), 0o644); err != nil {
 			return fmt.Errorf("write --ca-out: %w", err)
 		}
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	s.Metrics = metrics.New(registry)
-	s.Metrics.BuildInfo(buildVersion())
+	options.Metrics = metrics.New(registry)
+	options.Metrics.BuildInfo(buildVersion())
 	l, err := net.Listen("tcp", o.listen)
 	if err != nil {
 		return withHint(fmt.Errorf("listen: %w", err), "authsome proxy --listen HOST:PORT")
@@ -110,6 +110,7 @@ func serveProxy(ctx context.Context, app *app, o *proxyCmdOptions) error {
 		l.Close()
 		return err
 	}
+	s := sidecar.New(options)
 	if err := s.Start(ctx, l); err != nil {
 		l.Close()
 		if adminListener != nil {
@@ -117,12 +118,12 @@ func serveProxy(ctx context.Context, app *app, o *proxyCmdOptions) error {
 		}
 		return err
 	}
-	admin, adminFailed := serveAdmin(s, registry, adminListener)
+	admin, adminFailed := app.serveAdmin(s, registry, adminListener)
 	app.warnUnrouted(s.Table())
 	app.announce(s, l.Addr(), admin)
-	s.Audit.Record(audit.Event{Event: audit.RunStart, Profile: s.Profile, Outcome: "ok"})
+	options.Audit.Record(audit.Event{Event: audit.RunStart, Profile: options.Profile, Outcome: "ok"})
 	err = waitProxy(ctx, app, s, adminFailed)
-	s.Audit.Record(audit.Event{Event: audit.RunEnd, Profile: s.Profile, Outcome: "ok"})
+	options.Audit.Record(audit.Event{Event: audit.RunEnd, Profile: options.Profile, Outcome: "ok"})
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer cancel()
 	if cut := s.Drain(drain); cut != nil {
@@ -209,11 +210,11 @@ func (o *proxyCmdOptions) listenAdmin() (net.Listener, error) {
 	return l, nil
 }
 
-func serveAdmin(s *sidecar.Sidecar, g prometheus.Gatherer, l net.Listener) (*adminPort, <-chan error) {
+func (app *app) serveAdmin(s *sidecar.Sidecar, g prometheus.Gatherer, l net.Listener) (*adminPort, <-chan error) {
 	if l == nil {
 		return nil, nil
 	}
-	server := sidecar.AdminServer(s.Admin(g), s.Log)
+	server := sidecar.AdminServer(s.Admin(g), app.log())
 	failed := make(chan error, 1)
 	go func() {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"github.com/authsome/authsome/auth"
@@ -23,7 +22,6 @@ import (
 	"github.com/authsome/authsome/internal/child"
 	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/internal/sidecar"
-	"github.com/authsome/authsome/metrics"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"
 	"github.com/authsome/authsome/secret"
@@ -92,18 +90,18 @@ func run(ctx context.Context, app *app, o *runOptions) error {
 	if err := o.checkTrust(); err != nil {
 		return err
 	}
-	s, connections, err := assemble(ctx, app, &o.proxyOptions)
+	options, connections, err := assemble(ctx, app, &o.proxyOptions)
 	if err != nil {
 		return err
 	}
-	if s.Authority, err = ca.New(ca.Options{CommonName: "authsome run authority"}); err != nil {
+	if options.Authority, err = ca.New(ca.Options{CommonName: "authsome run authority"}); err != nil {
 		return fmt.Errorf("make the run's authority: %w", err)
 	}
 	proxyURL := &url.URL{Scheme: "http"}
 	if err := intercept.KnowsPeers(); err != nil {
 		app.log().Info("the proxy is guarded by a token", "because", err)
 		token := rand.Text()
-		s.Proxy.Token = secret.New(token)
+		options.Token = secret.New(token)
 		proxyURL.User = url.UserPassword("authsome", token)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -111,6 +109,7 @@ func run(ctx context.Context, app *app, o *runOptions) error {
 		return fmt.Errorf("listen on loopback: %w", err)
 	}
 	proxyURL.Host = l.Addr().String()
+	s := sidecar.New(options)
 	if err := s.Start(ctx, l); err != nil {
 		l.Close()
 		return err
@@ -128,11 +127,11 @@ func run(ctx context.Context, app *app, o *runOptions) error {
 	if err != nil {
 		return err
 	}
-	s.Audit.Record(audit.Event{Event: audit.RunStart, Profile: s.Profile, Outcome: "ok"})
+	options.Audit.Record(audit.Event{Event: audit.RunStart, Profile: options.Profile, Outcome: "ok"})
 	app.childHasTerminal.Store(true)
 	code, err := process.Run(ctx)
 	app.childHasTerminal.Store(false)
-	s.Audit.Record(audit.Event{Event: audit.RunEnd, Profile: s.Profile, Outcome: fmt.Sprint("exit ", code)})
+	options.Audit.Record(audit.Event{Event: audit.RunEnd, Profile: options.Profile, Outcome: fmt.Sprint("exit ", code)})
 	if err != nil {
 		app.warnf("%v", err)
 	}
@@ -162,56 +161,57 @@ func routedValues(table *routing.Table, connections []auth.Connection, provider 
 	return nil
 }
 
-// assemble opens the profile and puts a sidecar together, all but its authority
-// and its listener.
-func assemble(ctx context.Context, app *app, o *proxyOptions) (*sidecar.Sidecar, []auth.Connection, error) {
+// assemble opens the profile and returns the options of its sidecar, all but its
+// authority, token and metrics, and the profile's connections.
+func assemble(ctx context.Context, app *app, o *proxyOptions) (sidecar.Options, []auth.Connection, error) {
+	var none sidecar.Options
 	if app.getenv("GOGC") == "" {
 		// What lives is a few MB, so collecting less often costs little memory.
 		debug.SetGCPercent(300)
 	}
 	set, err := app.providers()
 	if err != nil {
-		return nil, nil, err
+		return none, nil, err
 	}
 	options, err := o.routing(func(name string) error { _, err := set.Lookup(name); return err })
 	if err != nil {
-		return nil, nil, err
+		return none, nil, err
 	}
 	settings, err := o.settings(app.getenv)
 	if err != nil {
-		return nil, nil, err
+		return none, nil, err
 	}
 	a, err := app.auth()
 	if err != nil {
-		return nil, nil, err
+		return none, nil, err
 	}
 	connections, err := a.Connections(ctx)
 	if err != nil {
-		return nil, nil, err
+		return none, nil, err
 	}
 	if err := checkNamed(options, connections, time.Now()); err != nil {
-		return nil, nil, err
+		return none, nil, err
 	}
 	log, err := app.audit()
 	if err != nil {
-		return nil, nil, err
+		return none, nil, err
 	}
 	v, err := app.vault()
 	if err != nil {
-		return nil, nil, err
+		return none, nil, err
 	}
 	h, err := app.home()
 	if err != nil {
-		return nil, nil, err
+		return none, nil, err
 	}
-	if a.Profile != h.Config.DefaultProfile {
-		settings.Profile = a.Profile
+	profile := a.Profile
+	if profile == h.Config.DefaultProfile {
+		profile = ""
 	}
-	return &sidecar.Sidecar{
-		Auth: a, Vault: v, Providers: app.loadProviders, Routing: options, Proxy: settings,
-		Metrics: metrics.New(prometheus.NewRegistry()), Audit: log, AuditRequired: h.Config.Audit.OnFailure == home.AuditRefuse,
-		Log: app.log(), Profile: a.Profile,
-	}, connections, nil
+	settings.Auth, settings.Vault, settings.Providers, settings.Routing, settings.Profile = a, v, app.loadProviders, options, a.Profile
+	settings.Audit, settings.AuditRequired, settings.Log = log, h.Config.Audit.OnFailure == home.AuditRefuse, app.log()
+	settings.Fix = fixFor(profile)
+	return settings, connections, nil
 }
 
 // addRuntimes writes what --trust asks for.
@@ -240,7 +240,7 @@ func (o *runOptions) process(app *app, s *sidecar.Sidecar, connections []auth.Co
 	if err != nil {
 		return child.Process{}, child.Files{}, err
 	}
-	own, extra := s.Authority.CertificatePEM(), ca.ExtraRoots(app.getenv)
+	own, extra := s.Authority().CertificatePEM(), ca.ExtraRoots(app.getenv)
 	files, err := child.WriteFiles(os.TempDir(), ca.Bundle(own, roots, extra), ca.Bundle(own, extra), child.UserWgetrc(app.getenv))
 	if err != nil {
 		return child.Process{}, child.Files{}, err

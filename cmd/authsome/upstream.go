@@ -18,6 +18,7 @@ import (
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/intercept"
+	"github.com/authsome/authsome/internal/sidecar"
 	"github.com/authsome/authsome/routing"
 )
 
@@ -117,22 +118,22 @@ func checkNamed(r routing.Options, connections []auth.Connection, now time.Time)
 	return nil
 }
 
-// settings fills in the proxy's upstream side.
-func (o *proxyOptions) settings(getenv func(string) string) (*intercept.Proxy, error) {
-	p := &intercept.Proxy{ResponseTimeout: o.responseTimeout, AllowPrivate: o.allowPrivate}
+// settings returns the options of a sidecar's upstream side.
+func (o *proxyOptions) settings(getenv func(string) string) (sidecar.Options, error) {
+	p := sidecar.Options{ResponseTimeout: o.responseTimeout, AllowPrivate: o.allowPrivate}
 	for _, s := range o.connectTo {
 		c, err := intercept.ParseConnectTo(s)
 		if err != nil {
-			return nil, usageErrorf("--connect-to: %v", err)
+			return p, usageErrorf("--connect-to: %v", err)
 		}
 		p.ConnectTo = append(p.ConnectTo, c)
 	}
 	var err error
 	if p.UpstreamRoots, err = o.roots(); err != nil {
-		return nil, err
+		return p, err
 	}
 	if p.UpstreamProxy, err = o.chain(getenv); err != nil {
-		return nil, err
+		return p, err
 	}
 	return p, nil
 }

@@ -9,16 +9,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Admin is the admin port's handler: metrics, health, readiness, and the
-// authority's certificate. Whoever reaches the port may read all of it, so none
-// of it holds a secret.
+// Admin returns the handler of the admin port: metrics, health, readiness, and the
+// authority's certificate. It contains no secret, because anyone who can reach the
+// port can read all of it.
 func (s *Sidecar) Admin(g prometheus.Gatherer) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(g, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelError)}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(g, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError)}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if err := s.Ready(); err != nil {
-			// The cause goes to the log; whoever asks here may be anyone.
+			// The cause is only in the log: the client may be anyone.
 			plain(w, http.StatusServiceUnavailable, "not ready: see the log")
 			return
 		}
@@ -26,7 +26,7 @@ func (s *Sidecar) Admin(g prometheus.Gatherer) http.Handler {
 	})
 	mux.HandleFunc("GET /ca.pem", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/x-pem-file")
-		w.Write(s.Authority.CertificatePEM())
+		w.Write(s.authority.CertificatePEM())
 	})
 	return mux
 }
@@ -38,7 +38,7 @@ func plain(w http.ResponseWriter, status int, text string) {
 	w.Write([]byte(text + "\n"))
 }
 
-// AdminServer is a server for [Sidecar.Admin] with the limits that a port open
+// AdminServer makes a server for [Sidecar.Admin], with the limits that a port open
 // to others needs.
 func AdminServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{

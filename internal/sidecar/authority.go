@@ -13,21 +13,20 @@ import (
 	"github.com/authsome/authsome/vault"
 )
 
-// authorityKey is the record of a profile's stored authority.
+// authorityKey is the vault record of a profile's stored authority.
 const authorityKey = "authority:root"
 
-// authorityRecord spells out what the record holds; the key never leaves the
-// vault but in memory.
+// authorityRecord is the content of that record. Outside of the vault, the private
+// key exists only in memory.
 type authorityRecord struct {
 	SchemaVersion int    `json:"schema_version"`
 	Certificate   string `json:"certificate"` // PEM
 	Key           []byte `json:"key"`         // PKCS #8, base64
 }
 
-// StoredAuthority is the profile's lasting authority, made on first use: an
-// appliance must keep its clients' trust over restarts. Its certificate is
-// written to path; its key is a record of the vault. The options serve when one
-// is made.
+// StoredAuthority returns the profile's permanent authority, so that clients keep
+// their trust in the proxy when it restarts. It is made with these options on first
+// use. Its key is a record of the vault; its certificate is also written to path.
 func StoredAuthority(ctx context.Context, v *vault.Vault, path string, o ca.Options) (*ca.Authority, error) {
 	stored, err := loadAuthority(ctx, v)
 	if errors.Is(err, vault.ErrNotFound) {
@@ -39,8 +38,8 @@ func StoredAuthority(ctx context.Context, v *vault.Vault, path string, o ca.Opti
 	return stored, publish(stored, path)
 }
 
-// NewStoredAuthority makes another authority in place of the profile's. A sidecar
-// that runs keeps the one that it started with.
+// NewStoredAuthority replaces the profile's authority by a new one. A running
+// sidecar keeps the authority that it started with.
 func NewStoredAuthority(ctx context.Context, v *vault.Vault, path string, o ca.Options) (*ca.Authority, error) {
 	made, err := makeAuthority(ctx, v, o, true)
 	if err != nil {
@@ -49,7 +48,7 @@ func NewStoredAuthority(ctx context.Context, v *vault.Vault, path string, o ca.O
 	return made, publish(made, path)
 }
 
-// publish writes the authority's certificate to path, unless it is there.
+// publish writes the authority's certificate to path, unless the file has it.
 func publish(a *ca.Authority, path string) error {
 	if have, err := os.ReadFile(path); err == nil && string(have) == string(a.CertificatePEM()) {
 		return nil
@@ -75,13 +74,13 @@ func loadAuthority(ctx context.Context, v *vault.Vault) (*ca.Authority, error) {
 func parseAuthority(value []byte) (*ca.Authority, error) {
 	var r authorityRecord
 	if err := json.Unmarshal(value, &r); err != nil {
-		return nil, errors.New("its record cannot be read; it was written by another version, or damaged")
+		return nil, errors.New("its record cannot be read: it is damaged, or another version wrote it")
 	}
 	return ca.Parse([]byte(r.Certificate), r.Key)
 }
 
-// makeAuthority stores a new authority. Unless it replaces, it returns the one that
-// another process stored in the meantime.
+// makeAuthority stores a new authority. If replace is false and another process has
+// stored one first, it returns that one.
 func makeAuthority(ctx context.Context, v *vault.Vault, o ca.Options, replace bool) (made *ca.Authority, err error) {
 	err = v.Update(ctx, func(tx *vault.Tx) error {
 		value, err := tx.Get(authorityKey)

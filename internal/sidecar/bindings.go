@@ -12,13 +12,13 @@ import (
 	"github.com/authsome/authsome/routing"
 )
 
-// Bindings are the routes' side of a profile's connections. The proxy and
-// `authsome why` both take theirs from here.
+// Bindings makes the bindings of a routing table from a profile's connections. The
+// proxy and `authsome why` both use it.
 func Bindings(set *providers.Set, connections []auth.Connection, now time.Time) []routing.Binding {
 	var all []routing.Binding
 	for _, c := range connections {
 		if _, err := set.Lookup(c.Provider); err != nil {
-			continue // its definition was uninstalled; `doctor` and `list` name it
+			continue // its definition was uninstalled; `authsome doctor` and `authsome list` report that
 		}
 		b := routing.Binding{Provider: c.Provider, Connection: c.Name, Values: c.HostValues(), Default: c.Default}
 		if err := c.Err(now); err != nil {
@@ -29,7 +29,7 @@ func Bindings(set *providers.Set, connections []auth.Connection, now time.Time) 
 	return all
 }
 
-// definitions are those that the bindings are of: a profile has connections to a
+// definitions returns the definitions of the providers that have bindings. That is a
 // few of all the providers.
 func definitions(set *providers.Set, bindings []routing.Binding) []*providers.Definition {
 	var bound []*providers.Definition
@@ -41,18 +41,18 @@ func definitions(set *providers.Set, bindings []routing.Binding) []*providers.De
 	return bound
 }
 
-// bindings adds to the profile's connections those that this process has routed
-// and that have been logged out since.
+// bindings returns the bindings of the profile's connections, and of those that had
+// a route in this process and have been logged out since.
 func (s *Sidecar) bindings(ctx context.Context, set *providers.Set) ([]routing.Binding, error) {
-	connections, err := s.Auth.Connections(ctx)
+	connections, err := s.auth.Connections(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list connections: %w", err)
 	}
 	bindings := Bindings(set, connections, time.Now())
-	present := make(map[string]bool)
+	present := make(map[connectionKey]bool)
 	for _, c := range connections {
-		present[c.Provider+"\x00"+c.Name] = true
-		s.routed[c.Provider+"\x00"+c.Name] = c
+		key := connectionKey{c.Provider, c.Name}
+		present[key], s.routed[key] = true, c
 	}
 	for key, c := range s.routed {
 		if _, err := set.Lookup(c.Provider); err == nil && !present[key] {
@@ -62,20 +62,20 @@ func (s *Sidecar) bindings(ctx context.Context, set *providers.Set) ([]routing.B
 	return bindings, nil
 }
 
-// measure tells the metrics which providers have routes and when their
-// credentials end.
+// measure updates the metrics of routes and of the connections' expiry.
 func (s *Sidecar) measure(table *routing.Table) {
-	s.Metrics.Routes(table.Len())
+	s.metrics.Routes(table.Len())
 	for _, r := range table.Routes() {
-		s.Metrics.Providers(r.Provider)
+		s.metrics.Providers(r.Provider)
 	}
-	var ends []metrics.Expiry
+	now := time.Now()
+	var expiries []metrics.Expiry
 	for _, c := range s.routed {
-		e := metrics.Expiry{Provider: c.Provider, Connection: c.Name, At: c.ExpiresAt, Renewable: c.Renewable(time.Now())}
-		if err := c.Err(time.Now()); c.Status != auth.StatusConnected && err != nil {
-			e.Status, e.Since = string(c.Status), err.Since
+		e := metrics.Expiry{Provider: c.Provider, Connection: c.Name, At: c.ExpiresAt, Renewable: c.Renewable(now)}
+		if err := c.Err(now); err != nil && c.Status != auth.StatusConnected {
+			e.Status, e.Since = c.Status, err.Since
 		}
-		ends = append(ends, e)
+		expiries = append(expiries, e)
 	}
-	s.Metrics.ConnectionExpiry(ends)
+	s.metrics.ConnectionExpiry(expiries)
 }

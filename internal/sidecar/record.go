@@ -4,22 +4,19 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/intercept"
 	"github.com/authsome/authsome/internal/audit"
-	"github.com/authsome/authsome/metrics"
 )
 
-// record tells metrics, audit and the log about one finished exchange. The audit
-// has what concerned a credential: injections and refusals. Tunnels and plain
-// requests are counted, and logged when asked for.
+// record reports a finished exchange to metrics, audit log and log. The audit log
+// gets what concerns a credential: injections and refusals. Connections that were
+// passed through and plain requests are counted, and logged at debug level.
 func (s *Sidecar) record(x intercept.Exchange) {
-	s.Metrics.Exchange(metrics.Exchange{
-		Kind: string(x.Kind), Provider: x.Provider, Injected: x.Injected, Reason: string(x.Reason), Code: string(x.Code), Status: x.Status,
-		Added: x.Added, FirstByte: x.FirstByte, Duration: x.Duration, Sent: x.Sent, Received: x.Received, Aborted: x.Aborted,
-	})
-	if s.Audit != nil && (x.Injected || x.Code != "") {
+	s.metrics.Exchange(x)
+	if s.audit != nil && (x.Injected || x.Code != "") {
 		e := audit.Event{
-			Event: audit.Injection, Profile: s.Profile, Provider: x.Provider, Connection: x.Connection, Outcome: "ok",
+			Event: audit.Injection, Profile: s.profile, Provider: x.Provider, Connection: x.Connection, Outcome: "ok",
 			Host: x.Host, Method: x.Method, Path: x.Path, Status: x.Status, Duration: x.Duration,
 		}
 		switch {
@@ -30,17 +27,46 @@ func (s *Sidecar) record(x intercept.Exchange) {
 		case x.Aborted:
 			e.Outcome = "aborted"
 		}
-		s.Audit.Record(e)
+		s.audit.Record(e)
 	}
 	level := slog.LevelDebug
 	if x.Code != "" {
 		level = slog.LevelInfo
 	}
 	ctx := context.Background()
-	if !s.Log.Enabled(ctx, level) {
+	if !s.log.Enabled(ctx, level) {
 		return // before the arguments are made: this runs for every request
 	}
-	s.Log.Log(ctx, level, "exchange", "kind", x.Kind, "host", x.Host, "port", x.Port, "method", x.Method, "provider", x.Provider,
+	s.log.Log(ctx, level, "exchange", "kind", x.Kind, "host", x.Host, "port", x.Port, "method", x.Method, "provider", x.Provider,
 		"connection", x.Connection, "injected", x.Injected, "reason", x.Reason, "code", x.Code, "status", x.Status,
 		"duration", x.Duration, "added", x.Added, "sent", x.Sent, "received", x.Received, "aborted", x.Aborted)
+}
+
+// refreshed reports an attempt to refresh a token to metrics, audit log and log.
+func (s *Sidecar) refreshed(r auth.Refresh) {
+	s.metrics.Refresh(r)
+	if s.audit != nil {
+		s.audit.Record(RefreshEvent(r, s.profile))
+	}
+	log := s.log.With("provider", r.Provider, "connection", r.Connection, "outcome", r.Outcome, "forced", r.Forced, "duration", r.Duration)
+	switch r.Outcome {
+	case auth.RefreshDone:
+		log.Info("token refreshed")
+	case auth.RefreshInvalid:
+		log.Error("token can no longer be refreshed; a login is required", "code", r.Code, "err", r.Err)
+	default:
+		log.Warn("token not refreshed; trying again later", "code", r.Code, "err", r.Err)
+	}
+}
+
+// RefreshEvent is the audit event for an attempt to refresh a token.
+func RefreshEvent(r auth.Refresh, profile string) audit.Event {
+	e := audit.Event{Event: audit.Refresh, Profile: profile, Provider: r.Provider, Connection: r.Connection, Outcome: "ok", Duration: r.Duration}
+	if r.Outcome != auth.RefreshDone {
+		e.Outcome = r.Outcome
+		if r.Code != "" {
+			e.Outcome += ": " + r.Code
+		}
+	}
+	return e
 }

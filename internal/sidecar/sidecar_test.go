@@ -1,197 +1,174 @@
 package sidecar
 
 import (
-	"context"
-	"errors"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/ca"
-	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/intercept"
+	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/metrics"
-	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"
-	"github.com/authsome/authsome/secret"
-	"github.com/authsome/authsome/vault"
 )
 
-const definition = `{"schema_version": 2, "name": "acme", "flows": ["api_key"], "base_url": "https://one.acme.test", "hosts": ["{base_url}"],
-	"params": [{"name": "api_key", "secret": true}]}`
-
-// life is a sidecar with a real vault, and a second process's view of it.
-type life struct {
-	*Sidecar
-	other *auth.Auth
-	dir   string
-}
-
-func start(t *testing.T) *life {
-	t.Helper()
-	dir := t.TempDir()
-	custom := filepath.Join(dir, "providers")
-	if _, err := providers.Install(custom, []byte(definition), false); err != nil {
-		t.Fatal(err)
-	}
-	set, err := providers.Load(custom)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := vault.EnsureMasterKey(filepath.Join(dir, "master.key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	open := func() *auth.Auth {
-		v, err := vault.Open(filepath.Join(dir, "profile"), key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return &auth.Auth{Vault: v, Providers: set, Profile: "default"}
-	}
-	own := open()
-	l := &life{other: open(), dir: dir}
-	l.login(t, "https://one.acme.test", "first", false)
-	authority, err := ca.New(ca.Options{CommonName: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Sidecar = &Sidecar{
-		Auth: own, Vault: own.Vault, Providers: func() (*providers.Set, error) { return providers.Load(custom) },
-		Authority: authority, Proxy: &intercept.Proxy{}, Metrics: metrics.New(prometheus.NewRegistry()), Profile: "default",
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Start(t.Context(), listener); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := l.Drain(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	return l
-}
-
-// login is another process's.
-func (l *life) login(t *testing.T, baseURL, key string, force bool) {
-	t.Helper()
-	obtain := func(context.Context, *providers.Definition, auth.Known) (flows.Obtained, error) {
-		return flows.Obtained{Values: providers.Values{"api_key": secret.New(key)}, Flow: providers.FlowAPIKey}, nil
-	}
-	if _, err := l.other.Login(t.Context(), auth.LoginRequest{Provider: "acme", Connection: "default", BaseURL: baseURL, Force: force, Obtain: obtain}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// apply is the credential that a request to host gets.
-func (l *life) apply(t *testing.T, host string) (string, error) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+host+"/v1", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = credentials{l.Sidecar}.Apply(t.Context(), r, "acme", "default")
-	return r.Header.Get("Authorization"), err
-}
-
-// reload does now what the sidecar does by itself when the vault's generation moves.
-func (l *life) reload(t *testing.T) {
-	t.Helper()
-	if err := l.Reload(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func wantRefusal(t *testing.T, err error, code intercept.Code) {
-	t.Helper()
-	if r, ok := errors.AsType[*intercept.Refusal](err); !ok || r.Code != code {
-		t.Errorf("got %v, want %s", err, code)
-	}
-}
-
-// What another process writes is served, and what it takes away is refused: a
+// What another process stores is used, and after a logout requests are refused: a
 // route never disappears while the process lives.
-func TestReload(t *testing.T) {
-	l := start(t)
-	if got, err := l.apply(t, "one.acme.test"); got != "Bearer first" || err != nil {
-		t.Errorf("at first: %q, %v", got, err)
+func TestReloadFollowsTheVault(t *testing.T) {
+	r := start(t, nil)
+	if got, err := r.apply(t, "one.acme.test"); got != "Bearer first" || err != nil {
+		t.Errorf("at start: %q, %v", got, err)
 	}
-	l.login(t, "https://two.acme.test", "second", true)
-	l.reload(t)
-	if got, err := l.apply(t, "two.acme.test"); got != "Bearer second" || err != nil {
+	r.login(t, "https://two.acme.test", "second", true)
+	r.reload(t)
+	if got, err := r.apply(t, "two.acme.test"); got != "Bearer second" || err != nil {
 		t.Errorf("after a login: %q, %v", got, err)
 	}
-	if got, err := l.apply(t, "one.acme.test"); got != "" {
-		t.Errorf("the host before got %q", got)
+	if got, err := r.apply(t, "one.acme.test"); got != "" {
+		t.Errorf("the previous host got %q", got)
 	} else {
 		wantRefusal(t, err, intercept.CodeVaultUnavailable)
 	}
-	if _, err := l.other.Logout(t.Context(), "acme", "default"); err != nil {
+	if _, err := r.second.Logout(t.Context(), "acme", "default"); err != nil {
 		t.Fatal(err)
 	}
-	l.reload(t)
-	got, err := l.apply(t, "two.acme.test")
+	r.reload(t)
+	got, err := r.apply(t, "two.acme.test")
 	if wantRefusal(t, err, intercept.CodeLoginRequired); got != "" {
 		t.Errorf("after the logout: %q", got)
 	}
-	if d := l.Table().Request(http.MethodGet, "two.acme.test", 443, "/"); d.Reason != routing.LoginRequired {
+	if d := r.Table().Request(http.MethodGet, "two.acme.test", 443, "/"); d.Reason != routing.LoginRequired {
 		t.Errorf("after the logout the route is %s", d.Reason)
 	}
 }
 
-// While the vault cannot be read, nothing is served from memory, and all is well
-// again when it can.
+// While the vault cannot be read, nothing is served from memory. Once it can be read
+// again, its credentials are.
 func TestUnreadableVaultServesNothing(t *testing.T) {
-	l := start(t)
-	path := filepath.Join(l.dir, "profile", "generation")
+	r := start(t, nil)
+	path := filepath.Join(r.dir, "profile", "generation")
 	if err := os.Rename(path, path+".away"); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Reload(t.Context()); err == nil {
-		t.Error("it was reloaded")
+	if err := r.Reload(t.Context()); err == nil {
+		t.Error("the reload succeeded")
 	}
-	got, err := l.apply(t, "one.acme.test")
+	got, err := r.apply(t, "one.acme.test")
 	if wantRefusal(t, err, intercept.CodeVaultUnavailable); got != "" {
 		t.Errorf("served %q", got)
 	}
 	if err := os.Rename(path+".away", path); err != nil {
 		t.Fatal(err)
 	}
-	l.reload(t)
-	if got, err := l.apply(t, "one.acme.test"); got != "Bearer first" || err != nil {
-		t.Errorf("later: %q, %v", got, err)
+	r.reload(t)
+	if got, err := r.apply(t, "one.acme.test"); got != "Bearer first" || err != nil {
+		t.Errorf("with the vault back: %q, %v", got, err)
 	}
 }
 
-// The stored authority is made once, and its certificate is put back where it is
-// missing.
-func TestStoredAuthorityLasts(t *testing.T) {
-	l := start(t)
-	path := filepath.Join(l.dir, "ca.pem")
-	first, err := StoredAuthority(t.Context(), l.Vault, path, ca.Options{CommonName: "lasting"})
+// A connection that was just replaced needs no action, so its answer has no fix; an
+// unreadable vault has the same code and may have one.
+func TestReplacedConnectionHasNoFix(t *testing.T) {
+	r := start(t, nil)
+	r.login(t, "https://two.acme.test", "second", true)
+	r.reload(t)
+	_, err := r.apply(t, "one.acme.test")
+	if refused, ok := err.(*intercept.Refusal); !ok || !refused.NoFix || refused.Provider != "acme" || refused.Connection != "default" {
+		t.Errorf("got %#v", err)
+	}
+	r.mu.Lock() // no reload until the end of the test
+	defer r.mu.Unlock()
+	failure := os.ErrNotExist
+	r.unreadable.Store(&failure)
+	_, err = r.apply(t, "two.acme.test")
+	if refused, ok := err.(*intercept.Refusal); !ok || refused.NoFix || refused.RetryAfter != 1 {
+		t.Errorf("got %#v", err)
+	}
+}
+
+// The failures of vault and audit log are in the metrics.
+func TestFailuresAreCounted(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	var log *audit.Log
+	r := start(t, func(r *rig, o *Options) {
+		o.Metrics = metrics.New(registry)
+		var err error
+		if log, err = audit.Open(filepath.Join(r.dir, "audit.log"), audit.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		o.Audit = log
+	})
+	const damaged, failures = `authsome_vault_operations_total{operation="view",outcome="damaged"}`, `authsome_audit_failures_total{}`
+	if before := samples(t, registry); before[damaged] != 0 || before[failures] != 0 {
+		t.Fatalf("before any failure: %v", before)
+	}
+	if ok := samples(t, registry)[`authsome_vault_operations_total{operation="view",outcome="ok"}`]; ok == 0 {
+		t.Error("the vault was read, and no operation is counted")
+	}
+
+	path := filepath.Join(r.dir, "profile", "generation")
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := StoredAuthority(t.Context(), r.vault, filepath.Join(r.dir, "ca.pem"), ca.Options{CommonName: "test"}); err == nil {
+		t.Error("a damaged vault was read")
+	}
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if status := r.get(t, "http://one.acme.test/"); status != http.StatusForbidden {
+		t.Fatalf("status %d, want a refusal, which is recorded", status)
+	}
+	if after := samples(t, registry); after[damaged] == 0 || after[failures] == 0 {
+		t.Errorf("after failures of both: %v", after)
+	}
+}
+
+// samples returns the counters and gauges of a registry, as NAME{LABELS}.
+func samples(t *testing.T, g prometheus.Gatherer) map[string]float64 {
+	t.Helper()
+	families, err := g.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := make(map[string]float64)
+	for _, f := range families {
+		for _, m := range f.Metric {
+			var labels []string
+			for _, l := range m.Label {
+				labels = append(labels, l.GetName()+`="`+l.GetValue()+`"`)
+			}
+			values[f.GetName()+"{"+strings.Join(labels, ",")+"}"] = m.Counter.GetValue() + m.Gauge.GetValue()
+		}
+	}
+	return values
+}
+
+// The stored authority is made once, and its certificate is written again if the
+// file is missing.
+func TestStoredAuthorityIsPermanent(t *testing.T) {
+	r := start(t, nil)
+	path := filepath.Join(r.dir, "ca.pem")
+	first, err := StoredAuthority(t.Context(), r.vault, path, ca.Options{CommonName: "first"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	again, err := StoredAuthority(t.Context(), l.other.Vault, path, ca.Options{CommonName: "another"})
+	second, err := StoredAuthority(t.Context(), r.second.Vault, path, ca.Options{CommonName: "second"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	written, err := os.ReadFile(path)
-	if err != nil || string(written) != string(first.CertificatePEM()) || string(again.CertificatePEM()) != string(written) {
-		t.Errorf("another certificate, or none: %v", err)
+	if err != nil || string(written) != string(first.CertificatePEM()) || string(second.CertificatePEM()) != string(written) {
+		t.Errorf("the certificate is missing or is another one: %v", err)
 	}
 }

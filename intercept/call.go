@@ -1,0 +1,166 @@
+package intercept
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// call is one request on one of our servers, from its head to the end of its
+// response.
+type call struct {
+	proxy    *Proxy
+	w        http.ResponseWriter
+	r        *http.Request // the client's
+	target   Target
+	exchange Exchange // what will be recorded
+
+	// Set before forward.
+	out     *http.Request     // what is sent upstream
+	via     http.RoundTripper // how it is sent
+	applied Applied           // the credential on out, or zero
+
+	body  countingBody  // the body of out, if it has one
+	hints informational // 1xx responses
+}
+
+// begin starts a call. The caller must end it. After Shutdown has cut off what was
+// left, it aborts the handler instead, so that nothing more is recorded.
+func (p *Proxy) begin(kind Kind, w http.ResponseWriter, r *http.Request) *call {
+	if !p.handling.enter() {
+		panic(http.ErrAbortHandler)
+	}
+	return &call{proxy: p, w: w, r: r, exchange: Exchange{Kind: kind, Method: r.Method, Path: r.URL.Path, Start: time.Now()}}
+}
+
+// end records the call. It must be deferred: it also runs when the handler panics.
+func (c *call) end() {
+	defer c.proxy.handling.leave()
+	x := &c.exchange
+	x.Duration = time.Since(x.Start)
+	if v := recover(); v != nil {
+		x.Aborted = true
+		c.proxy.Record(*x)
+		panic(v) // net/http closes the connection; its log line goes to our log
+	}
+	c.proxy.Record(*x)
+}
+
+func (c *call) setTarget(t Target) {
+	c.target = t
+	c.exchange.Host, c.exchange.Port = t.Host, t.Port
+}
+
+// refuse answers the request itself.
+func (c *call) refuse(r *Refusal) {
+	x := &c.exchange
+	x.Code, x.Status = r.Code, r.Status
+	if r.Provider != "" {
+		x.Provider, x.Connection = r.Provider, r.Connection
+	}
+	c.proxy.answer(c.w, r)
+}
+
+// forward sends the request upstream and streams the response back.
+func (c *call) forward() {
+	if c.out.Body != http.NoBody {
+		c.prepareBody()
+		defer func() { c.exchange.Sent = c.body.count() }()
+	}
+	c.hints.w = c.w
+	c.out = c.out.WithContext(httptrace.WithClientTrace(c.r.Context(), &httptrace.ClientTrace{Got1xxResponse: c.hints.forward}))
+	c.exchange.Added = time.Since(c.exchange.Start)
+	response, err := c.via.RoundTrip(c.out)
+	c.hints.end()
+	if err != nil {
+		if errors.Is(c.r.Context().Err(), context.Canceled) { // the client is gone
+			c.abort()
+		}
+		c.proxy.Log.Info("no response from upstream", "host", c.target.Host, "port", c.target.Port, "method", c.r.Method,
+			"provider", c.exchange.Provider, "err", loggable(err))
+		c.refuse(upstreamRefusal(c.target, err))
+		return
+	}
+	if c.applied.Mark != 0 && response.StatusCode == http.StatusUnauthorized {
+		response = c.replay(response)
+	}
+	defer response.Body.Close()
+	c.respond(response)
+}
+
+// abort ends the handler and closes the client's connection or stream, so that the
+// client does not take an incomplete response for a complete one.
+func (c *call) abort() {
+	c.exchange.Aborted = true
+	panic(http.ErrAbortHandler)
+}
+
+// prepareBody has the outgoing body counted, and kept for a replay if that is
+// possible.
+func (c *call) prepareBody() {
+	if c.r.ProtoMajor == 1 {
+		// An HTTP/1.1 upstream may answer before it has read everything.
+		http.NewResponseController(c.w).EnableFullDuplex()
+	}
+	c.body.ReadCloser = c.out.Body
+	if length := c.out.ContentLength; c.applied.Mark != 0 && 0 < length && length <= replayLimit {
+		c.body.kept = make([]byte, 0, length)
+	}
+	c.out.Body = &c.body
+}
+
+// countingBody counts what the upstream was sent. The transport may read it
+// after the handler returned, so the count is atomic.
+type countingBody struct {
+	io.ReadCloser
+	n    atomic.Int64
+	kept []byte // what was read; nil if it is not kept
+}
+
+func (b *countingBody) Read(buf []byte) (int, error) {
+	n, err := b.ReadCloser.Read(buf)
+	if b.kept != nil {
+		b.kept = append(b.kept, buf[:n]...)
+	}
+	b.n.Add(int64(n)) // after kept is written: a reader of the whole length may use kept
+	return n, err
+}
+
+func (b *countingBody) count() int64 { return b.n.Load() }
+
+// informational passes 1xx responses on until the final one arrives. The trace may
+// still be running when RoundTrip has returned, hence the lock.
+type informational struct {
+	mu sync.Mutex // guards w
+	w  http.ResponseWriter
+}
+
+func (i *informational) forward(code int, header textproto.MIMEHeader) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	// net/http itself sends 100 when the body is first read.
+	if i.w == nil || code == http.StatusContinue {
+		return nil
+	}
+	h := i.w.Header()
+	for name, values := range header {
+		if !hopByHop[name] && name != "Alt-Svc" {
+			h[name] = values
+		}
+	}
+	i.w.WriteHeader(code)
+	clear(h)
+	return nil
+}
+
+func (i *informational) end() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.w = nil
+}
