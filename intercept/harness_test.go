@@ -28,14 +28,15 @@ const (
 	realKey    = "sk-real-8d1f6b2c9a"
 )
 
-// limit bounds everything that waits for the proxy: a test that reaches it hangs.
+// limit is how long a test waits for the proxy: one that reaches it hangs.
 const limit = 20 * time.Second
 
-// rig is a proxy with one routed upstream and one that is no route, all real.
+// rig is a proxy with a real upstream for a host with a route and one without.
 type rig struct {
 	*Proxy
 	t         testing.TB
 	addr      string
+	served    chan struct{} // closed when Serve has returned
 	authority *ca.Authority
 	upstream  *httptest.Server // serves routedHost and otherHost
 	certs     *ca.Authority    // signs the upstream's certificates
@@ -77,7 +78,7 @@ func table(t testing.TB, d *providers.Definition, b routing.Binding, o routing.O
 
 var ready = routing.Binding{Provider: "example", Connection: "default", State: routing.Ready, Default: true}
 
-// newRig starts a proxy on loopback; change may alter it before it serves.
+// newRig starts a proxy on loopback; change may alter it first.
 func newRig(t testing.TB, change func(*rig)) *rig {
 	t.Helper()
 	certs, err := ca.New(ca.Options{CommonName: "upstream test authority"})
@@ -123,14 +124,14 @@ func newRig(t testing.TB, change func(*rig)) *rig {
 
 func (r *rig) serve(l net.Listener) {
 	r.addr = l.Addr().String()
-	served := make(chan struct{})
-	go func() { defer close(served); r.Serve(l) }()
+	r.served = make(chan struct{})
+	go func() { defer close(r.served); r.Serve(l) }()
 	r.t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		r.Shutdown(ctx)
 		select {
-		case <-served:
+		case <-r.served:
 		case <-time.After(limit):
 			r.t.Error("Serve did not return after Shutdown")
 		}
@@ -156,7 +157,7 @@ func (r *rig) record(x Exchange) {
 	}
 }
 
-// next is the next exchange the proxy recorded.
+// next returns the next exchange that the proxy records.
 func (r *rig) next() Exchange {
 	r.t.Helper()
 	select {
@@ -186,14 +187,15 @@ func (r *rig) handle(h http.HandlerFunc) {
 	r.handler = h
 }
 
-// requests are those the upstream has seen.
+// requests returns the requests that the upstream has seen.
 func (r *rig) requests() []*http.Request {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.seen
 }
 
-// client trusts the proxy's authority for the route, and the upstream's for the rest.
+// client returns a client that uses the proxy, and trusts its authority and the
+// upstream's.
 func (r *rig) client() *http.Client {
 	roots := pool(r.t, r.authority)
 	roots.AppendCertsFromPEM(r.certs.CertificatePEM())
@@ -206,7 +208,7 @@ func (r *rig) client() *http.Client {
 	return &http.Client{Transport: transport, Timeout: limit, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// http1 is client without HTTP/2.
+// http1 returns a client without HTTP/2.
 func (r *rig) http1() *http.Client {
 	c := r.client()
 	c.Transport.(*http.Transport).ForceAttemptHTTP2 = false
@@ -214,7 +216,7 @@ func (r *rig) http1() *http.Client {
 	return c
 }
 
-// raw is a plain connection to the proxy.
+// raw returns a plain connection to the proxy.
 func (r *rig) raw() net.Conn {
 	r.t.Helper()
 	c, err := net.Dial("tcp", r.addr)
@@ -226,7 +228,7 @@ func (r *rig) raw() net.Conn {
 	return c
 }
 
-// connect is a connection on which CONNECT target was approved.
+// connect returns a connection on which a CONNECT to target was approved.
 func (r *rig) connect(target string) net.Conn {
 	r.t.Helper()
 	c := r.raw()
@@ -237,7 +239,7 @@ func (r *rig) connect(target string) net.Conn {
 	return c
 }
 
-// inside is a TLS connection to the interception, speaking HTTP/1.1.
+// inside returns an intercepted connection for HTTP/1.1.
 func (r *rig) inside() *tls.Conn {
 	r.t.Helper()
 	c := tls.Client(r.connect(routedHost+":443"), &tls.Config{RootCAs: pool(r.t, r.authority), ServerName: routedHost})
@@ -247,7 +249,7 @@ func (r *rig) inside() *tls.Conn {
 	return c
 }
 
-// readRawHead reads up to the blank line, and not one byte further.
+// readRawHead reads up to the blank line, and no byte more.
 func readRawHead(t testing.TB, c io.Reader) string {
 	t.Helper()
 	var b strings.Builder

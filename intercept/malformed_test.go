@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// answers is an upstream that says the same to everybody, without HTTP/2.
+// answers replaces r's upstream by one that sends text to every client, without
+// HTTP/2.
 func answers(t *testing.T, r *rig, text string) {
 	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return r.certs.Leaf(h.ServerName) }})
 	if err != nil {
@@ -39,9 +40,9 @@ func answers(t *testing.T, r *rig, text string) {
 	r.ConnectTo = []ConnectTo{{From: Target{routedHost, 443}, To: to}}
 }
 
-// An answer that is none gets the proxy's own, and nothing of it, which may be the
-// request over again, gets into the log.
-func TestMalformedAnswer(t *testing.T) {
+// For a malformed response the client gets the proxy's own answer. The log gets
+// nothing of the response, which may repeat the request.
+func TestMalformedResponse(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, text := range []string{

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The owner of a client is known whatever kind of socket it has: Java's speak both
-// protocols, and reach 127.0.0.1 as ::ffff:127.0.0.1.
+// The owner of a client is found for every kind of socket: Java's use both
+// protocols, and connect to 127.0.0.1 as ::ffff:127.0.0.1.
 func TestPeerUID(t *testing.T) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {

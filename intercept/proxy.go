@@ -82,7 +82,7 @@ type Proxy struct {
 	ResponseTimeout time.Duration                    // how long to wait for a response head; 0 sets no limit
 	AllowPrivate    bool                             // off loopback, let clients reach private addresses
 
-	once         sync.Once   // initialises the fields up to secureServer
+	once         sync.Once   // guards the initialisation in start
 	started      atomic.Bool // once is done
 	guard        *guard
 	upstream     *upstream
@@ -97,6 +97,8 @@ type Proxy struct {
 	nextID       atomic.Uint64
 	decided      atomic.Uint64 // number of OnRequest calls, for tests
 	closing      atomic.Bool
+	ended        chan struct{} // closed when Shutdown is done
+	endOnce      sync.Once
 }
 
 // Limits on clients that are slow or send too much.
@@ -126,13 +128,14 @@ func (p *Proxy) start(listening net.Addr) {
 		p.proxied, p.plain, p.intercepted = newQueue(listening), newQueue(listening), newQueue(listening)
 		p.plainServer = p.newPlainServer()
 		p.secureServer = p.newSecureServer()
+		p.ended = make(chan struct{})
 		p.started.Store(true)
 	})
 }
 
-// Serve accepts connections from l until [Proxy.Shutdown], and returns once every
-// goroutine that it started has ended. A failing Accept, for example without free
-// descriptors, is retried: it never ends the proxy.
+// Serve accepts connections from l until [Proxy.Shutdown], and returns when that is
+// done. A failing Accept, for example without free descriptors, is retried: it never
+// ends the proxy.
 func (p *Proxy) Serve(l net.Listener) error {
 	p.start(l.Addr())
 	var servers sync.WaitGroup
@@ -143,7 +146,7 @@ func (p *Proxy) Serve(l net.Listener) error {
 	err := p.accept(l)
 	p.proxied.Close()
 	servers.Wait()
-	p.tracker.running.Wait()
+	<-p.ended
 	return err
 }
 
@@ -188,6 +191,7 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.tracker.closeAll()
 	p.handling.close()
 	p.upstream.closeIdle()
+	p.endOnce.Do(func() { close(p.ended) })
 	return err
 }
 

@@ -14,15 +14,14 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// tokens is a Credentials whose token is "old" until it is renewed, and "new"
-// from then on.
+// tokens is a Credentials whose token is "old" until it is renewed, and then "new".
 type tokens struct {
 	t     testing.TB
 	fails bool // to renew
 
 	mu      sync.Mutex // guards all below
 	current uint64
-	renewed int
+	renewed int // calls of Renew
 }
 
 func (c *tokens) Apply(_ context.Context, r *http.Request, _, _ string) (Applied, error) {
@@ -52,98 +51,107 @@ func (c *tokens) Renew(_ context.Context, provider, connection string, mark uint
 	return true
 }
 
+// replayTest is a request whose credential is refused.
+type replayTest struct {
+	name     string
+	method   string
+	body     string
+	streamed bool // the length of the body is not known
+	fails    bool // the credential cannot be renewed
+	status   int  // that the client gets
+	replayed bool
+}
+
 func TestRefusedCredentialIsRenewedAndTheRequestSentAgain(t *testing.T) {
 	long := strings.Repeat("x", replayLimit+1)
-	for _, tt := range []struct {
-		name     string
-		method   string
-		body     io.Reader // nil, or of a kind whose length net/http knows, or not
-		text     string    // of the body
-		fails    bool
-		status   int // of the client's answer to the first request
-		replayed bool
-	}{
-		{"no body", "GET", nil, "", false, 200, true},
-		{"small body", "POST", strings.NewReader("small"), "small", false, 200, true},
-		{"the largest that is kept", "PUT", strings.NewReader(long[1:]), long[1:], false, 200, true},
-		{"one byte more", "PUT", strings.NewReader(long), long, false, 401, false},
-		{"unknown length", "POST", io.MultiReader(strings.NewReader("small")), "small", false, 401, false},
-		{"nothing better to be had", "POST", strings.NewReader("small"), "small", true, 401, false},
+	for _, tt := range []replayTest{
+		{"no body", "GET", "", false, false, 200, true},
+		{"small body", "POST", "small", false, false, 200, true},
+		{"largest body that is kept", "PUT", long[1:], false, false, 200, true},
+		{"one byte more", "PUT", long, false, false, 401, false},
+		{"unknown length", "POST", "small", true, false, 401, false},
+		{"not renewed", "POST", "small", false, true, 401, false},
 	} {
-		for _, client := range []string{"h1", "h2"} {
-			t.Run(tt.name+" "+client, func(t *testing.T) {
-				c := &tokens{t: t, current: 1, fails: tt.fails}
-				r := newRig(t, func(r *rig) { r.Credentials = c })
-				var mu sync.Mutex
-				var bodies []string
-				r.handle(func(w http.ResponseWriter, q *http.Request) {
-					b, err := io.ReadAll(q.Body)
-					if err != nil {
-						t.Error(err)
-					}
-					mu.Lock()
-					bodies = append(bodies, string(b))
-					mu.Unlock()
-					if q.Header.Get("Authorization") != "Bearer new" {
-						w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
-						w.WriteHeader(401)
-						fmt.Fprint(w, "who?")
-						return
-					}
-					fmt.Fprint(w, "hello")
-				})
-				if tt.body != nil {
-					if s, ok := tt.body.(io.Seeker); ok {
-						s.Seek(0, io.SeekStart)
-					} else {
-						tt.body = io.MultiReader(strings.NewReader(tt.text))
-					}
-				}
-				q, err := http.NewRequest(tt.method, "https://"+routedHost+"/x?y=1", tt.body)
-				if err != nil {
-					t.Fatal(err)
-				}
-				q.Header.Set("X-Own", "kept")
-				h := r.client()
-				if client == "h1" {
-					h = r.http1()
-				}
-				response, err := h.Do(q)
-				if err != nil {
-					t.Fatal(err)
-				}
-				answer, err := io.ReadAll(response.Body)
-				response.Body.Close()
-				want := map[int]string{200: "hello", 401: "who?"}[tt.status]
-				if err != nil || response.StatusCode != tt.status || string(answer) != want {
-					t.Errorf("got %d %q, %v; want %d", response.StatusCode, answer, err, tt.status)
-				}
-				if x := r.next(); x.Replayed != tt.replayed || x.Status != tt.status || !x.Injected || x.Sent != int64(len(tt.text)) {
-					t.Errorf("recorded %+v", x)
-				}
-				sent := r.requests()
-				if len(sent) != map[bool]int{true: 2, false: 1}[tt.replayed] || c.renewed != 1 {
-					t.Fatalf("the upstream saw %d requests, and %d were asked to be renewed", len(sent), c.renewed)
-				}
-				for i, q := range sent {
-					if bodies[i] != tt.text || q.URL.RequestURI() != "/x?y=1" || q.Header.Get("X-Own") != "kept" || q.Method != tt.method {
-						t.Errorf("request %d: %s %s, body of %d bytes", i, q.Method, q.URL, len(bodies[i]))
-					}
-				}
-				if tt.fails {
-					return
-				}
-				// Whatever came of the first one, the next has the new credential.
-				if response, _ := get(t, h, "https://"+routedHost+"/next"); response.StatusCode != 200 {
-					t.Errorf("the next request: %d", response.StatusCode)
-				}
-			})
+		for _, version := range []string{"h1", "h2"} {
+			t.Run(tt.name+" "+version, func(t *testing.T) { tt.run(t, version) })
 		}
 	}
 }
 
-// A service that refuses everything gets each request twice, and no more.
-func TestSecondRefusalGoesBack(t *testing.T) {
+func (tt *replayTest) run(t *testing.T, version string) {
+	credentials := &tokens{t: t, current: 1, fails: tt.fails}
+	r := newRig(t, func(r *rig) { r.Credentials = credentials })
+	var mu sync.Mutex
+	var bodies []string
+	r.handle(func(w http.ResponseWriter, q *http.Request) {
+		b, err := io.ReadAll(q.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		mu.Lock()
+		bodies = append(bodies, string(b))
+		mu.Unlock()
+		if q.Header.Get("Authorization") != "Bearer new" {
+			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+			w.WriteHeader(401)
+			fmt.Fprint(w, "who?")
+			return
+		}
+		fmt.Fprint(w, "hello")
+	})
+	client := r.client()
+	if version == "h1" {
+		client = r.http1()
+	}
+	response, err := client.Do(tt.request(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(response.Body)
+	response.Body.Close()
+	want := map[int]string{200: "hello", 401: "who?"}[tt.status]
+	if err != nil || response.StatusCode != tt.status || string(answer) != want {
+		t.Errorf("got %d %q, %v; want %d", response.StatusCode, answer, err, tt.status)
+	}
+	if x := r.next(); x.Replayed != tt.replayed || x.Status != tt.status || !x.Injected || x.Sent != int64(len(tt.body)) {
+		t.Errorf("recorded %+v", x)
+	}
+	sent := r.requests()
+	if len(sent) != map[bool]int{true: 2, false: 1}[tt.replayed] || credentials.renewed != 1 {
+		t.Fatalf("the upstream saw %d requests, and Renew was called %d times", len(sent), credentials.renewed)
+	}
+	for i, q := range sent {
+		if bodies[i] != tt.body || q.URL.RequestURI() != "/x?y=1" || q.Header.Get("X-Own") != "kept" || q.Method != tt.method {
+			t.Errorf("request %d: %s %s, body of %d bytes", i, q.Method, q.URL, len(bodies[i]))
+		}
+	}
+	if tt.fails {
+		return
+	}
+	// Even if this request was not sent again, the next one has the new credential.
+	if response, _ := get(t, client, "https://"+routedHost+"/next"); response.StatusCode != 200 {
+		t.Errorf("the next request: %d", response.StatusCode)
+	}
+}
+
+func (tt *replayTest) request(t *testing.T) *http.Request {
+	var body io.Reader
+	switch {
+	case tt.streamed:
+		body = io.MultiReader(strings.NewReader(tt.body)) // net/http does not know its length
+	case tt.body != "":
+		body = strings.NewReader(tt.body)
+	}
+	q, err := http.NewRequest(tt.method, "https://"+routedHost+"/x?y=1", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Header.Set("X-Own", "kept")
+	return q
+}
+
+// A service that refuses everything gets each request twice and not more often.
+func TestSecondRefusalIsPassedOn(t *testing.T) {
 	c := &tokens{t: t, current: 1}
 	r := newRig(t, func(r *rig) { r.Credentials = c })
 	r.handle(func(w http.ResponseWriter, q *http.Request) { w.WriteHeader(401) })
@@ -153,7 +161,7 @@ func TestSecondRefusalGoesBack(t *testing.T) {
 	}
 }
 
-// RFC 6750 section 3.1: another token of the same scope does not mend a 403.
+// RFC 6750 section 3.1: another token of the same scope does not fix a 403.
 func TestOtherRefusalsAreNotReplayed(t *testing.T) {
 	for _, status := range []int{403, 407, 429, 500} {
 		c := &tokens{t: t, current: 1}
@@ -169,8 +177,8 @@ func TestOtherRefusalsAreNotReplayed(t *testing.T) {
 	}
 }
 
-// A credential that cannot be renewed, as an API key, is never asked about.
-func TestKeyIsNotRenewed(t *testing.T) {
+// Renew is not called for a credential that cannot be renewed, such as an API key.
+func TestAPIKeyIsNotRenewed(t *testing.T) {
 	r := newRig(t, func(r *rig) { r.Credentials = unrenewable{r.Credentials.(key), t} })
 	r.handle(func(w http.ResponseWriter, q *http.Request) { io.Copy(io.Discard, q.Body); w.WriteHeader(401) })
 	response, err := r.client().Post("https://"+routedHost+"/", "text/plain", bytes.NewReader([]byte("x")))
@@ -189,13 +197,13 @@ type unrenewable struct {
 }
 
 func (u unrenewable) Renew(context.Context, string, string, uint64) bool {
-	u.t.Error("asked to renew a key")
+	u.t.Error("Renew was called for a key")
 	return false
 }
 
-// An answer that comes before the body was read does not wait for it, and the
-// rest of the body is not invented.
-func TestBodyThatWasNotReadIsNotSentAgain(t *testing.T) {
+// An answer that comes before the whole body was read is passed on at once, and the
+// incomplete body is not sent again.
+func TestIncompleteBodyIsNotSentAgain(t *testing.T) {
 	c := &tokens{t: t, current: 1}
 	r := newRig(t, func(r *rig) { r.Credentials = c })
 	r.handle(func(w http.ResponseWriter, q *http.Request) { w.WriteHeader(401) })
@@ -217,8 +225,8 @@ func TestBodyThatWasNotReadIsNotSentAgain(t *testing.T) {
 	}
 }
 
-// BenchmarkIntercepted is a request through the proxy to an upstream on loopback,
-// both ends of TLS in this process.
+// BenchmarkIntercepted measures a request through the proxy to an upstream on
+// loopback, with both ends of TLS in this process.
 func BenchmarkIntercepted(b *testing.B) {
 	r := newRig(b, func(r *rig) { r.Record = nil })
 	r.handle(func(w http.ResponseWriter, q *http.Request) { io.Copy(io.Discard, q.Body) })

@@ -7,8 +7,8 @@ import (
 	"github.com/authsome/authsome/routing"
 )
 
-// The proxy answers for itself over TLS, also where every other host is denied,
-// and asks nobody.
+// The proxy itself answers for [SelfHost] over TLS, also if all hosts without a route
+// are denied, and sends nothing upstream.
 func TestSelf(t *testing.T) {
 	for _, deny := range []bool{false, true} {
 		r := newRig(t, func(r *rig) {
@@ -28,7 +28,7 @@ func TestSelf(t *testing.T) {
 			t.Errorf("%d requests went upstream", len(seen))
 		}
 		if _, err := r.client().Get("https://" + SelfHost + ":444/"); err == nil {
-			t.Error("another port is answered as well")
+			t.Error("another port is answered too")
 		}
 	}
 }
