@@ -53,11 +53,8 @@ func TestNamesFollowTheConventions(t *testing.T) {
 	}
 }
 
-func TestExposition(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // so that no time passes
-		reg := prometheus.NewPedanticRegistry()
-		record(metrics.New(reg))
-		const want = `
+// exposition is what record leads to.
+const exposition = `
 # HELP authsome_active_connections Open connections of clients.
 # TYPE authsome_active_connections gauge
 authsome_active_connections 3
@@ -115,14 +112,19 @@ authsome_tunnels_total 1
 # TYPE authsome_vault_operations_total counter
 authsome_vault_operations_total{operation="view",outcome="ok"} 1
 `
+
+func TestExposition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // so that no time passes
+		reg := prometheus.NewPedanticRegistry()
+		record(metrics.New(reg))
 		names := []string{}
-		for text := range strings.Lines(want) {
+		for text := range strings.Lines(exposition) {
 			if name, ok := strings.CutPrefix(text, "# TYPE "); ok {
 				name, _, _ = strings.Cut(name, " ")
 				names = append(names, name)
 			}
 		}
-		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), names...); err != nil {
+		if err := testutil.GatherAndCompare(reg, strings.NewReader(exposition), names...); err != nil {
 			t.Error(err)
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
+// define parses a definition of schema 1.
 func define(t testing.TB, name, hosts, more string) *providers.Definition {
 	t.Helper()
 	d, err := providers.Parse(fmt.Appendf(nil, `{"schema_version":1,"name":%q,"display_name":%q,"auth_type":"api_key","flow":"api_key",
@@ -21,7 +22,7 @@ func define(t testing.TB, name, hosts, more string) *providers.Definition {
 	return d
 }
 
-// define2 is a definition of schema 2.
+// define2 parses a definition of schema 2.
 func define2(t testing.TB, name, more string) *providers.Definition {
 	t.Helper()
 	d, err := providers.Parse(fmt.Appendf(nil, `{"schema_version":2,"name":%q,"flows":["api_key"]%s}`, name, more))
@@ -37,7 +38,7 @@ func fixture(t testing.TB, o Options, bindings ...Binding) *Table {
 	t.Helper()
 	table, err := New([]*providers.Definition{
 		define(t, "one", `"api.one.com"`, oauth),
-		define(t, "one-again", `"api.one.com"`, ""),
+		define(t, "one-too", `"api.one.com"`, ""),
 		define(t, "one-path", `"https://api.one.com/v2/"`, ""),
 		define(t, "wild", `["one.com","*.one.com"]`, ""),
 		define(t, "ported", `"https://api.ported.com:8443"`, ""),
@@ -52,7 +53,7 @@ func bind(provider, connection string) Binding {
 	return Binding{Provider: provider, Connection: connection}
 }
 
-func TestHost(t *testing.T) {
+func TestHostDecisions(t *testing.T) {
 	table := fixture(t, Options{}, bind("one", "default"), bind("wild", "default"), bind("ported", "default"))
 	for _, tt := range []struct {
 		host string
@@ -73,14 +74,14 @@ func TestHost(t *testing.T) {
 		}
 	}
 	if got := fixture(t, Options{}).Host("api.one.com", 443); got != Tunnel {
-		t.Errorf("a provider that is not connected: %v, want a tunnel", got)
+		t.Errorf("a host of a provider without a connection: %v, want Tunnel", got)
 	}
 	if got := fixture(t, Options{DenyUnmatched: true}).Host("api.one.com", 443); got != Deny {
-		t.Errorf("denied: %v", got)
+		t.Errorf("with DenyUnmatched: %v, want Deny", got)
 	}
 }
 
-func TestRequest(t *testing.T) {
+func TestRequestDecisions(t *testing.T) {
 	work := Binding{Provider: "one", Connection: "work"}
 	home := Binding{Provider: "one", Connection: "home"}
 	byDefault := Binding{Provider: "one", Connection: "home", Default: true}
@@ -97,18 +98,18 @@ func TestRequest(t *testing.T) {
 		{"the only connection", []Binding{work}, Options{}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one", Connection: "work"}},
 		{"the default connection", []Binding{work, byDefault}, Options{}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one", Connection: "home"}},
 		{"the connection named for the run", []Binding{work, byDefault}, Options{Choose: map[string]string{"one": "work"}}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one", Connection: "work"}},
-		{"a named connection that is gone", []Binding{byDefault}, Options{Choose: map[string]string{"one": "lost"}}, "api.one.com", "/x", Decision{Action: Refuse, Reason: LoginRequired, Provider: "one", Connection: "lost"}},
+		{"a named connection that does not exist", []Binding{byDefault}, Options{Choose: map[string]string{"one": "lost"}}, "api.one.com", "/x", Decision{Action: Refuse, Reason: LoginRequired, Provider: "one", Connection: "lost"}},
 		{"two connections, no default", []Binding{work, home}, Options{}, "api.one.com", "/x", Decision{Action: Refuse, Reason: RouteAmbiguous, Provider: "one"}},
-		{"two definitions", []Binding{work, bind("one-again", "default")}, Options{}, "api.one.com", "/x", Decision{Action: Refuse, Reason: RouteAmbiguous}},
-		{"two definitions, one named", []Binding{work, bind("one-again", "default")}, Options{Only: []string{"one-again"}}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one-again", Connection: "default"}},
-		{"the longer path wins", []Binding{work, bind("one-path", "default")}, Options{}, "api.one.com", "/v2/x", Decision{Action: Inject, Reason: Matched, Provider: "one-path", Connection: "default"}},
-		{"on a segment boundary", []Binding{work, bind("one-path", "default")}, Options{}, "api.one.com", "/v2x", Decision{Action: Inject, Reason: Matched, Provider: "one", Connection: "work"}},
+		{"two definitions", []Binding{work, bind("one-too", "default")}, Options{}, "api.one.com", "/x", Decision{Action: Refuse, Reason: RouteAmbiguous}},
+		{"two definitions, one named", []Binding{work, bind("one-too", "default")}, Options{Only: []string{"one-too"}}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one-too", Connection: "default"}},
+		{"the longer path prefix wins", []Binding{work, bind("one-path", "default")}, Options{}, "api.one.com", "/v2/x", Decision{Action: Inject, Reason: Matched, Provider: "one-path", Connection: "default"}},
+		{"a prefix ends at a segment", []Binding{work, bind("one-path", "default")}, Options{}, "api.one.com", "/v2x", Decision{Action: Inject, Reason: Matched, Provider: "one", Connection: "work"}},
 		{"exact over wildcard", []Binding{work, bind("wild", "default")}, Options{}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one", Connection: "work"}},
 		{"wildcard", []Binding{work, bind("wild", "default")}, Options{}, "other.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "wild", Connection: "default"}},
 		{"invalid", []Binding{invalid}, Options{}, "api.one.com", "/x", Decision{Action: Refuse, Reason: LoginRequired, Provider: "one", Connection: "work"}},
-		{"logged out since", []Binding{gone}, Options{}, "api.one.com", "/x", Decision{Action: Refuse, Reason: LoginRequired, Provider: "one", Connection: "work"}},
-		{"logged out of one, into the other", []Binding{gone, bind("one-again", "default")}, Options{}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one-again", Connection: "default"}},
-		{"logged out of one connection, into another", []Binding{gone, home}, Options{}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one", Connection: "home"}},
+		{"logged out", []Binding{gone}, Options{}, "api.one.com", "/x", Decision{Action: Refuse, Reason: LoginRequired, Provider: "one", Connection: "work"}},
+		{"logged out of one provider, logged in to another", []Binding{gone, bind("one-too", "default")}, Options{}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one-too", Connection: "default"}},
+		{"logged out of one connection, logged in to another", []Binding{gone, home}, Options{}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one", Connection: "home"}},
 		{"path outside", []Binding{bind("one-path", "default")}, Options{}, "api.one.com", "/v1", Decision{Action: Forward, Reason: PathOutside, Provider: "one-path"}},
 		{"token endpoint", []Binding{work}, Options{}, "api.one.com", "/oauth/token", Decision{Action: Forward, Reason: OAuthEndpoint, Provider: "one"}},
 		{"token endpoint of another provider on the host", []Binding{work, bind("wild", "default")}, Options{}, "api.one.com", "/oauth/token", Decision{Action: Forward, Reason: OAuthEndpoint, Provider: "one"}},
@@ -125,9 +126,9 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-// Paths, excluded paths and methods narrow a definition down; outside of them a
-// request goes on without a credential.
-func TestNarrowed(t *testing.T) {
+// Paths, excluded paths and methods limit a definition. Other requests are forwarded
+// without a credential.
+func TestPathsAndMethodsLimitADefinition(t *testing.T) {
 	table, err := New([]*providers.Definition{
 		define2(t, "narrow", `,"hosts":["api.one.com"],"paths":["/api","/files/"],"exclude_paths":["/api/oauth"],"methods":["GET","HEAD"]`),
 		define2(t, "writer", `,"hosts":["api.one.com"],"paths":["/api/write"]`),
@@ -162,22 +163,22 @@ func TestNarrowed(t *testing.T) {
 			t.Errorf("%s %s%s: %s of %q, want %s of %q", tt.method, tt.host, tt.path, d.Reason, d.Provider, tt.reason, tt.provider)
 		}
 	}
-	alone, err := New([]*providers.Definition{define2(t, "narrow", `,"hosts":["api.one.com"],"paths":["/api"],"exclude_paths":["/api/oauth"],"methods":["GET"]`)}, []Binding{bind("narrow", "c")}, Options{})
+	single, err := New([]*providers.Definition{define2(t, "narrow", `,"hosts":["api.one.com"],"paths":["/api"],"exclude_paths":["/api/oauth"],"methods":["GET"]`)}, []Binding{bind("narrow", "c")}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for request, want := range map[string]Reason{"GET /api": Matched, "POST /api": MethodOutside, "get /api": MethodOutside, "GET /": PathOutside, "POST /": PathOutside,
 		"GET /api/oauth": PathOutside, "GET /api/%6fauth": PathAmbiguous, "GET /x/../api": PathAmbiguous} {
 		method, path, _ := strings.Cut(request, " ")
-		if d := alone.Request(method, "api.one.com", 443, path); d.Reason != want || d.Action == Inject && want != Matched {
+		if d := single.Request(method, "api.one.com", 443, path); d.Reason != want || d.Action == Inject && want != Matched {
 			t.Errorf("%s: %s, want %s", request, d.Reason, want)
 		}
 	}
 }
 
-// A path that servers read in different ways never gets, or loses, a credential
-// by one of the readings alone.
-func TestPathSpellings(t *testing.T) {
+// If servers read a path in different ways, every reading must lead to the same
+// decision, or the request is refused.
+func TestAmbiguousPathsAreRefused(t *testing.T) {
 	whole := fixture(t, Options{}, bind("one", "default"))
 	part := fixture(t, Options{}, bind("one-path", "default"))
 	except, err := New([]*providers.Definition{define2(t, "except", `,"hosts":["api.one.com"],"exclude_paths":["/v2/admin"]`)}, []Binding{bind("except", "default")}, Options{})
@@ -227,9 +228,9 @@ func TestPathSpellings(t *testing.T) {
 	}
 }
 
-// A definition that was replaced by one that needs another value must not take
-// the other connections' routes away.
-func TestConnectionWithoutHosts(t *testing.T) {
+// A definition that was replaced by one that needs another value has no route, and
+// must not remove the routes of other connections.
+func TestConnectionWithUnknownHosts(t *testing.T) {
 	definitions := []*providers.Definition{
 		define2(t, "regional", `,"hosts":["{region}.two.com"],"params":[{"name":"region"},{"name":"api_key","secret":true}]`), define(t, "one", `"api.one.com"`, ""),
 	}
@@ -243,7 +244,7 @@ func TestConnectionWithoutHosts(t *testing.T) {
 	}
 	for _, o := range []Options{{Only: []string{"regional"}}, {Choose: map[string]string{"regional": "default"}}} {
 		if _, err := New(definitions, bindings, o); err == nil {
-			t.Errorf("%+v: no error, though it is asked for", o)
+			t.Errorf("%+v: no error for a provider that the options name", o)
 		}
 	}
 }
@@ -282,8 +283,8 @@ func TestExplainIsTheDecision(t *testing.T) {
 	}
 }
 
-// A credential never goes to a host its provider does not list, whatever the
-// values of its connection are.
+// A credential is never sent to a host that its provider does not list, for any
+// values of its connection.
 func FuzzRequest(f *testing.F) {
 	for _, seed := range []string{"api.one.com /v2/x acme", "x.one.com / acme", "evilone.com / a.b", "one.com.evil.net /oauth/token evil.net", "api.one.com /v2/%2e%2e/x x", "acme.shops.com /x acme", "evil.net / evil.net/", "evil.net / evil.net#", "a.evil.net / a.evil.net?x="} {
 		part := strings.Split(seed, " ")
@@ -298,7 +299,7 @@ func FuzzRequest(f *testing.F) {
 		bindings := []Binding{bind("one-path", "default"), bind("wild", "default")}
 		for _, name := range []string{"shop", "dotted"} {
 			b := Binding{Provider: name, Connection: "default", Values: providers.Values{"shop": secret.New(value), "account": secret.New(value)}}
-			if alone, err := New(definitions, []Binding{b}, Options{}); err == nil && alone.Problems() == nil {
+			if single, err := New(definitions, []Binding{b}, Options{}); err == nil && single.Problems() == nil {
 				bindings = append(bindings, b)
 			}
 		}
