@@ -148,7 +148,7 @@ func (a *adoption) ReadFrom(r io.Reader) (int64, error) {
 	if !ok || a.done {
 		return 0, errors.New("connection cannot be adopted")
 	}
-	defer a.proxy.recoverClosing(c.Conn)
+	defer a.proxy.closeOnPanic(c.Conn)
 	a.done, c.adopted = true, true
 	client := c.Conn.(*trackedConn)
 	if !a.intercept {

@@ -10,7 +10,7 @@ import (
 )
 
 // Code is the machine-readable reason of an answer that the proxy gives itself. It
-// is also sent as [ErrorHeader].
+// is also sent as X-Authsome-Error.
 type Code string
 
 // The codes.
@@ -42,9 +42,9 @@ func Codes() []Code {
 	}
 }
 
-// ErrorHeader is the header that carries the [Code] of an answer that the proxy
+// errorHeader is the header that carries the [Code] of an answer that the proxy
 // gives itself.
-const ErrorHeader = "X-Authsome-Error"
+const errorHeader = "X-Authsome-Error"
 
 // Refusal is an answer that the proxy gives itself. It is an error, so that
 // [Credentials] can return one. Its texts must not contain a secret or anything
@@ -112,7 +112,7 @@ func (p *Proxy) answer(w http.ResponseWriter, r *Refusal) {
 }
 
 func (r *Refusal) setHeaders(h http.Header) {
-	h.Set(ErrorHeader, string(r.Code))
+	h.Set(errorHeader, string(r.Code))
 	if r.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(r.RetryAfter))
 	}

@@ -45,8 +45,8 @@ func TestAuthorityInsideTunnel(t *testing.T) {
 			if response.StatusCode != tt.status && !refusedEitherWay {
 				t.Errorf("status %d %q, want %d", response.StatusCode, body, tt.status)
 			}
-			if tt.code != "" && !refusedEitherWay && response.Header.Get(ErrorHeader) != string(tt.code) {
-				t.Errorf("code %q, want %q", response.Header.Get(ErrorHeader), tt.code)
+			if tt.code != "" && !refusedEitherWay && response.Header.Get(errorHeader) != string(tt.code) {
+				t.Errorf("code %q, want %q", response.Header.Get(errorHeader), tt.code)
 			}
 			if sent := len(r.requests()) - before; (tt.status == 200) != (sent == 1) {
 				t.Errorf("the upstream saw %d requests", sent)

@@ -88,8 +88,8 @@ func TestConnectRefused(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			response, body := exchange(t, r.raw(), tt.request)
-			if response.StatusCode != tt.status || response.Header.Get(ErrorHeader) != string(tt.code) {
-				t.Errorf("got %d %s %q, want %d %s", response.StatusCode, response.Header.Get(ErrorHeader), body, tt.status, tt.code)
+			if response.StatusCode != tt.status || response.Header.Get(errorHeader) != string(tt.code) {
+				t.Errorf("got %d %s %q, want %d %s", response.StatusCode, response.Header.Get(errorHeader), body, tt.status, tt.code)
 			}
 			if !response.Close {
 				t.Error("the connection stays open")

@@ -26,7 +26,7 @@ func (u *upstream) dialAny(ctx context.Context, network, address string) (net.Co
 }
 
 func (u *upstream) dial(ctx context.Context, network, address string, named bool) (net.Conn, error) {
-	if t, err := ParseTarget(address); err == nil {
+	if t, err := parseTarget(address); err == nil {
 		if to, ok := u.redirects[t]; ok {
 			address, named = to.String(), true
 		}

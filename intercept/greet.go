@@ -11,7 +11,7 @@ import (
 // greet reads a connection's first head and hands the connection on: CONNECT to
 // gomitmproxy, everything else to the plain server.
 func (p *Proxy) greet(raw *trackedConn) {
-	defer p.recoverClosing(raw)
+	defer p.closeOnPanic(raw)
 	h, err := readHead(raw, nil, idleTimeout)
 	if err != nil {
 		p.refuseHead(raw, err)
@@ -59,7 +59,7 @@ func (p *Proxy) refuseHead(raw net.Conn, err error) {
 	p.Record(Exchange{Kind: KindRefused, Code: a.Code, Status: status, Start: time.Now()})
 }
 
-func (p *Proxy) recoverClosing(c net.Conn) {
+func (p *Proxy) closeOnPanic(c net.Conn) {
 	if v := recover(); v != nil {
 		p.Log.Error("panic on a connection; it was closed", "panic", v)
 		c.Close()

@@ -101,7 +101,7 @@ func newRig(t testing.TB, change func(*rig)) *rig {
 	r.upstream.TLS = &tls.Config{GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return certs.Leaf(h.ServerName) }}
 	r.upstream.StartTLS()
 	t.Cleanup(r.upstream.Close)
-	to, err := ParseTarget(r.upstream.Listener.Addr().String())
+	to, err := parseTarget(r.upstream.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,7 +99,7 @@ func (h head) connectTarget() (Target, error) {
 	if len(r.TransferEncoding) > 0 || r.ContentLength > 0 || len(r.Header["Transfer-Encoding"]) > 0 {
 		return Target{}, &headError{"CONNECT with content"}
 	}
-	target, err := ParseTarget(r.RequestURI)
+	target, err := parseTarget(r.RequestURI)
 	if err != nil {
 		return Target{}, &headError{err.Error()}
 	}

@@ -33,7 +33,7 @@ func answers(t *testing.T, r *rig, text string) {
 			}(c)
 		}
 	}()
-	to, err := ParseTarget(l.Addr().String())
+	to, err := parseTarget(l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestMalformedResponse(t *testing.T) {
 				continue
 			}
 			response.Body.Close()
-			if response.StatusCode != 502 || response.Header.Get(ErrorHeader) != string(CodeUpstreamUnreachable) {
+			if response.StatusCode != 502 || response.Header.Get(errorHeader) != string(CodeUpstreamUnreachable) {
 				t.Errorf("%q: %s", text, response.Status)
 			}
 			r.next()

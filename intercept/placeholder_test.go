@@ -30,7 +30,7 @@ func TestPlaceholderIsNotSent(t *testing.T) {
 		{"/outside", "Authorization", "Basic " + basic(mark+":")},
 	} {
 		response, body := get(t, r.client(), "https://"+routedHost+tt.path, tt.header, tt.value)
-		if response.StatusCode != 403 || response.Header.Get(ErrorHeader) != string(CodePlaceholder) {
+		if response.StatusCode != 403 || response.Header.Get(errorHeader) != string(CodePlaceholder) {
 			t.Errorf("%v: %d %q", tt, response.StatusCode, body)
 		}
 	}
@@ -135,8 +135,8 @@ func TestPlaceholderIsReplacedWhereACredentialBelongs(t *testing.T) {
 		{"GET", "/bot", []string{"X-Key", mark}, CodeLoginRequired}, // the path has no place for it
 		{"POST", "/bot/x/getMe", []string{"X-Key", mark}, CodePlaceholder},
 	} {
-		if response := send(refused.method, refused.target, refused.header...); response.StatusCode != 403 || response.Header.Get(ErrorHeader) != string(refused.code) {
-			t.Errorf("%s %s: %d %s", refused.method, refused.target, response.StatusCode, response.Header.Get(ErrorHeader))
+		if response := send(refused.method, refused.target, refused.header...); response.StatusCode != 403 || response.Header.Get(errorHeader) != string(refused.code) {
+			t.Errorf("%s %s: %d %s", refused.method, refused.target, response.StatusCode, response.Header.Get(errorHeader))
 		}
 		r.next()
 	}

@@ -77,7 +77,7 @@ func plainTarget(r *http.Request) (Target, *Refusal) {
 	if r.URL.Port() == "" {
 		authority = net.JoinHostPort(r.URL.Hostname(), "80")
 	}
-	t, err := ParseTarget(authority)
+	t, err := parseTarget(authority)
 	if err != nil {
 		return Target{}, badRequest(err.Error())
 	}

@@ -23,7 +23,7 @@ func TestPlainHTTP(t *testing.T) {
 	if response, body := get(t, r.client(), "http://"+l.Addr().String()+"/plain", "Authorization", "Bearer mine"); response.StatusCode != 200 || !strings.HasSuffix(body, "auth=Bearer mine") {
 		t.Errorf("forwarded: %d %q", response.StatusCode, body)
 	}
-	if response, body := get(t, r.client(), "http://"+routedHost+"/"); response.StatusCode != 403 || response.Header.Get(ErrorHeader) != string(CodeHTTPSRequired) {
+	if response, body := get(t, r.client(), "http://"+routedHost+"/"); response.StatusCode != 403 || response.Header.Get(errorHeader) != string(CodeHTTPSRequired) {
 		t.Errorf("routed host: %d %q", response.StatusCode, body)
 	}
 	for name, request := range map[string]string{
@@ -53,7 +53,7 @@ func TestDenyUnmatched(t *testing.T) {
 	routes := table(t, definition(t, routedHost), ready, routing.Options{DenyUnmatched: true})
 	r := newRig(t, func(r *rig) { r.Routes = func() *routing.Table { return routes } })
 	response, body := exchange(t, r.raw(), "CONNECT "+otherHost+":443 HTTP/1.1\r\n\r\n")
-	if response.StatusCode != 403 || response.Header.Get(ErrorHeader) != string(CodeHostDenied) {
+	if response.StatusCode != 403 || response.Header.Get(errorHeader) != string(CodeHostDenied) {
 		t.Errorf("CONNECT: %d %q", response.StatusCode, body)
 	}
 	if response, _ := get(t, r.client(), "http://"+otherHost+"/"); response.StatusCode != 403 {

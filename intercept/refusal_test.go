@@ -20,7 +20,7 @@ func TestUpstreamFailures(t *testing.T) {
 		r := newRig(t, nil)
 		second := newRig(t, func(s *rig) { s.ConnectTo, s.UpstreamRoots = r.ConnectTo, pool(t, r.authority) }) // not the upstream's
 		response, body := get(t, second.client(), "https://"+routedHost+"/")
-		if response.StatusCode != 502 || response.Header.Get(ErrorHeader) != string(CodeUpstreamTLS) {
+		if response.StatusCode != 502 || response.Header.Get(errorHeader) != string(CodeUpstreamTLS) {
 			t.Errorf("got %d %q", response.StatusCode, body)
 		}
 		if len(r.requests()) > 0 {
@@ -34,7 +34,7 @@ func TestUpstreamFailures(t *testing.T) {
 	t.Run("unreachable", func(t *testing.T) {
 		r := newRig(t, func(r *rig) { r.ConnectTo = []ConnectTo{{Target{routedHost, 443}, Target{"127.0.0.1", 1}}} })
 		response, body := get(t, r.client(), "https://"+routedHost+"/")
-		if response.StatusCode != 502 || response.Header.Get(ErrorHeader) != string(CodeUpstreamUnreachable) {
+		if response.StatusCode != 502 || response.Header.Get(errorHeader) != string(CodeUpstreamUnreachable) {
 			t.Errorf("got %d %q", response.StatusCode, body)
 		}
 	})
@@ -45,7 +45,7 @@ func TestUpstreamFailures(t *testing.T) {
 		r.handle(func(http.ResponseWriter, *http.Request) { <-done })
 		for _, c := range []*http.Client{r.client(), r.http1()} {
 			response, body := get(t, c, "https://"+routedHost+"/")
-			if response.StatusCode != 504 || response.Header.Get(ErrorHeader) != string(CodeUpstreamTimeout) {
+			if response.StatusCode != 504 || response.Header.Get(errorHeader) != string(CodeUpstreamTimeout) {
 				t.Errorf("got %d %q", response.StatusCode, body)
 			}
 		}
@@ -67,7 +67,7 @@ func TestRequestWithoutCredentialIsNotSent(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, func(r *rig) { r.Credentials = failing{tt.err} })
 			response, body := get(t, r.client(), "https://"+routedHost+"/")
-			if response.StatusCode != tt.status || response.Header.Get(ErrorHeader) != string(tt.code) || !strings.Contains(body, `"code":"`+string(tt.code)+`"`) {
+			if response.StatusCode != tt.status || response.Header.Get(errorHeader) != string(tt.code) || !strings.Contains(body, `"code":"`+string(tt.code)+`"`) {
 				t.Errorf("got %d %v %q", response.StatusCode, response.Header, body)
 			}
 			if strings.Contains(body, "sk-detail") {
@@ -110,8 +110,8 @@ func TestRoutingRefusals(t *testing.T) {
 			routes := table(t, d, tt.binding, routing.Options{})
 			r := newRig(t, func(r *rig) { r.Routes = func() *routing.Table { return routes } })
 			response, body := exchange(t, r.inside(), "GET "+tt.target+" HTTP/1.1\r\nHost: "+routedHost+"\r\n\r\n")
-			if response.StatusCode != tt.status || response.Header.Get(ErrorHeader) != string(tt.code) {
-				t.Errorf("got %d %s %q", response.StatusCode, response.Header.Get(ErrorHeader), body)
+			if response.StatusCode != tt.status || response.Header.Get(errorHeader) != string(tt.code) {
+				t.Errorf("got %d %s %q", response.StatusCode, response.Header.Get(errorHeader), body)
 			}
 			if tt.code == CodeLoginRequired && !strings.Contains(body, tt.binding.Problem) {
 				t.Errorf("the problem is missing in %q", body)

@@ -6,8 +6,8 @@ import (
 )
 
 // SelfHost is the name under which the proxy itself answers over TLS. A client
-// that gets the answer uses the proxy and trusts its authority, and no request has
-// left the machine. Names under .invalid never resolve (RFC 6761 section 6.4).
+// that gets the answer uses the proxy and trusts its authority; nothing is sent
+// upstream for it. Names under .invalid never resolve (RFC 6761 section 6.4).
 const SelfHost = "proxy.authsome.invalid"
 
 // SelfAnswer is the body of every answer from [SelfHost].

@@ -9,7 +9,7 @@ import (
 
 // The proxy itself answers for [SelfHost] over TLS, also if all hosts without a route
 // are denied, and sends nothing upstream.
-func TestSelf(t *testing.T) {
+func TestProxyAnswersForItself(t *testing.T) {
 	for _, deny := range []bool{false, true} {
 		r := newRig(t, func(r *rig) {
 			routes := table(t, definition(t, routedHost), ready, routing.Options{DenyUnmatched: deny})

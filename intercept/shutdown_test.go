@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-func TestDrain(t *testing.T) {
+func TestShutdownDrains(t *testing.T) {
 	r := newRig(t, nil)
 	started, finish := make(chan struct{}), make(chan struct{})
 	r.handle(func(w http.ResponseWriter, _ *http.Request) {

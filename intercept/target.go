@@ -10,7 +10,7 @@ import (
 	"github.com/authsome/authsome/internal/hosts"
 )
 
-// Target is the one authority of a connection: a normalised host and a port.
+// Target is the authority of a connection: a normalised host and a port.
 type Target struct {
 	Host string
 	Port int
@@ -30,11 +30,11 @@ func (t Target) authority() string {
 	return t.Host
 }
 
-// ParseTarget parses the authority-form of CONNECT (RFC 9112 section 3.2.3):
+// parseTarget parses the authority-form of CONNECT (RFC 9112 section 3.2.3):
 // host, colon, port, and nothing else. net/http also accepts user names, paths,
 // schemes and unusual numbers, each of which has sent a credential to another host
 // in some proxy.
-func ParseTarget(s string) (Target, error) {
+func parseTarget(s string) (Target, error) {
 	host, portText, err := net.SplitHostPort(s)
 	if err != nil {
 		return Target{}, errors.New("target is not host:port")

@@ -7,12 +7,12 @@ func TestParseTarget(t *testing.T) {
 		"api.github.com:443": "api.github.com:443", "API.github.com.:8443": "api.github.com:8443", "127.0.0.1:80": "127.0.0.1:80", "[::1]:443": "[::1]:443",
 		"[::ffff:127.0.0.1]:443": "127.0.0.1:443",
 	} {
-		if got, err := ParseTarget(in); err != nil || got.String() != want {
+		if got, err := parseTarget(in); err != nil || got.String() != want {
 			t.Errorf("%s: %v, %v", in, got, err)
 		}
 	}
 	for _, bad := range []string{"", ":", ":443", "a", "a:", "a:0", "a:+1", "a:-1", "a:1 ", "a: 1", "a:99999", "a:0443", "a:https", "[a]:443", "::1:443", "[::1]", "a:1:2", "u@a:1", "a/b:1", "[fe80::1%25eth0]:443"} {
-		if got, err := ParseTarget(bad); err == nil {
+		if got, err := parseTarget(bad); err == nil {
 			t.Errorf("%q was parsed as %v", bad, got)
 		}
 	}
@@ -42,11 +42,11 @@ func FuzzTarget(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		target, err := ParseTarget(s)
+		target, err := parseTarget(s)
 		if err != nil {
 			return
 		}
-		if same, err := ParseTarget(target.String()); err != nil || same != target {
+		if same, err := parseTarget(target.String()); err != nil || same != target {
 			t.Errorf("%q was parsed as %v, and that as %v, %v", s, target, same, err)
 		}
 		if !target.matches(target.String()) || !target.matches(target.authority()) {

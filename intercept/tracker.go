@@ -11,7 +11,7 @@ type trackedConn struct {
 	net.Conn
 	tracker *tracker
 	once    sync.Once
-	cancel  context.CancelFunc // guarded by tracker.mu; ends what is done for this connection alone, or nil
+	cancel  context.CancelFunc // guarded by tracker.mu; ends the dial for this connection, or nil
 }
 
 func (c *trackedConn) Close() error {
@@ -108,12 +108,12 @@ func (t *tracker) stats() Stats {
 	return Stats{Connections: len(t.conns), Tunnels: len(t.tunnels)}
 }
 
-// drop closes the tunnels for which which returns true.
-func (t *tracker) drop(which func(host string, port int) bool) {
+// drop closes the tunnels for which matches returns true.
+func (t *tracker) drop(matches func(host string, port int) bool) {
 	t.mu.Lock()
 	var dropped []*tunnel
 	for u := range t.tunnels {
-		if which(u.target.Host, u.target.Port) {
+		if matches(u.target.Host, u.target.Port) {
 			dropped = append(dropped, u)
 		}
 	}

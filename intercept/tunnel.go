@@ -22,7 +22,7 @@ type tunnel struct {
 // relay copies both ways until both sides have ended their streams. Between two
 // TCP sockets io.Copy uses splice(2): the bytes never enter this process.
 func (p *Proxy) relay(t *tunnel) {
-	defer p.recoverClosing(t.client)
+	defer p.closeOnPanic(t.client)
 	defer t.close()
 	// Checked here because DropTunnels sees the tunnel only from here on: the routes
 	// may have changed while the upstream was dialled.
@@ -53,8 +53,8 @@ func (p *Proxy) relay(t *tunnel) {
 	})
 }
 
-// endStream passes the orderly end of one stream on. After an error neither side
-// can be told any more, so both are closed.
+// endStream passes the orderly end of one stream on to the other connection. After
+// an error no orderly end is possible, so both connections are closed.
 func (t *tunnel) endStream(to net.Conn, err error) {
 	if err != nil || closeWrite(to) != nil {
 		t.close()

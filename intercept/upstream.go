@@ -25,8 +25,8 @@ func ParseConnectTo(s string) (ConnectTo, error) {
 		if s[i] != ':' {
 			continue
 		}
-		from, errFrom := ParseTarget(s[:i])
-		to, errTo := ParseTarget(s[i+1:])
+		from, errFrom := parseTarget(s[:i])
+		to, errTo := parseTarget(s[i+1:])
 		if errFrom == nil && errTo == nil {
 			return ConnectTo{From: from, To: to}, nil
 		}
@@ -110,7 +110,7 @@ func targetOf(u *url.URL) (Target, bool) {
 			port = "80"
 		}
 	}
-	t, err := ParseTarget(net.JoinHostPort(u.Hostname(), port))
+	t, err := parseTarget(net.JoinHostPort(u.Hostname(), port))
 	return t, err == nil
 }
 

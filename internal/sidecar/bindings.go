@@ -62,8 +62,8 @@ func (s *Sidecar) bindings(ctx context.Context, set *providers.Set) ([]routing.B
 	return bindings, nil
 }
 
-// measure updates the metrics of routes and of the connections' expiry.
-func (s *Sidecar) measure(table *routing.Table) {
+// updateMetrics updates the metrics of routes and of the connections' expiry.
+func (s *Sidecar) updateMetrics(table *routing.Table) {
 	s.metrics.Routes(table.Len())
 	for _, r := range table.Routes() {
 		s.metrics.Providers(r.Provider)

@@ -189,7 +189,7 @@ func (s *Sidecar) Reload(ctx context.Context) (err error) {
 	s.generation.Store(generation)
 	s.proxy.DropTunnels(func(host string, port int) bool { return table.Host(host, port) != routing.Tunnel })
 	s.proxy.ForgetConnections()
-	s.measure(table)
+	s.updateMetrics(table)
 	s.log.Info("routes loaded", "routes", table.Len(), "generation", generation)
 	return nil
 }
