@@ -52,7 +52,7 @@ type Options struct {
 	Run     string           // identifies the chain; if empty, a random one
 	Now     func() time.Time // if nil, time.Now
 	MaxSize int64            // at which the file is rotated, in bytes; 0 means 64 MiB
-	OnError func(error)      // called once for each failure or loss until it ends, from any goroutine; must not block
+	OnError func(error)      // called once for each failure, however long it lasts, from any goroutine; must not block
 }
 
 const (

@@ -30,8 +30,8 @@ const (
 	dropped = "dropped"
 )
 
-// Event is one event. Zero fields are omitted from the line, and text longer than
-// 1 KiB is truncated.
+// Event is one entry of the log. Zero fields are omitted from its line, and text
+// longer than 1 KiB is truncated.
 type Event struct {
 	Event      string // one of the constants
 	Profile    string

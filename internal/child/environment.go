@@ -60,9 +60,9 @@ var bundleVariables = []string{
 	"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", // gRPC in Python, C++ and others
 }
 
-// addVariables add to a client's roots, so they name a file with the authority and
+// extraRootVariables add to a client's roots, so they name a file with the authority and
 // the certificates that the parent had added.
-var addVariables = []string{"NODE_EXTRA_CA_CERTS", "DENO_CERT"}
+var extraRootVariables = []string{"NODE_EXTRA_CA_CERTS", "DENO_CERT"}
 
 // bundleVariablesIfSet also replace a client's roots, and a few clients prefer them
 // to bundleVariables. They are changed to the bundle only if the parent has set them.
@@ -139,7 +139,7 @@ func (e *Environment) setTrust(env map[string]string) {
 			env[name] = e.Files.Bundle
 		}
 	}
-	for _, name := range addVariables {
+	for _, name := range extraRootVariables {
 		env[name] = e.Files.Authority
 	}
 	// Clients would read this directory in addition to the bundle, which already

@@ -102,7 +102,7 @@ func TestReplacedRootsAreKept(t *testing.T) {
 	if err := os.WriteFile(file, a.CertificatePEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range slices.Concat(bundleVariables, bundleVariablesIfSet, addVariables, []string{"npm_config_cafile"}) {
+	for _, name := range slices.Concat(bundleVariables, bundleVariablesIfSet, extraRootVariables, []string{"npm_config_cafile"}) {
 		getenv := func(asked string) string { return map[string]string{name: file}[asked] }
 		roots := ca.ExtraRoots(getenv)
 		if name == "SSL_CERT_FILE" { // replaces the system's roots

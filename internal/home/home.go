@@ -77,7 +77,7 @@ func DefaultDir(getenv func(string) string) (string, error) {
 
 // Open opens the home in dir and creates the parts that do not exist. Several
 // processes may do this at the same time. An empty directory becomes a home and is
-// made inaccessible to other users; a directory with content must already be.
+// made inaccessible to other users; any other directory must already be so.
 //
 // The error is an [*AccessError], wraps [ErrNewer], or names the wrong file.
 func Open(dir string) (*Home, error) {
