@@ -277,7 +277,7 @@ func TestVaultPermissions(t *testing.T) {
 		{profile + "/vault", 0o700, 0, false, "permission denied"},
 		{"home/master.key", 0o640, nobody, false, "others can read the master key"},
 		{"home/master.key", 0o600, 0, false, "permission denied"},
-		{"home", 0o750, nobody, false, "others can reach it"},
+		{"home", 0o750, nobody, false, "other users can access it"},
 		{"home", 0o700, 0, false, "belongs to user 0"},
 	} {
 		path := filepath.Join(s.dir, c.path)

@@ -1,30 +1,28 @@
-// Package audit writes the audit log, reads it, and checks that it is as it was
-// written: who used or changed which credential, when, and how it ended. It is
-// never given a secret, and cuts what comes after a path.
+// Package audit writes, reads and verifies the audit log: who used or changed which
+// credential, when, and with what result. Callers must not pass it secrets; it
+// removes queries from paths.
 //
-// The file holds JSON lines, from any number of processes at once:
+// The file contains JSON lines, written by any number of processes at once:
 //
 //	{"time":…,"run":…,"seq":1,"prev":"","event":"login",…,"mac":…}
 //
-// A run is one process. Its lines form a chain: seq counts from 1 without gaps,
-// prev is the SHA-256 of the run's previous line, as hex, without the newline.
-// The chain ends with the event "end"; one that does not is either still being
-// written, was killed, or has lost its tail, and nothing in the file tells these
-// apart. Where a key is given, mac is the HMAC-SHA256, as hex, of the line up to
-// and without `,"mac"`; without one the chain shows accidents, not forgery.
-// Durations are in seconds. A line that is no JSON is the torn end of a write
-// that failed, and was written again whole; empty lines mean nothing.
+// A run is one process. Its lines form a chain: seq counts from 1 without gaps, and
+// prev is the SHA-256 of the run's previous line, in hex, without the newline. The
+// chain ends with the event "end". If that is missing, the chain is still being
+// written, or its process was killed, or its last lines were removed; the file does
+// not show which. With a key, mac is the HMAC-SHA256, in hex, of the line up to and
+// without `,"mac"`. Without a key the chain shows accidents but not forgery.
+// Durations are in seconds. A line that is not JSON is the torn end of a failed
+// write, which was repeated in full. Empty lines mean nothing.
 //
-// A file that is full is set aside as audit-TIME.log, and the chains go on in the
-// next one.
+// A full file is renamed to audit-TIME.log, and the chains continue in a new file.
 //
-// A caller is never made to wait for a disk: [Log.Record] puts an event into a
-// bounded queue. While the disk fails or stalls the queue is kept and writing is
-// tried again. When it is full, events are counted instead of kept: this is
-// reported at once, makes [Log.Err] fail so that whoever must not go on without
-// an audit trail can stop, and leaves a "dropped" event with the count in the
-// chain. The invariant: an event is in the file, or counted there, or the chain
-// has no end.
+// [Log.Record] does not wait for the disk: it puts the event into a bounded queue.
+// While the disk fails or stalls, the queue is kept and the write is retried. When
+// the queue is full, events are counted instead of kept. This is reported at once,
+// makes [Log.Err] fail, so that a caller that requires an audit trail can stop, and
+// adds a "dropped" event with the count to the chain. The invariant: every event is
+// in the file, or is counted there, or its chain has no end.
 package audit
 
 import (
@@ -40,30 +38,31 @@ import (
 	"time"
 )
 
-// ErrDropped says that events were counted instead of written, because the
+// errDropped reports that events were counted instead of written, because the
 // queue was full.
-var ErrDropped = errors.New("audit queue full: events are being dropped")
+var errDropped = errors.New("audit queue full: events are being dropped")
 
-// ErrClosed says that an event came after Close, and is lost.
-var ErrClosed = errors.New("audit log closed")
+// errClosed reports that an event was recorded after Close, and is lost.
+var errClosed = errors.New("audit log closed")
 
-// Options configure a [Log].
+// Options configures a [Log].
 type Options struct {
-	Key     []byte           // makes the lines' MACs; if empty, they have none
+	Key     []byte           // authenticates the lines; if empty, lines have no MAC
 	Actor   string           // written to each line; may be empty
-	Run     string           // names the chain; if empty, a random one
+	Run     string           // identifies the chain; if empty, a random one
 	Now     func() time.Time // if nil, time.Now
-	MaxSize int64            // from which the file is set aside and another one begun, in bytes; 0 means 64 MiB
-	OnError func(error)      // told once about each episode of failure or loss, from any goroutine; must not block
+	MaxSize int64            // at which the file is rotated, in bytes; 0 means 64 MiB
+	OnError func(error)      // called once for each failure, however long it lasts, from any goroutine; must not block
 }
 
 const (
-	// queueLimit is about a second of a busy proxy's requests.
+	// queueLimit is the maximum number of queued events, about a second of a busy
+	// proxy's requests.
 	queueLimit = 8192
-	// gather is how long an event waits for others to share a write with, and so
-	// the most that a killed process loses on a healthy disk.
-	gather = 10 * time.Millisecond
-	// retryAfter is the time between attempts on a disk that fails.
+	// batchDelay is how long an event waits for others, so that they share a write.
+	// A killed process loses at most the events of this time, on a healthy disk.
+	batchDelay = 10 * time.Millisecond
+	// retryAfter is the time between attempts while the disk fails.
 	retryAfter = time.Second
 )
 
@@ -73,8 +72,8 @@ type Log struct {
 	now     func() time.Time
 	onError func(error) // called by fail only
 
-	wake     chan struct{} // capacity 1: there is something to write
-	urgent   chan struct{} // capacity 1: now
+	wake     chan struct{} // capacity 1; something is queued
+	urgent   chan struct{} // capacity 1; a caller waits for the write
 	done     chan struct{} // closed when the writing goroutine has ended
 	closeErr error         // set before done is closed
 	failure  atomic.Pointer[error]
@@ -82,18 +81,18 @@ type Log struct {
 
 	mu       sync.Mutex // guards all fields below
 	pending  []entry
-	dropped  int64         // since the last "dropped" entry
-	dropping bool          // reported, and no attempt has cleared the queue since
-	accepted int64         // entries ever put into pending
-	durable  int64         // entries ever written and synced
-	attempts int           // writes ever tried
+	dropped  int64         // events since the last "dropped" entry
+	dropping bool          // reported, until an attempt succeeds and nothing was dropped
+	accepted int64         // entries put into pending, in total
+	durable  int64         // entries written and synced, in total
+	attempts int           // to write, in total
 	lastErr  error         // of the last attempt
 	changed  chan struct{} // closed and replaced after each attempt
 	closing  bool
 }
 
-// Open opens the log at path for appending and makes it if it is absent. The
-// directory must exist and must be closed to other users.
+// Open opens the log at path for appending, and creates it if it does not exist.
+// The directory must exist and must not be accessible to other users.
 func Open(path string, o Options) (*Log, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -125,15 +124,15 @@ func Open(path string, o Options) (*Log, error) {
 		done:    make(chan struct{}),
 		changed: make(chan struct{}),
 	}
-	go l.write(&w)
+	go l.writeLoop(&w) // ends in Close, which waits for it
 	return l, nil
 }
 
-// Failures is the number of episodes in which the log could not be written or lost
-// events. It may be called at any time.
+// Failures returns how often the log began to fail or to lose events. A failure
+// counts once, however long it lasts.
 func (l *Log) Failures() uint64 { return l.failures.Load() }
 
-// fail begins an episode of failure.
+// fail counts and reports the beginning of a failure.
 func (l *Log) fail(err error) {
 	l.failures.Add(1)
 	l.onError(err)

@@ -26,8 +26,8 @@ import (
 
 var key = []byte("a key for the test, 32 bytes long")
 
-// children are what the test binary does as another process, by the name in the
-// environment, on the log of the first argument.
+// childVariable makes the test binary run one of the children instead of the tests,
+// on the log that the first argument names.
 const childVariable = "AUTHSOME_TEST_AUDIT_CHILD"
 
 var children = map[string]func(path string) error{
@@ -79,8 +79,8 @@ type line struct {
 	MAC        string    `json:"mac"`
 }
 
-// verify checks every chain of the log and returns the lines of each run.
-// Anything that is no line is returned apart.
+// verify checks every chain of the log and returns the lines of each run, and the
+// texts that are not lines. It does not share code with [audit.Verify].
 func verify(tb testing.TB, data, key []byte) (runs map[string][]line, torn []string) {
 	tb.Helper()
 	runs = make(map[string][]line)
@@ -98,7 +98,7 @@ func verify(tb testing.TB, data, key []byte) (runs map[string][]line, torn []str
 			continue
 		}
 		if want := int64(len(runs[l.Run]) + 1); l.Seq != want || l.Prev != last[l.Run] {
-			tb.Errorf("run %s: line %d is numbered %d, prev %q, want %q", l.Run, want, l.Seq, l.Prev, last[l.Run])
+			tb.Errorf("run %s: seq %d, prev %q; want %d, %q", l.Run, l.Seq, l.Prev, want, last[l.Run])
 		}
 		if key != nil {
 			signed, _, _ := bytes.Cut(raw, []byte(`,"mac"`))
@@ -108,7 +108,7 @@ func verify(tb testing.TB, data, key []byte) (runs map[string][]line, torn []str
 				tb.Errorf("run %s, line %d: mac %q, want %q", l.Run, l.Seq, l.MAC, want)
 			}
 		} else if l.MAC != "" {
-			tb.Errorf("a line without a key has the mac %q", l.MAC)
+			tb.Errorf("without a key, a line has the mac %q", l.MAC)
 		}
 		sum := sha256.Sum256(raw)
 		last[l.Run] = hex.EncodeToString(sum[:])
@@ -138,7 +138,7 @@ func mustRead(tb testing.TB, path string) []byte {
 	return data
 }
 
-func TestLines(t *testing.T) {
+func TestLineFormat(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	at := time.Date(2026, 7, 1, 12, 0, 0, 123456789, time.FixedZone("", 7200))
 	l := mustOpen(t, path, audit.Options{Run: "r1", Actor: "run", Now: func() time.Time { return at }})
@@ -173,7 +173,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-func TestMAC(t *testing.T) {
+func TestEachRunHasItsOwnChain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	for range 2 {
 		l := mustOpen(t, path, audit.Options{Key: key})
@@ -186,7 +186,7 @@ func TestMAC(t *testing.T) {
 	}
 	runs, torn := verify(t, mustRead(t, path), key)
 	if len(runs) != 2 || len(torn) != 0 {
-		t.Errorf("%d runs, want 2 with names of their own; torn %q", len(runs), torn)
+		t.Errorf("%d runs, want 2 with different names; torn %q", len(runs), torn)
 	}
 	for name, lines := range runs {
 		if len(lines) != 6 || lines[5].Event != "end" {
@@ -195,7 +195,7 @@ func TestMAC(t *testing.T) {
 	}
 }
 
-func FuzzTextStaysInItsLine(f *testing.F) {
+func FuzzTextCannotEndALine(f *testing.F) {
 	for _, s := range []string{"plain", "a\nb", "\r\n{\"seq\":1}", "\x00\x1b[2J\x7f", "\u009b2J", "\u202eabc", `"\`, "\xff\xfe", "é😀", "\U000e0001", strings.Repeat("é", 3000)} {
 		f.Add(s)
 	}
@@ -209,7 +209,7 @@ func FuzzTextStaysInItsLine(f *testing.F) {
 		data := mustRead(t, path)
 		for _, r := range string(data) {
 			if r != '\n' && (r < ' ' || r == 0x7f || 0x80 <= r && r < 0xa0 || 0x202a <= r && r <= 0x202e) {
-				t.Errorf("%U is in the log", r)
+				t.Errorf("the log contains %U", r)
 			}
 		}
 		runs, torn := verify(t, data, nil)
@@ -221,7 +221,7 @@ func FuzzTextStaysInItsLine(f *testing.F) {
 			t.Errorf("provider %q, want %q", runs["r"][0].Provider, want)
 		}
 		if len(runs["r"][0].Provider) > 1024+len("…") {
-			t.Errorf("%d bytes of text", len(runs["r"][0].Provider))
+			t.Errorf("text of %d bytes", len(runs["r"][0].Provider))
 		}
 		if strings.ContainsAny(runs["r"][0].Path, "?#") {
 			t.Errorf("path %q", runs["r"][0].Path)
@@ -247,7 +247,7 @@ func appendMany(path string, maxSize int64) error {
 	return l.Close()
 }
 
-func TestSeveralProcessesAppend(t *testing.T) {
+func TestProcessesAppendConcurrently(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	const processes = 4
 	var wg sync.WaitGroup
@@ -299,7 +299,7 @@ func TestConcurrentRecord(t *testing.T) {
 	}
 }
 
-func TestEventsArriveWithoutFlush(t *testing.T) {
+func TestEventsAreWrittenWithoutFlush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "audit.log")
 		l := mustOpen(t, path, audit.Options{})
@@ -307,7 +307,7 @@ func TestEventsArriveWithoutFlush(t *testing.T) {
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if !strings.Contains(string(mustRead(t, path)), audit.RunStart) {
-			t.Error("the event is not in the file a second later")
+			t.Error("the event is not in the file after a second")
 		}
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
@@ -315,7 +315,7 @@ func TestEventsArriveWithoutFlush(t *testing.T) {
 	})
 }
 
-func TestTornTailOfAnotherProcess(t *testing.T) {
+func TestOpenContinuesAfterATornLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	if err := os.WriteFile(path, []byte(`{"time":"2026-07-01T1`), 0o644); err != nil {
 		t.Fatal(err)
@@ -334,7 +334,7 @@ func TestTornTailOfAnotherProcess(t *testing.T) {
 	}
 }
 
-func TestRecordAfterClose(t *testing.T) {
+func TestRecordAfterCloseIsReported(t *testing.T) {
 	var errs []error
 	l := mustOpen(t, filepath.Join(t.TempDir(), "audit.log"), audit.Options{OnError: func(err error) { errs = append(errs, err) }})
 	if err := l.Close(); err != nil {
@@ -346,7 +346,7 @@ func TestRecordAfterClose(t *testing.T) {
 	}
 }
 
-func TestOpenErrors(t *testing.T) {
+func TestOpenErrorsNameTheFile(t *testing.T) {
 	dir := t.TempDir()
 	for _, path := range []string{dir, filepath.Join(dir, "no", "audit.log")} {
 		if _, err := audit.Open(path, audit.Options{}); err == nil || !strings.Contains(err.Error(), path) {

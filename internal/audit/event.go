@@ -2,21 +2,21 @@ package audit
 
 import "time"
 
-// What an [Event] can be about.
+// The kinds of an [Event].
 const (
 	Login       = "login"
 	Logout      = "logout"
 	Revoke      = "revoke"
 	Remove      = "remove"
-	Copy        = "copy" // of a connection, to another profile
+	Copy        = "copy" // a connection was copied to another profile
 	Move        = "move"
 	Get         = "get" // a secret was shown
 	Export      = "export"
 	Register    = "register"
 	RunStart    = "run_start"
 	RunEnd      = "run_end"
-	Injection   = "injection" // a credential was put on a request
-	Refusal     = "refusal"   // a request was answered by the proxy
+	Injection   = "injection" // a credential was added to a request
+	Refusal     = "refusal"   // the proxy refused a request
 	Refresh     = "refresh"
 	KeyRotation = "key_rotation"
 	Import      = "import"
@@ -30,17 +30,17 @@ const (
 	dropped = "dropped"
 )
 
-// Event is one thing that happened. Fields that are zero are left out of the
-// line, and text longer than 1 KiB is cut.
+// Event is one entry of the log. Zero fields are omitted from its line, and text
+// longer than 1 KiB is truncated.
 type Event struct {
 	Event      string // one of the constants
 	Profile    string
 	Provider   string
 	Connection string
-	Outcome    string // "ok", or why not
+	Outcome    string // "ok", or the reason of the failure
 	Host       string
 	Method     string
-	Path       string // without a query; what follows a '?' or '#' is not written
+	Path       string // is written only up to the first '?' or '#'
 	Status     int
 	Duration   time.Duration
 }
@@ -49,5 +49,5 @@ type Event struct {
 type entry struct {
 	Event
 	at    time.Time
-	count int64
+	count int64 // of dropped events
 }

@@ -19,9 +19,8 @@ import (
 	"github.com/authsome/authsome/internal/audit"
 )
 
-// recoverFromFullDisk runs in a process whose files may not grow beyond a limit,
-// which the kernel treats like a disk that fills up: the write that reaches the
-// limit is cut short, later ones fail.
+// recoverFromFullDisk runs in a child process with a limit on file sizes, which acts
+// like a full disk: the write that reaches the limit is short, and later ones fail.
 func recoverFromFullDisk(path string) error {
 	signal.Ignore(syscall.SIGXFSZ)
 	var old syscall.Rlimit
@@ -45,23 +44,23 @@ func recoverFromFullDisk(path string) error {
 			return fmt.Errorf("flush to a full disk: %v", err)
 		}
 		if err := l.Err(); !errors.Is(err, syscall.EFBIG) {
-			return fmt.Errorf("state on a full disk: %v", err)
+			return fmt.Errorf("Err on a full disk: %v", err)
 		}
 	}
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
 		return err
 	}
 	if err := l.Flush(ctx); err != nil {
-		return fmt.Errorf("flush after space was made: %v", err)
+		return fmt.Errorf("flush after the disk has space again: %v", err)
 	}
 	if err := l.Err(); err != nil {
-		return fmt.Errorf("state after space was made: %v", err)
+		return fmt.Errorf("Err after the disk has space again: %v", err)
 	}
 	if n := reports.Load(); n != 1 {
-		return fmt.Errorf("%d reports of one episode", n)
+		return fmt.Errorf("%d reports of one failure", n)
 	}
 
-	// It fills up again, and there is space when the log is closed.
+	// The disk is full again, and has space when the log is closed.
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
@@ -74,7 +73,7 @@ func recoverFromFullDisk(path string) error {
 		return fmt.Errorf("second flush to a full disk: %v", err)
 	}
 	if n := reports.Load(); n != 2 {
-		return fmt.Errorf("%d reports of two episodes", n)
+		return fmt.Errorf("%d reports of two failures", n)
 	}
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
 		return err
@@ -93,7 +92,7 @@ func TestFullDiskLosesNothing(t *testing.T) {
 		t.Errorf("%d lines, want 62 events and the end", got)
 	}
 	if len(torn) != 2 {
-		t.Errorf("torn lines %q, want the two that met the limit", torn)
+		t.Errorf("torn lines %q, want the two that reached the limit", torn)
 	}
 }
 
@@ -112,8 +111,18 @@ func TestCloseOnFailingDisk(t *testing.T) {
 	}
 }
 
-// A pipe that nobody reads is a disk that hangs.
-func TestStalledDiskDropsAndCounts(t *testing.T) {
+// stalledLog is a log that is a pipe without a reader, which acts like a disk that
+// hangs.
+type stalledLog struct {
+	*audit.Log
+	reader      *os.File
+	dropReports atomic.Int32
+	lateReports atomic.Int32 // of events after Close
+	events      int64        // recorded
+}
+
+func openStalledLog(t *testing.T) *stalledLog {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "audit.log")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
@@ -122,53 +131,44 @@ func TestStalledDiskDropsAndCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var dropReports, lateReports atomic.Int32
-	l := mustOpen(t, path, audit.Options{Run: "r", Key: key, OnError: func(err error) {
+	l := &stalledLog{reader: reader}
+	l.Log = mustOpen(t, path, audit.Options{Run: "r", Key: key, OnError: func(err error) {
 		switch {
 		case errors.Is(err, audit.ErrDropped):
-			dropReports.Add(1)
+			l.dropReports.Add(1)
 		case errors.Is(err, audit.ErrClosed):
-			lateReports.Add(1)
+			l.lateReports.Add(1)
 		default:
 			t.Errorf("OnError: %v", err)
 		}
 	}})
-	var events int64
-	for ; events < 40_000; events++ {
-		l.Record(audit.Event{Event: audit.Injection, Provider: "github"})
-	}
-	if err := l.Err(); !errors.Is(err, audit.ErrDropped) {
-		t.Errorf("Err while dropping: %v", err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	if err := l.Flush(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Flush to a stalled disk: %v", err)
-	}
-	for range 10_000 { // the first ones were taken before the stall: fill the queue again
-		l.Record(audit.Event{Event: audit.Injection, Provider: "github"})
-		events++
-	}
-	if n := dropReports.Load(); n != 1 {
-		t.Errorf("%d reports of one episode", n)
-	}
+	return l
+}
 
+func (l *stalledLog) record(events int) {
+	for range events {
+		l.Record(audit.Event{Event: audit.Injection, Provider: "github"})
+		l.events++
+	}
+}
+
+// closeAndRead records events until Close has begun, and returns what Close wrote.
+func (l *stalledLog) closeAndRead(t *testing.T) []byte {
+	t.Helper()
 	closed := make(chan error)
 	go func() {
 		err := l.Close()
-		reader.Write([]byte{0}) // the mark that everything was written
+		l.reader.Write([]byte{0}) // marks the end of the data
 		closed <- err
 	}()
-	for ; ; events++ { // until Close has begun
-		l.Record(audit.Event{Event: audit.Injection})
-		if lateReports.Load() > 0 {
-			break
-		}
+	for l.lateReports.Load() == 0 {
+		l.record(1)
 		runtime.Gosched()
 	}
+	l.events-- // the last one was recorded after Close
 	var data []byte
 	for buf := make([]byte, 1<<16); len(data) == 0 || data[len(data)-1] != 0; {
-		n, err := reader.Read(buf)
+		n, err := l.reader.Read(buf)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,10 +177,29 @@ func TestStalledDiskDropsAndCounts(t *testing.T) {
 	if err := <-closed; err != nil {
 		t.Errorf("Close: %v", err)
 	}
-	if err := l.Err(); err != nil {
-		t.Errorf("Err after the disk came back: %v", err)
+	return data[:len(data)-1]
+}
+
+func TestStalledDiskDropsAndCounts(t *testing.T) {
+	l := openStalledLog(t)
+	l.record(40_000)
+	if err := l.Err(); !errors.Is(err, audit.ErrDropped) {
+		t.Errorf("Err while dropping: %v", err)
 	}
-	runs, torn := verify(t, data[:len(data)-1], key)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := l.Flush(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Flush to a stalled disk: %v", err)
+	}
+	l.record(10_000) // fills the queue again: the writer has taken the first events
+	if n := l.dropReports.Load(); n != 1 {
+		t.Errorf("%d reports of one failure", n)
+	}
+	data := l.closeAndRead(t)
+	if err := l.Err(); err != nil {
+		t.Errorf("Err after the disk works again: %v", err)
+	}
+	runs, torn := verify(t, data, key)
 	var written, lost int64
 	for _, line := range runs["r"] {
 		switch line.Event {
@@ -190,8 +209,8 @@ func TestStalledDiskDropsAndCounts(t *testing.T) {
 			lost += line.Count
 		}
 	}
-	if written+lost != events || lost == 0 || len(torn) != 0 {
-		t.Errorf("%d written and %d counted as dropped, want %d together; torn %q", written, lost, events, torn)
+	if written+lost != l.events || lost == 0 || len(torn) != 0 {
+		t.Errorf("%d written and %d counted as dropped, want %d together; torn %q", written, lost, l.events, torn)
 	}
 	if last := runs["r"][len(runs["r"])-1]; last.Event != "end" {
 		t.Errorf("last event %q", last.Event)

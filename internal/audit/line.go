@@ -10,18 +10,18 @@ import (
 	"unicode/utf8"
 )
 
-// textLimit bounds each text of a line, in bytes.
+// textLimit is the maximum length of a text in a line, in bytes.
 const textLimit = 1 << 10
 
-// chain makes the lines of one run.
+// chain encodes the lines of one run.
 type chain struct {
 	run, actor string
-	mac        hash.Hash // nil for lines without a MAC
+	mac        hash.Hash // if nil, lines have no MAC
 	seq        int64     // of the last line
-	prev       string    // the last line's hash
+	prev       string    // the hash of the last line
 }
 
-// append adds the line for e to buf and moves the chain on.
+// append appends the next line of the chain, for e, to buf.
 func (c *chain) append(buf []byte, e *entry) []byte {
 	c.seq++
 	start := len(buf)
@@ -64,6 +64,7 @@ func (c *chain) append(buf []byte, e *entry) []byte {
 	return append(buf, '\n')
 }
 
+// appendNumber appends a member with a number, unless it is 0.
 func appendNumber(buf []byte, name string, n int64) []byte {
 	if n == 0 {
 		return buf
@@ -74,9 +75,10 @@ func appendNumber(buf []byte, name string, n int64) []byte {
 	return strconv.AppendInt(buf, n, 10)
 }
 
-// appendMember writes text so that it can neither end the line nor steer a
-// terminal: encoding/json leaves DEL, C1 controls and bidirectional overrides as
-// they are, here everything that does not print is escaped.
+// appendMember appends a member with a text, unless it is empty. The text can
+// neither end the line nor control a terminal: encoding/json does not escape DEL,
+// C1 controls and bidirectional overrides, so appendMember escapes every rune that
+// is not printable.
 func appendMember(buf []byte, name, text string) []byte {
 	if text == "" {
 		return buf
@@ -85,7 +87,7 @@ func appendMember(buf []byte, name, text string) []byte {
 	buf = append(buf, name...)
 	buf = append(buf, `":"`...)
 	size := 0
-	for _, r := range text { // what is no UTF-8 becomes U+FFFD
+	for _, r := range text { // invalid UTF-8 becomes U+FFFD
 		if size += utf8.RuneLen(r); size > textLimit {
 			buf = append(buf, "…"...)
 			break
@@ -102,7 +104,7 @@ func appendMember(buf []byte, name, text string) []byte {
 	return append(buf, '"')
 }
 
-// appendEscape writes \uXXXX, twice for what needs a surrogate pair.
+// appendEscape appends \uXXXX, or two of them for a surrogate pair.
 func appendEscape(buf []byte, r rune) []byte {
 	const digits = "0123456789abcdef"
 	units := []rune{r}

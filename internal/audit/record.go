@@ -6,20 +6,20 @@ import (
 )
 
 // Record adds an event to the log. It does not wait for the disk: the event is
-// written shortly after, or counted as dropped. [Log.Flush] waits.
+// written shortly afterwards, or counted as dropped. Use [Log.Flush] to wait.
 func (l *Log) Record(e Event) {
 	var lost error
 	l.mu.Lock()
 	switch {
 	case l.closing:
-		lost = fmt.Errorf("%s: %w", l.path, ErrClosed)
+		lost = fmt.Errorf("%s: %w", l.path, errClosed)
 	case len(l.pending) < queueLimit:
 		l.add(entry{Event: e})
 	default:
 		l.dropped++
 		if !l.dropping {
 			l.dropping = true
-			lost = fmt.Errorf("%s: %w", l.path, ErrDropped)
+			lost = fmt.Errorf("%s: %w", l.path, errDropped)
 			l.failure.CompareAndSwap(nil, &lost)
 		}
 	}
@@ -31,16 +31,16 @@ func (l *Log) Record(e Event) {
 	signal(l.wake)
 }
 
-// add queues an entry, with the time in the order of the chain. It is called
-// with mu held.
+// add queues an entry. The caller holds mu, so that times are in the order of the
+// chain.
 func (l *Log) add(e entry) {
 	e.at = l.now()
 	l.pending = append(l.pending, e)
 	l.accepted++
 }
 
-// addDropped queues an entry for what was dropped, if anything was. It is called
-// with mu held.
+// addDropped queues an entry with the number of dropped events, unless it is 0.
+// The caller holds mu.
 func (l *Log) addDropped() {
 	if l.dropped > 0 {
 		l.add(entry{Event: Event{Event: dropped}, count: l.dropped})
@@ -48,8 +48,8 @@ func (l *Log) addDropped() {
 	}
 }
 
-// Err is what is wrong with the log now, and nil while events reach the file. It
-// is cheap enough to be asked before each request.
+// Err returns the current failure of the log, or nil while events reach the file.
+// It is cheap enough to call before each request.
 func (l *Log) Err() error {
 	if err := l.failure.Load(); err != nil {
 		return *err
@@ -57,8 +57,8 @@ func (l *Log) Err() error {
 	return nil
 }
 
-// Flush waits until all events recorded before the call are on the disk, or an
-// attempt to write them has failed, or ctx ends.
+// Flush waits until all events that were recorded before the call are on the disk,
+// an attempt to write them has failed, or ctx is done.
 func (l *Log) Flush(ctx context.Context) error {
 	l.mu.Lock()
 	target, tried := l.accepted, l.attempts
@@ -84,9 +84,9 @@ func (l *Log) Flush(ctx context.Context) error {
 	}
 }
 
-// Close ends the chain, writes what is queued and closes the file. A disk that
-// fails is tried once more and then given up; one that stalls is waited for. A
-// second Close waits for the first and returns what it returned.
+// Close ends the chain, writes the queue and closes the file. If the disk fails, it
+// tries once more and then gives up; if the disk stalls, it waits. A second Close
+// waits for the first and returns the same error.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	if !l.closing {
@@ -100,7 +100,7 @@ func (l *Log) Close() error {
 	return l.closeErr
 }
 
-// signal wakes the receiver of c, once for any number of signals.
+// signal wakes the receiver of c. Signals that were not received yet count as one.
 func signal(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:

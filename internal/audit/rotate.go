@@ -12,17 +12,17 @@ import (
 	"github.com/authsome/authsome/internal/durable"
 )
 
-// defaultMaxSize is the size from which a log is set aside. It holds about a
+// defaultMaxSize is the size at which a log is rotated, in bytes. It holds about a
 // quarter of a million requests.
 const defaultMaxSize = 64 << 20
 
-// rotateWait bounds the wait for another process that sets the log aside.
+// rotateWait limits the wait for another process that is rotating the log.
 const rotateWait = 10 * time.Second
 
-// follow writes to the file at the log's path, if another has taken the place of
-// the one that is open: every process does, so that a chain goes on where the
-// others do.
-func (w *writer) follow() error {
+// reopenIfReplaced opens the file at the log's path, if it is no longer the one
+// that is open. Every process does this, so that its chain continues in the same
+// file as the others.
+func (w *writer) reopenIfReplaced() error {
 	if !w.regular || sameFile(w.path, w.file) {
 		return nil
 	}
@@ -35,7 +35,7 @@ func (w *writer) follow() error {
 		f.Close()
 		return err
 	}
-	// What the old file was given must be as durable as what the new one will be.
+	// Lines in the old file must be on the disk before later lines in the new one.
 	if err := errors.Join(w.file.Sync(), w.file.Close()); err != nil {
 		f.Close()
 		return err
@@ -44,9 +44,8 @@ func (w *writer) follow() error {
 	return nil
 }
 
-// rotate sets the file aside once it is full. Its lines stay as they are, and
-// the chains of those who write go on in the next file. Where that fails the file
-// goes on growing: a log is not given up for its size.
+// rotate archives a full file and continues in a new one. If that fails, the file
+// keeps growing: the size is not a reason to stop logging.
 func (l *Log) rotate(w *writer) {
 	if !w.regular || w.maxSize <= 0 {
 		return
@@ -56,20 +55,20 @@ func (l *Log) rotate(w *writer) {
 		return
 	}
 	if err == nil {
-		err = setAside(w.path, w.maxSize, l.now())
+		err = archive(w.path, w.maxSize, l.now())
 	}
 	if err == nil {
-		err = w.follow()
+		err = w.reopenIfReplaced()
 	}
 	if err != nil {
 		w.maxSize = 0
-		l.fail(fmt.Errorf("%s is not set aside and goes on growing: %w", w.path, err))
+		l.fail(fmt.Errorf("rotate %s, which keeps growing: %w", w.path, err))
 	}
 }
 
-// setAside renames the file, unless another process has just done so. The lock
-// is on the file itself and goes with it.
-func setAside(path string, maxSize int64, now time.Time) error {
+// archive renames the file, unless another process has just done so. The lock is
+// on the file itself, so a process that gets it late finds a new file at path.
+func archive(path string, maxSize int64, now time.Time) error {
 	lock := flock.New(path, flock.SetFlag(os.O_RDWR))
 	ctx, cancel := context.WithTimeout(context.Background(), rotateWait)
 	defer cancel()

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,23 +13,23 @@ import (
 type Report struct {
 	Lines    int
 	Chains   int
-	Open     []Chain   // without their end: still written, killed, or cut
-	Problems []Problem // in the order in which they were found
+	Open     []Chain   // chains without an end: still being written, killed, or truncated
+	Problems []Problem // in the order of the lines
 }
 
-// Chain is the part of a run that a log holds.
+// Chain is the part of a run that is in the log.
 type Chain struct {
 	Run   string
 	First Line
 	Last  Line
 }
 
-// Problem is a line that is not as it was written, or not where it was.
+// Problem is a line that was modified or moved, or that follows a gap.
 type Problem struct {
 	Where  Place
 	Run    string
 	Seq    int64
-	Reason string
+	Reason string // such as "2 lines before it are missing"
 }
 
 func (p Problem) String() string {
@@ -38,21 +39,21 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s: line %d of run %s: %s", p.Where, p.Seq, p.Run, p.Reason)
 }
 
-// chainState is a chain while it is followed.
+// chainState is the state of a chain during Verify.
 type chainState struct {
 	Chain
-	hash     string // of the last line
-	unsealed bool   // the last line was reported as changed: the next one's prev says the same
-	key      []byte // under which its lines are sealed
-	ended    bool
+	hash   string // of the last line
+	badMAC bool   // the last line was reported for its MAC; do not report its hash as well
+	key    []byte // authenticates the chain's lines; nil until the first valid MAC
+	ended  bool
 }
 
-// Verify follows every chain through all files of the log at path. A chain's
-// lines are sealed under one of keys, those of the profiles' vaults. It finds
-// lines that were changed, removed, added or put elsewhere. It cannot find that a
-// whole chain is gone, nor that the last lines of a chain without an end are.
+// Verify checks every chain in all files of the log at path. Each chain must be
+// authenticated by one of keys, the keys of the profiles' vaults. Verify finds lines
+// that were modified, removed, added or moved. It cannot find that a whole chain was
+// removed, or the last lines of a chain without an end.
 func Verify(path string, keys [][]byte) (Report, error) {
-	files, err := Files(path)
+	files, err := logFiles(path)
 	if err != nil {
 		return Report{}, err
 	}
@@ -60,14 +61,14 @@ func Verify(path string, keys [][]byte) (Report, error) {
 	chains := make(map[string]*chainState)
 	var order []*chainState
 	for _, file := range files {
-		for l, err := range Read(file) {
+		for l, err := range readLines(file) {
 			if err != nil {
 				return Report{}, err
 			}
 			r.Lines++
-			if !l.Valid() {
-				// The torn end of a write that failed, which was written again; a line
-				// that was damaged leaves a gap in its chain besides.
+			if !l.valid() {
+				// This is the torn end of a failed write that was repeated. If it is a
+				// damaged line instead, its chain has a gap, which is reported.
 				continue
 			}
 			c := chains[l.Run]
@@ -76,7 +77,7 @@ func Verify(path string, keys [][]byte) (Report, error) {
 				chains[l.Run] = c
 				order = append(order, c)
 			}
-			if reason := c.take(l, keys); reason != "" {
+			if reason := c.add(l, keys); reason != "" {
 				r.Problems = append(r.Problems, Problem{l.Where, l.Run, l.Seq, reason})
 			}
 		}
@@ -90,28 +91,26 @@ func Verify(path string, keys [][]byte) (Report, error) {
 	return r, nil
 }
 
-// take adds the next line of the chain and says what is wrong with it.
-func (c *chainState) take(l Line, keys [][]byte) (reason string) {
+// add adds the next line to the chain and returns what is wrong with it, or "".
+func (c *chainState) add(l Line, keys [][]byte) (reason string) {
 	first := c.Last.Run == ""
 	switch {
 	case first && l.Seq != 1:
-		reason = fmt.Sprintf("the %d lines before it are missing", l.Seq-1)
+		reason = missing(l.Seq - 1)
 	case first && l.Prev != "":
-		reason = "it was changed: the first line of a run follows no other"
+		reason = "modified: the first line of a run must not name a previous line"
 	case !first && c.ended:
-		reason = "it stands behind the end of its run"
+		reason = "comes after the end of its run"
 	case !first && l.Seq <= c.Last.Seq:
-		reason = "it stands twice, or was put elsewhere"
+		reason = "duplicated or moved"
 	case !first && l.Seq > c.Last.Seq+1:
-		reason = fmt.Sprintf("the %d lines before it are missing", l.Seq-c.Last.Seq-1)
-	case !first && l.Prev != c.hash && !c.unsealed:
-		reason = "it or the line before it was changed"
+		reason = missing(l.Seq - c.Last.Seq - 1)
+	case !first && l.Prev != c.hash && !c.badMAC:
+		reason = "this line or the one before it was modified"
 	}
-	sealed := c.checkMAC(l, keys)
-	if reason == "" {
-		reason = sealed
-	}
-	c.unsealed = sealed != ""
+	macReason := c.checkMAC(l, keys)
+	c.badMAC = macReason != ""
+	reason = cmp.Or(reason, macReason)
 	if first || l.Seq > c.Last.Seq {
 		c.Last = l
 	}
@@ -121,11 +120,20 @@ func (c *chainState) take(l Line, keys [][]byte) (reason string) {
 	return reason
 }
 
+func missing(lines int64) string {
+	if lines == 1 {
+		return "1 line before it is missing"
+	}
+	return fmt.Sprintf("%d lines before it are missing", lines)
+}
+
+// checkMAC checks the MAC of a line. The first valid one determines the key of the
+// chain.
 func (c *chainState) checkMAC(l Line, keys [][]byte) (reason string) {
 	i := bytes.LastIndex(l.Raw, []byte(`,"mac":"`))
 	given, err := hex.DecodeString(l.MAC)
 	if i < 0 || err != nil || len(given) == 0 {
-		return "it is not sealed"
+		return "has no valid MAC"
 	}
 	if c.key != nil {
 		keys = [][]byte{c.key}
@@ -138,5 +146,5 @@ func (c *chainState) checkMAC(l Line, keys [][]byte) (reason string) {
 			return ""
 		}
 	}
-	return "it was changed, or is sealed under the key of no profile here"
+	return "modified, or no profile here has its key"
 }

@@ -17,7 +17,7 @@ import (
 
 var otherKey = []byte("the key of another profile's vault")
 
-// twoRuns writes two chains, under two keys, and gives the log's lines.
+// twoRuns writes two chains with different keys, and returns the lines of the log.
 func twoRuns(t *testing.T) (path string, lines []string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "audit.log")
@@ -42,59 +42,63 @@ func mustVerify(t *testing.T, path string, keys ...[]byte) audit.Report {
 	return r
 }
 
+// tamperings are changes to the lines of two runs with five lines each.
+var tamperings = []struct {
+	name   string
+	change func(lines []string) []string
+	line   int    // that is reported
+	reason string // "" if Verify finds no problem
+	open   int
+}{
+	{"outcome", replace(2, `"outcome":"ok"`, `"outcome":"no"`), 3, "modified", 0},
+	{"time", replace(0, `"time":"2`, `"time":"1`), 1, "modified", 0},
+	{"provider in the last line but one", replace(3, "github", "gitlab"), 4, "modified", 0},
+	{"MAC", func(lines []string) []string {
+		lines[1] = lines[1][:len(lines[1])-67] + strings.Repeat("0", 64) + "\"}\n"
+		return lines
+	}, 2, "modified", 0},
+	{"member after the MAC", replace(1, `"}`, `","status":500}`), 2, "modified", 0},
+	{"no MAC", func(lines []string) []string {
+		lines[1] = lines[1][:strings.Index(lines[1], `,"mac"`)] + "}\n"
+		return lines
+	}, 2, "no valid MAC", 0},
+	{"first line of a run removed", remove(0, 1), 1, "1 line before it is missing", 0},
+	{"two lines in the middle removed", remove(2, 4), 3, "2 lines before it are missing", 0},
+	{"two lines swapped", func(lines []string) []string {
+		lines[1], lines[2] = lines[2], lines[1]
+		return lines
+	}, 2, "missing", 0},
+	{"line duplicated", func(lines []string) []string { return slices.Insert(lines, 2, lines[1]) }, 3, "duplicated", 0},
+	{"line added after the end", func(lines []string) []string { return append(lines, "\n"+lines[1]) }, 11, "after the end", 0},
+	{"last lines removed: the chain is open", remove(8, 10), 0, "", 1},
+	{"whole run removed: not detected", remove(0, 5), 0, "", 0},
+	{"torn line that was written again", func(lines []string) []string { return slices.Insert(lines, 2, lines[2][:20]+"\n") }, 0, "", 0},
+}
+
+func replace(line int, from, to string) func([]string) []string {
+	return func(lines []string) []string {
+		lines[line] = strings.Replace(lines[line], from, to, 1)
+		return lines
+	}
+}
+
+func remove(from, to int) func([]string) []string {
+	return func(lines []string) []string { return slices.Delete(lines, from, to) }
+}
+
 func TestVerify(t *testing.T) {
 	path, lines := twoRuns(t)
 	if r := mustVerify(t, path, otherKey, key); r.Lines != 10 || r.Chains != 2 || len(r.Open) != 0 || len(r.Problems) != 0 {
-		t.Fatalf("a sound log: %+v", r)
+		t.Fatalf("an unmodified log: %+v", r)
 	}
-	change := func(n int, from, to string) func([]string) []string {
-		return func(lines []string) []string {
-			changed := strings.Replace(lines[n], from, to, 1)
-			if changed == lines[n] {
-				t.Fatalf("%q is not in %s", from, lines[n])
-			}
-			lines[n] = changed
-			return lines
-		}
-	}
-	without := func(from, to int) func([]string) []string {
-		return func(lines []string) []string { return slices.Delete(lines, from, to) }
-	}
-	for _, tt := range []struct {
-		name   string
-		do     func([]string) []string
-		number int    // of the line that is reported
-		reason string // "" for no problem
-		open   int
-	}{
-		{"an outcome", change(2, `"outcome":"ok"`, `"outcome":"no"`), 3, "changed", 0},
-		{"a time", change(0, `"time":"2`, `"time":"1`), 1, "changed", 0},
-		{"a provider of the last line but one", change(3, "github", "gitlab"), 4, "changed", 0},
-		{"a MAC", func(lines []string) []string {
-			lines[1] = lines[1][:len(lines[1])-67] + strings.Repeat("0", 64) + "\"}\n"
-			return lines
-		}, 2, "changed", 0},
-		{"a member behind the MAC", change(1, `"}`, `","status":500}`), 2, "changed", 0},
-		{"no MAC", func(lines []string) []string {
-			lines[1] = lines[1][:strings.Index(lines[1], `,"mac"`)] + "}\n"
-			return lines
-		}, 2, "not sealed", 0},
-		{"the first line of a run is gone", without(0, 1), 1, "the 1 lines before it are missing", 0},
-		{"two in the middle are gone", without(2, 4), 3, "the 2 lines before it are missing", 0},
-		{"two have changed places", func(lines []string) []string {
-			lines[1], lines[2] = lines[2], lines[1]
-			return lines
-		}, 2, "missing", 0},
-		{"one stands twice", func(lines []string) []string { return slices.Insert(lines, 2, lines[1]) }, 3, "twice", 0},
-		{"one is put behind the end", func(lines []string) []string { return append(lines, "\n"+lines[1]) }, 11, "behind the end", 0},
-		{"a tail that is gone leaves the chain open", without(8, 10), 0, "", 1},
-		{"a whole run that is gone cannot be seen", without(0, 5), 0, "", 0},
-		{"a torn line that was written again", func(lines []string) []string { return slices.Insert(lines, 2, lines[2][:20]+"\n") }, 0, "", 0},
-	} {
+	for _, tt := range tamperings {
 		t.Run(tt.name, func(t *testing.T) {
-			changed := tt.do(slices.Clone(lines))
+			changed := strings.Join(tt.change(slices.Clone(lines)), "")
+			if changed == strings.Join(lines, "") {
+				t.Fatal("the log was not changed")
+			}
 			file := filepath.Join(t.TempDir(), "audit.log")
-			if err := os.WriteFile(file, []byte(strings.Join(changed, "")), 0o600); err != nil {
+			if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			r := mustVerify(t, file, key, otherKey)
@@ -108,13 +112,13 @@ func TestVerify(t *testing.T) {
 				return
 			}
 			if len(r.Problems) == 0 {
-				t.Fatal("nothing was found")
+				t.Fatal("no problem found")
 			}
-			if p := r.Problems[0]; p.Where.Number != tt.number || p.Where.File != file || !strings.Contains(p.Reason, tt.reason) {
-				t.Errorf("found %v, want line %d: %s", p, tt.number, tt.reason)
+			if p := r.Problems[0]; p.Where.Number != tt.line || p.Where.File != file || !strings.Contains(p.Reason, tt.reason) {
+				t.Errorf("found %v, want line %d: %s", p, tt.line, tt.reason)
 			}
-			if tt.name != "two have changed places" && len(r.Problems) != 1 {
-				t.Errorf("found more than there is: %v", r.Problems)
+			if tt.name != "two lines swapped" && len(r.Problems) != 1 {
+				t.Errorf("want one problem, got %v", r.Problems)
 			}
 		})
 	}
@@ -123,8 +127,8 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// A log is set aside while four processes write: nothing is lost, and each chain
-// goes on in the next file.
+// Four processes write while the log is rotated: no line is lost, and each chain
+// continues in the next file.
 func TestRotationKeepsChains(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	const processes = 4
@@ -138,7 +142,7 @@ func TestRotationKeepsChains(t *testing.T) {
 		})
 	}
 	children.Wait()
-	files, err := audit.Files(path)
+	files, err := audit.LogFiles(path)
 	if err != nil || len(files) < 5 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
@@ -160,15 +164,15 @@ func TestRotationKeepsChains(t *testing.T) {
 		t.Fatalf("%d lines, %v", len(all), err)
 	}
 	if !slices.EqualFunc(last, all[len(all)-3000:], func(a, b audit.Line) bool { return bytes.Equal(a.Raw, b.Raw) }) {
-		t.Error("the last lines are not the last ones")
+		t.Error("Last(3000) is not the end of Last(-1)")
 	}
 	if none, err := audit.Last(path, -1, time.Now().Add(time.Hour), func(l audit.Line) bool { return l.Time.After(time.Now()) }); err != nil || len(none) != 0 {
-		t.Errorf("%d lines of the future, %v", len(none), err)
+		t.Errorf("%d lines with a time in the future, %v", len(none), err)
 	}
 }
 
-// A log that somebody else took away is begun again, and its chain goes on.
-func TestFileTakenAway(t *testing.T) {
+// If another program renames the log, a new file is created and the chain continues.
+func TestLogRenamedByAnotherProgram(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	l := mustOpen(t, path, audit.Options{Key: key})
 	l.Record(audit.Event{Event: audit.Login})
@@ -189,18 +193,18 @@ func TestFileTakenAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r := mustVerify(t, path, key); len(r.Problems) != 1 {
-		t.Errorf("with the first file gone: %+v", r)
+		t.Errorf("without the first file: %+v", r)
 	}
 }
 
-func TestFollow(t *testing.T) {
+func TestFollowAcrossRotations(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	l := mustOpen(t, path, audit.Options{Key: key, MaxSize: 2000})
 	l.Record(audit.Event{Event: audit.Login, Provider: "before"})
 	if err := l.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	const events = 200 // some forty files
+	const events = 200 // about forty files
 	started, got := make(chan struct{}), make(chan audit.Line, events+1)
 	done := make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -226,13 +230,13 @@ func TestFollow(t *testing.T) {
 		}
 	}
 	if line := <-got; line.Event != "end" {
-		t.Errorf("at the end: %s", line.Raw)
+		t.Errorf("the last line: %s", line.Raw)
 	}
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if files, err := audit.Files(path); err != nil || len(files) < 3 {
-		t.Errorf("the log was not set aside: %v, %v", files, err)
+	if files, err := audit.LogFiles(path); err != nil || len(files) < 3 {
+		t.Errorf("the log was not rotated: %v, %v", files, err)
 	}
 }

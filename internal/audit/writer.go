@@ -10,22 +10,22 @@ import (
 	"time"
 )
 
-// writer is what the writing goroutine owns.
+// writer is the state of the writing goroutine.
 type writer struct {
 	path    string
-	maxSize int64 // from which the file is set aside; 0 never
+	maxSize int64 // at which the file is rotated, in bytes; 0 means never
 	file    *os.File
 	regular bool // pipes and devices cannot be synced
 	chain   chain
 	lines   []byte  // whole lines that are not in the file yet
-	count   int64   // entries taken that are not durable yet
-	spare   []entry // to exchange with the queue
+	count   int64   // entries taken from the queue that are not durable yet
+	spare   []entry // swapped with the queue
 	torn    bool    // the file ends inside a line
-	failing bool
+	failing bool    // the last attempt failed
 }
 
-// prepare closes the file to other users, and finds out whether its last line
-// was torn by a crash.
+// prepare makes the file inaccessible to other users, and checks whether a crash
+// has torn its last line.
 func (w *writer) prepare() error {
 	info, err := w.file.Stat()
 	if err != nil {
@@ -50,8 +50,8 @@ func (w *writer) prepare() error {
 	return nil
 }
 
-// write is the goroutine that writes the file. It ends after Close.
-func (l *Log) write(w *writer) {
+// writeLoop writes the file until Close.
+func (l *Log) writeLoop(w *writer) {
 	defer close(l.done)
 	for {
 		urgent := l.wait(w.failing)
@@ -61,7 +61,7 @@ func (l *Log) write(w *writer) {
 		err := l.attempt(w, urgent)
 		if closing {
 			if err == nil {
-				// The first attempt may have been for what was left over.
+				// The first attempt may have written only the rest of a failed one.
 				err = l.attempt(w, true)
 			}
 			l.closeErr = errors.Join(err, w.file.Close())
@@ -70,9 +70,10 @@ func (l *Log) write(w *writer) {
 	}
 }
 
-// wait returns when it is time to write, and whether somebody waits for it.
+// wait returns when it is time to write. urgent reports whether a caller waits for
+// the write.
 func (l *Log) wait(failing bool) (urgent bool) {
-	pause := gather
+	pause := batchDelay
 	if failing {
 		pause = retryAfter
 	} else {
@@ -90,13 +91,13 @@ func (l *Log) wait(failing bool) (urgent bool) {
 	}
 }
 
-// attempt writes what is left over from a failed attempt, or else the queue, and
-// tells who waits how it went.
+// attempt writes the rest of a failed attempt, or else the queue, and reports the
+// result to Flush and Err.
 func (l *Log) attempt(w *writer, sync bool) error {
 	if len(w.lines) == 0 {
-		l.take(w)
+		l.encodeQueue(w)
 	}
-	err := w.follow()
+	err := w.reopenIfReplaced()
 	if err == nil {
 		err = w.flush(sync)
 	}
@@ -128,8 +129,8 @@ func (l *Log) attempt(w *writer, sync bool) error {
 	return err
 }
 
-// take makes lines of what is queued.
-func (l *Log) take(w *writer) {
+// encodeQueue moves the queued entries into w.lines.
+func (l *Log) encodeQueue(w *writer) {
 	l.mu.Lock()
 	l.addDropped()
 	entries := l.pending
@@ -139,12 +140,12 @@ func (l *Log) take(w *writer) {
 		w.lines = w.chain.append(w.lines, &entries[i])
 	}
 	w.count += int64(len(entries))
-	clear(entries) // so that no strings are held
+	clear(entries) // releases the strings
 	w.spare = entries[:0]
 }
 
-// flush writes the lines with one call, which O_APPEND puts after whatever other
-// processes have written. What could not be written is kept.
+// flush writes the lines with one call, which O_APPEND places after the lines of
+// other processes. Lines that could not be written are kept.
 func (w *writer) flush(sync bool) error {
 	if len(w.lines) > 0 {
 		if w.torn {

@@ -19,8 +19,8 @@ import (
 	"github.com/authsome/authsome/ca"
 )
 
-// gateway is a proxy that takes every CONNECT to the one upstream.
-func gateway(t *testing.T, upstream string) *url.URL {
+// startProxy starts a proxy that connects every CONNECT to upstream.
+func startProxy(t *testing.T, upstream string) *url.URL {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, token, ok := proxyUser(r); r.Method != http.MethodConnect || !ok || user != "authsome" || token != "tok" {
@@ -60,10 +60,9 @@ func proxyUser(r *http.Request) (user, token string, ok bool) {
 	return r.BasicAuth()
 }
 
-// Programs that read the environment each in their own way reach a host that
-// only the proxy can reach, under a certificate that only the files vouch for.
-// The parent's settings are ones that would lead each of them astray.
-func TestClients(t *testing.T) {
+// Each client reaches a host that only the proxy can reach, with a certificate that
+// only the files make it trust, although the parent's settings are wrong.
+func TestClientsUseTheProxy(t *testing.T) {
 	const site = "https://api.example.invalid/"
 	authority, err := ca.New(ca.Options{CommonName: "clients"})
 	if err != nil {
@@ -88,7 +87,7 @@ func TestClients(t *testing.T) {
 			"PATH=" + os.Getenv("PATH"), "HOME=" + tmp, "LANG=C.UTF-8",
 			"NO_PROXY=example.invalid", "https_proxy=http://127.0.0.1:1", "npm_config_cafile=/nonexistent", "SSL_CERT_DIR=/nonexistent",
 		},
-		Proxy: gateway(t, upstream.Listener.Addr().String()), Files: files, Hosts: []string{"api.example.invalid"},
+		Proxy: startProxy(t, upstream.Listener.Addr().String()), Files: files, Hosts: []string{"api.example.invalid"},
 	})
 	var list []string
 	for name, value := range env {
@@ -96,7 +95,7 @@ func TestClients(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name  string
-		probe []string // succeeds where the client is installed
+		probe []string // succeeds if the client is installed
 		args  []string
 	}{
 		{"curl", []string{"curl", "-V"}, []string{"curl", "-sS", site}},
@@ -110,7 +109,7 @@ func TestClients(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			probe := exec.Command(tt.probe[0], tt.probe[1:]...)
 			if err := probe.Run(); err != nil {
-				t.Skip(err) // the end-to-end tests insist on those that matter most
+				t.Skip(err) // the end-to-end tests require the most important clients
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
@@ -118,7 +117,7 @@ func TestClients(t *testing.T) {
 			var out strings.Builder
 			code, err := Process{Args: tt.args, Env: list, Dir: tmp, Stdout: &out, Stderr: &out}.Run(ctx)
 			if arrived.Load() == 0 {
-				t.Errorf("nothing arrived; exit %d, %v: %s", code, err, out.String())
+				t.Errorf("no request arrived; exit %d, %v: %s", code, err, out.String())
 			}
 		})
 	}

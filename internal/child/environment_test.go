@@ -21,8 +21,8 @@ func environment(t *testing.T, e Environment) (map[string]string, []Dropped) {
 	env := make(map[string]string)
 	for _, entry := range list {
 		name, value, _ := strings.Cut(entry, "=")
-		if _, twice := env[name]; twice {
-			t.Errorf("%s is there twice", name)
+		if _, duplicate := env[name]; duplicate {
+			t.Errorf("%s occurs twice", name)
 		}
 		env[name] = value
 	}
@@ -39,7 +39,7 @@ func TestEnvironment(t *testing.T) {
 		},
 		Proxy: &url.URL{Scheme: "http", Host: "127.0.0.1:1234", User: url.UserPassword("authsome", "tok")},
 		Files: Files{Bundle: "/b", Authority: "/a", Wgetrc: "/w", Node: `/a "b\c`},
-		// A definition that names one of our variables does not get it.
+		// A provider's definition cannot replace our own variables.
 		Placeholders: map[string]string{"OPENAI_API_KEY": "placeholder", "NEW_TOKEN": "placeholder", "HTTPS_PROXY": "elsewhere", "NO_PROXY": "*", "SSL_CERT_FILE": "elsewhere"},
 	})
 	for name, want := range map[string]string{
@@ -52,7 +52,7 @@ func TestEnvironment(t *testing.T) {
 		"NIX_SSL_CERT_FILE": "/b", "NODE_EXTRA_CA_CERTS": "/a", "DENO_CERT": "/a", "WGETRC": "/w",
 		"NODE_OPTIONS": `--max-old-space-size=100 --require "/a \"b\\c"`,
 	} {
-		if got, there := env[name]; got != want || !there {
+		if got, set := env[name]; got != want || !set {
 			t.Errorf("%s=%q, want %q", name, got, want)
 		}
 		delete(env, name)
@@ -65,8 +65,8 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// Java and PHP get theirs where the files are there, beside what the user has set.
-func TestEnvironmentOfRuntimes(t *testing.T) {
+// With their files, Java and PHP get settings in addition to the user's own.
+func TestEnvironmentForJavaAndPHP(t *testing.T) {
 	env, _ := environment(t, Environment{
 		Parent: []string{"JAVA_TOOL_OPTIONS=-Xmx1g", "PHP_INI_SCAN_DIR=/own", "NO_PROXY=.corp.test,*.wild.test,10.0.0.1,10.0.0.0/8,host:8080,bare,a'b"},
 		Files:  Files{Java: "/with space/t.p12", PHP: "/php"},
@@ -81,7 +81,7 @@ func TestEnvironmentOfRuntimes(t *testing.T) {
 		t.Errorf("PHP_INI_SCAN_DIR=%s", got)
 	}
 	env, _ = environment(t, Environment{Files: Files{PHP: "/php"}})
-	if got, there := env["JAVA_TOOL_OPTIONS"]; there || env["PHP_INI_SCAN_DIR"] != ":/php" {
+	if got, set := env["JAVA_TOOL_OPTIONS"]; set || env["PHP_INI_SCAN_DIR"] != ":/php" {
 		t.Errorf("JAVA_TOOL_OPTIONS=%s PHP_INI_SCAN_DIR=%s", got, env["PHP_INI_SCAN_DIR"])
 	}
 }
@@ -92,9 +92,9 @@ func TestEnvironmentWithoutToken(t *testing.T) {
 	}
 }
 
-// Whatever the child's variables take the place of is in what they name.
+// The roots in a file that the parent's variables name are also in the child's files.
 func TestReplacedRootsAreKept(t *testing.T) {
-	a, err := ca.New(ca.Options{CommonName: "of the user"})
+	a, err := ca.New(ca.Options{CommonName: "user"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,10 +102,10 @@ func TestReplacedRootsAreKept(t *testing.T) {
 	if err := os.WriteFile(file, a.CertificatePEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range slices.Concat(bundleVariables, replacingWhereSet, addVariables, []string{"npm_config_cafile"}) {
+	for _, name := range slices.Concat(bundleVariables, bundleVariablesIfSet, extraRootVariables, []string{"npm_config_cafile"}) {
 		getenv := func(asked string) string { return map[string]string{name: file}[asked] }
 		roots := ca.ExtraRoots(getenv)
-		if name == "SSL_CERT_FILE" { // replaces the system's
+		if name == "SSL_CERT_FILE" { // replaces the system's roots
 			if roots, err = ca.SystemRoots(getenv); err != nil {
 				t.Error(err)
 			}

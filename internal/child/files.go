@@ -13,15 +13,15 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Files are the files that a child's variables name, in a directory of their own
-// that ends with the run.
+// Files are the files that a child's variables name, in a separate directory that
+// exists as long as the run.
 type Files struct {
 	Bundle    string // the roots that the parent trusts, and the authority
-	Authority string // the authority, and what the parent had added
+	Authority string // the authority, and the certificates that the parent had added
 	Wgetrc    string
 	Node      string // the script that Node loads first
-	Java      string // a trust store; empty where Java was not asked for
-	PHP       string // a directory of settings; likewise
+	Java      string // a trust store; empty unless Java is supported
+	PHP       string // a directory of settings; empty unless PHP is supported
 
 	dir  string
 	lock *flock.Flock
@@ -30,21 +30,22 @@ type Files struct {
 const (
 	filesPrefix = "authsome-run-"
 	lockName    = "lock"
-	// sweepAge spares a directory that another run is making at this moment: it is
-	// there for an instant before its lock is held.
+	// sweepAge protects a directory that another run has just created and not
+	// locked yet.
 	sweepAge = time.Minute
 )
 
 //go:embed node.cjs
 var nodeScript []byte
 
-// WriteFiles writes the files for one child into a new directory below tmp. The
-// bundle and the authority are PEM; wgetrc is the user's own, which the child's
-// replaces. Directories of runs that were killed are swept away first.
+// WriteFiles writes the files for one child into a new directory in tmp. bundle and
+// authority are PEM; wgetrc is the user's file, which the child's wgetrc includes.
+// WriteFiles first removes the directories of runs that were killed. The caller must
+// call Close.
 func WriteFiles(tmp string, bundle, authority, wgetrc []byte) (f Files, err error) {
 	sweep(tmp)
 	if f.dir, err = os.MkdirTemp(tmp, filesPrefix); err != nil { // 0700
-		return Files{}, fmt.Errorf("make the run's directory: %w", err)
+		return Files{}, fmt.Errorf("create the run's directory: %w", err)
 	}
 	defer func() {
 		if err != nil {
@@ -52,7 +53,7 @@ func WriteFiles(tmp string, bundle, authority, wgetrc []byte) (f Files, err erro
 			f = Files{}
 		}
 	}()
-	// The lock says that this run lives, and goes with its process.
+	// The lock shows that this run is alive. It ends with the process.
 	f.lock = flock.New(filepath.Join(f.dir, lockName), flock.SetPermissions(0o600))
 	if locked, err := f.lock.TryLock(); err != nil || !locked {
 		return f, fmt.Errorf("lock the run's directory: %w", cmp.Or(err, errors.New("it is in use")))
@@ -70,8 +71,8 @@ func WriteFiles(tmp string, bundle, authority, wgetrc []byte) (f Files, err erro
 	return f, nil
 }
 
-// AddJava writes a trust store for Java. With it, the child's variables make Java
-// use the proxy.
+// AddJava adds support for Java: it writes the trust store, in PKCS #12, and the
+// child's variables will make Java use the proxy.
 func (f *Files) AddJava(trustStore []byte) error {
 	f.Java = filepath.Join(f.dir, "truststore.p12")
 	if err := os.WriteFile(f.Java, trustStore, 0o600); err != nil {
@@ -80,7 +81,7 @@ func (f *Files) AddJava(trustStore []byte) error {
 	return nil
 }
 
-// AddPHP writes settings that make PHP trust the bundle.
+// AddPHP adds support for PHP: it writes settings that make PHP trust the bundle.
 func (f *Files) AddPHP() error {
 	f.PHP = filepath.Join(f.dir, "php")
 	if err := os.Mkdir(f.PHP, 0o700); err != nil {
@@ -100,7 +101,7 @@ func withNewline(b []byte) []byte {
 	return b
 }
 
-// Close removes the directory.
+// Close removes the files and their directory.
 func (f Files) Close() error {
 	var err error
 	if f.dir != "" {
@@ -112,9 +113,9 @@ func (f Files) Close() error {
 	return err
 }
 
-// sweep removes the directories whose process is gone. It is a courtesy: what it
-// cannot remove stays for the system's own cleaning. Below a shared directory
-// others may use the same names, so only this user's own are looked into.
+// sweep removes directories of runs whose process has ended. Errors are ignored: the
+// system cleans up its temporary directory anyway. Other users may create the same
+// names in a shared directory, so sweep only opens directories of this user.
 func sweep(tmp string) {
 	entries, err := os.ReadDir(tmp)
 	if err != nil {
@@ -137,9 +138,9 @@ func sweep(tmp string) {
 	}
 }
 
-// UserWgetrc is the wgetrc that wget would have read: the one WGETRC names, or
-// the one in the user's home. It is empty where there is none; wget goes on
-// without one, too.
+// UserWgetrc returns the content of the wgetrc that wget would read: the file that
+// WGETRC names, or the one in the user's home. It returns nil if that cannot be read,
+// which wget ignores too.
 func UserWgetrc(getenv func(string) string) []byte {
 	path := getenv("WGETRC")
 	if home := getenv("HOME"); path == "" && home != "" {

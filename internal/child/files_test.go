@@ -21,7 +21,7 @@ func writeFiles(t *testing.T, tmp string) Files {
 	return f
 }
 
-func TestFiles(t *testing.T) {
+func TestWriteFiles(t *testing.T) {
 	tmp := t.TempDir()
 	f := writeFiles(t, tmp)
 	for path, want := range map[string]string{f.Bundle: "bundle", f.Authority: "authority", f.Wgetrc: "timeout = 3\nca_certificate = " + f.Bundle + "\n"} {
@@ -46,14 +46,14 @@ func TestFiles(t *testing.T) {
 		t.Error(err)
 	}
 	if left, _ := os.ReadDir(tmp); len(left) > 0 {
-		t.Errorf("left: %v", left)
+		t.Errorf("not removed: %v", left)
 	}
 	if _, err := WriteFiles(filepath.Join(tmp, "nonexistent"), nil, nil, nil); err == nil {
-		t.Error("no error without the directory for temporary files")
+		t.Error("no error without a temporary directory")
 	}
 }
 
-// age makes a directory as old as if its run had been killed a while ago.
+// age makes a directory old enough for sweep to remove it.
 func age(t *testing.T, dir string) string {
 	t.Helper()
 	then := time.Now().Add(-2 * sweepAge)
@@ -63,7 +63,7 @@ func age(t *testing.T, dir string) string {
 	return dir
 }
 
-func TestSweep(t *testing.T) {
+func TestSweepRemovesDirectoriesOfKilledRuns(t *testing.T) {
 	tmp := t.TempDir()
 	mkdir := func(name string) string {
 		dir := filepath.Join(tmp, name)
@@ -74,7 +74,7 @@ func TestSweep(t *testing.T) {
 	}
 	run := start(t, "CHILD_TEST_ROLE=files", "CHILD_TEST_TMP="+tmp)
 	killed := age(t, strings.TrimSpace(run.line()))
-	living := age(t, writeFiles(t, tmp).dir)
+	alive := age(t, writeFiles(t, tmp).dir)
 	unlocked := age(t, mkdir(filesPrefix+"unlocked"))
 	young := mkdir(filesPrefix + "young")
 	unrelated := age(t, mkdir("unrelated"))
@@ -82,7 +82,7 @@ func TestSweep(t *testing.T) {
 	if err := os.Symlink(elsewhere, filepath.Join(tmp, filesPrefix+"link")); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]bool{killed: true, living: true, unlocked: false, young: true, unrelated: true, filepath.Join(elsewhere, "inside"): true}
+	want := map[string]bool{killed: true, alive: true, unlocked: false, young: true, unrelated: true, filepath.Join(elsewhere, "inside"): true}
 	if os.Geteuid() == 0 {
 		foreign := mkdir(filesPrefix + "foreign")
 		if err := os.Chown(foreign, 65534, 65534); err != nil {
@@ -93,31 +93,31 @@ func TestSweep(t *testing.T) {
 	check := func(when string) {
 		t.Helper()
 		writeFiles(t, tmp)
-		for dir, stays := range want {
-			if _, err := os.Stat(dir); (err == nil) != stays {
-				t.Errorf("%s: %s: %v, want it there: %v", when, filepath.Base(dir), err, stays)
+		for dir, kept := range want {
+			if _, err := os.Stat(dir); (err == nil) != kept {
+				t.Errorf("%s: %s: %v, want it kept: %v", when, filepath.Base(dir), err, kept)
 			}
 		}
 	}
-	check("while the run lives")
+	check("while the run is alive")
 	if err := run.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	run.Wait()
 	want[killed] = false
-	check("after it was killed")
+	check("after the run was killed")
 }
 
 func TestUserWgetrc(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
-	for name, content := range map[string]string{".wgetrc": "of the home", "named": "of the variable"} {
+	for name, content := range map[string]string{".wgetrc": "in HOME", "named": "named by WGETRC"} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, tt := range []struct{ wgetrc, home, want string }{
-		{"", dir, "of the home"}, {filepath.Join(dir, "named"), dir, "of the variable"}, {filepath.Join(dir, "missing"), dir, ""}, {"", "", ""},
+		{"", dir, "in HOME"}, {filepath.Join(dir, "named"), dir, "named by WGETRC"}, {filepath.Join(dir, "missing"), dir, ""}, {"", "", ""},
 	} {
 		vars := map[string]string{"WGETRC": tt.wgetrc, "HOME": tt.home}
 		if got := string(UserWgetrc(func(name string) string { return vars[name] })); got != tt.want {

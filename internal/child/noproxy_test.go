@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestNoProxy(t *testing.T) {
+func TestEntriesThatBypassTheProxyAreDropped(t *testing.T) {
 	hosts := []string{"api.example.com", ".wild.test", "192.0.2.7", "2001:db8::7"}
 	for _, tt := range []struct {
 		inherited string
@@ -14,7 +14,7 @@ func TestNoProxy(t *testing.T) {
 	}{
 		{"*", true}, {"api.example.com", true}, {".example.com", true}, {"example.com", true}, {"*.example.com", true}, {"EXAMPLE.com", true}, {"com", true},
 		{"api.example.com:443", true}, {"api.example.com.", true}, {"api.example.com.:443", true}, {".com", true}, {".", true},
-		{"*ample.com", true}, {"ple.com", true}, // suffixes on no label boundary, for Node's fetch and for older requests
+		{"*ample.com", true}, {"ple.com", true}, // suffixes that do not begin at a label, for Node's fetch and for old requests
 		{"wild.test", true}, {".wild.test", true}, {"*.wild.test", true}, {"a.wild.test", true}, {"*a.wild.test", true}, {"test", true},
 		{"192.0.2.7", true}, {"192.0.2.0/24", true}, {"0.0.0.0/0", true}, {"192.0.2.7:443", true}, {"192.0.2.1-192.0.2.9", true}, {"192.0.2.*", false},
 		{"2001:db8::7", true}, {"[2001:db8::7]", true}, {"[2001:db8::7]:443", true}, {"2001:db8::/32", true}, {"2001:DB8:0::7", true},
@@ -32,7 +32,7 @@ func TestNoProxy(t *testing.T) {
 	}
 }
 
-func TestNoProxyMerges(t *testing.T) {
+func TestNoProxyListsAreMerged(t *testing.T) {
 	env, dropped := environment(t, Environment{
 		Parent: []string{"NO_PROXY=a,b,,api.example.com", "no_proxy=b c\td\nlocalhost api.example.com", "no_grpc_proxy=grpc.internal,example.com,api.example.com"},
 		Hosts:  []string{"api.example.com"},
@@ -50,7 +50,7 @@ func TestNoProxyMerges(t *testing.T) {
 		t.Errorf("the warning does not name the entry: %s", s)
 	}
 	if env, _ := environment(t, Environment{}); env["no_grpc_proxy"] != "" {
-		t.Error("no_grpc_proxy is set by itself: gRPC would not read no_proxy")
+		t.Error("no_grpc_proxy is set although the parent has not set it: gRPC would ignore no_proxy")
 	}
 }
 

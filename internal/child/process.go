@@ -14,49 +14,49 @@ import (
 	"time"
 )
 
-// Process is a command to run as a child. Its standard streams are passed on as
-// they are: a terminal stays a terminal.
+// Process is a command to run as a child. Its standard streams are passed on
+// unchanged: a terminal stays a terminal.
 type Process struct {
 	Args           []string // the command and its arguments
 	Env            []string
-	Dir            string // "" is the present directory
+	Dir            string // "" means the current directory
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 }
 
-// Exit codes as shells give them.
+// Exit codes, as in a shell.
 const (
 	notExecutable = 126
 	notFound      = 127
-	killed        = 128 // plus the signal's number
+	killed        = 128 // plus the number of the signal
 )
 
-// Run runs the process to its end and returns its exit code. The error says why
-// it could not be started; a child that failed is no error.
+// Run runs the process until it ends and returns its exit code. The error reports
+// that the process could not be started; a non-zero exit code is not an error.
 //
-// Terminal signals reach the child directly, being in the same process group;
-// they are ignored here meanwhile. Others are passed on. When ctx is done the
-// child is asked to end, and killed after a while.
+// Signals of the terminal reach the child directly, because it is in the same
+// process group, so this process ignores them. Other signals are passed on. When ctx
+// is done, the child gets SIGTERM, and is killed after 10 seconds.
 func (p Process) Run(ctx context.Context) (exitCode int, err error) {
 	if len(p.Args) == 0 || p.Args[0] == "" {
 		return notFound, errors.New("no command to run")
 	}
 	cmd := exec.CommandContext(ctx, p.Args[0], p.Args[1:]...)
 	if errors.Is(cmd.Err, exec.ErrDot) {
-		cmd.Err = nil // a PATH with "." is obeyed, as in a shell
+		cmd.Err = nil // "." in PATH works as in a shell
 	}
 	cmd.Env, cmd.Dir = p.Env, p.Dir
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.Stdin, p.Stdout, p.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(terminate) }
 	cmd.WaitDelay = 10 * time.Second
 	cmd.SysProcAttr = attributes()
-	// The parent-death signal is tied to the thread that starts the child: it must
-	// live as long.
+	// The parent-death signal is sent when the thread that started the child ends, so
+	// keep this thread until then.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	signals := make(chan os.Signal, 16)
-	// What this process was started to ignore, by nohup for one, the child ignores
-	// as well: to catch it would end that.
+	// Signals that this process ignores from its start, for example under nohup, are
+	// ignored by the child as well. Notify would change that.
 	signal.Notify(signals, slices.DeleteFunc(slices.Concat(passedOn, fromTerminal), signal.Ignored)...)
 	defer signal.Stop(signals)
 	if err := cmd.Start(); err != nil {
@@ -82,8 +82,8 @@ func forward(signals <-chan os.Signal, child *os.Process, ended <-chan struct{})
 	for {
 		select {
 		case s := <-signals:
-			if isFromTerminal(s) && terminalReaches() {
-				continue // the terminal has given it to the child itself
+			if isFromTerminal(s) && inForeground() {
+				continue // the terminal has sent it to the child as well
 			}
 			child.Signal(s)
 		case <-ended:
@@ -92,16 +92,17 @@ func forward(signals <-chan os.Signal, child *os.Process, ended <-chan struct{})
 	}
 }
 
-// startError tells a command that is not there from one that cannot be run.
+// startError returns the exit code and the error for a command that could not be
+// started.
 func startError(name string, err error) (int, error) {
-	// The name is in the text already.
+	// The text below already contains the name.
 	if path, ok := errors.AsType[*fs.PathError](err); ok && path.Path == name {
 		err = path.Err
 	}
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
 		return notFound, fmt.Errorf("%s: command not found", name)
-	case errors.Is(err, fs.ErrNotExist): // also its interpreter, or the directory
+	case errors.Is(err, fs.ErrNotExist): // or its interpreter or the directory does not exist
 		return notFound, fmt.Errorf("start %s: %w", name, err)
 	case errors.Is(err, fs.ErrPermission):
 		return notExecutable, fmt.Errorf("%s: not executable", name)

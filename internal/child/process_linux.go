@@ -2,6 +2,6 @@ package child
 
 import "syscall"
 
-// attributes has the kernel end the child when this process dies, however it
-// does.
+// attributes makes the kernel kill the child when this process ends, even if it is
+// killed.
 func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

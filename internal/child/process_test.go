@@ -19,10 +19,10 @@ import (
 	"golang.org/x/term"
 )
 
-// limit is when a test that waits gives up.
+// limit is how long a test waits before it fails.
 const limit = 20 * time.Second
 
-// TestMain lets the test binary be a run and its child.
+// TestMain lets the test binary act as a run and as its child.
 func TestMain(m *testing.M) {
 	switch os.Getenv("CHILD_TEST_ROLE") {
 	case "run":
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(code)
 	case "child":
-		listen()
+		printSignals()
 	case "files":
 		f, err := WriteFiles(os.Getenv("CHILD_TEST_TMP"), nil, nil, nil)
 		if err != nil {
@@ -44,10 +44,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// listen is the child: it tells each signal, and SIGUSR2 ends it. Signals that
-// were sent before, to it or to the run, have been told by then: of several that
-// wait, the kernel and the Go runtime give the lowest number first.
-func listen() {
+// printSignals is the child: it prints each signal, and SIGUSR2 ends it. Signals that
+// were sent before SIGUSR2, to the child or the run, are printed first: of several
+// pending signals, the kernel and the Go runtime deliver the lowest number first.
+func printSignals() {
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTERM, syscall.SIGCONT, syscall.SIGWINCH)
 	fmt.Printf("ready %d %d %v\n", os.Getppid(), os.Getpid(), term.IsTerminal(0))
@@ -59,14 +59,14 @@ func listen() {
 	}
 }
 
-// started is the test binary in one of its roles.
-type started struct {
+// role is the test binary running in one of its roles.
+type role struct {
 	*exec.Cmd
 	t   *testing.T
 	out *bufio.Reader
 }
 
-func self(t *testing.T) string {
+func testBinary(t *testing.T) string {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
@@ -75,11 +75,11 @@ func self(t *testing.T) string {
 	return exe
 }
 
-// start runs the test binary in a session without a terminal; as a run, itself is
-// its child.
-func start(t *testing.T, env ...string) started {
+// start runs the test binary in a session without a terminal. As a run, its child is
+// the test binary again.
+func start(t *testing.T, env ...string) role {
 	t.Helper()
-	exe := self(t)
+	exe := testBinary(t)
 	cmd := exec.Command(exe, exe)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -95,14 +95,14 @@ func start(t *testing.T, env ...string) started {
 		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		cmd.Wait()
 	})
-	return started{cmd, t, bufio.NewReader(out)}
+	return role{cmd, t, bufio.NewReader(out)}
 }
 
-func (s started) line() string {
-	s.t.Helper()
-	line, err := s.out.ReadString('\n')
+func (r role) line() string {
+	r.t.Helper()
+	line, err := r.out.ReadString('\n')
 	if err != nil {
-		s.t.Fatalf("%q: %v", line, err)
+		r.t.Fatalf("%q: %v", line, err)
 	}
 	return line
 }
@@ -116,8 +116,8 @@ func TestExitCodes(t *testing.T) {
 		}
 		return path
 	}
-	plain, orphan := file("plain", "no program", 0o600), file("orphan", "#!/no/such/interpreter\n", 0o700)
-	file("here", "#!/bin/sh\nexit 3\n", 0o700)
+	plain, noInterpreter := file("plain", "not a program", 0o600), file("no-interpreter", "#!/no/such/interpreter\n", 0o700)
+	file("local", "#!/bin/sh\nexit 3\n", 0o700)
 	t.Chdir(dir)
 	t.Setenv("PATH", os.Getenv("PATH")+":.")
 	for _, tt := range []struct {
@@ -127,9 +127,9 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{[]string{"true"}, 0, ""}, {[]string{"sh", "-c", "exit 42"}, 42, ""}, {[]string{"sh", "-c", "exit 255"}, 255, ""},
 		{[]string{"sh", "-c", "kill -9 $$"}, 137, ""}, {[]string{"sh", "-c", "kill -15 $$"}, 143, ""}, {[]string{"sh", "-c", "kill -2 $$"}, 130, ""},
-		{[]string{"./here"}, 3, ""}, {[]string{"here"}, 3, ""},
+		{[]string{"./local"}, 3, ""}, {[]string{"local"}, 3, ""},
 		{[]string{"no-such-command"}, 127, "no-such-command: command not found"}, {[]string{"/no/such/command"}, 127, "start /no/such/command: no such file or directory"}, {[]string{""}, 127, "no command"},
-		{[]string{orphan}, 127, "start "}, {nil, 127, "no command"},
+		{[]string{noInterpreter}, 127, "start "}, {nil, 127, "no command"},
 		{[]string{plain}, 126, "not executable"}, {[]string{dir}, 126, dir},
 	} {
 		code, err := Process{Args: tt.args, Env: os.Environ()}.Run(t.Context())
@@ -151,7 +151,7 @@ func TestStreamsAndDirectory(t *testing.T) {
 	}
 }
 
-// What is sent to the run alone is passed on, once.
+// A signal that is sent only to the run reaches the child once.
 func TestSignalsArePassedOn(t *testing.T) {
 	run := start(t, "CHILD_TEST_ROLE=run")
 	run.line()
@@ -163,17 +163,17 @@ func TestSignalsArePassedOn(t *testing.T) {
 	}
 	run.Process.Signal(syscall.SIGUSR2)
 	if rest, err := io.ReadAll(run.out); len(rest) > 0 || err != nil {
-		t.Errorf("then %q, %v", rest, err)
+		t.Errorf("more output: %q, %v", rest, err)
 	}
 	if run.Wait(); run.ProcessState.ExitCode() != 7 {
 		t.Errorf("exit %d", run.ProcessState.ExitCode())
 	}
 }
 
-// Nohup's child is as deaf to a hangup as nohup made the run.
+// Under nohup, the child ignores SIGHUP too.
 func TestIgnoredSignalsStayIgnored(t *testing.T) {
 	for trap, want := range map[string]string{"": "exit 129\n", "trap '' HUP;": "survived\nexit 0\n"} {
-		cmd := exec.Command("sh", "-c", trap+`"$0" sh -c 'kill -HUP $$; echo survived'; echo exit $?`, self(t))
+		cmd := exec.Command("sh", "-c", trap+`"$0" sh -c 'kill -HUP $$; echo survived'; echo exit $?`, testBinary(t))
 		cmd.Env = append(os.Environ(), "CHILD_TEST_ROLE=run")
 		if out, err := cmd.Output(); err != nil || string(out) != want {
 			t.Errorf("%q: %q, %v", trap, out, err)
@@ -181,7 +181,7 @@ func TestIgnoredSignalsStayIgnored(t *testing.T) {
 	}
 }
 
-func TestCanceledContextEndsTheChild(t *testing.T) {
+func TestCancelledContextEndsTheChild(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	out, in, err := os.Pipe()
 	if err != nil {

@@ -12,17 +12,17 @@ import (
 
 var terminate = syscall.SIGTERM
 
-// fromTerminal are the signals a terminal sends to the whole foreground group.
+// fromTerminal are the signals that a terminal sends to its foreground process group.
 var fromTerminal = []os.Signal{syscall.SIGINT, syscall.SIGQUIT}
 
-// passedOn are those that reach only the process they were sent to.
+// passedOn are the signals that reach only the process that they were sent to.
 var passedOn = []os.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH, syscall.SIGCONT}
 
 func isFromTerminal(s os.Signal) bool { return slices.Contains(fromTerminal, s) }
 
-// terminalReaches reports whether this process is in the foreground group of its
-// terminal: then the child has been given the terminal's signals as well.
-func terminalReaches() bool {
+// inForeground reports whether this process is in the foreground process group of
+// its terminal. Then the terminal sends its signals to the child as well.
+func inForeground() bool {
 	tty, err := os.Open("/dev/tty")
 	if err != nil {
 		return false

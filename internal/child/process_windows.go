@@ -10,10 +10,10 @@ var (
 
 func isFromTerminal(s os.Signal) bool { return s == os.Interrupt }
 
-// terminalReaches: a console gives its signals to every process attached to it.
-func terminalReaches() bool { return true }
+// inForeground returns true: a console sends its signals to all its processes.
+func inForeground() bool { return true }
 
 func exitStatus(s *os.ProcessState) int { return s.ExitCode() }
 
-// ownedByUser: the temporary directory is the user's own.
+// ownedByUser returns true: the temporary directory belongs to the user.
 func ownedByUser(os.FileInfo) bool { return true }

@@ -15,12 +15,12 @@ import (
 	"github.com/creack/pty"
 )
 
-// screen is a terminal, seen from its user's side.
+// screen is a terminal, from the user's side.
 type screen struct {
 	*os.File
 	t    *testing.T
 	all  strings.Builder
-	seen int // how much of it the last wait had matched
+	seen int // the end of the last match
 }
 
 func newScreen(t *testing.T, cmd *exec.Cmd) *screen {
@@ -39,7 +39,7 @@ func newScreen(t *testing.T, cmd *exec.Cmd) *screen {
 	return &screen{File: tty, t: t}
 }
 
-// wait reads on until the screen shows pattern behind what an earlier wait found.
+// wait reads until pattern appears after the last match.
 func (s *screen) wait(pattern string) []string {
 	s.t.Helper()
 	re := regexp.MustCompile(pattern)
@@ -53,12 +53,12 @@ func (s *screen) wait(pattern string) []string {
 		n, err := s.Read(buf)
 		s.all.Write(buf[:n])
 		if err != nil {
-			s.t.Fatalf("waited for %s: %v, screen %q", pattern, err, s.all.String())
+			s.t.Fatalf("waiting for %s: %v, screen %q", pattern, err, s.all.String())
 		}
 	}
 }
 
-// rest reads to the end of the terminal.
+// rest reads until the terminal closes.
 func (s *screen) rest() string {
 	buf := make([]byte, 1024)
 	for {
@@ -70,30 +70,30 @@ func (s *screen) rest() string {
 	}
 }
 
-// What is typed reaches the child once, from the terminal itself.
-func TestTerminal(t *testing.T) {
-	exe := self(t)
+// A key such as Ctrl-C reaches the child once, from the terminal itself.
+func TestTerminalSignalsReachTheChildOnce(t *testing.T) {
+	exe := testBinary(t)
 	cmd := exec.Command(exe, exe)
 	cmd.Env = append(os.Environ(), "CHILD_TEST_ROLE=run")
 	s := newScreen(t, cmd)
-	s.wait(`ready \d+ \d+ true\r\n`) // its input is a terminal still
+	s.wait(`ready \d+ \d+ true\r\n`) // its input is still a terminal
 	s.Write([]byte{3})               // Ctrl-C
 	s.wait("got interrupt")
 	s.Write([]byte{28}) // Ctrl-\
 	s.wait("got quit")
 	cmd.Process.Signal(syscall.SIGUSR2)
 	if rest := s.rest(); strings.Contains(rest, "got") {
-		t.Errorf("then %q", rest)
+		t.Errorf("more output: %q", rest)
 	}
 	if cmd.Wait(); cmd.ProcessState.ExitCode() != 7 {
 		t.Errorf("exit %d", cmd.ProcessState.ExitCode())
 	}
 }
 
-// Under a shell with job control a run is one job with its child: it is stopped,
-// continued and put into the background like any command.
+// In a shell with job control, a run and its child are one job, which can be
+// stopped, continued and put into the background.
 func TestJobControl(t *testing.T) {
-	exe := self(t)
+	exe := testBinary(t)
 	shell := exec.Command("sh", "-i")
 	shell.Env = append(os.Environ(), "PS1=$ ", "ENV=", "CHILD_TEST_ROLE=run")
 	s := newScreen(t, shell)
@@ -119,7 +119,8 @@ func TestJobControl(t *testing.T) {
 	fmt.Fprintln(s, "echo exit=$?")
 	s.wait(`exit=7`)
 
-	// In the background the terminal does not reach it: what comes was sent.
+	// In the background the terminal does not signal the job, so the run passes on
+	// every signal that it gets.
 	pid = run("&")
 	kill(pid, syscall.SIGINT)
 	s.wait("got interrupt")

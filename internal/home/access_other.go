@@ -7,7 +7,8 @@ import (
 	"os"
 )
 
-// checkAccess cannot tell who reaches a directory where modes do not say so.
+// checkAccess only checks that dir is a directory: here, modes do not say who can
+// access it.
 func checkAccess(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {

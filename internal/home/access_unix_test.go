@@ -3,6 +3,7 @@
 package home_test
 
 import (
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -10,10 +11,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/authsome/authsome/internal/home"
 )
 
-// openDir is a directory that every user can reach.
-func openDir(t *testing.T) string {
+// publicDir returns a directory that every user can read.
+func publicDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, d := range []string{dir, filepath.Dir(dir)} {
@@ -24,15 +27,15 @@ func openDir(t *testing.T) string {
 	return dir
 }
 
-// openAs opens a home as another user, in a copy of this binary which that user
-// can reach.
+// openAs opens a home as another user, with a copy of this binary that the user can
+// execute, and returns the output.
 func openAs(t *testing.T, uid uint32, dir string) string {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	bin := openDir(t)
+	bin := publicDir(t)
 	from, err := os.Open(exe)
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +68,7 @@ func TestOpenRefusesForeignHome(t *testing.T) {
 		t.Skip("changing the user needs root")
 	}
 	const nobody = 65534
-	parent := openDir(t)
+	parent := publicDir(t)
 	ours, theirs := filepath.Join(parent, "ours"), filepath.Join(parent, "theirs")
 	mustOpen(t, ours)
 	if got := openAs(t, nobody, ours); !strings.HasPrefix(got, "access=true ") || !strings.Contains(got, "belongs to user 0") {
@@ -78,9 +81,46 @@ func TestOpenRefusesForeignHome(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, want := openAs(t, nobody, theirs), "opened "+theirs+" default\n"; got != want {
-		t.Errorf("control, its own home: %q, want %q", got, want)
+		t.Errorf("the user's own home: %q, want %q", got, want)
 	}
 	if got := openAs(t, nobody, filepath.Join(ours, "inner")); strings.HasPrefix(got, "opened") {
-		t.Errorf("a home inside a closed directory: %q", got)
+		t.Errorf("a home in a directory of another user: %q", got)
+	}
+}
+
+// The remedy works as it stands, whatever the path contains: the shell changes the
+// mode of exactly this directory.
+func TestRemedyIsQuotedForTheShell(t *testing.T) {
+	parent := t.TempDir()
+	for _, name := range []string{"plain", "with space", "it's", `"double"`, "$(touch injected)", "`touch injected`", "a;touch injected", "*", `back\slash`, "~", "ümlaut", "new\nline"} {
+		dir := filepath.Join(parent, name)
+		write(t, filepath.Join(dir, "version"), "2\n", 0o600)
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		_, err := home.Open(dir)
+		access, ok := errors.AsType[*home.AccessError](err)
+		if !ok {
+			t.Fatalf("%q: error %v", name, err)
+		}
+		cmd := exec.Command("sh", "-c", access.Remedy)
+		cmd.Dir = parent
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v, %s", access.Remedy, err, out)
+		}
+		if _, err := home.Open(dir); err != nil {
+			t.Errorf("after %s: %v", access.Remedy, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(parent, "injected")); err == nil {
+		t.Error("the shell ran a part of a path")
+	}
+	dir := filepath.Join(parent, "with space")
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, err := home.Open(dir)
+	if access, ok := errors.AsType[*home.AccessError](err); !ok || access.Remedy != "chmod 700 '"+dir+"'" {
+		t.Errorf("%v, want the remedy chmod 700 '%s'", err, dir)
 	}
 }

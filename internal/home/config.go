@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -15,18 +16,19 @@ import (
 	"github.com/authsome/authsome/internal/durable"
 )
 
-// lockPoll is how often a held lock is tried again.
+// lockPoll is the interval at which UpdateConfig tries to lock config.json.
 const lockPoll = 2 * time.Millisecond
 
 const defaultProfile = "default"
 
-// What happens to requests while the audit log cannot be written.
+// The values of [Audit.OnFailure]: what happens to requests that need a credential
+// while the audit log cannot be written.
 const (
-	AuditContinue = "continue" // they go on, and the failure is reported
+	AuditContinue = "continue" // they continue, and the failure is reported
 	AuditRefuse   = "refuse"   // they are refused
 )
 
-// Config is config.json. Members it does not know are kept when it is saved.
+// Config is the content of config.json. Unknown members are kept when it is saved.
 type Config struct {
 	SpecVersion    int            `json:"spec_version"`
 	DefaultProfile string         `json:"default_profile"`
@@ -35,8 +37,8 @@ type Config struct {
 	Unknown        jsontext.Value `json:",embed"`
 }
 
-// Encryption says where the master key is kept, and how far a change of it has
-// come. Package vault gives the members their meaning.
+// Encryption says where the master key is stored, and how far a change of the key has
+// progressed. Package vault defines the meaning of the members.
 type Encryption struct {
 	KeyPlace
 	Next      *KeyPlace      `json:"next,omitzero"`
@@ -46,29 +48,28 @@ type Encryption struct {
 	Unknown   jsontext.Value `json:",embed"`
 }
 
-// KeyPlace is where a master key is kept: local_key, the file master.key, unless
-// another mode is named.
+// KeyPlace says where a master key is stored.
 type KeyPlace struct {
-	Mode    string `json:"mode"`
-	Account string `json:"account,omitzero"` // the entry in the system's keyring
+	Mode    string `json:"mode"`             // by default local_key, which is the file master.key
+	Account string `json:"account,omitzero"` // the name of the entry in the system's keyring
 	File    string `json:"file,omitzero"`
 }
 
-// Audit chooses between [AuditContinue], which is meant by "", and [AuditRefuse].
+// Audit configures the audit log.
 type Audit struct {
-	OnFailure string         `json:"on_failure,omitzero"`
+	OnFailure string         `json:"on_failure,omitzero"` // "" means [AuditContinue]
 	Unknown   jsontext.Value `json:",embed"`
 }
 
-// IsZero reports whether there is nothing to write.
+// IsZero reports whether a has no members; then config.json does not contain it.
 func (a Audit) IsZero() bool { return a.OnFailure == "" && len(a.Unknown) == 0 }
 
 func newConfig() Config {
 	return Config{SpecVersion: 1, DefaultProfile: defaultProfile, Encryption: Encryption{KeyPlace: KeyPlace{Mode: "local_key"}}}
 }
 
-// loadConfig reads config.json, which it makes if it is absent. Members that
-// are missing or null have their defaults.
+// loadConfig reads config.json, and creates it if it does not exist. Members that
+// are missing or null have their default values.
 func loadConfig(path string) (Config, error) {
 	data, err := newConfig().encode()
 	if err != nil {
@@ -90,10 +91,7 @@ func loadConfig(path string) (Config, error) {
 func parseConfig(data []byte) (Config, error) {
 	var c Config
 	if err := json.Unmarshal(data, &c); err != nil {
-		if wrong, ok := errors.AsType[*json.SemanticError](err); ok && wrong.JSONPointer != "" {
-			return Config{}, fmt.Errorf("%s: %w", wrong.JSONPointer, err)
-		}
-		return Config{}, err
+		return Config{}, jsonError(err)
 	}
 	defaults := newConfig()
 	if c.SpecVersion == 0 {
@@ -106,6 +104,17 @@ func parseConfig(data []byte) (Config, error) {
 		c.Encryption.Mode = defaults.Encryption.Mode
 	}
 	return c, c.check()
+}
+
+// jsonError describes an error of the JSON package without the names of Go types.
+func jsonError(err error) error {
+	if wrong, ok := errors.AsType[*json.SemanticError](err); ok {
+		if wrong.JSONPointer == "" {
+			return errors.New("not a JSON object")
+		}
+		return fmt.Errorf("%s has the wrong type or format", wrong.JSONPointer)
+	}
+	return fmt.Errorf("invalid JSON: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
 }
 
 func (c Config) check() error {
@@ -127,8 +136,8 @@ func (c Config) encode() ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
-// PeekConfig reads the config.json of a home that is not opened, and makes
-// nothing there.
+// PeekConfig reads the config.json of a home without opening or changing the home. It
+// returns the defaults if the file does not exist.
 func PeekConfig(dir string) (Config, error) {
 	path := filepath.Join(dir, "config.json")
 	data, err := os.ReadFile(path)
@@ -145,12 +154,12 @@ func PeekConfig(dir string) (Config, error) {
 	return c, nil
 }
 
-// ReadConfig is config.json as it is now. Another process may have changed it
-// since the home was opened.
+// ReadConfig reads config.json again: another process may have changed it since the
+// home was opened.
 func (h *Home) ReadConfig() (Config, error) { return loadConfig(h.configPath()) }
 
-// UpdateConfig changes config.json as it is now, atomically. Of several processes
-// that do so at once, none undoes what another did. Config stays as it was read.
+// UpdateConfig reads config.json again, changes it, and replaces it atomically. A lock
+// ensures that concurrent updates are not lost. It does not change h.Config.
 func (h *Home) UpdateConfig(ctx context.Context, change func(*Config)) error {
 	lock := flock.New(filepath.Join(h.Dir, "config.lock"), flock.SetPermissions(0o600))
 	defer lock.Close()

@@ -45,13 +45,13 @@ func TestConfigKeepsUnknownMembers(t *testing.T) {
 	}
 }
 
-// No update is lost, and each begins with what is there then.
-func TestConfigUpdatesAtOnce(t *testing.T) {
+// Each update starts from the result of the one before, and none is lost.
+func TestConcurrentConfigUpdates(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "home")
 	mustOpen(t, dir)
-	var all sync.WaitGroup
+	var updates sync.WaitGroup
 	for range 20 {
-		all.Go(func() {
+		updates.Go(func() {
 			h, err := home.Open(dir)
 			if err == nil {
 				err = h.UpdateConfig(context.Background(), func(c *home.Config) { c.Encryption.Account += "x" })
@@ -61,7 +61,7 @@ func TestConfigUpdatesAtOnce(t *testing.T) {
 			}
 		})
 	}
-	all.Wait()
+	updates.Wait()
 	if c := mustOpen(t, dir).Config; c.Encryption.Account != strings.Repeat("x", 20) || c.Encryption.Mode != "local_key" {
 		t.Errorf("after 20 updates: %+v", c.Encryption)
 	}
@@ -76,7 +76,7 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		`{"default_profile":"a","default_profile":"b"}`: "duplicate",
 		`{`:  "EOF",
 		``:   "EOF",
-		`[]`: "config.json",
+		`[]`: "not a JSON object",
 	} {
 		dir := filepath.Join(t.TempDir(), "home")
 		mustOpen(t, dir)

@@ -8,7 +8,7 @@ import (
 	"github.com/authsome/authsome/internal/durable"
 )
 
-// makeDir makes one directory, unless it is there.
+// makeDir creates a directory, unless it exists.
 func makeDir(path string) error {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("home: %w", err)
@@ -16,8 +16,8 @@ func makeDir(path string) error {
 	return nil
 }
 
-// createFile writes a file that does not exist yet, and leaves one that does, which
-// another process may have written and changed since.
+// createFile creates a file, unless it exists: another process may have created it
+// and changed it since.
 func createFile(path string, data []byte) error {
 	if _, err := os.Lstat(path); err == nil {
 		return nil

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// What one process has created, and may have built on, is not replaced by
-// another that found the file missing at the same moment.
-func TestCreateFileIsCreatedOnce(t *testing.T) {
+// A file that one process has created, and may have used, is not replaced by another
+// process that found it missing at the same moment.
+func TestCreateFileDoesNotReplaceAFile(t *testing.T) {
 	for round := range 50 {
 		path := filepath.Join(t.TempDir(), "file")
 		seen := make([]string, 8)

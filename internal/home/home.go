@@ -1,22 +1,22 @@
-// Package home is the directory that holds everything authsome keeps:
-// AUTHSOME_HOME, by default ~/.authsome. It knows the layout, the version of the
-// layout, config.json and the profiles.
+// Package home manages the directory in which authsome stores everything:
+// AUTHSOME_HOME, by default ~/.authsome. It knows the layout and its version,
+// config.json and the profiles.
 //
-//	version                   the layout's format, an integer
+//	version                   the version of the layout, an integer
 //	config.json, config.lock  [Config]
 //	master.key, key.lock      the key of the vaults, see package vault
 //	audit.log                 see package audit
-//	providers/<name>.json     definitions the user registered
+//	providers/<name>.json     definitions that the user registered
 //	profiles/<name>/          one vault each, see [Profile]
 //	logs/
 //
-// A home made by the Python authsome has the same layout and is used as it is:
-// nothing in it is rewritten, and its store.db is not touched.
+// A home of the Python authsome has the same layout and is used as it is: its files
+// are not rewritten, and its store.db is neither read nor changed.
 //
-// The package reads and writes no secret, and does not look into the vaults. Its
-// invariant: a home that [Open] returned belongs to the user of this process and
-// is closed to everybody else, so that the modes of the files inside, which
-// libraries choose, expose nothing.
+// The package does not read or write secrets, and does not open the vaults. Its
+// invariant: a home that [Open] has returned belongs to the user of this process, and
+// other users cannot access it. So it does not matter which modes the files inside
+// have, which other libraries create.
 package home
 
 import (
@@ -31,31 +31,31 @@ import (
 	"github.com/authsome/authsome/internal/durable"
 )
 
-// ErrNewer says that a later authsome made the home, in a format this one does
-// not know.
+// ErrNewer reports that a newer authsome created the home, in a format that this
+// version does not support.
 var ErrNewer = errors.New("made by a newer authsome")
 
-// Format is the version of the layout that new homes get. The Python authsome
-// wrote 1 and later 2 for this same layout, so neither needs an upgrade.
-const Format = 2
+// layoutVersion is the version of new homes. The Python authsome wrote 1 and later 2
+// for the same layout, so neither needs an upgrade.
+const layoutVersion = 2
 
-// AccessError refuses a directory that somebody else can reach or owns.
+// AccessError reports a directory that another user owns or can access.
 type AccessError struct {
 	Path   string
-	Reason string // "others can reach it (mode 0755)"
-	Remedy string // the command that repairs it
+	Reason string // such as "other users can access it (mode 0755)"
+	Remedy string // the shell command that fixes it
 }
 
 func (e *AccessError) Error() string { return e.Path + ": " + e.Reason }
 
-// Home is an opened home directory. Its methods are safe for concurrent use as
-// long as nobody changes Config.
+// Home is an opened home directory. Its methods are safe for concurrent use, unless
+// Config is modified.
 type Home struct {
 	Dir    string // absolute
-	Config Config
+	Config Config // as it was when the home was opened
 }
 
-// DefaultDir is the directory that AUTHSOME_HOME names, or ~/.authsome.
+// DefaultDir returns the directory that AUTHSOME_HOME names, or ~/.authsome.
 func DefaultDir(getenv func(string) string) (string, error) {
 	if dir := getenv("AUTHSOME_HOME"); dir != "" {
 		dir, err := filepath.Abs(dir)
@@ -75,11 +75,11 @@ func DefaultDir(getenv func(string) string) (string, error) {
 	return filepath.Join(dir, ".authsome"), nil
 }
 
-// Open opens the home in dir, making whatever of it is missing. Several
-// processes may do so at once. An empty directory becomes a home; one with
-// something in it must already be closed to other users.
+// Open opens the home in dir and creates the parts that do not exist. Several
+// processes may do this at the same time. An empty directory becomes a home and is
+// made inaccessible to other users; any other directory must already be so.
 //
-// Errors are an [*AccessError], [ErrNewer], or name the file that is wrong.
+// The error is an [*AccessError], wraps [ErrNewer], or names the wrong file.
 func Open(dir string) (*Home, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -108,24 +108,24 @@ func Open(dir string) (*Home, error) {
 	return h, nil
 }
 
-// secure makes the directory, or checks who can reach it.
+// secure creates the directory, or checks that other users cannot access it.
 func (h *Home) secure() error {
 	switch err := os.Mkdir(h.Dir, 0o700); {
 	case err == nil:
 		return durable.SyncDir(filepath.Dir(h.Dir))
 	case errors.Is(err, os.ErrNotExist):
 		if err := os.MkdirAll(h.Dir, 0o700); err != nil {
-			return fmt.Errorf("make home: %w", err)
+			return fmt.Errorf("create home: %w", err)
 		}
 	case !errors.Is(err, os.ErrExist):
-		return fmt.Errorf("make home: %w", err)
+		return fmt.Errorf("create home: %w", err)
 	}
 	err := checkAccess(h.Dir)
 	if _, refused := errors.AsType[*AccessError](err); !refused {
 		return err
 	}
-	// What an empty directory held was never a secret, so it can be closed now:
-	// mount points and directories made by hand are usually 0755.
+	// An empty directory has not exposed anything, so its mode can be fixed. Mount
+	// points and directories created by hand usually have mode 0755.
 	if entries, readErr := os.ReadDir(h.Dir); readErr != nil || len(entries) > 0 {
 		return err
 	}
@@ -135,35 +135,33 @@ func (h *Home) secure() error {
 	return checkAccess(h.Dir)
 }
 
+// checkVersion creates the file version, or checks it.
 func (h *Home) checkVersion() error {
 	path := filepath.Join(h.Dir, "version")
-	if err := createFile(path, []byte(strconv.Itoa(Format)+"\n")); err != nil {
+	if err := createFile(path, []byte(strconv.Itoa(layoutVersion)+"\n")); err != nil {
 		return err
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("home: %w", err)
 	}
-	format, err := strconv.Atoi(string(bytes.TrimSpace(data)))
+	version, err := strconv.Atoi(string(bytes.TrimSpace(data)))
 	switch {
-	case err != nil || format < 1:
-		return fmt.Errorf("%s: not a version number; a sound home holds %d there", path, Format)
-	case format > Format:
-		return fmt.Errorf("%s: format %d, this authsome knows %d: %w", path, format, Format, ErrNewer)
+	case err != nil || version < 1:
+		return fmt.Errorf("%s: not a version number; it should contain %d", path, layoutVersion)
+	case version > layoutVersion:
+		return fmt.Errorf("%s: version %d, this authsome supports up to %d: %w", path, version, layoutVersion, ErrNewer)
 	}
 	return nil
 }
 
-// MasterKeyPath is where the master key is kept in the mode local_key.
-func (h *Home) MasterKeyPath() string { return filepath.Join(h.Dir, "master.key") }
-
-// AuditPath is the audit log.
+// AuditPath returns the path of the audit log.
 func (h *Home) AuditPath() string { return filepath.Join(h.Dir, "audit.log") }
 
-// ProvidersDir holds the definitions that the user registered.
+// ProvidersDir returns the directory of the definitions that the user registered.
 func (h *Home) ProvidersDir() string { return filepath.Join(h.Dir, "providers") }
 
-// LogPath is the log file used unless another one is asked for.
+// LogPath returns the path of the default log file.
 func (h *Home) LogPath() string { return filepath.Join(h.Dir, "logs", "authsome.log") }
 
 func (h *Home) configPath() string  { return filepath.Join(h.Dir, "config.json") }

@@ -1,7 +1,6 @@
 package home_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,8 +18,8 @@ import (
 	"github.com/authsome/authsome/internal/home"
 )
 
-// openInChild, in the environment, makes the test binary open that home and
-// print the outcome, so that tests can be about several processes and users.
+// openInChild is a variable that makes the test binary open the home that it names
+// and print the result, for tests with several processes and users.
 const openInChild = "AUTHSOME_TEST_OPEN_HOME"
 
 func TestMain(m *testing.M) {
@@ -55,7 +55,7 @@ func write(tb testing.TB, path, text string, mode fs.FileMode) {
 	}
 }
 
-// tree is the mode and content of everything below dir.
+// tree returns the mode and content of everything in dir, by path.
 func tree(tb testing.TB, dir string) map[string]string {
 	tb.Helper()
 	found := make(map[string]string)
@@ -83,7 +83,7 @@ func tree(tb testing.TB, dir string) map[string]string {
 	return found
 }
 
-func TestOpenMakesAHome(t *testing.T) {
+func TestOpenCreatesAHome(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "deep", "home")
 	h := mustOpen(t, dir)
 	got := tree(t, dir)
@@ -111,7 +111,7 @@ func TestOpenMakesAHome(t *testing.T) {
 		t.Errorf("a second Open changed the home:\n%s", diff)
 	}
 	paths := map[string]string{
-		h.MasterKeyPath(): "master.key", h.AuditPath(): "audit.log", h.ProvidersDir(): "providers", h.LogPath(): "logs/authsome.log",
+		h.AuditPath(): "audit.log", h.ProvidersDir(): "providers", h.LogPath(): "logs/authsome.log",
 	}
 	for path, name := range paths {
 		if want := filepath.Join(dir, name); path != want {
@@ -123,29 +123,23 @@ func TestOpenMakesAHome(t *testing.T) {
 func TestOpenCompletesAnInterruptedHome(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "home")
 	mustOpen(t, dir)
-	whole := slicesOf(tree(t, dir))
+	complete := names(tree(t, dir))
 	for _, name := range []string{"version", "config.json", "profiles", "logs", "providers", "profiles/default/metadata.json"} {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
 		mustOpen(t, dir)
-		if diff := cmp.Diff(whole, slicesOf(tree(t, dir))); diff != "" {
+		if diff := cmp.Diff(complete, names(tree(t, dir))); diff != "" {
 			t.Errorf("without %s:\n%s", name, diff)
 		}
 	}
 }
 
-func slicesOf(m map[string]string) map[string]bool {
-	names := make(map[string]bool)
-	for name := range maps.Keys(m) {
-		names[name] = true
-	}
-	return names
-}
+func names(tree map[string]string) []string { return slices.Sorted(maps.Keys(tree)) }
 
-// A Python authsome makes its home with the umask's modes and keeps an SQLite
-// store in the profile.
-func TestOpenPythonHome(t *testing.T) {
+// The Python authsome creates its home with the modes of the umask, and an SQLite
+// store in each profile.
+func TestOpenDoesNotChangeAPythonHome(t *testing.T) {
 	for _, version := range []string{"1\n", "2\n"} {
 		dir := filepath.Join(t.TempDir(), "home")
 		write(t, filepath.Join(dir, "version"), version, 0o644)
@@ -173,7 +167,7 @@ func TestOpenPythonHome(t *testing.T) {
 	}
 }
 
-func TestOpenRefusesAReachableHome(t *testing.T) {
+func TestOpenRefusesAHomeThatOthersCanAccess(t *testing.T) {
 	for _, mode := range []fs.FileMode{0o701, 0o710, 0o755, 0o707, 0o777} {
 		dir := filepath.Join(t.TempDir(), "home")
 		write(t, filepath.Join(dir, "version"), "2\n", 0o600)
@@ -196,7 +190,7 @@ func TestOpenRefusesAReachableHome(t *testing.T) {
 	}
 }
 
-func TestOpenVersion(t *testing.T) {
+func TestOpenChecksTheVersion(t *testing.T) {
 	for text, wantNewer := range map[string]bool{"3\n": true, "400": true, "": false, "two": false, "0": false, "-1": false, "2 3": false} {
 		dir := filepath.Join(t.TempDir(), "home")
 		mustOpen(t, dir)
@@ -212,7 +206,7 @@ func TestOpenVersion(t *testing.T) {
 func TestDefaultDir(t *testing.T) {
 	for _, test := range []struct {
 		env  map[string]string
-		want string // "" is an error
+		want string // "" means an error
 	}{
 		{map[string]string{"AUTHSOME_HOME": "/data/a", "HOME": "/home/u"}, "/data/a"},
 		{map[string]string{"AUTHSOME_HOME": "/data/../data/a/"}, "/data/a"},
@@ -227,7 +221,7 @@ func TestDefaultDir(t *testing.T) {
 	}
 }
 
-func TestSeveralProcessesMakeOneHome(t *testing.T) {
+func TestProcessesCreateAHomeConcurrently(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "home")
 	exe, err := os.Executable()
 	if err != nil {
@@ -239,7 +233,7 @@ func TestSeveralProcessesMakeOneHome(t *testing.T) {
 			cmd := exec.Command(exe)
 			cmd.Env = append(os.Environ(), openInChild+"="+dir)
 			out, err := cmd.CombinedOutput()
-			if want := "opened " + dir + " default\n"; err != nil || !bytes.Equal(out, []byte(want)) {
+			if want := "opened " + dir + " default\n"; err != nil || string(out) != want {
 				t.Errorf("a process got %v, %q", err, out)
 			}
 		})

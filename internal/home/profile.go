@@ -13,27 +13,27 @@ import (
 	"github.com/authsome/authsome/internal/durable"
 )
 
-// ErrNoProfile says that there is no profile of that name.
+// ErrNoProfile reports that a profile does not exist.
 var ErrNoProfile = errors.New("no such profile")
 
-// ErrProfileExists says that there is a profile of that name already.
-var ErrProfileExists = errors.New("the profile exists")
+// ErrProfileExists reports that a profile already exists.
+var ErrProfileExists = errors.New("already exists")
 
-// ErrDefaultProfile refuses to delete the profile that is used where none is
-// named.
-var ErrDefaultProfile = errors.New("it is the default profile")
+// ErrDefaultProfile reports that the default profile cannot be deleted.
+var ErrDefaultProfile = errors.New("the default profile cannot be deleted")
 
-// Profile is a namespace of connections: a directory with a vault of its own.
+// Profile is a namespace of connections: a directory with a separate vault.
 type Profile struct {
 	Name string
 	Dir  string
 }
 
-// AuthorityPath is the certificate of the profile's certificate authority.
+// AuthorityPath returns the path of the certificate of the profile's certificate
+// authority.
 func (p Profile) AuthorityPath() string { return filepath.Join(p.Dir, "ca.pem") }
 
-// metadata is a profile's metadata.json: a note for people and other programs,
-// which is written once and never read here.
+// metadata is the content of a profile's metadata.json. It is for people and other
+// programs: authsome writes it once and does not read it.
 type metadata struct {
 	Name        string    `json:"name"`
 	CreatedAt   time.Time `json:"created_at"`
@@ -41,7 +41,7 @@ type metadata struct {
 	Description string    `json:"description,omitzero"`
 }
 
-// Profiles lists the names of all profiles, sorted.
+// Profiles returns the names of all profiles, sorted.
 func (h *Home) Profiles() ([]string, error) {
 	entries, err := os.ReadDir(h.profilesDir())
 	if err != nil {
@@ -56,7 +56,7 @@ func (h *Home) Profiles() ([]string, error) {
 	return names, nil
 }
 
-// Profile is the profile of that name, or [ErrNoProfile].
+// Profile returns the profile with the given name, or [ErrNoProfile].
 func (h *Home) Profile(name string) (Profile, error) {
 	if err := ValidateName(name); err != nil {
 		return Profile{}, err
@@ -73,7 +73,8 @@ func (h *Home) Profile(name string) (Profile, error) {
 	return p, nil
 }
 
-// EnsureProfile is the profile of that name, which it makes if it is missing.
+// EnsureProfile returns the profile with the given name, and creates it if it does
+// not exist.
 func (h *Home) EnsureProfile(name string) (Profile, error) {
 	if err := ValidateName(name); err != nil {
 		return Profile{}, err
@@ -93,7 +94,7 @@ func (h *Home) EnsureProfile(name string) (Profile, error) {
 	return h.Profile(name)
 }
 
-// CreateProfile makes a profile, or fails with [ErrProfileExists].
+// CreateProfile creates a profile. If it exists, the error is [ErrProfileExists].
 func (h *Home) CreateProfile(name string) (Profile, error) {
 	if _, err := h.Profile(name); err == nil {
 		return Profile{}, fmt.Errorf("profile %s: %w", name, ErrProfileExists)
@@ -103,13 +104,14 @@ func (h *Home) CreateProfile(name string) (Profile, error) {
 	return h.EnsureProfile(name)
 }
 
-// deletedPrefix begins the names of profiles that are on their way out. It is no
-// profile's, see [ValidateName].
+// deletedPrefix is the prefix of directories that hold a deleted profile until it is
+// removed. [ValidateName] does not allow it in the name of a profile.
 const deletedPrefix = ".deleted-"
 
-// DeleteProfile removes a profile with all it holds. It is gone at once, also if
-// this process is killed: what is then left of it goes with the next profile that
-// is deleted. The default profile cannot be deleted ([ErrDefaultProfile]).
+// DeleteProfile deletes a profile with all its content. The profile disappears
+// atomically; if the process is killed before all its files are removed, the next
+// DeleteProfile removes the rest. For the default profile, the error is
+// [ErrDefaultProfile].
 func (h *Home) DeleteProfile(name string) error {
 	p, err := h.Profile(name)
 	if err != nil {
@@ -118,18 +120,18 @@ func (h *Home) DeleteProfile(name string) error {
 	if name == h.Config.DefaultProfile {
 		return fmt.Errorf("profile %s: %w", name, ErrDefaultProfile)
 	}
-	gone, err := os.MkdirTemp(h.profilesDir(), deletedPrefix+"*")
+	trash, err := os.MkdirTemp(h.profilesDir(), deletedPrefix+"*")
 	if err != nil {
 		return fmt.Errorf("delete profile %s: %w", name, err)
 	}
-	if err := os.Rename(p.Dir, filepath.Join(gone, name)); err != nil {
+	if err := os.Rename(p.Dir, filepath.Join(trash, name)); err != nil {
 		return fmt.Errorf("delete profile %s: %w", name, err)
 	}
 	if err := durable.SyncDir(h.profilesDir()); err != nil {
 		return err
 	}
-	left, err := filepath.Glob(filepath.Join(h.profilesDir(), deletedPrefix+"*"))
-	for _, dir := range left {
+	deleted, err := filepath.Glob(filepath.Join(h.profilesDir(), deletedPrefix+"*"))
+	for _, dir := range deleted {
 		err = errors.Join(err, os.RemoveAll(dir))
 	}
 	if err != nil {
@@ -138,9 +140,9 @@ func (h *Home) DeleteProfile(name string) error {
 	return nil
 }
 
-// ValidateName checks the name of a profile or a connection. It becomes a file
-// name and a part of a record's key, so it holds neither separators nor ':', and
-// starts with a letter or a digit.
+// ValidateName checks the name of a profile or a connection. Names are used as file
+// names and in the keys of records, so they must not contain separators or ':', and
+// must start with a letter or a digit.
 func ValidateName(s string) error {
 	valid := len(s) >= 1 && len(s) <= 64
 	for i := 0; i < len(s) && valid; i++ {

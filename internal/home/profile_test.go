@@ -16,19 +16,19 @@ func TestProfiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "home")
 	h := mustOpen(t, dir)
 	if _, err := h.Profile("work"); !errors.Is(err, home.ErrNoProfile) {
-		t.Errorf("a profile that was not made: %v", err)
+		t.Errorf("a profile that does not exist: %v", err)
 	}
-	made, err := h.EnsureProfile("work")
+	created, err := h.EnsureProfile("work")
 	if err != nil {
 		t.Fatal(err)
 	}
 	again, err := h.EnsureProfile("work")
-	if err != nil || again != made {
-		t.Errorf("made again: %+v, %v; want %+v", again, err, made)
+	if err != nil || again != created {
+		t.Errorf("the second time: %+v, %v; want %+v", again, err, created)
 	}
 	want := home.Profile{Name: "work", Dir: filepath.Join(dir, "profiles", "work")}
-	if made != want || made.AuthorityPath() != filepath.Join(want.Dir, "ca.pem") {
-		t.Errorf("profile = %+v", made)
+	if created != want || created.AuthorityPath() != filepath.Join(want.Dir, "ca.pem") {
+		t.Errorf("profile = %+v", created)
 	}
 	write(t, filepath.Join(dir, "profiles", "file"), "", 0o600)
 	write(t, filepath.Join(dir, "profiles", ".cache", "x"), "", 0o600)
@@ -40,11 +40,11 @@ func TestProfiles(t *testing.T) {
 		t.Errorf("profiles (-want +got):\n%s", diff)
 	}
 	if _, err := h.Profile("file"); err == nil || errors.Is(err, home.ErrNoProfile) {
-		t.Errorf("a file in place of a profile: %v", err)
+		t.Errorf("a file instead of a directory: %v", err)
 	}
 	for _, name := range []string{"..", "a/b", ""} {
 		if _, err := h.EnsureProfile(name); err == nil {
-			t.Errorf("made the profile %q", name)
+			t.Errorf("created the profile %q", name)
 		}
 		if _, err := h.Profile(name); err == nil {
 			t.Errorf("opened the profile %q", name)
@@ -59,12 +59,12 @@ func TestDeleteProfile(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := h.CreateProfile("work"); !errors.Is(err, home.ErrProfileExists) {
-		t.Errorf("made twice: %v", err)
+		t.Errorf("created twice: %v", err)
 	}
-	write(t, filepath.Join(dir, "profiles", "work", "vault", "x"), "sealed", 0o600)
-	write(t, filepath.Join(dir, "profiles", ".deleted-1", "killed", "x"), "left over", 0o600)
+	write(t, filepath.Join(dir, "profiles", "work", "vault", "x"), "encrypted", 0o600)
+	write(t, filepath.Join(dir, "profiles", ".deleted-1", "killed", "x"), "rest", 0o600)
 	if err := h.DeleteProfile("default"); !errors.Is(err, home.ErrDefaultProfile) {
-		t.Errorf("the default: %v", err)
+		t.Errorf("the default profile: %v", err)
 	}
 	if err := h.DeleteProfile("work"); err != nil {
 		t.Fatal(err)

@@ -10,36 +10,35 @@ import (
 	"strings"
 )
 
-// Environment is what decides whether a page can be shown to the user here, and
-// how.
+// Environment is what [FindBrowser] decides by.
 type Environment struct {
 	GOOS     string
 	Getenv   func(string) string
-	LookPath func(string) (string, error) // of [exec.LookPath]
-	Release  string                       // of the kernel, which tells WSL from Linux; may be empty
+	LookPath func(string) (string, error) // as [exec.LookPath]
+	Release  string                       // of the kernel, which distinguishes WSL from Linux; may be empty
 }
 
-// ErrNoBrowser says that no page can be shown to the user here.
-var ErrNoBrowser = errors.New("no browser can be shown here")
+// errNoBrowser is wrapped by the errors of [FindBrowser], with the reason.
+var errNoBrowser = errors.New("no browser available")
 
-// Browser is a command that shows a page to the user.
+// Browser is the command that opens a URL in the user's browser.
 type Browser struct {
-	args []string // %s stands for the URL; without one it comes last
+	args []string // %s is replaced by the URL; without it, the URL is appended
 }
 
-// FindBrowser gives the command that shows a page, or an error, which is
-// [ErrNoBrowser] with the reason.
+// FindBrowser returns the command that opens a browser, or an error with the
+// reason why a browser cannot be opened.
 //
-// BROWSER is always obeyed: it is the user's word, and the way in which VS Code
-// and others reach the screen from a machine without one. Otherwise an SSH session
-// has no browser of its own, even where a display is set: its user sits elsewhere,
-// and could not reach a server on this machine's loopback.
+// BROWSER takes effect even over SSH: the user chose it, and tools such as VS Code
+// set it to reach the user's screen from another machine. Otherwise an SSH session
+// has no browser, even with a display: the user sits at another machine, where a
+// browser could not reach this machine's loopback address.
 func FindBrowser(e Environment) (*Browser, error) {
 	if value := e.Getenv("BROWSER"); value != "" {
-		return e.chosen(value)
+		return e.fromVariable(value)
 	}
-	// VS Code runs its terminals on another machine or in a container, and has this
-	// socket there to reach the editor. It forwards loopback ports, too.
+	// VS Code runs its terminals on another machine or in a container. This socket
+	// reaches the editor, which also forwards loopback ports.
 	if e.Getenv("VSCODE_IPC_HOOK_CLI") != "" {
 		if path, err := e.LookPath("code"); err == nil {
 			return &Browser{[]string{path, "--openExternal", "%s"}}, nil
@@ -47,7 +46,7 @@ func FindBrowser(e Environment) (*Browser, error) {
 	}
 	for _, name := range []string{"SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"} {
 		if e.Getenv(name) != "" {
-			return nil, fmt.Errorf("%w: this is an SSH session", ErrNoBrowser)
+			return nil, fmt.Errorf("%w: this is an SSH session", errNoBrowser)
 		}
 	}
 	switch e.GOOS {
@@ -56,39 +55,41 @@ func FindBrowser(e Environment) (*Browser, error) {
 	case "windows":
 		return &Browser{[]string{"rundll32", "url.dll,FileProtocolHandler", "%s"}}, nil
 	}
-	if e.wsl() {
-		return e.first("Windows is not reachable from WSL", []string{"wslview"},
+	if e.isWSL() {
+		return e.firstInstalled("Windows is not reachable from WSL", []string{"wslview"},
 			[]string{"rundll32.exe", "url.dll,FileProtocolHandler"}, []string{"/mnt/c/Windows/System32/rundll32.exe", "url.dll,FileProtocolHandler"})
 	}
 	if e.Getenv("DISPLAY") == "" && e.Getenv("WAYLAND_DISPLAY") == "" {
-		return nil, fmt.Errorf("%w: there is no display", ErrNoBrowser)
+		return nil, fmt.Errorf("%w: no display (DISPLAY and WAYLAND_DISPLAY are not set)", errNoBrowser)
 	}
-	return e.first("xdg-open is not installed", []string{"xdg-open"}, []string{"gnome-open"}, []string{"kfmclient", "openURL"})
+	return e.firstInstalled("xdg-open is not installed", []string{"xdg-open"}, []string{"gnome-open"}, []string{"kfmclient", "openURL"})
 }
 
-func (e Environment) wsl() bool {
+func (e Environment) isWSL() bool {
 	return e.Getenv("WSL_DISTRO_NAME") != "" || e.Getenv("WSL_INTEROP") != "" || strings.Contains(strings.ToLower(e.Release), "microsoft")
 }
 
-func (e Environment) first(otherwise string, commands ...[]string) (*Browser, error) {
+// firstInstalled returns the first of the commands that is installed, or an error
+// with the given reason.
+func (e Environment) firstInstalled(reason string, commands ...[]string) (*Browser, error) {
 	for _, command := range commands {
 		if path, err := e.LookPath(command[0]); err == nil {
 			return &Browser{append([]string{path}, command[1:]...)}, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: %s", ErrNoBrowser, otherwise)
+	return nil, fmt.Errorf("%w: %s", errNoBrowser, reason)
 }
 
-// chosen reads BROWSER: a command, or several of them with colons between, of
-// which the first that exists is meant. It is split at white space and given to
-// no shell.
-func (e Environment) chosen(value string) (*Browser, error) {
+// fromVariable reads the value of BROWSER: a command, or several separated by
+// colons, of which the first that is installed is used. A command is split at
+// white space; no shell is involved.
+func (e Environment) fromVariable(value string) (*Browser, error) {
 	candidates := []string{value}
 	if e.GOOS != "windows" {
 		candidates = append(candidates, strings.Split(value, ":")...)
 	}
 	for _, candidate := range candidates {
-		if path, err := e.LookPath(strings.TrimSpace(candidate)); err == nil { // a path may have spaces
+		if path, err := e.LookPath(strings.TrimSpace(candidate)); err == nil { // a path may contain spaces
 			return &Browser{[]string{path}}, nil
 		}
 		args := strings.Fields(candidate)
@@ -99,13 +100,13 @@ func (e Environment) chosen(value string) (*Browser, error) {
 			return &Browser{append([]string{path}, args[1:]...)}, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: BROWSER names no program that is installed", ErrNoBrowser)
+	return nil, fmt.Errorf("%w: BROWSER does not name an installed program", errNoBrowser)
 }
 
-// Open shows a page. It returns when the command has been started; the channel
-// gets what came of it, which for some browsers is when the user closes them. The
-// command has neither our terminal nor our output, so that it can write nothing
-// between the lines of a program that was asked for JSON, and outlives us.
+// Open starts the command for an http or https URL. When the command has ended, the
+// channel receives its error or nil; some commands end only when the user closes
+// the browser. The command outlives this process, and gets neither its terminal
+// nor its output: otherwise it could write into the output of authsome --json.
 func (b *Browser) Open(ctx context.Context, address string) (<-chan error, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -131,7 +132,10 @@ func (b *Browser) Open(ctx context.Context, address string) (<-chan error, error
 		return nil, fmt.Errorf("open the browser: %w", err)
 	}
 	ended := make(chan error, 1)
-	// This goroutine is the one that nobody waits for: it ends with the browser.
+	// Nothing waits for this goroutine, on purpose: the browser may stay open for
+	// hours after the login, and the program must be able to exit before it closes.
+	// The goroutine only calls Wait and sends to a buffered channel, so it ends when
+	// the command does.
 	go func() {
 		if err := cmd.Wait(); err != nil {
 			ended <- fmt.Errorf("open the browser: %w", err)

@@ -4,5 +4,5 @@ package loopback
 
 import "os/exec"
 
-// detach has nothing to do where a command without streams has no terminal.
+// detach does nothing: without standard streams the command has no terminal.
 func detach(*exec.Cmd) {}

@@ -20,36 +20,36 @@ func TestFindBrowser(t *testing.T) {
 		env       env
 		installed []string
 		release   string
-		want      string // the command, or "no: " and a part of the reason
+		want      string // the command, or "no: " and part of the reason
 	}{
-		{"a desktop", "linux", env{"DISPLAY": ":0"}, []string{"xdg-open"}, "", "xdg-open"},
+		{"desktop", "linux", env{"DISPLAY": ":0"}, []string{"xdg-open"}, "", "xdg-open"},
 		{"Wayland", "linux", env{"WAYLAND_DISPLAY": "wayland-0"}, []string{"xdg-open", "gnome-open"}, "", "xdg-open"},
-		{"an old GNOME", "linux", env{"DISPLAY": ":0"}, []string{"gnome-open"}, "", "gnome-open"},
-		{"an old KDE", "linux", env{"DISPLAY": ":0"}, []string{"kfmclient"}, "", "kfmclient openURL"},
-		{"a desktop without an opener", "linux", env{"DISPLAY": ":0"}, []string{"w3m", "lynx", "firefox"}, "", "no: xdg-open"},
+		{"old GNOME", "linux", env{"DISPLAY": ":0"}, []string{"gnome-open"}, "", "gnome-open"},
+		{"old KDE", "linux", env{"DISPLAY": ":0"}, []string{"kfmclient"}, "", "kfmclient openURL"},
+		{"desktop without xdg-open", "linux", env{"DISPLAY": ":0"}, []string{"w3m", "lynx", "firefox"}, "", "no: xdg-open"},
 		{"no display", "linux", nil, []string{"xdg-open", "w3m"}, "", "no: no display"},
 		{"BSD", "freebsd", env{"DISPLAY": ":0"}, []string{"xdg-open"}, "", "xdg-open"},
 		{"SSH", "linux", env{"SSH_CONNECTION": "10.0.0.1 5 10.0.0.2 22"}, []string{"xdg-open"}, "", "no: SSH"},
 		{"SSH with a forwarded display", "linux", env{"SSH_TTY": "/dev/pts/1", "DISPLAY": "localhost:10"}, []string{"xdg-open"}, "", "no: SSH"},
 		{"SSH and BROWSER", "linux", env{"SSH_TTY": "/dev/pts/1", "BROWSER": "opener"}, []string{"opener"}, "", "opener"},
 		{"VS Code remote", "linux", env{"SSH_CONNECTION": "x", "VSCODE_IPC_HOOK_CLI": "/run/x.sock", "BROWSER": "/vscode/browser.sh"}, []string{"/vscode/browser.sh"}, "", "/vscode/browser.sh"},
-		{"VS Code remote without its helper", "linux", env{"SSH_CONNECTION": "x", "VSCODE_IPC_HOOK_CLI": "/run/x.sock"}, []string{"code"}, "", "code --openExternal %s"},
-		{"VS Code tunnel without anything", "linux", env{"SSH_CONNECTION": "x", "VSCODE_IPC_HOOK_CLI": "/run/x.sock"}, nil, "", "no: SSH"},
+		{"VS Code remote without BROWSER", "linux", env{"SSH_CONNECTION": "x", "VSCODE_IPC_HOOK_CLI": "/run/x.sock"}, []string{"code"}, "", "code --openExternal %s"},
+		{"VS Code tunnel without code command", "linux", env{"SSH_CONNECTION": "x", "VSCODE_IPC_HOOK_CLI": "/run/x.sock"}, nil, "", "no: SSH"},
 		{"dev container", "linux", env{"VSCODE_IPC_HOOK_CLI": "/run/x.sock"}, []string{"code"}, "", "code --openExternal %s"},
 		{"WSL", "linux", env{"WSL_DISTRO_NAME": "Debian"}, []string{"wslview", "xdg-open"}, "", "wslview"},
 		{"WSL without wslu", "linux", env{"WSL_INTEROP": "/run/WSL/1"}, []string{"rundll32.exe"}, "", "rundll32.exe url.dll,FileProtocolHandler"},
-		{"WSL, by its kernel", "linux", nil, []string{"wslview"}, "6.6.87-Microsoft-standard-WSL2", "wslview"},
+		{"WSL by kernel release", "linux", nil, []string{"wslview"}, "6.6.87-Microsoft-standard-WSL2", "wslview"},
 		{"WSL without interop", "linux", env{"WSL_DISTRO_NAME": "Debian"}, nil, "", "no: Windows"},
 		{"WSL over SSH", "linux", env{"WSL_DISTRO_NAME": "Debian", "SSH_CONNECTION": "x"}, []string{"wslview"}, "", "no: SSH"},
 		{"macOS", "darwin", nil, nil, "", "/usr/bin/open %s"},
 		{"macOS over SSH", "darwin", env{"SSH_CONNECTION": "x"}, nil, "", "no: SSH"},
 		{"Windows", "windows", nil, nil, "", "rundll32 url.dll,FileProtocolHandler %s"},
 		{"BROWSER with arguments", "linux", env{"BROWSER": "firefox --new-window %s"}, []string{"firefox"}, "", "firefox --new-window %s"},
-		{"BROWSER before a display", "linux", env{"BROWSER": "w3m", "DISPLAY": ":0"}, []string{"w3m", "xdg-open"}, "", "w3m"},
+		{"BROWSER overrides the display", "linux", env{"BROWSER": "w3m", "DISPLAY": ":0"}, []string{"w3m", "xdg-open"}, "", "w3m"},
 		{"BROWSER is a list", "linux", env{"BROWSER": "gone:firefox:w3m"}, []string{"firefox", "w3m"}, "", "firefox"},
 		{"BROWSER is a path with a space", "linux", env{"BROWSER": "/opt/My Browser"}, []string{"/opt/My Browser"}, "", "/opt/My Browser"},
 		{"BROWSER is a Windows path", "windows", env{"BROWSER": `C:\b.exe`}, []string{`C:\b.exe`}, "", `C:\b.exe`},
-		{"BROWSER is not there", "linux", env{"BROWSER": "gone", "DISPLAY": ":0"}, []string{"xdg-open"}, "", "no: BROWSER"},
+		{"BROWSER is not installed", "linux", env{"BROWSER": "gone", "DISPLAY": ":0"}, []string{"xdg-open"}, "", "no: BROWSER"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b, err := loopback.FindBrowser(loopback.Environment{GOOS: test.goos, Release: test.release,
@@ -76,8 +76,8 @@ func TestFindBrowser(t *testing.T) {
 	}
 }
 
-// The command gets the address as one argument, no shell, and no terminal.
-func TestOpen(t *testing.T) {
+// The command gets the URL as one argument, without a shell.
+func TestOpenRunsTheCommand(t *testing.T) {
 	dir := t.TempDir()
 	script := filepath.Join(dir, "opener")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\nprintf '%s|' \"$@\" >"+dir+"/args\necho noise\necho noise >&2\n[ \"$1\" != fail ]\n"), 0o755); err != nil {
@@ -119,7 +119,7 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	if <-ended == nil {
-		t.Error("a failing command is not noticed")
+		t.Error("no error from a failing command")
 	}
 	for _, bad := range []string{"file:///etc/passwd", "javascript:alert(1)", "https:", "--help", "", "http://a\n.test"} {
 		if _, err := find(script).Open(t.Context(), bad); err == nil {

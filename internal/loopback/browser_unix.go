@@ -7,6 +7,6 @@ import (
 	"syscall"
 )
 
-// detach gives the command a session of its own: no terminal to draw on, and no
-// Ctrl-C of ours.
+// detach starts the command in its own session, so that it has no terminal and
+// Ctrl-C does not reach it.
 func detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }

@@ -10,92 +10,98 @@ import (
 	"github.com/authsome/authsome/flows"
 )
 
+// authStage is a login that waits for the authorization server's answer.
 type authStage struct {
 	flows.Authorization
-	answer chan<- redirected // has room for the one
+	result chan<- authResult // has capacity 1
 }
 
-type redirected struct {
+type authResult struct {
 	values url.Values
 	err    error
 }
 
-// Expect sends the browser to the authorization server from now on, and wait waits
-// for the answer: whoever tells the address to somebody expects its answer before.
-// Only an answer with the right state counts; the error is an
-// [*flows.AuthorizationError], or of Check, or of wait's context.
-func (l *Server) Expect(a flows.Authorization) (wait func(context.Context) (url.Values, error)) {
-	answers := make(chan redirected, 1)
-	l.enter(stage{auth: &authStage{a, answers}})
+// RedirectURI returns the URL that the authorization server must redirect to.
+func (s *Server) RedirectURI() string { return s.origin + s.callbackPath }
+
+// Expect makes the page redirect the browser to the authorization server, and
+// returns a function that waits for the answer. Call Expect before showing the
+// authorization URL to anyone: an answer that arrives earlier is refused. Only an
+// answer with the right state is accepted. wait returns the answer's parameters, or
+// an [*flows.AuthorizationError], the error of a.Check, or the error of its context.
+func (s *Server) Expect(a flows.Authorization) (wait func(context.Context) (url.Values, error)) {
+	results := make(chan authResult, 1)
+	s.setStage(stage{auth: &authStage{a, results}})
 	return func(ctx context.Context) (url.Values, error) {
 		select {
-		case got := <-answers:
-			return got.values, got.err
+		case result := <-results:
+			return result.values, result.err
 		case <-ctx.Done():
-			l.enter(stage{})
+			s.setStage(stage{})
 			return nil, ctx.Err()
 		}
 	}
 }
 
-// answered is a request to the address of the redirect. The browser that brings
-// an answer is led on to the page, so that the code leaves the address bar.
-func (l *Server) answered(w http.ResponseWriter, r *http.Request) {
+// handleCallback serves the redirect URI. It redirects a browser that brings an
+// answer to the page, which removes the code from the address bar.
+func (s *Server) handleCallback(w http.ResponseWriter, r *http.Request) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err == nil {
-		err = l.take(values)
+		err = s.acceptAnswer(values)
 	}
 	if err != nil {
-		l.notice(w, http.StatusBadRequest, "This is not an answer to your login",
-			"The login goes on waiting for the right one. If you came here by following a link, close this page.")
+		s.showNotice(w, http.StatusBadRequest, notice{
+			Heading: "This is not the answer to your login",
+			Text:    "The login is still waiting. If you came here by following a link, close this page.",
+		})
 		return
 	}
-	redirect(w, l.page)
+	redirect(w, s.pagePath)
 }
 
-// take hands an answer over to who waits, once.
-func (l *Server) take(values url.Values) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	auth := l.stage.auth
+// acceptAnswer passes the first valid answer to Expect's wait. It returns
+// [flows.ErrNotAnswer] for an answer that does not belong to the login.
+func (s *Server) acceptAnswer(values url.Values) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	auth := s.stage.auth
 	if auth == nil {
-		// Already answered, or not asked yet. A browser that comes again, by the
-		// back button or a reload, is shown the page if it brings what it brought.
-		if l.taken != "" && subtle.ConstantTimeCompare([]byte(values.Get("state")), []byte(l.taken)) == 1 {
+		// No answer is expected. A browser that repeats the accepted one, after Back
+		// or Reload, may see the page.
+		if s.usedState != "" && subtle.ConstantTimeCompare([]byte(values.Get("state")), []byte(s.usedState)) == 1 {
 			return nil
 		}
 		return flows.ErrNotAnswer
 	}
-	good, err := auth.Read(values)
+	answer, err := auth.Read(values)
 	if errors.Is(err, flows.ErrNotAnswer) {
 		return err
 	}
-	l.taken, l.seen = auth.State, true
-	l.stage = stage{}
-	close(l.changed)
-	l.changed = make(chan struct{})
-	auth.answer <- redirected{good, err}
+	s.usedState, s.pageOpen = auth.State, true
+	s.setStageLocked(stage{})
+	auth.result <- authResult{answer, err}
 	return nil
 }
 
-// lead sends the browser on to the authorization server. After a form it takes a
-// page in between: browsers hold the redirects that follow a sent form against
-// the form's own policy.
-func (l *Server) lead(w http.ResponseWriter) {
-	l.mu.Lock()
-	sent := l.sent
-	l.mu.Unlock()
-	if !sent {
-		l.goOn(w)
+// continueToProvider sends the browser from the page to the authorization server.
+// After a form this takes an extra page: some browsers apply the form-action policy of
+// the form's page to the redirects that follow its submission.
+func (s *Server) continueToProvider(w http.ResponseWriter) {
+	s.mu.Lock()
+	formSent := s.formSent
+	s.mu.Unlock()
+	if !formSent {
+		s.redirectToProvider(w)
 		return
 	}
-	l.render(w, http.StatusOK, "onward", onwardView{Title: l.Title, Onward: l.page + "/go"})
+	s.render(w, http.StatusOK, "continue", continueView{Title: s.Title, Next: s.pagePath + "/go"})
 }
 
-func (l *Server) goOn(w http.ResponseWriter) {
-	if s, _ := l.current(); s.auth != nil {
-		redirect(w, s.auth.URL)
+func (s *Server) redirectToProvider(w http.ResponseWriter) {
+	if current, _ := s.currentStage(); current.auth != nil {
+		redirect(w, current.auth.URL)
 		return
 	}
-	redirect(w, l.page)
+	redirect(w, s.pagePath)
 }

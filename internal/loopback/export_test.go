@@ -1,10 +1,16 @@
 package loopback
 
-// Args is the command.
+// ErrNoBrowser and Sentence are for the tests.
+var (
+	ErrNoBrowser = errNoBrowser
+	Sentence     = sentence
+)
+
+// Args returns the command.
 func (b *Browser) Args() []string { return b.args }
 
-// Stages gives a channel that is closed when the page is about something else.
-func (l *Server) Stages() <-chan struct{} {
-	_, changed := l.current()
+// StageChanged returns a channel that is closed when the page shows something else.
+func (s *Server) StageChanged() <-chan struct{} {
+	_, changed := s.currentStage()
 	return changed
 }

@@ -12,27 +12,26 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// MaxValue bounds a value, in bytes. The longest ones in use are signed tokens of
-// some kilobytes.
+// MaxValue is the maximum length of a value, in bytes. The longest values in
+// practice are signed tokens of a few kilobytes.
 const MaxValue = 64 << 10
 
 // Field is one value that a [Form] asks for.
 type Field struct {
 	Name     string
 	Label    string
-	Hint     string // how a value looks
-	Value    string // what stands there at first; not for secrets
+	Hint     string // what a value looks like
+	Value    string // the initial value; not for secrets
 	Secret   bool
 	Optional bool
-	Long     bool // may have several lines: a key file
+	Long     bool // may have several lines, as a key file has
 
-	// Check judges a value by itself; its error does not repeat the value. If nil,
-	// every visible text is good.
+	// Check validates a value of this field alone. Its error must not contain the
+	// value. If nil, all printable text is valid.
 	Check func(value string) error
 }
 
-// FieldError says what is wrong with the value of a field. It does not contain
-// the value.
+// FieldError reports an invalid value. It does not contain the value.
 type FieldError struct {
 	Field string
 	Err   error
@@ -42,20 +41,21 @@ func (e *FieldError) Error() string { return e.Err.Error() }
 
 func (e *FieldError) Unwrap() error { return e.Err }
 
-// Take checks what was entered for the field. White space around a value comes
-// along when it is copied, and does not count; an optional field may be empty.
+// Take validates what the user entered and returns the value, or a [*FieldError].
+// It trims surrounding white space, which is easily copied with a key, and puts a
+// JSON key file on one line. An optional field may be empty.
 func (f *Field) Take(entered string) (secret.String, error) {
 	value := strings.TrimSpace(entered)
 	if value == "" {
 		if f.Optional {
 			return secret.String{}, nil
 		}
-		return secret.String{}, &FieldError{f.Name, errors.New("this is needed")}
+		return secret.String{}, &FieldError{f.Name, errors.New("required")}
 	}
 	text := value
 	if f.Long {
 		var line bytes.Buffer
-		if json.Compact(&line, []byte(value)) == nil { // a key file means the same in one line
+		if json.Compact(&line, []byte(value)) == nil {
 			value = line.String()
 		}
 		text = strings.NewReplacer("\r", "", "\n", "").Replace(value)
@@ -71,18 +71,18 @@ func (f *Field) Take(entered string) (secret.String, error) {
 	return secret.New(value), nil
 }
 
-// checkText refuses what cannot be meant. Zero-width characters and the like
-// come along when a key is copied from a page, and nobody can see them.
-func checkText(key string) error {
+// checkText refuses text that no credential contains. Zero-width characters and
+// the like are sometimes copied along with a key, and the user cannot see them.
+func checkText(text string) error {
 	switch {
-	case len(key) > MaxValue:
+	case len(text) > MaxValue:
 		return fmt.Errorf("longer than %d bytes", MaxValue)
-	case !utf8.ValidString(key):
-		return errors.New("not UTF-8 text")
+	case !utf8.ValidString(text):
+		return errors.New("not valid UTF-8 text")
 	}
-	for i, r := range key {
+	for i, r := range text {
 		if !unicode.IsGraphic(r) {
-			return fmt.Errorf("a control or invisible character (%U) at byte %d", r, i)
+			return fmt.Errorf("contains a control or invisible character (%U) at byte %d", r, i)
 		}
 	}
 	return nil

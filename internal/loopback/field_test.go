@@ -11,11 +11,11 @@ import (
 )
 
 func TestFieldTake(t *testing.T) {
-	shape := regexp.MustCompile(`^ak-[0-9a-f]{8}$`)
+	pattern := regexp.MustCompile(`^ak-[0-9a-f]{8}$`)
 	plain := loopback.Field{Name: "api_key", Label: "API key", Secret: true}
-	shaped := plain
-	shaped.Check = func(value string) error {
-		if !shape.MatchString(value) {
+	patterned := plain
+	patterned.Check = func(value string) error {
+		if !pattern.MatchString(value) {
 			return errors.New("expected ak- and eight digits")
 		}
 		return nil
@@ -33,12 +33,12 @@ func TestFieldTake(t *testing.T) {
 		wrong   bool
 	}{
 		{"plain", plain, "k-1", "k-1", false},
-		{"newline of a pipe", plain, "k-1\n", "k-1", false},
+		{"newline from a pipe", plain, "k-1\n", "k-1", false},
 		{"white space around", plain, " \t\r\n\u00a0k-1\u2003\r\n", "k-1", false},
 		{"space inside is part of the key", plain, "user name:pass word", "user name:pass word", false},
-		{"case and punctuation stay", plain, `"K-1+/=`, `"K-1+/=`, false},
-		{"longest", plain, " " + long + "\n", long, false},
-		{"shaped", shaped, "ak-0123abcd", "ak-0123abcd", false},
+		{"case and punctuation are kept", plain, `"K-1+/=`, `"K-1+/=`, false},
+		{"maximum length", plain, " " + long + "\n", long, false},
+		{"matching pattern", patterned, "ak-0123abcd", "ak-0123abcd", false},
 		{"empty and optional", optional, " ", "", false},
 		{"key file", file, "line 1\r\nline 2\n", "line 1\r\nline 2", false},
 		{"JSON key file becomes one line", file, "{\n  \"a\": 1\n}", `{"a":1}`, false},
@@ -54,8 +54,8 @@ func TestFieldTake(t *testing.T) {
 		{"byte order mark", plain, "\ufeffk-1", "", true},
 		{"not UTF-8", plain, "k\xff1", "", true},
 		{"too long", plain, long + "k", "", true},
-		{"wrong shape", shaped, "canary-0123abcd", "", true},
-		{"shape inside something longer", shaped, "xak-0123abcdx", "", true},
+		{"wrong pattern", patterned, "canary-0123abcd", "", true},
+		{"pattern inside a longer text", patterned, "xak-0123abcdx", "", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			value, err := test.field.Take(test.entered)
@@ -74,5 +74,24 @@ func TestFieldTake(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestFieldWithSeveralLines(t *testing.T) {
+	f := loopback.Field{Name: "key_file", Long: true}
+	const pem = "-----BEGIN X-----\nYQ==\n-----END X-----"
+	for entered, want := range map[string]string{
+		" {\n\t\"a\": 1\r\n}\n": `{"a":1}`,
+		pem + "\n":              pem,
+	} {
+		if v, err := f.Take(entered); err != nil || v.Reveal() != want {
+			t.Errorf("%q: got %q, %v", entered, v.Reveal(), err)
+		}
+	}
+	for _, entered := range []string{"{\x00}", "a\u2060b", ""} {
+		_, err := f.Take(entered)
+		if wrong, ok := errors.AsType[*loopback.FieldError](err); !ok || wrong.Field != "key_file" || entered != "" && strings.Contains(fmt.Sprint(err), entered) {
+			t.Errorf("%q: %v", entered, err)
+		}
 	}
 }

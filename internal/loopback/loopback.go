@@ -1,19 +1,21 @@
-// Package loopback is the browser's side of a login: a server on this machine that
-// asks for values in a form, receives the authorization server's redirect, and
-// shows how the login ended, and the command that opens the browser.
+// Package loopback is the browser side of a login: a server on 127.0.0.1 that
+// shows a form, receives the authorization server's redirect and shows the result,
+// and the command that opens the browser.
 //
-// It knows no provider and stores nothing. Its invariant: a request that another
-// program or another page made changes nothing, because everything is at an address
-// that nobody can guess, and Host and Origin must be ours.
+// It does not know providers and stores nothing; [flows.Authorization] decides
+// whether a redirect answers the login. Its invariant: a request made by another
+// program or another web page changes nothing, because paths and form tokens are
+// random, the redirect must carry the login's state, and the Host and Origin
+// headers must name this server.
 package loopback
 
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"log"
 	"net"
 	"net/http"
@@ -23,322 +25,190 @@ import (
 	"time"
 )
 
-// Server is the server on this machine that a person's browser meets during
-// one login: the form that asks, the address that the authorization server sends
-// the user back to, and the page that says how it ended. The browser is shown
-// one page, whose content is the stage that the login is in.
+// Server serves one login to the user's browser: the form that asks for values,
+// the redirect URI, and the result. The browser stays on one page, which shows the
+// current stage of the login.
 //
-// Anybody on the machine, and any page in the browser, can connect to it. So
-// everything is at an address that nobody can guess, Host and Origin must be
-// ours, and a request that does not fit is refused and changes nothing: neither
-// a stray request nor a hostile one ends a login or steers it.
+// Every program on the machine and every page in the browser can connect to it, so
+// paths are random, and the Host and Origin headers are checked. A request that
+// does not belong to the login is refused without effect: it can neither end the
+// login nor influence it.
 //
-// The exported fields are set before Listen.
+// The exported fields must be set before Listen.
 type Server struct {
-	Title string // what people call the provider
+	Title string // the provider's display name
 
-	// Where the authorization server sends the user back to. Zero values mean
-	// 127.0.0.1, any free port and a path for this login alone. For localhost,
-	// ::1 is listened on as well: which of the two a browser takes is its choice.
+	// Host, Port and Path are the parts of the redirect URI. Zero values mean
+	// 127.0.0.1, any free port, and a random path. For localhost the server also
+	// listens on ::1, because the browser chooses between the two addresses.
 	Host string
 	Port int
 	Path string
 
-	origin    string // http://127.0.0.1:port
-	callback  string // path of the redirect
-	page      string // path of the page
-	listeners []net.Listener
-	server    *http.Server
-	templates *template.Template
-	cancel    context.CancelFunc
-	work      sync.WaitGroup // Serve calls and connections
+	origin       string // http://127.0.0.1:port
+	callbackPath string // of the redirect URI
+	pagePath     string
+	listeners    []net.Listener
+	server       *http.Server
+	templates    *template.Template
+	cancel       context.CancelFunc
+	work         sync.WaitGroup // Serve calls and connections
 
-	mu      sync.Mutex // guards what follows
-	links   map[string]bool
-	stage   stage
-	changed chan struct{} // closed when stage is replaced
-	sent    bool          // a form was sent: the page goes on by itself, see goOn
-	taken   string        // state of the answer that was taken
-	seen    bool          // a browser was here, and waits to be told the end
-	shown   chan struct{} // closed when the end was shown
+	mu           sync.Mutex      // guards all fields below
+	linkUsed     map[string]bool // by the path of a link
+	stage        stage
+	changed      chan struct{} // closed when stage is replaced
+	formSent     bool          // see continueToProvider
+	usedState    string        // the state of the answer that was accepted
+	pageOpen     bool          // a browser has the page and expects the result
+	outcomeShown chan struct{} // closed when a browser has received the result
 }
 
-// stage is what the page is about.
+// stage is what the page shows. With all fields nil the program is working, and
+// the page waits for the next stage.
 type stage struct {
-	form *formStage
-	auth *authStage
-	end  *Outcome
-	// none of them: something is being done, and the page waits
+	form    *formStage
+	auth    *authStage
+	outcome *Outcome
 }
 
-// PortError says that a port which a client is registered with is taken.
+const (
+	headTimeout = 10 * time.Second // for the head of a request; also ends idle preconnects
+	bodyTimeout = 30 * time.Second
+	idleTimeout = time.Minute
+	sendTimeout = 10 * time.Second
+	maxHead     = 16 << 10 // bytes; authorization codes can be long
+)
+
+// PortError reports that the port of a registered redirect URI cannot be used.
 type PortError struct {
 	Port int
 	Err  error
 }
 
-func (e *PortError) Error() string { return fmt.Sprintf("listen on port %d: %v", e.Port, e.Err) }
+func (e *PortError) Error() string {
+	if errors.Is(e.Err, syscall.EADDRINUSE) {
+		return fmt.Sprintf("port %d is already in use", e.Port)
+	}
+	return fmt.Sprintf("listen on port %d: %v", e.Port, e.Err)
+}
 
 func (e *PortError) Unwrap() error { return e.Err }
 
-const (
-	headTimeout = 10 * time.Second // for the head of a request; an idle pre-connect ends with it
-	bodyTimeout = 30 * time.Second
-	idleTimeout = time.Minute
-	sendTimeout = 10 * time.Second
-	maxHead     = 16 << 10 // authorization codes can be long
-	partingTime = 3 * time.Second
-)
-
-// Listen starts to serve. Close ends it.
-func (l *Server) Listen() error {
-	host := l.Host
+// Listen starts the server. The caller must call Close. If the port is taken, the
+// error is a [*PortError].
+func (s *Server) Listen() error {
+	host := s.Host
 	if host == "" {
 		host = "127.0.0.1"
 	}
 	if host != "127.0.0.1" && host != "localhost" {
-		return fmt.Errorf("listen for the redirect: %q is not this machine", host)
+		return fmt.Errorf("listen for the redirect: %q is not a loopback host", host)
 	}
 	templates, err := parsePages()
 	if err != nil {
 		return fmt.Errorf("read the pages: %w", err)
 	}
-	l.templates = templates
-	if err := l.bind(host == "localhost"); err != nil {
+	s.templates = templates
+	if err := s.openListeners(host == "localhost"); err != nil {
 		return err
 	}
-	l.origin = "http://" + net.JoinHostPort(host, strconv.Itoa(l.port()))
-	l.callback = l.Path
-	if l.callback == "" {
-		l.callback = "/callback/" + nonce()
+	s.origin = "http://" + net.JoinHostPort(host, strconv.Itoa(s.port()))
+	s.callbackPath = s.Path
+	if s.callbackPath == "" {
+		s.callbackPath = "/callback/" + rand.Text()
 	}
-	l.page = "/login/" + nonce()
-	l.links = make(map[string]bool)
-	l.changed = make(chan struct{})
-	l.shown = make(chan struct{})
+	s.pagePath = "/login/" + rand.Text()
+	s.linkUsed = make(map[string]bool)
+	s.changed = make(chan struct{})
+	s.outcomeShown = make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
-	l.cancel = cancel
-	l.server = &http.Server{
-		Handler:           http.HandlerFunc(l.serve),
+	s.cancel = cancel
+	s.server = &http.Server{
+		Handler:           http.HandlerFunc(s.handle),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: headTimeout,
 		ReadTimeout:       bodyTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHead,
-		ConnState:         l.count,
-		ErrorLog:          log.New(discard{}, "", 0), // what strangers send is not worth a line
+		ConnState:         s.trackConnection,
+		ErrorLog:          log.New(io.Discard, "", 0), // malformed requests from strangers are not worth reporting
 	}
-	for _, listener := range l.listeners {
-		l.work.Go(func() { l.server.Serve(listener) })
+	for _, listener := range s.listeners {
+		s.work.Go(func() { s.server.Serve(listener) })
 	}
 	return nil
 }
 
-// count keeps Close waiting until each connection's goroutine, and with it each
-// handler, is done.
-func (l *Server) count(_ net.Conn, s http.ConnState) {
-	switch s {
+// trackConnection counts the connections, so that Close waits for the goroutine of
+// each, and with it for each handler.
+func (s *Server) trackConnection(_ net.Conn, state http.ConnState) {
+	switch state {
 	case http.StateNew:
-		l.work.Add(1)
+		s.work.Add(1)
 	case http.StateClosed, http.StateHijacked:
-		l.work.Done()
+		s.work.Done()
 	}
 }
 
-// bind listens on 127.0.0.1, and on ::1 with the same port where both are asked
-// for. A ::1 that another process has is not passed over: a browser that tries it
-// first would bring that process the code.
-func (l *Server) bind(both bool) error {
+// openListeners listens on 127.0.0.1 and, if withIPv6, on the same port of ::1. If
+// another process has that port of ::1 it fails: a browser that tries ::1 first
+// would give that process the authorization code.
+func (s *Server) openListeners(withIPv6 bool) error {
 	const attempts = 20
 	for i := 0; ; i++ {
-		v4, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(l.Port)))
+		v4, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)))
 		if err != nil {
-			return &PortError{l.Port, err}
+			return &PortError{s.Port, err}
 		}
-		l.listeners = []net.Listener{v4}
-		if !both {
+		s.listeners = []net.Listener{v4}
+		if !withIPv6 {
 			return nil
 		}
-		v6, err := net.Listen("tcp6", net.JoinHostPort("::1", strconv.Itoa(l.port())))
+		v6, err := net.Listen("tcp6", net.JoinHostPort("::1", strconv.Itoa(s.port())))
 		switch {
 		case err == nil:
-			l.listeners = append(l.listeners, v6)
+			s.listeners = append(s.listeners, v6)
 			return nil
-		case !errors.Is(err, syscall.EADDRINUSE): // no IPv6 here
+		case !errors.Is(err, syscall.EADDRINUSE): // the machine has no IPv6
 			return nil
 		}
 		v4.Close()
-		if l.Port != 0 || i == attempts {
-			return &PortError{l.Port, err}
+		if s.Port != 0 || i == attempts {
+			return &PortError{s.Port, err}
 		}
 	}
 }
 
-func (l *Server) port() int { return l.listeners[0].Addr().(*net.TCPAddr).Port }
+func (s *Server) port() int { return s.listeners[0].Addr().(*net.TCPAddr).Port }
 
-// RedirectURI is where the authorization server sends the user back to.
-func (l *Server) RedirectURI() string { return l.origin + l.callback }
-
-// Link makes an address that leads a browser to the page, once. It is made for a
-// place that others can look into, such as the arguments of a command: whoever
-// comes second finds out that somebody was there before.
-func (l *Server) Link() string {
-	path := "/" + nonce()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.links[path] = false
-	return l.origin + path
-}
-
-// Finish shows how the login ended. It returns when the browser that waits has
-// the page, or does not come for it; and at once if there was no browser.
-func (l *Server) Finish(ctx context.Context, o Outcome) {
-	l.enter(stage{end: &o})
-	l.mu.Lock()
-	seen := l.seen
-	l.mu.Unlock()
-	if !seen {
+// Close ends the server at once and returns when all its goroutines have ended.
+func (s *Server) Close() {
+	if s.server == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, partingTime)
-	defer cancel()
-	select {
-	case <-l.shown:
-	case <-ctx.Done():
-	}
+	s.cancel()
+	s.server.Close()
+	s.work.Wait()
 }
 
-// Close ends the server at once, and returns when nothing of it runs any more.
-func (l *Server) Close() {
-	if l.server == nil {
-		return
-	}
-	l.cancel()
-	l.server.Close()
-	l.work.Wait()
+// setStage replaces the stage and wakes the browsers that wait for it.
+func (s *Server) setStage(next stage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.setStageLocked(next)
 }
 
-func (l *Server) enter(s stage) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.stage = s
-	close(l.changed)
-	l.changed = make(chan struct{})
+// setStageLocked is setStage for a caller that holds mu.
+func (s *Server) setStageLocked(next stage) {
+	s.stage = next
+	close(s.changed)
+	s.changed = make(chan struct{})
 }
 
-func (l *Server) current() (stage, <-chan struct{}) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.stage, l.changed
+// currentStage returns the stage and a channel that is closed when it is replaced.
+func (s *Server) currentStage() (stage, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stage, s.changed
 }
-
-// serve is every request. The checks come first, and what fails them learns
-// nothing.
-func (l *Server) serve(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Content-Security-Policy", contentPolicy(""))
-	if !l.ours(r.Host) {
-		l.notice(w, http.StatusMisdirectedRequest, "This address is not for that name", "")
-		return
-	}
-	switch path := r.URL.Path; {
-	case path == l.page && r.Method == http.MethodPost:
-		l.receive(w, r)
-	case r.Method != http.MethodGet:
-		h.Set("Allow", http.MethodGet)
-		l.notice(w, http.StatusMethodNotAllowed, "Nothing to send here", "")
-	case r.Header.Get("Sec-Purpose") != "" || r.Header.Get("Purpose") != "":
-		// A browser that looks ahead would use a link up before anybody sees it.
-		w.WriteHeader(http.StatusServiceUnavailable)
-	case path == l.page:
-		l.show(w, r)
-	case path == l.page+"/go":
-		l.goOn(w)
-	case path == l.callback:
-		l.answered(w, r)
-	default:
-		l.follow(w, r)
-	}
-}
-
-// ours guards against DNS rebinding: a name of somebody else's that resolves to
-// this machine.
-func (l *Server) ours(host string) bool {
-	u := l.origin[len("http://"):]
-	if host == u {
-		return true
-	}
-	port := strconv.Itoa(l.port())
-	return l.Host == "localhost" && (host == "127.0.0.1:"+port || host == "[::1]:"+port)
-}
-
-// follow is a link that is used for the first time, or an address that is
-// nobody's.
-func (l *Server) follow(w http.ResponseWriter, r *http.Request) {
-	l.mu.Lock()
-	used, known := l.links[r.URL.Path]
-	if known {
-		l.links[r.URL.Path] = true
-	}
-	l.mu.Unlock()
-	switch {
-	case !known:
-		l.notice(w, http.StatusNotFound, "There is nothing here", "")
-	case used:
-		l.notice(w, http.StatusGone, "This link was used already",
-			"It opens once. If that was not you, end the login in the terminal with Ctrl-C and start it again.")
-	default:
-		redirect(w, l.page)
-	}
-}
-
-// show is the page in the stage that the login is in; while something is being
-// done, it waits.
-func (l *Server) show(w http.ResponseWriter, r *http.Request) {
-	for {
-		s, changed := l.current()
-		switch {
-		case s.form != nil:
-			l.showForm(w, s.form)
-			return
-		case s.auth != nil:
-			l.lead(w)
-			return
-		case s.end != nil:
-			l.showEnd(w, s.end)
-			return
-		}
-		l.mu.Lock()
-		l.seen = true
-		l.mu.Unlock()
-		select {
-		case <-changed:
-		case <-r.Context().Done():
-			return
-		}
-	}
-}
-
-// redirect has no body: an address with a state in it is for the browser's next
-// request only.
-func redirect(w http.ResponseWriter, to string) {
-	w.Header().Set("Location", to)
-	w.WriteHeader(http.StatusSeeOther)
-}
-
-// nonce is 128 bits that nobody can guess, as text.
-func nonce() string {
-	var b [16]byte
-	rand.Read(b[:])
-	return hex.EncodeToString(b[:])
-}
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }

@@ -2,76 +2,57 @@ package loopback
 
 import (
 	"bytes"
+	"crypto/rand"
 	"embed"
 	"html/template"
 	"net/http"
 	"strconv"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 //go:embed pages
 var pageFiles embed.FS
 
-// Outcome is how a login ended, for the page that says so.
-type Outcome struct {
-	Problem string // what went wrong, without a period; empty if nothing did
-	Server  string // what the authorization server said about it, in its own words
-	Next    string // the command to type next
-
-	Connection string
-	Account    string // at the provider, as far as it is known
-	Scopes     []string
-	Hosts      []string // the only places that the credential is sent to
-	Notes      []string // what is worth knowing besides
+func parsePages() (*template.Template, error) {
+	return template.ParseFS(pageFiles, "pages/*.html")
 }
 
-type formView struct {
-	Title, Purpose, Action, Token string
-	KeyURL, Redirect              string
-	Hosts                         []string
-	Problem                       string
-	Wrong                         bool
-	Fields                        []fieldView
-}
-
-type fieldView struct {
-	Field
-	Entered string
-	Problem string
-	Focus   bool
-}
-
-type onwardView struct{ Title, Onward string }
-
-type endView struct {
-	Title string
-	Outcome
-}
-
-type noticeView struct{ Heading, Text string }
-
-func (l *Server) showEnd(w http.ResponseWriter, o *Outcome) {
-	view := endView{l.Title, *o}
-	view.Problem = sentence(view.Problem)
-	w.Header().Set("Connection", "close")
-	l.render(w, http.StatusOK, "end", view)
-	http.NewResponseController(w).Flush()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	select {
-	case <-l.shown:
-	default:
-		close(l.shown)
+// The data of the pages.
+type (
+	formView struct {
+		Title, Purpose, Action, Token string
+		KeyURL, Redirect              string
+		OAuthApp                      bool // KeyURL creates an OAuth app rather than a key
+		Hosts                         []string
+		Failed                        bool   // the form was sent, and something was wrong
+		Problem                       string // with the form as a whole
+		Invalid                       int    // the number of fields with a problem
+		Fields                        []fieldView
 	}
-}
+	fieldView struct {
+		Field
+		Entered string
+		Problem string
+		Focus   bool
+	}
+	continueView struct{ Title, Next string }
+	outcomeView  struct {
+		Title string
+		Outcome
+	}
+	notice struct{ Heading, Text string }
+)
 
-// notice answers what does not belong to the login. It says nothing of it.
-func (l *Server) notice(w http.ResponseWriter, status int, heading, text string) {
+// showNotice answers a request that does not belong to the login. The notice must
+// not reveal anything about the login.
+func (s *Server) showNotice(w http.ResponseWriter, status int, n notice) {
 	w.Header().Set("Connection", "close")
-	l.render(w, status, "notice", noticeView{heading, text})
+	s.render(w, status, "notice", n)
 }
 
-// contentPolicy lets a page have its own style, and nothing else.
+// contentPolicy allows a page its own style and nothing else.
 func contentPolicy(styleNonce string) string {
 	policy := "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 	if styleNonce != "" {
@@ -80,15 +61,15 @@ func contentPolicy(styleNonce string) string {
 	return policy
 }
 
-// render writes a page.
-func (l *Server) render(w http.ResponseWriter, status int, name string, data any) {
+// render writes the page that the named template makes of data.
+func (s *Server) render(w http.ResponseWriter, status int, name string, data any) {
 	var page bytes.Buffer
-	style := nonce()
-	err := l.templates.ExecuteTemplate(&page, name, struct {
+	style := rand.Text()
+	err := s.templates.ExecuteTemplate(&page, name, struct {
 		Style string
 		Data  any
 	}{style, data})
-	if err != nil { // the templates are ours, and the tests render each of them
+	if err != nil { // cannot happen: the templates are embedded, and the tests render each of them
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
@@ -101,6 +82,11 @@ func (l *Server) render(w http.ResponseWriter, status int, name string, data any
 	w.Write(page.Bytes())
 }
 
-func parsePages() (*template.Template, error) {
-	return template.ParseFS(pageFiles, "pages/*.html")
+// sentence turns an error text into a sentence for a page.
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:] + "."
 }

@@ -12,15 +12,15 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// times are the members that are points in time.
-var times = []string{"expires_at", "refresh_expires_at", "refresh_started", "obtained_at"}
+// timeMembers are the members that contain a time.
+var timeMembers = []string{"expires_at", "refresh_expires_at", "refresh_started", "obtained_at"}
 
-// spellings are members that some versions named otherwise.
-var spellings = map[string]string{"connection_type": "auth_type", "api_url": "base_url", "name": "connection_name"}
+// oldNames maps the names that old versions gave to members to the current ones.
+var oldNames = map[string]string{"connection_type": "auth_type", "api_url": "base_url", "name": "connection_name"}
 
-// normalize brings a record into the form that is stored today: members that
-// are null are left out, times are RFC 3339 in UTC, and old spellings are
-// replaced. Everything else stays. Errors quote no value.
+// normalize converts a record to the current form: it removes members that are null,
+// writes times as RFC 3339 in UTC, and replaces old member names. Everything else
+// stays the same. Errors do not contain values.
 func normalize(r Record, data []byte) ([]byte, error) {
 	var members map[string]jsontext.Value
 	if err := json.Unmarshal(data, &members); err != nil {
@@ -32,15 +32,15 @@ func normalize(r Record, data []byte) ([]byte, error) {
 		}
 	}
 	if r.Kind == Connection {
-		for old, now := range spellings {
-			if _, has := members[now]; !has && members[old] != nil {
-				members[now] = members[old]
+		for old, current := range oldNames {
+			if _, exists := members[current]; !exists && members[old] != nil {
+				members[current] = members[old]
 				delete(members, old)
 			}
 		}
-		for _, name := range times {
-			value, has := members[name]
-			if !has {
+		for _, name := range timeMembers {
+			value, exists := members[name]
+			if !exists {
 				continue
 			}
 			at, err := parseTime(value)
@@ -55,8 +55,8 @@ func normalize(r Record, data []byte) ([]byte, error) {
 	return json.Marshal(members, json.Deterministic(true))
 }
 
-// layouts are how Python writes times: with or without an offset, with or
-// without a fraction, with a T or a blank. Where there is no offset it is UTC.
+// layouts are the formats in which Python writes times: with or without an offset
+// and a fraction, with a T or a space. A time without an offset is in UTC.
 var layouts = []string{
 	time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04:05.999999999-0700", "2006-01-02T15:04",
 }

@@ -1,9 +1,9 @@
-// Package pythonhome reads the home of a Python authsome 0.2: the records of its
-// SQLite vaults and the definitions its user registered. It decrypts nothing
-// itself, stores nothing, and knows no provider.
+// Package pythonhome reads the home of the Python authsome 0.2: the records in its
+// SQLite vaults and the definitions that the user registered. The caller decrypts
+// the records. The package does not store anything and does not know providers.
 //
-// Its invariant: nothing in that home is changed, not even by the files that
-// SQLite makes beside a database, whether or not the Python program is running.
+// Its invariant: it does not change that home and does not add files to it, such as
+// those that SQLite creates next to a database, even while the Python program runs.
 package pythonhome
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// Kinds of a [Record].
+// The kinds of a [Record].
 const (
 	Connection = "connection"
 	Client     = "client"
@@ -30,30 +30,30 @@ const (
 type Record struct {
 	Profile  string
 	Provider string
-	Kind     string        // one of the constants
+	Kind     string        // Connection, Client, Metadata or State
 	Name     string        // of a connection
 	Value    secret.String // a JSON object
-	Err      error         // why there is no Value
+	Err      error         // the reason why Value is missing
 }
 
-// Definition is the file of a provider that was registered.
+// Definition is the file of a provider that the user registered.
 type Definition struct {
-	Name string // the file's
+	Name string // of the file, without .json
 	Data []byte
-	Err  error // why there is no Data
+	Err  error // the reason why Data is missing
 }
 
-// ErrNoHome says that there is no vault of the Python authsome.
+// ErrNoHome reports that a directory does not contain a vault of the Python authsome.
 var ErrNoHome = errors.New("no vault of the Python authsome (profiles/*/store.db)")
 
-// Stores are the vaults in a home.
+// Stores returns the paths of the vaults in a home.
 func Stores(dir string) ([]string, error) {
 	profiles, err := os.ReadDir(filepath.Join(dir, "profiles"))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look for vaults: %w", err)
+		return nil, fmt.Errorf("find vaults: %w", err)
 	}
 	var stores []string
 	for _, p := range profiles {
@@ -65,8 +65,8 @@ func Stores(dir string) ([]string, error) {
 	return stores, nil
 }
 
-// Records reads one vault. What cannot be decrypted or understood is a record
-// with an Err; rows that are nothing of authsome's are left out.
+// Records reads one vault. A record that cannot be decrypted or parsed has an Err.
+// Rows that do not belong to authsome are ignored.
 func Records(store string, decrypt func(string) ([]byte, error)) ([]Record, error) {
 	rows, err := readRows(store)
 	if err != nil {
@@ -92,7 +92,7 @@ func Records(store string, decrypt func(string) ([]byte, error)) ([]Record, erro
 	return all, nil
 }
 
-// parseKey reads profile:<profile>:<provider>:<kind>[:<name>].
+// parseKey parses profile:<profile>:<provider>:<kind>[:<name>].
 func parseKey(key string) (Record, bool) {
 	parts := strings.SplitN(key, ":", 5)
 	if len(parts) < 4 || parts[0] != "profile" || parts[1] == "" || parts[2] == "" {
@@ -112,15 +112,15 @@ func parseKey(key string) (Record, bool) {
 	return Record{}, false
 }
 
-// maxDefinition bounds a definition that is read; packages that use it are
-// stricter.
+// maxDefinition is the maximum size of a definition, in bytes. The importer of a
+// definition has a lower limit.
 const maxDefinition = 1 << 20
 
-// Definitions reads the definitions in a home, by name.
+// Definitions reads the definitions in a home, sorted by name.
 func Definitions(dir string) ([]Definition, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "providers", "*.json"))
 	if err != nil {
-		return nil, fmt.Errorf("look for definitions: %w", err)
+		return nil, fmt.Errorf("find definitions: %w", err)
 	}
 	var all []Definition
 	for _, path := range paths {
@@ -130,7 +130,7 @@ func Definitions(dir string) ([]Definition, error) {
 		case err != nil:
 			d.Err = err
 		case !info.Mode().IsRegular() || info.Size() > maxDefinition:
-			d.Err = errors.New("not a definition")
+			d.Err = errors.New("not a regular file, or larger than 1 MiB")
 		default:
 			d.Data, d.Err = os.ReadFile(path)
 		}
@@ -139,7 +139,8 @@ func Definitions(dir string) ([]Definition, error) {
 	return all, nil
 }
 
-// DefaultConnection is the default that a record of kind Metadata names, or "".
+// DefaultConnection returns the default connection that a record of kind Metadata
+// names, or "".
 func (r Record) DefaultConnection() string {
 	var m struct {
 		Default string `json:"default_connection"`

@@ -15,11 +15,11 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// decrypt stands in for the key: values are base64.
+// decrypt replaces real decryption: values are base64.
 func decrypt(s string) ([]byte, error) { return base64.StdEncoding.DecodeString(s) }
 
-// newStore makes a database in a profile's directory, and leaves it open, as a
-// program that is running does.
+// newStore creates a database in the directory of a profile and leaves it open, like
+// a running program.
 func newStore(t *testing.T, journal string, rows map[string]string) (path string, db *sqlite3.Conn) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "profiles", "default")
@@ -51,7 +51,7 @@ func insert(t *testing.T, db *sqlite3.Conn, key, value string) {
 	exec(t, db, "INSERT INTO kv VALUES ('"+key+"', '"+base64.StdEncoding.EncodeToString([]byte(value))+"')")
 }
 
-// snapshot is all that can be seen of a directory.
+// snapshot returns the mode, time and content of everything in dir, by path.
 func snapshot(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
@@ -79,9 +79,9 @@ func snapshot(t *testing.T, dir string) map[string]string {
 
 const apiKeyRecord = `{"auth_type":"api_key","api_key":"k"}`
 
-// Whatever the Python program is doing with its vault, all that it committed is
-// read, and nothing is changed there, nor left anywhere else.
-func TestRecords(t *testing.T) {
+// Records returns everything that the running Python program has committed. It changes
+// nothing in its home and leaves no temporary files.
+func TestRecordsDoesNotChangeTheHome(t *testing.T) {
 	for _, journal := range []string{"WAL", "DELETE", "PERSIST"} {
 		t.Run(journal, func(t *testing.T) {
 			path, db := newStore(t, journal, map[string]string{
@@ -111,7 +111,7 @@ func TestRecords(t *testing.T) {
 				t.Errorf("changed: %s", changed)
 			}
 			if left, _ := os.ReadDir(temporary); len(left) > 0 {
-				t.Errorf("left: %v", left)
+				t.Errorf("not removed: %v", left)
 			}
 			var got []string
 			for _, r := range records {
@@ -131,10 +131,9 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// A vault that is not one is an error that names it.
-func TestNoVault(t *testing.T) {
+func TestErrorNamesAFileThatIsNotAVault(t *testing.T) {
 	dir := t.TempDir()
-	for name, content := range map[string]string{"text": strings.Repeat("no database ", 200), "empty": "", "head": "SQLite format 3\x00" + strings.Repeat("\xff", 4096)} {
+	for name, content := range map[string]string{"text": strings.Repeat("not a database ", 200), "empty": "", "head": "SQLite format 3\x00" + strings.Repeat("\xff", 4096)} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -143,7 +142,7 @@ func TestNoVault(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, records, err)
 		}
 	}
-	if _, err := Records(filepath.Join(dir, "none"), decrypt); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Records(filepath.Join(dir, "missing"), decrypt); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
 	if stores, err := Stores(dir); len(stores) > 0 || err != nil {
@@ -186,8 +185,8 @@ func TestNormalize(t *testing.T) {
 	}
 }
 
-// What comes out is an object whose times are exact, and coming in again it
-// stays as it is.
+// The result is an object with valid times, and normalizing it again does not change
+// it.
 func FuzzNormalize(f *testing.F) {
 	f.Add([]byte(`{"expires_at":"2026-01-02 03:04:05.123456","api_key":"k","account":{"id":null}}`))
 	f.Add([]byte(`{"obtained_at":-1.5,"connection_type":null}`))

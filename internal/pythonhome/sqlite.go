@@ -7,19 +7,21 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/ncruces/go-sqlite3"
 )
 
 type row struct{ key, value string }
 
-// maxStore bounds each file of a database. Real ones have some kilobytes.
+// maxStore is the maximum size of each file of a database, in bytes. Real ones have a
+// few kilobytes.
 const maxStore = 256 << 20
 
-// readRows reads the table of a database from a copy. SQLite opens a database
-// that is in WAL mode only with files beside it that it may write; and told that
-// the database is immutable, it does not see what the Python program has written
-// last, which is in the WAL. The copy is encrypted as the original is.
+// readRows reads the table of a database from a copy. SQLite can open a database in
+// WAL mode only if it may write files next to it. If it opens the database as
+// immutable, it ignores the WAL, which contains the last changes of the Python
+// program. The values in the copy are encrypted, as in the original.
 func readRows(store string) (rows []row, err error) {
 	dir, err := os.MkdirTemp("", "authsome-import-") // 0700
 	if err != nil {
@@ -35,7 +37,7 @@ func readRows(store string) (rows []row, err error) {
 		return nil, describe(err)
 	}
 	defer db.Close()
-	// Nobody else has the copy, so that the WAL needs no shared memory.
+	// No other process uses the copy, so SQLite does not need shared memory for the WAL.
 	if err := db.Exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF"); err != nil {
 		return nil, describe(err)
 	}
@@ -53,22 +55,23 @@ func readRows(store string) (rows []row, err error) {
 	return rows, nil
 }
 
+// describe explains that a file is not a usable database.
 func describe(err error) error {
 	if errors.Is(err, sqlite3.NOTADB) || errors.Is(err, sqlite3.CORRUPT) {
-		return fmt.Errorf("not a database, or a damaged one: %w", err)
+		return fmt.Errorf("not a database, or damaged: %w", err)
 	}
 	return err
 }
 
-// parts are the files of a database: itself, and what a program that is running,
-// or was killed, has beside it.
+// parts are the suffixes of the files of a database. A program that is running or was
+// killed leaves the last two.
 var parts = []string{"", "-wal", "-journal"}
 
-// copyTries is how often a database that changes meanwhile is read anew.
+// copyTries is how often a database is read again that changes during the copy.
 const copyTries = 50
 
-// copyDatabase takes a consistent copy: all files are read twice, and it counts
-// if they were the same both times.
+// copyDatabase makes a consistent copy: it reads all files until two successive reads
+// are equal.
 func copyDatabase(from, to string) error {
 	before, err := readParts(from)
 	for range copyTries {
@@ -76,7 +79,7 @@ func copyDatabase(from, to string) error {
 			return err
 		}
 		var after [][]byte
-		if after, err = readParts(from); err == nil && same(before, after) {
+		if after, err = readParts(from); err == nil && slices.EqualFunc(before, after, sameFile) {
 			for i, part := range parts {
 				if after[i] == nil {
 					continue
@@ -89,9 +92,10 @@ func copyDatabase(from, to string) error {
 		}
 		before = after
 	}
-	return errors.New("it is being written all the time; stop the Python authsome and try again")
+	return errors.New("the database keeps changing; stop the Python authsome and try again")
 }
 
+// readParts reads the files of a database. A file that does not exist is nil.
 func readParts(path string) ([][]byte, error) {
 	var all [][]byte
 	for i, part := range parts {
@@ -117,11 +121,6 @@ func readPart(path string) ([]byte, error) {
 	return b, err
 }
 
-func same(a, b [][]byte) bool {
-	for i := range a {
-		if !bytes.Equal(a[i], b[i]) || (a[i] == nil) != (b[i] == nil) {
-			return false
-		}
-	}
-	return true
-}
+// sameFile compares the content of two files, of which nil means that it does not
+// exist.
+func sameFile(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) }
