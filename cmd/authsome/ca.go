@@ -12,10 +12,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/authsome/authsome/ca"
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/opener"
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
+	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 	"github.com/authsome/authsome/internal/audit"
-	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/internal/sidecar"
-	"github.com/authsome/authsome/vault"
 )
 
 func newCACmd(a *app) *cobra.Command {
@@ -27,38 +29,36 @@ shows it. authsome run needs none of this: it makes an authority for each run.`,
 		Example: `  authsome ca show
   authsome ca export > authsome.pem`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: showHelp,
 	}
 	cmd.AddCommand(newCAPathCmd(a), newCAShowCmd(a), newCAExportCmd(a), newCARotateCmd(a))
 	return cmd
 }
 
-// storedAuthority is the one of the profile in use.
-func (a *app) storedAuthority(ctx context.Context) (home.Profile, *ca.Authority, error) {
+// storedAuthority is that of the profile in use, created on first use.
+func (a *app) storedAuthority(ctx context.Context) (*opener.Profile, *ca.Authority, error) {
 	p, err := a.profile()
 	if err != nil {
-		return p, nil, err
+		return nil, nil, err
 	}
-	v, err := a.vault()
+	v, err := p.Vault()
 	if err != nil {
-		return p, nil, err
+		return nil, nil, err
 	}
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
-	stored, err := openAuthority(ctx, v, p)
+	stored, err := sidecar.StoredAuthority(ctx, v, p.AuthorityPath(), authorityOptions(p))
+	if errors.Is(err, ca.ErrExpired) {
+		err = exit.WithCommand(err, "ca rotate")
+	}
 	return p, stored, err
 }
 
-func openAuthority(ctx context.Context, v *vault.Vault, p home.Profile) (*ca.Authority, error) {
-	stored, err := sidecar.StoredAuthority(ctx, v, p.AuthorityPath(), authorityOptions(p))
-	if errors.Is(err, ca.ErrExpired) {
-		err = withHint(err, "authsome ca rotate")
-	}
-	return stored, err
-}
+// storedAuthorityLifetime is how long a stored authority is valid.
+const storedAuthorityLifetime = 10 * 365 * 24 * time.Hour
 
 // authorityOptions are those of a profile's stored authority.
-func authorityOptions(p home.Profile) ca.Options {
+func authorityOptions(p *opener.Profile) ca.Options {
 	return ca.Options{CommonName: "authsome authority of profile " + p.Name, Lifetime: storedAuthorityLifetime}
 }
 
@@ -72,7 +72,7 @@ type authorityView struct {
 	NotAfter  string `json:"not_after"`
 }
 
-func viewAuthority(p home.Profile, stored *ca.Authority) authorityView {
+func viewAuthority(p *opener.Profile, stored *ca.Authority) authorityView {
 	c := stored.Certificate()
 	sum := sha256.Sum256(c.Raw)
 	return authorityView{
@@ -92,12 +92,12 @@ func newCAPathCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.printJSON(struct {
+			if a.JSON {
+				return a.PrintJSON(struct {
 					Path string `json:"path"`
 				}{p.AuthorityPath()})
 			}
-			a.printf("%s\n", p.AuthorityPath())
+			a.Printf("%s\n", p.AuthorityPath())
 			return nil
 		},
 	}
@@ -115,12 +115,12 @@ func newCAShowCmd(a *app) *cobra.Command {
 				return err
 			}
 			v := viewAuthority(p, stored)
-			if a.json {
-				return a.printJSON(v)
+			if a.JSON {
+				return a.PrintJSON(v)
 			}
-			facts(a.stdout, [][]string{
+			a.Facts([][]string{
 				{"subject", v.Subject}, {"SHA-256", strings.ToUpper(v.SHA256)},
-				{"valid", fmt.Sprintf("until %s (%s)", v.NotAfter, relative(stored.Certificate().NotAfter, time.Now()))}, {"file", v.Path},
+				{"valid", fmt.Sprintf("until %s (%s)", v.NotAfter, show.Relative(stored.Certificate().NotAfter, time.Now()))}, {"file", v.Path},
 			})
 			return nil
 		},
@@ -149,10 +149,10 @@ func exportAuthority(ctx context.Context, a *app, format string) error {
 		"p12": func(s *ca.Authority) ([]byte, error) { return ca.TrustStore(s.CertificatePEM()) },
 	}[format]
 	if encode == nil {
-		return usageErrorf("--format %s: pem, der or p12", format)
+		return exit.Usagef("--format %s: use pem, der or p12", format)
 	}
-	if format != "pem" && !a.json && isTerminal(a.stdout) {
-		return withHint(usageErrorf("%s is nothing for a terminal", format), "authsome ca export --format %s > authsome.%[1]s", format)
+	if format != "pem" && !a.JSON && terminal.IsTerminal(a.Out) {
+		return exit.WithCommand(exit.Usagef("%s is binary and would garble the terminal", format), "ca export --format %s > authsome.%[1]s", format)
 	}
 	_, stored, err := a.storedAuthority(ctx)
 	if err != nil {
@@ -162,13 +162,13 @@ func exportAuthority(ctx context.Context, a *app, format string) error {
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return a.printJSON(struct {
+	if a.JSON {
+		return a.PrintJSON(struct {
 			Format string `json:"format"`
 			Data   []byte `json:"data"` // base64
 		}{format, data})
 	}
-	_, err = a.stdout.Write(data)
+	_, err = a.Out.Write(data)
 	return err
 }
 
@@ -193,27 +193,27 @@ func rotateAuthority(ctx context.Context, a *app, yes bool) error {
 		return err
 	}
 	if !yes {
-		question := fmt.Sprintf("replace the authority of profile %s, so that its clients need the new certificate?", p.Name)
-		if err := a.confirm(ctx, question, "--yes"); err != nil {
+		question := fmt.Sprintf("Replace the authority of profile %s? Its clients will need the new certificate.", p.Name)
+		if err := a.Confirm(ctx, question, "--yes"); err != nil {
 			return err
 		}
 	}
-	v, err := a.vault()
+	v, err := p.Vault()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
 	made, err := sidecar.NewStoredAuthority(ctx, v, p.AuthorityPath(), authorityOptions(p))
 	if err != nil {
 		return err
 	}
-	if err := a.record(audit.Event{Event: audit.KeyRotation, Outcome: "ok: the authority"}); err != nil {
+	if err := p.Record(audit.Event{Event: audit.KeyRotation, Outcome: "ok: the authority"}); err != nil {
 		return err
 	}
-	if a.json {
-		return a.printJSON(viewAuthority(p, made))
+	if a.JSON {
+		return a.PrintJSON(viewAuthority(p, made))
 	}
-	a.infof("the authority of profile %s is new: restart authsome proxy, and give its clients %s", p.Name, p.AuthorityPath())
+	a.Infof("replaced the authority of profile %s; restart authsome proxy and give its clients %s", p.Name, p.AuthorityPath())
 	return nil
 }

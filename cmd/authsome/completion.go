@@ -7,11 +7,48 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/providers"
 )
 
-// complete teaches the commands' arguments and flags to the shells' completion.
-// It is best effort: what cannot be read is not offered, and nobody is asked.
+func newCompletionCmd() *cobra.Command {
+	var plain bool
+	cmd := &cobra.Command{
+		Use: "completion SHELL", Short: "Print a completion script for a shell",
+		Long: `Completion prints a script for bash, zsh, fish or powershell. With it, Tab completes
+commands, flags, providers, connections and profiles.`,
+		Example: `  source <(authsome completion bash)
+  authsome completion zsh > "${fpath[1]}/_authsome"
+  authsome completion fish > ~/.config/fish/completions/authsome.fish`,
+		ValidArgs: []string{"bash", "zsh", "fish", "powershell"},
+		Args:      exactArgs("SHELL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			root, out := cmd.Root(), cmd.OutOrStdout()
+			switch args[0] {
+			case "bash":
+				return root.GenBashCompletionV2(out, !plain)
+			case "zsh":
+				if plain {
+					return root.GenZshCompletionNoDesc(out)
+				}
+				return root.GenZshCompletion(out)
+			case "fish":
+				return root.GenFishCompletion(out, !plain)
+			case "powershell":
+				if plain {
+					return root.GenPowerShellCompletion(out)
+				}
+				return root.GenPowerShellCompletionWithDesc(out)
+			}
+			return exit.Usagef("unknown shell %q: use bash, zsh, fish or powershell", args[0])
+		},
+	}
+	cmd.Flags().BoolVar(&plain, "no-descriptions", false, "complete without descriptions")
+	return cmd
+}
+
+// complete makes arguments and flags known to the shells' completion. What cannot be
+// read is not offered, and no question is asked.
 func (a *app) complete(root *cobra.Command) {
 	known := cobra.FixedCompletions
 	for _, cmd := range root.Commands() {
@@ -57,7 +94,7 @@ func (a *app) complete(root *cobra.Command) {
 	root.RegisterFlagCompletionFunc("profile", a.completeProfiles)
 }
 
-// only offers something for the first n arguments.
+// only completes the first n arguments.
 func only(n int, f cobra.CompletionFunc) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 		if len(args) >= n {
@@ -67,8 +104,8 @@ func only(n int, f cobra.CompletionFunc) cobra.CompletionFunc {
 	}
 }
 
-// matching are the choices that begin with what was typed: not every shell looks
-// for itself.
+// matching filters the choices that begin with what was typed, because not every
+// shell does.
 func matching(choices []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	others := func(choice string) bool { return !strings.HasPrefix(choice, prefix) }
 	return slices.DeleteFunc(choices, others), cobra.ShellCompDirectiveNoFileComp
@@ -90,14 +127,13 @@ func (a *app) definitions() []*providers.Definition {
 	return set.All()
 }
 
+// stored are the connections of the profile in use, as far as they can be read.
 func (a *app) stored(cmd *cobra.Command) []auth.Connection {
-	ctx, cancel := bounded(cmd.Context())
-	defer cancel()
-	credentials, err := a.auth()
+	p, err := a.profile()
 	if err != nil {
 		return nil
 	}
-	all, err := credentials.Connections(ctx)
+	all, err := p.Connections(cmd.Context())
 	if err != nil {
 		return nil
 	}
@@ -116,8 +152,8 @@ func (a *app) completeConnected(cmd *cobra.Command, _ []string, prefix string) (
 	return matching(names, prefix)
 }
 
-// completeConnections offers the connections of the provider that is named
-// already: as an argument, or for run and proxy as PROVIDER=.
+// completeConnections offers the connections of the provider that is the first
+// argument; for run, proxy and why it offers PROVIDER=CONNECTION.
 func (a *app) completeConnections(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	var names []string
 	pairs := cmd.Name() == "run" || cmd.Name() == "proxy" || cmd.Name() == "why"
@@ -132,7 +168,8 @@ func (a *app) completeConnections(cmd *cobra.Command, args []string, prefix stri
 	return matching(names, prefix)
 }
 
-// completeConnection offers a provider, and then one of its connections.
+// completeConnection offers a provider for the first argument and one of its
+// connections for the second.
 func (a *app) completeConnection(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	if len(args) == 1 {
 		return a.completeConnections(cmd, args, prefix)

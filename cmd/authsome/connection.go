@@ -9,6 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/opener"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/internal/home"
 )
@@ -21,7 +24,7 @@ goes. It comes from the profile in use, and goes to the one that --to names.`,
 		Example: `  authsome connection move github work --to agents
   authsome connection copy openai --to agents`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: showHelp,
 	}
 	cmd.AddCommand(newConnectionCopyCmd(a), newConnectionMoveCmd(a))
 	return cmd
@@ -73,13 +76,13 @@ func transferCmd(a *app, cmd *cobra.Command, run func(context.Context, *app, *tr
 		if len(args) == 1 || len(args) == 2 {
 			return nil
 		}
-		return withHint(usageErrorf("%s takes PROVIDER and possibly CONNECTION", cmd.Name()), "%s --help", cmd.CommandPath())
+		return exit.Usagef("%s takes PROVIDER and optionally CONNECTION", cmd.Name())
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if o.provider = args[0]; len(args) == 2 {
 			o.connection = args[1]
 		}
-		ctx, cancel := bounded(cmd.Context())
+		ctx, cancel := opener.Bounded(cmd.Context())
 		defer cancel()
 		return run(ctx, a, o)
 	}
@@ -102,7 +105,7 @@ func copyConnection(ctx context.Context, a *app, o *transferOptions) error {
 	if err := a.recordTransfer(audit.Copy, from, t, c, "ok"); err != nil {
 		return err
 	}
-	a.infof("%s connection %s is in profile %s as well, as %s", o.provider, t.Connection, o.to, called(c))
+	a.Infof("copied %s/%s to profile %s as %s", o.provider, t.Connection, o.to, connectionLabel(c))
 	return a.acknowledgeTransfer(from, t, c)
 }
 
@@ -122,30 +125,20 @@ func moveConnection(ctx context.Context, a *app, o *transferOptions) error {
 		return err
 	}
 	if t.To == from {
-		a.infof("%s connection %s is called %s now", o.provider, t.Connection, called(c))
+		a.Infof("renamed %s/%s to %s", o.provider, t.Connection, connectionLabel(c))
 	} else {
-		a.infof("%s connection %s is in profile %s now, as %s", o.provider, t.Connection, o.to, called(c))
+		a.Infof("moved %s/%s to profile %s as %s", o.provider, t.Connection, o.to, connectionLabel(c))
 	}
 	return a.acknowledgeTransfer(from, t, c)
 }
 
-func called(c auth.Connection) string {
-	if c.Default {
-		return c.Name + " (default)"
-	}
-	return c.Name
-}
-
-// open opens both profiles, and finds the connection that is meant if none is
-// named.
+// open opens both profiles, and finds the connection that is used if none is named.
 func (o *transferOptions) open(ctx context.Context, a *app, command string) (from *auth.Auth, t auth.Transfer, err error) {
 	if o.to == "" {
-		return nil, t, withHint(usageErrorf("%s needs the profile that it goes to", command), "authsome connection %s %s --to PROFILE", command, o.provider)
+		return nil, t, exit.WithCommand(exit.Usagef("name the target profile with --to"), "connection %s %s --to PROFILE", command, o.provider)
 	}
-	if o.as != "" {
-		if err := home.ValidateName(o.as); err != nil {
-			return nil, t, usageErrorf("--as: %v", err)
-		}
+	if err := checkName("--as", o.as); err != nil {
+		return nil, t, err
 	}
 	if from, err = a.auth(); err != nil {
 		return nil, t, err
@@ -164,61 +157,48 @@ func (o *transferOptions) open(ctx context.Context, a *app, command string) (fro
 		}
 	}
 	if to == from && cmp.Or(o.as, name) == name {
-		return nil, t, withHint(usageErrorf("%s connection %s is in profile %s already", o.provider, name, o.to), "authsome connection move %s %s --to %s --as NAME", o.provider, name, o.to)
+		return nil, t, exit.WithCommand(exit.Usagef("%s/%s is in profile %s; give it another name with --as", o.provider, name, o.to), "connection move %s %s --to %s --as NAME", o.provider, name, o.to)
 	}
 	return from, auth.Transfer{Provider: o.provider, Connection: name, To: to, As: o.as, Force: o.force}, nil
 }
 
-// otherAuth opens another profile's connections.
+// otherAuth opens the connections of another profile, or from itself.
 func (a *app) otherAuth(from *auth.Auth, name string) (*auth.Auth, error) {
 	if name == from.Profile {
 		return from, nil
 	}
-	h, err := a.home()
-	if err != nil {
-		return nil, err
-	}
-	p, err := h.Profile(name)
+	p, err := a.opener().Named(name)
 	if errors.Is(err, home.ErrNoProfile) {
-		return nil, withHint(err, "authsome profile create %s", name)
+		return nil, exit.WithCommand(err, "profile create %s", name)
 	}
 	if err != nil {
 		return nil, err
 	}
-	v, err := a.openProfileVault(p)
-	if err != nil {
-		return nil, err
-	}
-	set, err := a.providers()
-	if err != nil {
-		return nil, err
-	}
-	return &auth.Auth{Vault: v, Providers: set, Profile: p.Name}, nil
+	return p.Auth()
 }
 
-// explain says what to type next.
+// explain adds what to do next to an error of a transfer.
 func (o *transferOptions) explain(err error, command string, t auth.Transfer) error {
-	again := fmt.Sprintf("authsome connection %s %s %s --to %s", command, o.provider, t.Connection, o.to)
-	there := loginCommand(o.provider, cmp.Or(o.as, t.Connection)) + " --profile " + o.to
+	repeat := suggest.Command("connection %s %s %s --to %s", command, o.provider, t.Connection, o.to)
 	if _, ok := errors.AsType[*auth.MoveError](err); ok {
 		if o.as != "" {
-			again += " --as " + o.as
+			repeat = repeat.With("--as " + o.as)
 		}
-		return withHint(err, "%s", again)
+		return exit.WithHint(err, repeat)
 	}
 	if _, ok := errors.AsType[*auth.ConnectedError](err); ok {
-		return withHint(fmt.Errorf("profile %s: %w", o.to, err), "%s --as NAME", again)
+		return exit.WithHint(fmt.Errorf("profile %s: %w", o.to, err), repeat.With("--as NAME"))
 	}
 	if _, ok := errors.AsType[*auth.ClientError](err); ok {
-		return withHint(err, "%s", there)
+		return exit.WithHint(err, suggest.Login(o.provider, cmp.Or(o.as, t.Connection)).For(o.to))
 	}
 	if errors.Is(err, auth.ErrOneHolder) {
-		return withHint(err, "authsome connection move %s %s --to %s", o.provider, t.Connection, o.to)
+		return exit.WithCommand(err, "connection move %s %s --to %s", o.provider, t.Connection, o.to)
 	}
 	return err
 }
 
-// recordTransfer tells the log of both profiles.
+// recordTransfer writes a transfer to the audit log, once for each profile.
 func (a *app) recordTransfer(event string, from *auth.Auth, t auth.Transfer, c auth.Connection, outcome string) error {
 	err := a.record(audit.Event{
 		Event: event, Provider: c.Provider, Connection: t.Connection, Outcome: fmt.Sprintf("%s: to %s in profile %s", outcome, c.Name, t.To.Profile),
@@ -232,14 +212,14 @@ func (a *app) recordTransfer(event string, from *auth.Auth, t auth.Transfer, c a
 }
 
 func (a *app) acknowledgeTransfer(from *auth.Auth, t auth.Transfer, c auth.Connection) error {
-	if !a.json {
+	if !a.JSON {
 		return nil
 	}
 	type place struct {
 		Profile    string `json:"profile"`
 		Connection string `json:"connection"`
 	}
-	return a.printJSON(struct {
+	return a.PrintJSON(struct {
 		Provider   string `json:"provider"`
 		Profile    string `json:"profile"`
 		Connection string `json:"connection"`
@@ -247,21 +227,4 @@ func (a *app) acknowledgeTransfer(from *auth.Auth, t auth.Transfer, c auth.Conne
 		From       place  `json:"from"`
 		Status     string `json:"status"`
 	}{c.Provider, t.To.Profile, c.Name, c.Default, place{from.Profile, t.Connection}, "ok"})
-}
-
-// classifyTransfer is for errors between two profiles.
-func classifyTransfer(err error) (verdict, bool) {
-	if e, ok := errors.AsType[*auth.MoveError](err); ok {
-		return verdict{classify(e.Err).exit, "MoveIncomplete", ""}, true
-	}
-	if _, ok := errors.AsType[*auth.ClientError](err); ok {
-		return verdict{exitError, "OtherClient", ""}, true
-	}
-	switch {
-	case errors.Is(err, auth.ErrOneHolder):
-		return verdict{exitError, "NotCopied", ""}, true
-	case errors.Is(err, auth.ErrBusy):
-		return verdict{exitStore, "ConnectionBusy", "try again; a refresh takes seconds"}, true
-	}
-	return verdict{}, false
 }

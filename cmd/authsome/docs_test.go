@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -104,14 +105,12 @@ func parseInvocation(line string) error {
 	line, _, _ = strings.Cut(line, "  #")
 	args := strings.Fields(line)[1:]
 	root := newRootCmd(newApp())
-	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
 	cmd, rest, err := root.Find(args)
 	if err != nil {
 		return err
 	}
 	if cmd == root {
-		return usageErrorf("no such command")
+		return errors.New("unknown command")
 	}
 	if err := cmd.ParseFlags(rest); err != nil {
 		return err
@@ -123,7 +122,7 @@ func parseInvocation(line string) error {
 }
 
 // reads are the variables that the program asks its environment for.
-var reads = regexp.MustCompile(`(?:getenv|Getenv|LookupEnv)\("([A-Za-z_]+)"\)|first\(getenv, "([A-Za-z_]+)", "([A-Za-z_]+)"\)|"(AUTHSOME_[A-Z_]+)"`)
+var reads = regexp.MustCompile(`(?:getenv|Getenv|LookupEnv)\("([A-Za-z_]+)"\)|either\("([A-Za-z_]+)"\)()|"(AUTHSOME_[A-Z_]+)"`)
 
 // found by everybody's programs, and no business of authsome's documentation.
 var everybodys = []string{"HOME", "PATH", "USERPROFILE", "TMPDIR", "WGETRC", "TERM", "COLUMNS"}
@@ -193,8 +192,6 @@ func TestDocumentedCommandsAndFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	root := newRootCmd(newApp())
-	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
 	text := string(page)
 	for name, want := range map[string]string{"global flags": flagTable(root), "commands": commandTables(root)} {
 		begin, end := "<!-- "+name+" -->\n", "<!-- end of "+name+" -->"
@@ -223,8 +220,7 @@ func flagTable(root *cobra.Command) string {
 // their flags.
 func commandTables(root *cobra.Command) string {
 	var b strings.Builder
-	groups := root.Groups()
-	for _, group := range append(groups, &cobra.Group{Title: "Besides:"}) {
+	for _, group := range root.Groups() {
 		b.WriteString("\n### " + strings.TrimSuffix(group.Title, ":") + "\n\n| command, flags | what it does |\n|---|---|\n")
 		for _, cmd := range root.Commands() {
 			if cmd.GroupID == group.ID && !cmd.Hidden {

@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 )
 
 const (
@@ -20,7 +22,7 @@ const (
 
 // readDefinition reads a file, standard input or an https URL.
 func (a *app) readDefinition(ctx context.Context, path string) ([]byte, error) {
-	in := a.stdin
+	in := a.In
 	switch {
 	case path == "-":
 	case strings.Contains(path, "://"):
@@ -33,7 +35,7 @@ func (a *app) readDefinition(ctx context.Context, path string) ([]byte, error) {
 	default:
 		f, err := os.Open(path)
 		if err != nil {
-			return nil, usageErrorf("%v", err)
+			return nil, exit.Usagef("%v", err)
 		}
 		defer f.Close()
 		in = f
@@ -48,16 +50,16 @@ func (a *app) readDefinition(ctx context.Context, path string) ([]byte, error) {
 	return data, nil
 }
 
-// download gets an https URL. What it says decides where credentials go, so no step
-// of the way there is in clear.
+// download gets an https URL. The document decides where credentials go, so every
+// redirect must stay on https.
 func download(ctx context.Context, address string) (io.ReadCloser, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" || u.Host == "" {
-		return nil, usageErrorf("%s: only https URLs are fetched", address)
+		return nil, exit.Usagef("%s: not an https URL", address)
 	}
 	client := &http.Client{Timeout: fetchTime, CheckRedirect: func(r *http.Request, via []*http.Request) error {
 		if r.URL.Scheme != "https" || len(via) > 5 {
-			return errors.New("redirected away from https, or too often")
+			return errors.New("the server redirects to http, or too often")
 		}
 		return nil
 	}}
@@ -74,7 +76,7 @@ func download(ctx context.Context, address string) (io.ReadCloser, error) {
 	}
 	if response.StatusCode != http.StatusOK {
 		response.Body.Close()
-		return nil, fmt.Errorf("fetch %s: the server answers %s", address, response.Status)
+		return nil, fmt.Errorf("fetch %s: the server answered %s", address, response.Status)
 	}
 	return response.Body, nil
 }

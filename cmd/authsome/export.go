@@ -12,6 +12,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/opener"
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
+	"github.com/authsome/authsome/cmd/authsome/internal/takeover"
+	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/secret"
 )
@@ -40,13 +45,13 @@ values that these would change; shell, for eval; and json, one object.`,
 		Example: `  eval "$(authsome export github --format shell)"
   authsome export openai --format json
   authsome export --prefix CI_ > .env`,
-		Args: oneArg("PROVIDER"),
+		Args: optionalArg("PROVIDER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			provider := ""
 			if len(args) > 0 {
 				provider = args[0]
 			}
-			if a.json && !cmd.Flags().Changed("format") {
+			if a.JSON && !cmd.Flags().Changed("format") {
 				o.format = "json"
 			}
 			return export(cmd.Context(), a, provider, o)
@@ -68,17 +73,17 @@ type variable struct {
 }
 
 func export(ctx context.Context, a *app, provider string, o *exportOptions) error {
-	if err := a.behindProxy("export"); err != nil {
+	if err := a.refuseBehindProxy("export", "reveals secrets"); err != nil {
 		return err
 	}
 	write := map[string]func([]variable) (string, error){"env": envLines, "shell": shellLines, "json": jsonObject}[o.format]
 	switch {
 	case write == nil:
-		return usageErrorf("--format %s: env, shell or json", o.format)
+		return exit.Usagef("--format %s: use env, shell or json", o.format)
 	case o.connection != "" && provider == "":
-		return usageErrorf("--connection names one of a provider's: name the PROVIDER as well")
+		return exit.Usagef("--connection needs a PROVIDER")
 	}
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
 	all, failed := a.exported(ctx, provider, o.connection)
 	if failed != nil && provider != "" {
@@ -87,31 +92,26 @@ func export(ctx context.Context, a *app, provider string, o *exportOptions) erro
 	if err := disambiguate(all, o.prefix); err != nil {
 		return err
 	}
-	if len(all) > 1 && !o.yes && isTerminal(a.stdout) {
-		return withFlag(usageErrorf("these are %s, and they would stand on the screen", plural(len(all), "variable")), "--yes")
+	if len(all) > 1 && !o.yes && terminal.IsTerminal(a.Out) {
+		return exit.WithFlag(exit.Usagef("this would print %s to your screen", show.Plural(len(all), "secret")), "--yes")
 	}
 	text, err := write(all)
 	if err != nil {
 		return err
 	}
-	// The audit comes first: a secret that was written must never be missing there.
+	// The audit log comes first: it must never miss a secret that was written.
 	for _, c := range connectionsIn(all) {
-		if err := a.record(audit.Event{Event: audit.Export, Provider: c.Provider, Connection: c.Name, Outcome: "ok"}); err != nil {
+		if err := a.recordNow(ctx, audit.Event{Event: audit.Export, Provider: c.Provider, Connection: c.Name, Outcome: "ok"}); err != nil {
 			return err
 		}
 	}
-	if l, err := a.audit(); err != nil {
-		return err
-	} else if err := l.Flush(ctx); err != nil {
-		return err
-	}
-	a.printf("%s", text)
+	a.Printf("%s", text)
 	return failed
 }
 
-// exported are the variables of a provider's connection, or of all connections.
-// Of all, those that have no usable credential are left out; the error is about
-// the first of them.
+// exported are the variables of a provider's connection, or of all connections. Of
+// all connections, those without a usable credential are left out, and the error is
+// that of the first of them.
 func (a *app) exported(ctx context.Context, provider, connection string) (all []variable, failed error) {
 	credentials, err := a.auth()
 	if err != nil {
@@ -138,7 +138,7 @@ func (a *app) exported(ctx context.Context, provider, connection string) (all []
 			own, err = a.variablesOf(fresh)
 		}
 		if err != nil {
-			a.warnf("%s/%s is left out: %v", c.Provider, c.Name, err)
+			a.Warnf("left out %s/%s: %v", c.Provider, c.Name, err)
 			failed = cmp.Or(failed, err)
 			continue
 		}
@@ -161,7 +161,7 @@ func (a *app) variablesOf(c auth.Connection) ([]variable, error) {
 	for _, v := range d.Variables() {
 		text, err := d.Expand("env", v.Value, values)
 		if err != nil {
-			continue // for a value that this connection does not have
+			continue // the connection does not have the value
 		}
 		own = append(own, variable{v.Name, secret.New(text), c})
 	}
@@ -172,7 +172,7 @@ func (a *app) variablesOf(c auth.Connection) ([]variable, error) {
 			field, value = "_ACCESS_TOKEN", c.AccessToken
 		}
 		if value.IsZero() {
-			return nil, withHint(fmt.Errorf("%s/%s: its definition names no variable", c.Provider, c.Name), "authsome inspect %s", c.Provider)
+			return nil, exit.WithCommand(fmt.Errorf("the definition of %s names no variable to export", c.Provider), "inspect %s", c.Provider)
 		}
 		own = append(own, variable{upper(c.Provider) + field, value, c})
 	}
@@ -206,9 +206,9 @@ func disambiguate(all []variable, prefix string) error {
 		v.name = prefix + v.name
 		switch {
 		case !variableName.MatchString(v.name):
-			return usageErrorf("--prefix %s: %s is not the name of a variable", prefix, v.name)
+			return exit.Usagef("--prefix %s: %s is not a valid variable name", prefix, v.name)
 		case seen[v.name]:
-			return withHint(fmt.Errorf("two variables would be called %s", v.name), "authsome export %s --connection %s", v.from.Provider, v.from.Name)
+			return exit.WithCommand(fmt.Errorf("two variables would be called %s", v.name), "export %s --connection %s", v.from.Provider, v.from.Name)
 		}
 		seen[v.name], all[i] = true, v
 	}
@@ -225,15 +225,11 @@ func connectionsIn(all []variable) []auth.Connection {
 	return connections
 }
 
-// plainValue is what every reader of NAME=value takes as it stands: shells, with
-// and without word splitting, and the many readers of .env files.
-var plainValue = regexp.MustCompile(`^[A-Za-z0-9_./+=:@%,-]+$`)
-
 func envLines(all []variable) (string, error) {
 	var b strings.Builder
 	for _, v := range all {
-		if !plainValue.MatchString(v.value.Reveal()) {
-			return "", withFlag(fmt.Errorf("%s has a character in it that readers of NAME=value lines would change", v.name), "--format shell")
+		if !takeover.IsPlainValue(v.value.Reveal()) {
+			return "", exit.WithFlag(fmt.Errorf("the value of %s has a character that programs read differently in NAME=value lines", v.name), "--format shell")
 		}
 		fmt.Fprintf(&b, "%s=%s\n", v.name, v.value.Reveal())
 	}
@@ -245,7 +241,7 @@ func shellLines(all []variable) (string, error) {
 	for _, v := range all {
 		value := v.value.Reveal()
 		if strings.ContainsRune(value, 0) {
-			return "", errors.New(v.name + " has a NUL in it, which no variable can hold")
+			return "", errors.New("the value of " + v.name + " has a NUL character, which no variable can hold")
 		}
 		fmt.Fprintf(&b, "export %s='%s'\n", v.name, strings.ReplaceAll(value, "'", `'\''`))
 	}
@@ -262,7 +258,7 @@ func jsonObject(all []variable) (string, error) {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	if err := e.Encode(values); err != nil {
-		return "", errors.New("a value is no text that JSON can hold")
+		return "", errors.New("a value is not text, so JSON cannot hold it")
 	}
 	return b.String(), nil
 }

@@ -5,6 +5,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 )
 
 // Nothing secret is put on a screen that was not asked for twice.
@@ -13,7 +15,7 @@ func TestExportToATerminal(t *testing.T) {
 	b.run("re_one_0123456789", "login", "resend", "--key-stdin")
 	b.run("re_two_0123456789", "login", "resend", "--connection", "work", "--key-stdin")
 	s := onScreen(t, b.command("export"))
-	if code := s.end(); code != exitUsage || !strings.Contains(s.seen.String(), "authsome export --yes") {
+	if code := s.end(); code != exit.Usage || !strings.Contains(s.seen.String(), "authsome export --yes") {
 		t.Errorf("exit %d, the screen: %q", code, s.seen.String())
 	}
 	s.wantNot("re_one", "re_two")

@@ -7,6 +7,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/opener"
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/secret"
 )
@@ -45,11 +49,11 @@ type field struct {
 
 func get(ctx context.Context, a *app, provider string, o *getOptions) error {
 	if o.showSecret {
-		if err := a.behindProxy("--show-secret"); err != nil {
+		if err := a.refuseBehindProxy("--show-secret", "reveals secrets"); err != nil {
 			return err
 		}
 	}
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
 	if err := checkKnown(ctx, a, provider); err != nil {
 		return err
@@ -63,7 +67,7 @@ func get(ctx context.Context, a *app, provider string, o *getOptions) error {
 		return err
 	}
 	if o.showSecret {
-		// The audit comes first: a secret that was shown must never be missing there.
+		// The audit log comes first: it must never miss a secret that was shown.
 		if err := a.recordNow(ctx, audit.Event{Event: audit.Get, Provider: provider, Connection: c.Name, Outcome: "ok"}); err != nil {
 			return err
 		}
@@ -75,45 +79,33 @@ func get(ctx context.Context, a *app, provider string, o *getOptions) error {
 				return a.printField(f)
 			}
 		}
-		return withHint(usageErrorf("no field %q in this connection", o.field), "authsome get %s", provider)
+		return exit.WithCommand(exit.Usagef("no field %q in this connection", o.field), "get %s", provider)
 	}
-	if a.json {
+	if a.JSON {
 		all := make(map[string]any, len(fields))
 		for _, f := range fields {
 			all[f.name] = f.value
 		}
-		return a.printJSON(all)
+		return a.PrintJSON(all)
 	}
 	var rows [][]string
 	for _, f := range fields {
-		value := text(f.value)
+		value := show.Text(f.value)
 		if at, ok := f.value.(time.Time); ok {
-			value += " (" + relative(at, time.Now()) + ")"
+			value += " (" + show.Relative(at, time.Now()) + ")"
 		}
 		rows = append(rows, []string{f.name, value})
 	}
-	facts(a.stdout, rows)
+	a.Facts(rows)
 	return nil
 }
 
 func (a *app) printField(f field) error {
-	if a.json {
-		return a.printJSON(map[string]any{f.name: f.value})
+	if a.JSON {
+		return a.PrintJSON(map[string]any{f.name: f.value})
 	}
-	a.printf("%s\n", text(f.value))
+	a.Printf("%s\n", show.Text(f.value))
 	return nil
-}
-
-// recordNow returns once the event is on disk.
-func (a *app) recordNow(ctx context.Context, e audit.Event) error {
-	if err := a.record(e); err != nil {
-		return err
-	}
-	l, err := a.audit()
-	if err != nil {
-		return err
-	}
-	return l.Flush(ctx)
 }
 
 // connectionFields spells out what there is, secrets redacted unless shown.
@@ -140,7 +132,7 @@ func (a *app) connectionFields(c auth.Connection, show bool) []field {
 	}
 	if err := c.Err(time.Now()); err != nil {
 		add("problem", err.Detail())
-		add("fix", a.here(loginCommand(c.Provider, c.Name)+" --force"))
+		add("fix", a.Suggest(suggest.Relogin(c.Provider, c.Name)))
 	}
 	add("base_url", c.BaseURL)
 	if len(c.Scopes) > 0 {

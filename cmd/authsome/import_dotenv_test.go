@@ -9,8 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/authsome/authsome/providers"
 )
 
 // dotenvBench is a .env file with one key, and the name of its backup.
@@ -97,28 +95,6 @@ func TestImportDotenvChangedMeanwhile(t *testing.T) {
 	wantNames(t, filepath.Dir(path), ".env")
 }
 
-// A file that cannot be replaced leaves nothing behind: no backup, no draft.
-func TestDotenvWriteFails(t *testing.T) {
-	_, path, _, text, _ := dotenvBench(t)
-	f, err := readDotenv(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.write("new"); err == nil {
-		t.Error("a file that is gone was written")
-	}
-	wantNames(t, filepath.Dir(path))
-	writeText(t, path, text)
-	f.path = filepath.Join(path, "below")
-	if err := f.write("new"); err == nil {
-		t.Error("it was written where nothing can be")
-	}
-	wantNames(t, filepath.Dir(path), ".env")
-}
-
 // As root, the file and its backup are whose the file was.
 func TestImportDotenvKeepsTheOwner(t *testing.T) {
 	if os.Getuid() != 0 {
@@ -137,39 +113,6 @@ func TestImportDotenvKeepsTheOwner(t *testing.T) {
 		}
 		if s := info.Sys().(*syscall.Stat_t); s.Uid != nobody || s.Gid != nobody || info.Mode().Perm() != mode {
 			t.Errorf("%s: %d:%d, mode %o", name, s.Uid, s.Gid, info.Mode().Perm())
-		}
-	}
-}
-
-// Two values of one variable, one of another, and what is put in place of them.
-func TestDotenvReplaced(t *testing.T) {
-	const text = "A=1 # 1\nB='22'\nA=\"333\""
-	all, err := parseDotenv(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &dotenvFile{text: text, swaps: []swap{{all[0], "aaaa"}, {all[2], ""}}}
-	if got, want := f.replaced(), "A=aaaa # 1\nB='22'\nA=\"\""; got != want {
-		t.Errorf("%q, want %q", got, want)
-	}
-	if got := f.names(); got != "A" {
-		t.Errorf("names %s", got)
-	}
-}
-
-// Every placeholder that a key of a bundled provider gets can stand in a .env
-// file as it is.
-func TestPlaceholdersArePlain(t *testing.T) {
-	set, err := providers.Load(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	params := strings.NewReplacer("{", "", "}", "")
-	for _, d := range set.All() {
-		for _, v := range d.Variables() {
-			if d.HasFlow(providers.FlowAPIKey) && v.Secret && !plainValue.MatchString(params.Replace(v.Placeholder)) {
-				t.Errorf("%s: %s has the placeholder %q", d.Name, v.Name, v.Placeholder)
-			}
 		}
 	}
 }

@@ -14,25 +14,25 @@ the profile's vault. It is never needed: every command does so on first use.`,
 			if err != nil {
 				return err
 			}
-			if _, err := a.vault(); err != nil {
-				return err
-			}
 			p, err := a.profile()
 			if err != nil {
 				return err
 			}
-			mode, err := a.keyMode()
+			if _, err := p.Vault(); err != nil {
+				return err
+			}
+			places, err := a.opener().KeyPlaces()
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.printJSON(struct {
+			if a.JSON {
+				return a.PrintJSON(struct {
 					Home       string `json:"home"`
 					Profile    string `json:"profile"`
 					Encryption string `json:"encryption"`
-				}{h.Dir, p.Name, mode})
+				}{h.Dir, p.Name, places.Mode})
 			}
-			a.infof("%s is ready, with profile %s; master key: %s", h.Dir, p.Name, mode)
+			a.Infof("the home %s is ready, with profile %s; the master key is kept as %s", h.Dir, p.Name, places.Mode)
 			return nil
 		},
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/cmd/authsome/internal/opener"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/providers"
 )
 
@@ -28,7 +30,7 @@ what a command finds in its environment, and the connections. With --json,
 }
 
 func inspect(ctx context.Context, a *app, name string) error {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
 	set, err := a.providers()
 	if err != nil {
@@ -46,12 +48,12 @@ func inspect(ctx context.Context, a *app, name string) error {
 	for _, c := range connections {
 		views = append(views, a.viewConnection(c))
 	}
-	if a.json {
+	if a.JSON {
 		definition, err := d.Marshal()
 		if err != nil {
 			return err
 		}
-		return a.printJSON(struct {
+		return a.PrintJSON(struct {
 			Definition  json.RawMessage  `json:"definition"`
 			Source      string           `json:"source"`
 			Connections []connectionView `json:"connections"`
@@ -63,13 +65,13 @@ func inspect(ctx context.Context, a *app, name string) error {
 		rows = append(rows, []string{"connection", strings.TrimSpace(c.label() + ", " + c.Status + " " + c.expiry(now))})
 	}
 	if len(views) == 0 {
-		rows = append(rows, []string{"connection", "none: " + a.here("authsome login "+d.Name)})
+		rows = append(rows, []string{"connection", "none: " + a.Suggest(suggest.Login(d.Name, ""))})
 	}
-	facts(a.stdout, rows)
+	a.Facts(rows)
 	return nil
 }
 
-// describe is a definition in words, a line a fact.
+// describe is a definition in words, one line for each fact.
 func describe(d *providers.Definition) [][]string {
 	var rows [][]string
 	add := func(name string, values ...string) {
@@ -90,7 +92,7 @@ func describe(d *providers.Definition) [][]string {
 	add("category", d.Category)
 	add("source", d.Source)
 	add("type", d.AuthType()+", by "+strings.Join(d.Flows, " or "))
-	add("key at", d.KeyURL)
+	add("get key", d.KeyURL)
 	add("asks for", asked(d)...)
 	add("hosts", strings.Join(d.Hosts, ", "))
 	add("base URL", d.BaseURL)
@@ -98,7 +100,7 @@ func describe(d *providers.Definition) [][]string {
 	add("not under", strings.Join(d.Exclude, ", "))
 	add("methods", strings.Join(d.Methods, ", "))
 	add("sends", injections(d)...)
-	add("takes out", strings.Join(d.Remove, ", "))
+	add("strips", strings.Join(d.Remove, ", "))
 	add("sign-in", d.Endpoints()...)
 	if d.OAuth != nil {
 		add("scopes", strings.Join(d.OAuth.Scopes, " "))
@@ -116,20 +118,20 @@ func describe(d *providers.Definition) [][]string {
 		add("note", m.Note)
 		switch {
 		case m.Unverified:
-			add("facts", "not checked yet; "+m.Source)
+			add("verified", "not yet; "+m.Source)
 		case m.Checked != "":
-			add("facts", "checked "+m.Checked+"; "+m.Source)
+			add("verified", m.Checked+"; "+m.Source)
 		}
 	}
 	for _, w := range d.Warnings() {
 		if w.Field != "metadata.unverified" {
-			add("mind", w.Error())
+			add("warning", w.Error())
 		}
 	}
 	return rows
 }
 
-// asked is what login wants to know.
+// asked is what login asks for.
 func asked(d *providers.Definition) []string {
 	var all []string
 	for _, p := range d.Params {
@@ -148,7 +150,7 @@ func asked(d *providers.Definition) []string {
 			notes = append(notes, "optional")
 		}
 		if p.Default != "" {
-			notes = append(notes, "else "+p.Default)
+			notes = append(notes, "default "+p.Default)
 		}
 		if len(notes) > 0 {
 			text += " (" + strings.Join(notes, ", ") + ")"
@@ -161,7 +163,7 @@ func asked(d *providers.Definition) []string {
 	return all
 }
 
-// injections are the credential's places on a request, as templates.
+// injections say where the credential goes on a request, as templates.
 func injections(d *providers.Definition) []string {
 	if len(d.Inject) == 0 {
 		if d.AuthType() == providers.AuthAPIKey {
@@ -185,7 +187,7 @@ func injections(d *providers.Definition) []string {
 			text = "an AWS signature with " + in.AccessKey
 		}
 		if in.IfAbsent {
-			text += ", where the client sends none"
+			text += ", unless the client sends one"
 		}
 		all = append(all, text)
 	}

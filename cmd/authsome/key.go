@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/opener"
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/internal/pythonhome"
@@ -30,7 +34,7 @@ sealed. It can be kept in four ways: in the file master.key of the home
   authsome key rotate
   authsome key mode keyring`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: showHelp,
 	}
 	cmd.AddCommand(newKeyStatusCmd(a), newKeyRotateCmd(a), newKeyModeCmd(a))
 	return cmd
@@ -43,7 +47,7 @@ func newKeyStatusCmd(a *app) *cobra.Command {
 that are under it. It reads no key.`,
 		Example: "  authsome key status --json",
 		Args:    noArgs,
-		RunE:    func(*cobra.Command, []string) error { return keyStatus(a) },
+		RunE:    func(*cobra.Command, []string) error { return keyStatus(a, a.opener()) },
 	}
 }
 
@@ -54,46 +58,31 @@ type keyVaultView struct {
 	KIDs    []string `json:"kids"`
 }
 
-func keyStatus(a *app) error {
-	h, err := a.home()
+func keyStatus(a *app, o *opener.Opener) error {
+	h, err := o.Home()
 	if err != nil {
 		return err
 	}
-	p, err := a.keyPlaces(h)
+	p, err := o.KeyPlaces()
 	if err != nil {
 		return err
 	}
-	names, err := h.Profiles()
+	names, vaults, err := keyVaults(h)
 	if err != nil {
 		return err
-	}
-	vaults := []keyVaultView{}
-	for _, name := range names {
-		profile, err := h.Profile(name)
-		if err != nil {
-			return err
-		}
-		id, kids, err := vault.Describe(profile.Dir)
-		if errors.Is(err, os.ErrNotExist) {
-			continue // no vault yet
-		}
-		if err != nil {
-			return err
-		}
-		vaults = append(vaults, keyVaultView{name, id, kids})
 	}
 	where, changing := p.Where(h.Dir), p.Next != nil || p.Previous != nil
 	since := p.Changed
 	if info, err := os.Stat(where); since.IsZero() && err == nil {
 		since = info.ModTime().UTC().Truncate(time.Second)
 	}
-	if a.json {
+	if a.JSON {
 		var at *string
 		if !since.IsZero() {
 			s := since.Format(time.RFC3339)
 			at = &s
 		}
-		return a.printJSON(struct {
+		return a.PrintJSON(struct {
 			Mode     string         `json:"mode"`
 			Where    string         `json:"where"`
 			Since    *string        `json:"since"`
@@ -104,17 +93,40 @@ func keyStatus(a *app) error {
 	}
 	rows := [][]string{{"mode", p.Mode}, {"where", where}}
 	if !since.IsZero() {
-		rows = append(rows, []string{"since", since.Format(time.DateOnly) + ", " + relative(since, time.Now())})
+		rows = append(rows, []string{"since", since.Format(time.DateOnly) + ", " + show.Relative(since, time.Now())})
 	}
-	rows = append(rows, []string{"opens", plural(len(vaults), "vault") + " of " + plural(len(names), "profile")})
+	rows = append(rows, []string{"opens", show.Plural(len(vaults), "vault") + " of " + show.Plural(len(names), "profile")})
 	for _, v := range vaults {
 		rows = append(rows, []string{"", v.Profile + ": data key " + strings.Join(v.KIDs, ", ")})
 	}
 	if changing {
-		rows = append(rows, []string{"change", "interrupted; the next command that opens the vault goes on with it"})
+		rows = append(rows, []string{"change", "interrupted; the next command that opens the vault finishes it"})
 	}
-	facts(a.stdout, rows)
+	a.Facts(rows)
 	return nil
+}
+
+// keyVaults are the profiles, and the vaults of those that have one.
+func keyVaults(h *home.Home) (names []string, vaults []keyVaultView, err error) {
+	if names, err = h.Profiles(); err != nil {
+		return nil, nil, err
+	}
+	vaults = []keyVaultView{}
+	for _, name := range names {
+		p, err := h.Profile(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		id, kids, err := vault.Describe(p.Dir)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		vaults = append(vaults, keyVaultView{name, id, kids})
+	}
+	return names, vaults, nil
 }
 
 func newKeyRotateCmd(a *app) *cobra.Command {
@@ -132,15 +144,14 @@ proxies notice and go on serving.`,
   authsome key rotate --reseal`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			h, err := a.home()
+			if err := a.refuseKeyChange("key rotate"); err != nil {
+				return err
+			}
+			p, err := a.opener().KeyPlaces()
 			if err != nil {
 				return err
 			}
-			p, err := a.keyPlaces(h)
-			if err != nil {
-				return err
-			}
-			return changeKey(cmd.Context(), a, "key rotate", vault.Change{To: p.Place, Reseal: reseal})
+			return changeKey(cmd.Context(), a, a.opener(), vault.Change{To: p.Place, Reseal: reseal})
 		},
 	}
 	cmd.Flags().BoolVar(&reseal, "reseal", false, "replace the vaults' own keys too, and seal every record anew")
@@ -181,16 +192,13 @@ It can be interrupted at any moment; the next command goes on with it.`,
 func keyModeChange(ctx context.Context, a *app, mode string, o *keyModeOptions) error {
 	modes := []string{vault.ModeLocalKey, vault.ModeKeyring, vault.ModePassphrase, vault.ModeFile}
 	if !slices.Contains(modes, mode) {
-		return withHint(usageErrorf("no mode %q", mode), "authsome key mode %s", strings.Join(modes, "|"))
+		return exit.WithCommand(exit.Usagef("unknown mode %q", mode), "key mode %s", strings.Join(modes, "|"))
 	}
-	if err := a.guardKey("key mode"); err != nil {
+	if err := a.refuseKeyChange("key mode"); err != nil {
 		return err
 	}
-	h, err := a.home()
-	if err != nil {
-		return err
-	}
-	p, err := a.keyPlaces(h)
+	opened := a.opener()
+	p, err := opened.KeyPlaces()
 	if err != nil {
 		return err
 	}
@@ -200,61 +208,62 @@ func keyModeChange(ctx context.Context, a *app, mode string, o *keyModeOptions) 
 			return err
 		}
 	}
-	if env := a.getenv("AUTHSOME_MASTER_KEY_FILE"); mode == vault.ModeFile && env != "" && c.To.File == p.File {
-		// The variable may name the place to come, and config.json the present one.
-		if p, err = a.configuredPlaces(h); err != nil {
+	if env := a.Getenv(keyFileVariable); mode == vault.ModeFile && env != "" && c.To.File == p.File {
+		// The variable may name the new place, and config.json the present one.
+		replaced, err := a.keyFileReplaced()
+		if err != nil {
 			return err
+		}
+		if replaced {
+			opened = opened.IgnoringKeyFile()
+			defer opened.Close()
+			if p, err = opened.KeyPlaces(); err != nil {
+				return err
+			}
 		}
 	}
 	if mode == p.Mode && mode != vault.ModePassphrase && c.To.File == p.File {
-		return withHint(fmt.Errorf("the master key is kept as %s already", mode), "authsome key rotate")
+		return exit.WithCommand(fmt.Errorf("the master key is already kept as %s", mode), "key rotate")
 	}
 	if mode == vault.ModePassphrase {
 		if c.Passphrase, err = a.newPassphrase(o.passphraseFile, p.Mode == mode); err != nil {
 			return err
 		}
 	}
-	return changeKey(ctx, a, "key mode", c)
+	return changeKey(ctx, a, opened, c)
 }
 
-// configuredPlaces looks past AUTHSOME_MASTER_KEY_FILE, unless its key is the
-// one that opens the vault.
-func (a *app) configuredPlaces(h *home.Home) (vault.Places, error) {
-	profile, err := a.profile()
-	if err != nil {
-		return vault.Places{}, err
+// keyFileVariable names a file with the master key, and overrides config.json.
+const keyFileVariable = "AUTHSOME_MASTER_KEY_FILE"
+
+// keyFileReplaced reports whether the key that the variable names is not the vault's,
+// or does not exist yet.
+func (a *app) keyFileReplaced() (bool, error) {
+	_, err := a.vault()
+	if errors.Is(err, vault.ErrWrongKey) || errors.Is(err, vault.ErrNoKeyFile) {
+		return true, nil
 	}
-	if _, err := a.openProfileVault(profile); err != nil && !errors.Is(err, vault.ErrWrongKey) && !errors.Is(err, vault.ErrNoKeyFile) {
-		return vault.Places{}, err
-	} else if err != nil {
-		a.ignoreKeyFile = true
-	}
-	return a.keyPlaces(h)
+	return false, err
 }
 
 func (a *app) keyFileFlag(flag string, present vault.Place) (string, error) {
-	if flag == "" {
-		flag = a.getenv("AUTHSOME_MASTER_KEY_FILE")
+	file := cmp.Or(flag, a.Getenv(keyFileVariable))
+	if file == "" && present.Mode == vault.ModeFile {
+		file = present.File
 	}
-	if flag == "" && present.Mode == vault.ModeFile {
-		flag = present.File
+	if file == "" {
+		return "", exit.WithCommand(exit.Usagef("mode file needs a file"), "key mode file --file FILE")
 	}
-	if flag == "" {
-		return "", withHint(usageErrorf("mode file needs a file"), "authsome key mode file --file FILE")
-	}
-	path, err := filepath.Abs(flag)
+	path, err := filepath.Abs(file)
 	if err != nil {
 		return "", fmt.Errorf("--file: %w", err)
 	}
 	return path, nil
 }
 
-// changeKey changes the master key and says what became of it.
-func changeKey(ctx context.Context, a *app, command string, c vault.Change) error {
-	if err := a.guardKey(command); err != nil {
-		return err
-	}
-	k, err := a.keeper()
+// changeKey changes the master key and reports the result.
+func changeKey(ctx context.Context, a *app, o *opener.Opener, c vault.Change) error {
+	k, err := o.Keeper()
 	if err != nil {
 		return err
 	}
@@ -262,80 +271,79 @@ func changeKey(ctx context.Context, a *app, command string, c vault.Change) erro
 	if err != nil {
 		return err
 	}
-	// A home that has no key yet gets one, and with it the vault that the event is
-	// recorded under.
-	v, err := a.vault()
+	// A home without a key gets one, and with it the vault for the audit log's key.
+	profile, err := o.Profile()
 	if err != nil {
 		return err
 	}
-	done := a.slow("the vaults of all profiles to take the new key")
+	v, err := profile.Vault()
+	if err != nil {
+		return err
+	}
+	done := a.Slow("the vaults of all profiles to be sealed under the new key")
 	err = k.Change(ctx, c)
 	done()
-	a.ignoreKeyFile = true // from now on what config.json says
 	if _, errVault := v.Generation(); err == nil {
-		err = errVault // and with it the vault has taken its new keys
+		err = errVault // reading the generation makes the vault read its new keys
 	}
 	outcome := "ok"
 	if err != nil {
-		outcome = judge(err).name
+		outcome = exit.Judge(err).Name
 	}
-	if recordErr := a.record(audit.Event{Event: audit.KeyRotation, Outcome: outcome}); err == nil {
+	if recordErr := profile.Record(audit.Event{Event: audit.KeyRotation, Outcome: outcome}); err == nil {
 		err = recordErr
 	}
 	if err != nil {
 		return err
 	}
-	if file := a.getenv("AUTHSOME_MASTER_KEY_FILE"); file != "" && c.To.Mode != vault.ModeFile {
-		a.warnf("AUTHSOME_MASTER_KEY_FILE is set and goes before config.json: unset it")
+	if a.Getenv(keyFileVariable) != "" && c.To.Mode != vault.ModeFile {
+		a.Warnf("%s is set and overrides config.json: unset it", keyFileVariable)
 	}
 	if before.Mode == vault.ModeFile && before.Place != c.To {
-		a.infof("%s was left as it is; its key opens nothing of this home any more", before.File)
+		a.Infof("left %s as it is; its key no longer opens this home", before.File)
 	}
-	if a.json {
-		return keyStatus(a)
+	if a.JSON {
+		return keyStatus(a, o)
 	}
-	a.infof("the master key is new, kept as %s", c.To.Mode)
+	a.Infof("created a new master key, kept as %s", c.To.Mode)
 	if c.Reseal {
-		a.infof("every record is sealed under a new key")
+		a.Infof("sealed every record under a new key")
 	}
 	return nil
 }
 
-// guardKey refuses to change keys for what runs behind the proxy, and where the
-// change would take the key from the Python authsome's vaults.
-func (a *app) guardKey(command string) error {
-	if a.getenv("AUTHSOME_PROXY_MODE") != "" {
-		return withHint(errors.New(command+" changes keys, and this runs behind the authsome proxy"), "run it in a terminal of your own")
+// refuseKeyChange refuses to change keys behind the proxy, and where the change would
+// make a vault of the Python authsome unreadable.
+func (a *app) refuseKeyChange(command string) error {
+	if err := a.refuseBehindProxy(command, "changes keys"); err != nil {
+		return err
 	}
 	h, err := a.home()
 	if err != nil {
 		return err
 	}
 	stores, err := pythonhome.Stores(h.Dir)
-	if err != nil {
+	if err != nil || len(stores) == 0 {
 		return err
 	}
-	if len(stores) > 0 {
-		return withHint(fmt.Errorf("%s is a vault of the Python authsome, and this master key is the only one that opens it: import it and delete that file first", stores[0]),
-			"authsome import --authsome %s", h.Dir)
-	}
-	return nil
+	return exit.WithCommand(fmt.Errorf("only this master key opens %s, a vault of the Python authsome: import that vault and delete the file first", stores[0]),
+		"import --authsome %s", h.Dir)
 }
 
-// newPassphrase is the passphrase to come: from a file, or asked for twice.
-// AUTHSOME_PASSPHRASE_FILE names the new one where there is none yet.
+// newPassphrase is the passphrase to change to: from a file, or asked for twice.
+// AUTHSOME_PASSPHRASE_FILE names the new one if there is none yet.
 func (a *app) newPassphrase(file string, present bool) (p secret.String, err error) {
 	if file == "" && !present {
-		file = a.getenv("AUTHSOME_PASSPHRASE_FILE")
+		file = a.Getenv("AUTHSOME_PASSPHRASE_FILE")
 	}
 	if file == "" {
 		if !a.canAsk() {
-			return p, withHint(fmt.Errorf("a new passphrase is needed: %w", vault.ErrNoPassphrase), "authsome key mode passphrase --passphrase-file FILE")
+			return p, exit.WithCommand(fmt.Errorf("a new passphrase is needed: %w", vault.ErrNoPassphrase), "key mode passphrase --passphrase-file FILE")
 		}
-		return a.choosePassphrase()
+		return a.choosePassphrase("New passphrase: ", minPassphrase)
 	}
 	if p, err = vault.ReadPassphrase(file); err == nil && len(p.Reveal()) < minPassphrase {
-		err = usageErrorf("%s: a passphrase has %d characters at least; several words make a good one", file, minPassphrase)
+		err = exit.Usagef("%s: use at least %d characters; several words make a good passphrase", file, minPassphrase)
 	}
 	return p, err
 }

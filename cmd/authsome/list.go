@@ -9,6 +9,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/opener"
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/providers"
 )
 
@@ -28,7 +32,7 @@ is looked for in names, or with a flag, it shows one provider a line.`,
   authsome list slack
   authsome list --category llm
   authsome list --connected --json`,
-		Args: oneArg("TEXT"),
+		Args: optionalArg("TEXT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				o.text = args[0]
@@ -41,8 +45,7 @@ is looked for in names, or with a flag, it shows one provider a line.`,
 	return cmd
 }
 
-// providerView and connectionView are the shapes of --json, for list, get and
-// whoever reads them.
+// providerView is a provider in --json.
 type providerView struct {
 	Name        string           `json:"name"`
 	DisplayName string           `json:"display_name"`
@@ -53,41 +56,11 @@ type providerView struct {
 	Connections []connectionView `json:"connections"`
 }
 
-type connectionView struct {
-	Name      string     `json:"connection_name"`
-	AuthType  string     `json:"auth_type"`
-	Status    string     `json:"status"`
-	Scopes    []string   `json:"scopes"`
-	ExpiresAt *time.Time `json:"expires_at"` // in UTC and whole seconds; null for what does not expire
-	Default   bool       `json:"default"`
-	Renewable bool       `json:"renewable"`         // its token is renewed when it is due
-	Problem   string     `json:"problem,omitempty"` // why it needs a login, and since when
-	Fix       string     `json:"fix,omitempty"`     // the command that mends it
-}
-
-func (a *app) viewConnection(c auth.Connection) connectionView {
-	v := connectionView{Name: c.Name, AuthType: c.AuthType, Status: string(c.Status), Scopes: c.Scopes, Default: c.Default}
-	now := time.Now()
-	v.Renewable = c.Renewable(now)
-	if err := c.Err(now); err != nil {
-		v.Problem = err.Detail()
-		v.Fix = a.here(loginCommand(c.Provider, c.Name) + " --force")
-	}
-	if v.Scopes == nil {
-		v.Scopes = []string{}
-	}
-	if !c.ExpiresAt.IsZero() {
-		at := c.ExpiresAt.UTC().Truncate(time.Second)
-		v.ExpiresAt = &at
-	}
-	return v
-}
-
 func list(ctx context.Context, a *app, o *listOptions) error {
 	if o.category != "" && !slices.Contains(providers.Categories[:], o.category) {
-		return usageErrorf("no category %q: there are %s", o.category, strings.Join(providers.Categories[:], ", "))
+		return exit.Usagef("unknown category %q; the categories are %s", o.category, strings.Join(providers.Categories[:], ", "))
 	}
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
 	all, err := listProviders(ctx, a)
 	if err != nil {
@@ -115,45 +88,45 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 			rest = append(rest, []string{p.Name, "-", "", "", p.AuthType, p.Source})
 		}
 	}
-	if a.json {
-		return a.printJSON(out)
+	if a.JSON {
+		return a.PrintJSON(out)
 	}
-	defer a.tellProblems(append(out.Bundled, out.Custom...))
+	defer a.reportProblems(append(out.Bundled, out.Custom...))
 	heading := []string{"PROVIDER", "CONNECTION", "STATUS", "EXPIRES", "TYPE", "SOURCE"}
 	if o.narrowed() {
 		if rows := append(connected, rest...); len(rows) > 0 {
-			table(a.stdout, append([][]string{heading}, rows...))
+			a.Table(append([][]string{heading}, rows...))
 			return nil
 		}
 		if o.text == "" && o.category == "" {
-			a.tellNothingConnected(ctx)
+			a.reportNoConnections(ctx)
 		} else {
-			a.infof("no provider fits: authsome list shows all")
+			a.Infof("no provider matches; %s shows all", a.Suggest(suggest.Command("list")))
 		}
 		return nil
 	}
 	if len(connected) > 0 {
-		table(a.stdout, append([][]string{heading}, connected...))
-		a.printf("\n")
+		a.Table(append([][]string{heading}, connected...))
+		a.Printf("\n")
 	}
-	a.printf("%s", catalogue(all, screenWidth(a.stdout)))
+	a.Printf("%s", catalogue(all, show.TextWidth(a.Out)))
 	if len(connected) == 0 {
-		a.tellNothingConnected(ctx)
+		a.reportNoConnections(ctx)
 	}
 	return nil
 }
 
-func (a *app) tellNothingConnected(ctx context.Context) {
-	a.infof("nothing is connected yet: %s", a.here("authsome login PROVIDER"))
-	a.proposeImport(ctx)
+func (a *app) reportNoConnections(ctx context.Context) {
+	a.Infof("no connections yet: %s", a.Suggest(suggest.Command("login PROVIDER")))
+	a.suggestImport(ctx)
 }
 
-// tellProblems says which connections need a login, since when, and the command.
-func (a *app) tellProblems(all []providerView) {
+// reportProblems says which connections need a login, since when, and the command.
+func (a *app) reportProblems(all []providerView) {
 	for _, p := range all {
 		for _, c := range p.Connections {
 			if c.Problem != "" {
-				a.infof("%s connection %s is %s: %s", p.Name, c.Name, c.Problem, c.Fix)
+				a.Infof("%s/%s needs a new login: %s: %s", p.Name, c.Name, c.Problem, c.Fix)
 			}
 		}
 	}
@@ -241,21 +214,4 @@ func listProviders(ctx context.Context, a *app) ([]providerView, error) {
 		all = append(all, v)
 	}
 	return all, nil
-}
-
-func (c connectionView) label() string {
-	if c.Default {
-		return c.Name + " (default)"
-	}
-	return c.Name
-}
-
-func (c connectionView) expiry(now time.Time) string {
-	switch {
-	case c.ExpiresAt == nil:
-		return ""
-	case c.Renewable && !now.Before(*c.ExpiresAt):
-		return "renewed when used"
-	}
-	return relative(*c.ExpiresAt, now)
 }

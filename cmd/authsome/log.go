@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,9 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/internal/audit"
-	"github.com/authsome/authsome/internal/home"
-	"github.com/authsome/authsome/vault"
 )
 
 type logOptions struct {
@@ -62,7 +61,7 @@ that was never closed is missing.`,
 }
 
 func showLog(ctx context.Context, a *app, o *logOptions) error {
-	keep, since, err := o.filter(time.Now(), a.json, cmp.Or(a.profileName, a.getenv("AUTHSOME_PROFILE")))
+	keep, since, err := o.filter(time.Now(), a.JSON, a.opener().NamedProfile())
 	if err != nil {
 		return err
 	}
@@ -70,18 +69,22 @@ func showLog(ctx context.Context, a *app, o *logOptions) error {
 	if err != nil {
 		return err
 	}
-	show := func(lines []audit.Line) {
-		if a.json {
+	profile, err := a.opener().ProfileName()
+	if err != nil {
+		return err
+	}
+	print := func(lines []audit.Line) {
+		if a.JSON {
 			for _, l := range lines {
-				a.printf("%s\n", l.Raw)
+				a.Printf("%s\n", l.Raw)
 			}
 			return
 		}
 		rows := make([][]string, len(lines))
 		for i, l := range lines {
-			rows[i] = logRow(l, a.profileInUse(h))
+			rows[i] = logRow(l, profile)
 		}
-		table(a.stdout, rows)
+		a.Table(rows)
 	}
 	if !o.follow {
 		lines, err := audit.Last(h.AuditPath(), o.lines, since, keep)
@@ -89,9 +92,9 @@ func showLog(ctx context.Context, a *app, o *logOptions) error {
 			return err
 		}
 		if len(lines) == 0 {
-			a.infof("no line fits")
+			a.Infof("no matching entries")
 		}
-		show(lines)
+		print(lines)
 		return nil
 	}
 	if err := ensureLog(h.AuditPath()); err != nil {
@@ -101,24 +104,24 @@ func showLog(ctx context.Context, a *app, o *logOptions) error {
 	err = audit.Follow(ctx, h.AuditPath(), func() {
 		var lines []audit.Line
 		lines, failed = audit.Last(h.AuditPath(), o.lines, since, keep)
-		show(lines)
+		print(lines)
 	}, func(l audit.Line) error {
 		if keep(l) {
-			show([]audit.Line{l})
+			print([]audit.Line{l})
 		}
 		return failed
 	})
 	return errors.Join(failed, err)
 }
 
-// ensureLog makes the log that is to be followed, if nothing has been written.
+// ensureLog creates the log to follow, if nothing has been written yet.
 func ensureLog(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("make the audit log: %w", err)
+		return fmt.Errorf("create the audit log: %w", err)
 	}
 	return f.Close()
 }
@@ -131,7 +134,7 @@ func (o *logOptions) filter(now time.Time, json bool, profile string) (keep func
 	}
 	return func(l audit.Line) bool {
 		if l.Event == audit.End && o.event != audit.End && !json {
-			return false // of no interest to people
+			return false // it says nothing to people
 		}
 		if profile != "" && l.Profile != profile {
 			return false
@@ -154,11 +157,11 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, usageErrorf("--since %s: write it as 30m, 7d, 2026-11-01 or 2026-11-01T12:00:00Z", s)
+	return time.Time{}, exit.Usagef("--since %s: use 30m, 7d, 2026-11-01 or 2026-11-01T12:00:00Z", s)
 }
 
-// logRow is a line for people: when, what, of which connection, and how it ended.
-// The profile is named where it is another than the one in use.
+// logRow is a line for people: when, what, which connection, and how it ended. The
+// profile is named if it is not the one in use.
 func logRow(l audit.Line, profile string) []string {
 	subject := l.Provider
 	if l.Connection != "" {
@@ -178,16 +181,9 @@ func logRow(l audit.Line, profile string) []string {
 		details = append(details, time.Duration(l.Duration*float64(time.Second)).Round(time.Millisecond).String())
 	}
 	if l.Count != 0 {
-		details = append(details, plural(int(l.Count), "event")+" not written")
+		details = append(details, show.Plural(int(l.Count), "event")+" lost")
 	}
 	return []string{l.Time.Local().Format(time.DateTime), l.Event, subject, l.Outcome, strings.Join(details, "  ")}
-}
-
-// brokenLogError is a log that is not as it was written.
-type brokenLogError struct{ problems int }
-
-func (e *brokenLogError) Error() string {
-	return "the audit log is not as it was written: " + plural(e.problems, "problem")
 }
 
 func verifyLog(ctx context.Context, a *app) error {
@@ -195,7 +191,7 @@ func verifyLog(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	keys, err := auditKeys(ctx, a)
+	keys, err := a.opener().AuditKeys(ctx)
 	if err != nil {
 		return err
 	}
@@ -204,24 +200,24 @@ func verifyLog(ctx context.Context, a *app) error {
 		return err
 	}
 	broken := len(r.Problems) > 0
-	if a.json {
-		if err := a.printJSON(viewReport(r)); err != nil || !broken {
+	if a.JSON {
+		if err := a.PrintJSON(viewReport(r)); err != nil || !broken {
 			return err
 		}
-		return exitCode(exitError)
+		return exit.CodeError(exit.Error)
 	}
-	a.printf("%s in %s\n", plural(r.Lines, "line"), plural(r.Chains, "chain"))
+	a.Printf("%s in %s\n", show.Plural(r.Lines, "line"), show.Plural(r.Chains, "chain"))
 	for _, c := range r.Open {
-		a.printf("open: run %s, %s, last at %s: it is still running, was killed, or its end was removed\n",
-			c.Run, plural(int(c.Last.Seq), "line"), c.Last.Time.Local().Format(time.DateTime))
+		a.Printf("open: run %s, %s, last at %s: it is still running, was killed, or its last lines were removed\n",
+			c.Run, show.Plural(int(c.Last.Seq), "line"), c.Last.Time.Local().Format(time.DateTime))
 	}
 	for _, p := range r.Problems {
-		a.printf("problem: %s\n", p)
+		a.Printf("problem: %s\n", p)
 	}
 	if broken {
-		return &brokenLogError{len(r.Problems)}
+		return errors.New("the audit log was changed: " + show.Plural(len(r.Problems), "problem"))
 	}
-	a.printf("nothing was changed\n")
+	a.Printf("no line was changed\n")
 	return nil
 }
 
@@ -256,48 +252,4 @@ func viewReport(r audit.Report) reportView {
 		v.Problems = append(v.Problems, problemView{p.Where.File, p.Where.Number, p.Run, p.Seq, p.Reason})
 	}
 	return v
-}
-
-// auditKeys are the keys that lines can be sealed under: those of every profile's
-// vault, and those that a vault had before its records were sealed anew. A vault
-// that cannot be opened is told about; its lines then count as changed.
-func auditKeys(ctx context.Context, a *app) ([][]byte, error) {
-	h, err := a.home()
-	if err != nil {
-		return nil, err
-	}
-	names, err := h.Profiles()
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	var keys [][]byte
-	for _, name := range names {
-		p, err := h.Profile(name)
-		if err == nil {
-			if _, _, described := vault.Describe(p.Dir); errors.Is(described, fs.ErrNotExist) {
-				continue // none was made yet
-			}
-			var own [][]byte
-			own, err = a.auditKeysOf(ctx, p)
-			keys = append(keys, own...)
-		}
-		if err != nil {
-			a.warnf("lines of profile %s cannot be checked: %v", name, err)
-		}
-	}
-	return keys, nil
-}
-
-func (a *app) auditKeysOf(ctx context.Context, p home.Profile) (keys [][]byte, err error) {
-	v, err := a.openProfileVault(p)
-	if err != nil {
-		return nil, err
-	}
-	err = v.View(ctx, func(tx *vault.Tx) error {
-		keys, err = tx.RetiredKeys("audit")
-		return err
-	})
-	return append(keys, v.DeriveKey("audit")), err
 }

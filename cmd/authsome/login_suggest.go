@@ -4,57 +4,61 @@ import (
 	"context"
 	"errors"
 
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+	"github.com/authsome/authsome/cmd/authsome/internal/takeover"
+	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 	"github.com/authsome/authsome/providers"
 )
 
-// suggestion is a provider whose key is in a variable.
-type suggestion struct {
+// foundKey is a variable with a provider's key, in --json.
+type foundKey struct {
 	Provider string `json:"provider"`
 	Variable string `json:"variable"`
 	Command  string `json:"command"`
 }
 
-// suggestLogins is login without a provider: what the environment has keys for,
-// and on a terminal the offer to store them.
+// suggestLogins is login without a provider: it lists the keys in the environment,
+// and on a terminal offers to store them.
 func suggestLogins(ctx context.Context, a *app) error {
 	set, err := a.providers()
 	if err != nil {
 		return err
 	}
-	found := []suggestion{}
+	found := []foundKey{}
 	for _, d := range set.All() {
 		if !d.HasFlow(providers.FlowAPIKey) {
 			continue
 		}
 		for _, v := range d.Variables() {
-			value := a.getenv(v.Name)
+			value := a.Getenv(v.Name)
 			if !v.Secret || v.Field == "" || value == "" || providers.HasPlaceholder(value) || d.CheckValue(v.Field, value) != nil {
 				continue
 			}
-			found = append(found, suggestion{d.Name, v.Name, a.here("authsome login " + d.Name)})
+			found = append(found, foundKey{d.Name, v.Name, a.Suggest(suggest.Login(d.Name, ""))})
 			break
 		}
 	}
-	if a.json {
-		return a.printJSON(found)
+	if a.JSON {
+		return a.PrintJSON(found)
 	}
 	if len(found) == 0 {
-		return withHint(usageErrorf("login takes a PROVIDER: no variable holds a key of one that is known"), "authsome list")
+		return exit.WithCommand(exit.Usagef("login needs a PROVIDER: no variable of the environment has a key of a known provider"), "list")
 	}
-	a.infof("these variables hold keys; the command beside each stores it in the vault, authsome import --env stores them all")
+	a.Infof("found keys in your environment; store all: %s", a.Suggest(suggest.Command("import --env")))
 	var rows [][]string
-	for _, s := range found {
-		rows = append(rows, []string{s.Variable, s.Command})
+	for _, k := range found {
+		rows = append(rows, []string{k.Variable, k.Command})
 	}
-	table(a.stdout, rows)
-	if _, ok := a.terminal(); !ok {
+	a.Table(rows)
+	if a.Terminal() == nil {
 		return nil
 	}
-	switch err := a.confirm(ctx, "store them all now?", ""); {
-	case errors.Is(err, errDeclined):
+	switch err := a.Confirm(ctx, "Store them all now?", ""); {
+	case errors.Is(err, terminal.ErrDeclined):
 		return nil
 	case err != nil:
 		return err
 	}
-	return runImport(ctx, a, &importOptions{env: true, yes: true})
+	return a.importer().Run(ctx, takeover.Options{Env: true, Yes: true})
 }

@@ -18,6 +18,8 @@ import (
 
 	"github.com/creack/pty"
 	"golang.org/x/term"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 )
 
 // screen is a terminal with a command on it.
@@ -244,14 +246,14 @@ func TestDeviceCodeOnATerminal(t *testing.T) {
 }
 
 func TestQRCode(t *testing.T) {
-	lines := strings.Split(strings.TrimSpace(qrCode("https://acme.test/device?code=WDJB-MJHT", 80)), "\n")
+	lines := strings.Split(strings.TrimSpace(terminal.QR("https://acme.test/device?code=WDJB-MJHT", 80)), "\n")
 	for _, line := range lines {
 		drawn := strings.TrimSuffix(strings.TrimPrefix(line, "\x1b[38;5;16;48;5;231m"), "\x1b[0m")
 		if n := len([]rune(drawn)); n != 2*len(lines) && n != 2*len(lines)-1 {
 			t.Errorf("%d columns in %d lines", n, len(lines))
 		}
 	}
-	if qrCode("https://acme.test/device?code=WDJB-MJHT", 20) != "" {
+	if terminal.QR("https://acme.test/device?code=WDJB-MJHT", 20) != "" {
 		t.Error("a code that does not fit is drawn")
 	}
 }

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/cmd/authsome/internal/opener"
 	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/providers"
@@ -24,7 +26,7 @@ within a second. An API key stays valid at the service until it is deleted there
   authsome logout github --connection work`,
 		Args: exactArgs("PROVIDER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := bounded(cmd.Context())
+			ctx, cancel := opener.Bounded(cmd.Context())
 			defer cancel()
 			return logout(ctx, a, args[0], connection)
 		},
@@ -49,12 +51,12 @@ func logout(ctx context.Context, a *app, provider, connection string) error {
 	if err := a.record(audit.Event{Event: audit.Logout, Provider: provider, Connection: name, Outcome: leftOutcome(left)}); err != nil {
 		return err
 	}
-	a.tellLeft(provider, left)
-	a.infof("%s connection %s is forgotten", provider, name)
+	a.reportLeft(provider, left)
+	a.Infof("logged out of %s/%s%s", provider, name, a.stillValid(provider, left))
 	return a.acknowledge(provider, name)
 }
 
-// leftOutcome is what the provider said, for the audit log.
+// leftOutcome is what the provider answered, for the audit log.
 func leftOutcome(left auth.Left) string {
 	switch {
 	case left.Remote == nil:
@@ -65,19 +67,37 @@ func leftOutcome(left auth.Left) string {
 	return "ok: not revoked"
 }
 
-// tellLeft says what the provider said.
-func (a *app) tellLeft(provider string, left auth.Left) {
+// reportLeft says what the provider answered.
+func (a *app) reportLeft(provider string, left auth.Left) {
 	what := "the tokens of " + left.Connection
 	if left.Connection == "" {
 		what = "the OAuth client"
 	}
 	switch {
 	case left.Remote == nil:
-		a.infof("%s has revoked %s", provider, what)
+		a.Infof("%s revoked %s", provider, what)
 	case errors.Is(left.Remote, flows.ErrNoRevocation), errors.Is(left.Remote, flows.ErrNotManaged):
 	default:
-		a.warnf("%s has not revoked %s, which may stay valid there: %v", provider, what, left.Remote)
+		a.Warnf("%s did not revoke %s, which may still be valid: %v", provider, what, left.Remote)
 	}
+}
+
+// stillValid says that the service still accepts what was only deleted here, and where
+// to delete it there.
+func (a *app) stillValid(provider string, all ...auth.Left) string {
+	kept := func(left auth.Left) bool { return errors.Is(left.Remote, flows.ErrNoRevocation) }
+	if !slices.ContainsFunc(all, kept) {
+		return ""
+	}
+	set, err := a.providers()
+	if err != nil {
+		return ""
+	}
+	d, err := set.Lookup(provider)
+	if err != nil || d.KeyURL == "" {
+		return "; the service still accepts the credential"
+	}
+	return "; the service still accepts the credential until you delete it at " + d.KeyURL
 }
 
 func newRevokeCmd(a *app) *cobra.Command {
@@ -93,7 +113,7 @@ the provider says. The definition stays.`,
 }
 
 func revoke(ctx context.Context, a *app, provider string) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*vaultWait) // the vault's, and the provider's
+	ctx, cancel := context.WithTimeout(ctx, 2*opener.VaultWait) // once for the vault, once for the provider
 	defer cancel()
 	if err := checkKnown(ctx, a, provider); err != nil {
 		return err
@@ -110,14 +130,14 @@ func revoke(ctx context.Context, a *app, provider string) error {
 		if err := a.record(audit.Event{Event: audit.Revoke, Provider: provider, Connection: left.Connection, Outcome: leftOutcome(left)}); err != nil {
 			return err
 		}
-		a.tellLeft(provider, left)
+		a.reportLeft(provider, left)
 	}
-	a.infof("everything of %s is forgotten here", provider)
+	a.Infof("removed all %s connections from this vault%s", provider, a.stillValid(provider, all...))
 	return a.acknowledge(provider, "")
 }
 
-// checkKnown refuses a name that is neither a provider's nor a stored
-// connection's: a definition may be gone while its connections remain.
+// checkKnown refuses a name that has neither a definition nor a stored connection. A
+// definition can be missing while its connections remain.
 func checkKnown(ctx context.Context, a *app, provider string) error {
 	set, err := a.providers()
 	if err != nil {
@@ -138,10 +158,10 @@ func checkKnown(ctx context.Context, a *app, provider string) error {
 
 // acknowledge is the --json answer of commands that change one thing.
 func (a *app) acknowledge(provider, connection string) error {
-	if !a.json {
+	if !a.JSON {
 		return nil
 	}
-	return a.printJSON(struct {
+	return a.PrintJSON(struct {
 		Provider   string `json:"provider"`
 		Connection string `json:"connection,omitempty"`
 		Status     string `json:"status"`
@@ -156,7 +176,7 @@ definition is uninstalled; a bundled one is as it came.`,
 		Example: "  authsome remove acme",
 		Args:    exactArgs("PROVIDER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := bounded(cmd.Context())
+			ctx, cancel := opener.Bounded(cmd.Context())
 			defer cancel()
 			return remove(ctx, a, args[0])
 		},
@@ -186,7 +206,7 @@ func remove(ctx context.Context, a *app, provider string) error {
 	if err := a.record(audit.Event{Event: audit.Remove, Provider: provider, Outcome: "ok"}); err != nil {
 		return err
 	}
-	a.infof("%s is forgotten", provider)
+	a.Infof("removed %s from this vault", provider)
 	return a.acknowledge(provider, "")
 }
 
@@ -197,7 +217,7 @@ func newDefaultCmd(a *app) *cobra.Command {
 		Example: "  authsome default github work",
 		Args:    exactArgs("PROVIDER", "CONNECTION"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := bounded(cmd.Context())
+			ctx, cancel := opener.Bounded(cmd.Context())
 			defer cancel()
 			credentials, err := a.auth()
 			if err != nil {
@@ -209,7 +229,7 @@ func newDefaultCmd(a *app) *cobra.Command {
 			if err := credentials.SetDefault(ctx, args[0], args[1]); err != nil {
 				return err
 			}
-			a.infof("%s uses %s by default", args[0], args[1])
+			a.Infof("the default connection of %s is now %s", args[0], args[1])
 			return a.acknowledge(args[0], args[1])
 		},
 	}

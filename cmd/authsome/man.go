@@ -2,9 +2,12 @@ package main
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 )
 
 // newManCmd is for packagers: the pages are made from the commands' own help.
@@ -17,12 +20,15 @@ func newManCmd(a *app) *cobra.Command {
 		Args:    exactArgs("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			root := cmd.Root()
-			root.DisableAutoGenTag = true // the page is made from the binary, not from a day
+			root.DisableAutoGenTag = true // a page with a date would differ in every build
 			header := &doc.GenManHeader{Section: "1", Source: versionLine(), Manual: "authsome manual"}
+			if info, err := os.Stat(args[0]); err != nil || !info.IsDir() {
+				return exit.Usagef("%s is not a directory", args[0])
+			}
 			if err := doc.GenManTree(root, header, args[0]); err != nil {
 				return fmt.Errorf("write manual pages: %w", err)
 			}
-			a.infof("the pages are in %s; man authsome-run shows one", args[0])
+			a.Infof("wrote the pages to %s; man authsome-run shows one", args[0])
 			return nil
 		},
 	}

@@ -2,15 +2,15 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/spf13/cobra"
 
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/opener"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/internal/home"
-	"github.com/authsome/authsome/vault"
 )
 
 func newProfileCmd(a *app) *cobra.Command {
@@ -24,7 +24,7 @@ connections from one to another.`,
   authsome login github --profile work
   authsome profile use work`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: showHelp,
 	}
 	cmd.AddCommand(newProfileListCmd(a), newProfileCreateCmd(a), newProfileUseCmd(a), newProfileDeleteCmd(a))
 	return cmd
@@ -45,6 +45,10 @@ func newProfileListCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			current, err := a.opener().ProfileName()
+			if err != nil {
+				return err
+			}
 			type view struct {
 				Name    string `json:"name"`
 				Default bool   `json:"default"`
@@ -52,7 +56,7 @@ func newProfileListCmd(a *app) *cobra.Command {
 			}
 			views, rows := []view{}, [][]string{}
 			for _, name := range names {
-				v := view{name, name == h.Config.DefaultProfile, name == a.profileInUse(h)}
+				v := view{name, name == h.Config.DefaultProfile, name == current}
 				note := ""
 				switch {
 				case v.Default && v.Current:
@@ -64,12 +68,12 @@ func newProfileListCmd(a *app) *cobra.Command {
 				}
 				views, rows = append(views, v), append(rows, []string{name, note})
 			}
-			if a.json {
-				return a.printJSON(struct {
+			if a.JSON {
+				return a.PrintJSON(struct {
 					Profiles []view `json:"profiles"`
 				}{views})
 			}
-			table(a.stdout, rows)
+			a.Table(rows)
 			return nil
 		},
 	}
@@ -87,12 +91,12 @@ func newProfileCreateCmd(a *app) *cobra.Command {
 				return err
 			}
 			if err := home.ValidateName(args[0]); err != nil {
-				return usageErrorf("%v", err)
+				return exit.Usagef("%v", err)
 			}
 			if _, err := h.CreateProfile(args[0]); err != nil {
 				return err
 			}
-			a.infof("profile %s is made; authsome --profile %s login PROVIDER connects a provider in it", args[0], args[0])
+			a.Infof("created profile %s; next: %s", args[0], suggest.Command("login PROVIDER").In(args[0]))
 			return a.acknowledgeProfile(args[0])
 		},
 	}
@@ -112,14 +116,14 @@ func newProfileUseCmd(a *app) *cobra.Command {
 			if _, err := h.Profile(args[0]); err != nil {
 				return err
 			}
-			ctx, cancel := bounded(cmd.Context())
+			ctx, cancel := opener.Bounded(cmd.Context())
 			defer cancel()
 			if err := h.UpdateConfig(ctx, func(c *home.Config) { c.DefaultProfile = args[0] }); err != nil {
 				return err
 			}
-			a.infof("profile %s is the default", args[0])
-			if v := a.getenv("AUTHSOME_PROFILE"); v != "" && v != args[0] {
-				a.warnf("AUTHSOME_PROFILE=%s goes before it in this shell", v)
+			a.Infof("the default profile is now %s", args[0])
+			if v := a.Getenv("AUTHSOME_PROFILE"); v != "" && v != args[0] {
+				a.Warnf("AUTHSOME_PROFILE=%s overrides it in this shell", v)
 			}
 			return a.acknowledgeProfile(args[0])
 		},
@@ -148,65 +152,55 @@ func deleteProfile(ctx context.Context, a *app, name string, yes bool) error {
 	if err != nil {
 		return err
 	}
-	p, err := h.Profile(name)
-	if err != nil {
+	if _, err := h.Profile(name); err != nil {
 		return err
 	}
 	if !yes {
-		if err := a.confirm(ctx, fmt.Sprintf("delete profile %s with all its connections?", name), "--yes"); err != nil {
+		if err := a.Confirm(ctx, fmt.Sprintf("Delete profile %s with all its connections?", name), "--yes"); err != nil {
 			return err
 		}
 	}
+	// Its audit lines stay, and the default profile records the deletion.
+	byDefault, err := a.opener().Ensure(h.Config.DefaultProfile)
+	if err != nil {
+		return err
+	}
 	if name != h.Config.DefaultProfile {
-		if err := a.keepAuditKeys(ctx, h, p); err != nil {
+		if err := a.keepAuditKeys(ctx, name, byDefault); err != nil {
 			return err
 		}
 	}
 	if err := h.DeleteProfile(name); err != nil {
 		return err
 	}
-	a.infof("profile %s is deleted", name)
-	l, err := a.audit()
-	if err != nil {
+	a.Infof("deleted profile %s", name)
+	if err := byDefault.Record(audit.Event{Event: audit.Remove, Profile: name, Outcome: "ok: the profile"}); err != nil {
 		return err
 	}
-	l.Record(audit.Event{Event: audit.Remove, Profile: name, Outcome: "ok: the profile"})
 	return a.acknowledgeProfile(name)
 }
 
-// keepAuditKeys gives the default profile what checks the audit lines of a profile
-// that is to be deleted. It becomes the profile in use.
-func (a *app) keepAuditKeys(ctx context.Context, h *home.Home, p home.Profile) error {
-	a.profileName = h.Config.DefaultProfile
-	if _, _, err := vault.Describe(p.Dir); errors.Is(err, fs.ErrNotExist) {
-		return nil // it has written none
-	}
-	ctx, cancel := bounded(ctx)
+// keepAuditKeys copies the audit keys of a profile that is about to be deleted into
+// another one.
+func (a *app) keepAuditKeys(ctx context.Context, name string, into *opener.Profile) error {
+	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
-	keys, err := a.auditKeysOf(ctx, p)
+	keys, err := a.opener().ProfileAuditKeys(ctx, name)
 	if err != nil {
-		a.warnf("lines of profile %s in the audit log cannot be checked from now on: %v", p.Name, err)
+		a.Warnf("the lines of profile %s in the audit log can no longer be verified: %v", name, err)
 		return nil
 	}
-	v, err := a.vault()
-	if err != nil {
-		return err
-	}
-	return v.Update(ctx, func(tx *vault.Tx) error {
-		for _, key := range keys {
-			if err := tx.Retire("audit", key); err != nil {
-				return err
-			}
-		}
+	if len(keys) == 0 {
 		return nil
-	})
+	}
+	return into.KeepAuditKeys(ctx, keys)
 }
 
 func (a *app) acknowledgeProfile(name string) error {
-	if !a.json {
+	if !a.JSON {
 		return nil
 	}
-	return a.printJSON(struct {
+	return a.PrintJSON(struct {
 		Profile string `json:"profile"`
 		Status  string `json:"status"`
 	}{name, "ok"})

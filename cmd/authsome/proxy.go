@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -16,6 +17,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/intercept"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/internal/durable"
@@ -25,13 +29,9 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// Times of the appliance's end: how long requests in flight may take after
-// SIGTERM (docker kills after 10 s by default), and how long an authority that
-// is stored lasts.
-const (
-	shutdownTime            = 8 * time.Second
-	storedAuthorityLifetime = 10 * 365 * 24 * time.Hour
-)
+// shutdownTime is how long requests in flight may take after SIGTERM. Docker kills a
+// container after 10 s by default.
+const shutdownTime = 8 * time.Second
 
 type proxyCmdOptions struct {
 	proxyOptions
@@ -42,7 +42,7 @@ type proxyCmdOptions struct {
 	requireToken bool
 }
 
-func newProxyCmd(app *app) *cobra.Command {
+func newProxyCmd(a *app) *cobra.Command {
 	o := &proxyCmdOptions{}
 	cmd := &cobra.Command{
 		Use:   "proxy",
@@ -58,7 +58,7 @@ The admin port has /metrics, /healthz, /readyz and /ca.pem, and no secret.`,
 		Example: `  authsome proxy
   authsome proxy --listen 0.0.0.0:8080 --admin 0.0.0.0:9464 --token-file /run/secrets/token --ca-out /trust/ca.pem`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return serveProxy(cmd.Context(), app, o) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return serveProxy(cmd.Context(), a, o) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "serve clients on `ADDRESS`")
@@ -70,25 +70,20 @@ The admin port has /metrics, /healthz, /readyz and /ca.pem, and no secret.`,
 	return cmd
 }
 
-func serveProxy(ctx context.Context, app *app, o *proxyCmdOptions) error {
-	token, err := o.token(app.getenv)
+func serveProxy(ctx context.Context, a *app, o *proxyCmdOptions) error {
+	token, err := o.token(a.Getenv)
 	if err != nil {
 		return err
 	}
 	if err := o.checkGuarded(token); err != nil {
 		return err
 	}
-	options, _, err := assemble(ctx, app, &o.proxyOptions)
+	options, _, err := a.sidecarOptions(ctx, &o.proxyOptions)
 	if err != nil {
 		return err
 	}
 	options.Token, options.RequireToken = token, o.requireToken
-	profile, err := app.profile()
-	if err != nil {
-		return err
-	}
-	options.Authority, err = openAuthority(ctx, options.Vault, profile)
-	if err != nil {
+	if _, options.Authority, err = a.storedAuthority(ctx); err != nil {
 		return err
 	}
 	if o.caOut != "" {
@@ -100,15 +95,17 @@ func serveProxy(ctx context.Context, app *app, o *proxyCmdOptions) error {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	options.Metrics = metrics.New(registry)
 	options.Metrics.BuildInfo(buildVersion())
-	l, err := net.Listen("tcp", o.listen)
+	// Both addresses are free before anything serves.
+	l, err := listen("--listen", o.listen)
 	if err != nil {
-		return withHint(fmt.Errorf("listen: %w", err), "authsome proxy --listen HOST:PORT")
-	}
-	// Both addresses are known to be free before anything serves.
-	adminListener, err := o.listenAdmin()
-	if err != nil {
-		l.Close()
 		return err
+	}
+	var adminListener net.Listener
+	if o.admin != "" {
+		if adminListener, err = listen("--admin", o.admin); err != nil {
+			l.Close()
+			return err
+		}
 	}
 	s := sidecar.New(options)
 	if err := s.Start(ctx, l); err != nil {
@@ -118,26 +115,46 @@ func serveProxy(ctx context.Context, app *app, o *proxyCmdOptions) error {
 		}
 		return err
 	}
-	admin, adminFailed := app.serveAdmin(s, registry, adminListener)
-	app.warnUnrouted(s.Table())
-	app.announce(s, l.Addr(), admin)
-	options.Audit.Record(audit.Event{Event: audit.RunStart, Profile: options.Profile, Outcome: "ok"})
-	err = waitProxy(ctx, app, s, adminFailed)
-	options.Audit.Record(audit.Event{Event: audit.RunEnd, Profile: options.Profile, Outcome: "ok"})
+	admin := serveAdmin(s, registry, adminListener, options.Log)
+	a.warnNotIntercepted(s.Table())
+	a.announce(s, l.Addr(), admin)
+	a.recordLife(audit.RunStart, "ok")
+	err = waitProxy(ctx, a, s, admin)
+	a.recordLife(audit.RunEnd, "ok")
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer cancel()
-	if cut := s.Drain(drain); cut != nil {
-		app.log().Warn("connections were cut at the end", "err", cut)
+	if err := s.Drain(drain); err != nil {
+		options.Log.Warn("closed connections that were still open", "err", err)
 	}
-	if admin != nil {
-		admin.Close()
-	}
+	admin.close()
 	return err
 }
 
-// waitProxy returns when the proxy is told to end. A second signal ends the
-// process at once, since the first one is no longer caught by then.
-func waitProxy(ctx context.Context, app *app, s *sidecar.Sidecar, adminFailed <-chan error) error {
+// recordLife records the start or end of a proxy. A failing audit log warns by itself.
+func (a *app) recordLife(event, outcome string) {
+	if err := a.record(audit.Event{Event: event, Outcome: outcome}); err != nil {
+		a.Warnf("the audit log does not have the event %s: %v", event, err)
+	}
+}
+
+// listen opens the address that a flag gives.
+func listen(flag, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err == nil {
+		return l, nil
+	}
+	next := suggest.Command("proxy %s HOST:PORT", flag)
+	_, malformed := errors.AsType[*net.AddrError](err)
+	_, unknown := errors.AsType[*net.DNSError](err)
+	if malformed || unknown {
+		return nil, exit.WithHint(exit.Usagef("%s %s: use HOST:PORT with an address of this machine", flag, address), next)
+	}
+	return nil, exit.WithHint(fmt.Errorf("listen on %s: %w", address, errors.Unwrap(err)), next)
+}
+
+// waitProxy returns when a signal ends the proxy. A second signal ends the process at
+// once, because it is no longer caught then.
+func waitProxy(ctx context.Context, a *app, s *sidecar.Sidecar, admin *adminPort) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, os.Interrupt)
 	defer signal.Stop(signals)
@@ -147,14 +164,14 @@ func waitProxy(ctx context.Context, app *app, s *sidecar.Sidecar, adminFailed <-
 			return nil
 		case err := <-s.Failed():
 			return fmt.Errorf("the proxy stopped serving: %w", err)
-		case err := <-adminFailed:
+		case err := <-admin.failed:
 			return fmt.Errorf("the admin port stopped serving: %w", err)
 		case got := <-signals:
 			if got != syscall.SIGHUP {
 				return nil
 			}
 			if err := s.Reload(ctx); err != nil {
-				app.warnf("reload failed: %v", err)
+				a.Warnf("reload failed: %v", err)
 			}
 		}
 	}
@@ -167,87 +184,83 @@ func (o *proxyCmdOptions) token(getenv func(string) string) (secret.String, erro
 	}
 	b, err := os.ReadFile(o.tokenFile)
 	if err != nil {
-		return secret.String{}, usageErrorf("--token-file: %v", err)
+		return secret.String{}, exit.Usagef("--token-file: %v", err)
 	}
 	token := strings.TrimSpace(string(b))
 	if token == "" {
-		return secret.String{}, usageErrorf("--token-file %s is empty", o.tokenFile)
+		return secret.String{}, exit.Usagef("--token-file %s is empty", o.tokenFile)
 	}
 	return secret.New(token), nil
 }
 
-// checkGuarded refuses to serve whoever comes.
+// checkGuarded refuses to serve clients that cannot be told apart from other users.
 func (o *proxyCmdOptions) checkGuarded(token secret.String) error {
-	const hint = "authsome proxy --listen %s --token-file FILE"
 	if !token.IsZero() {
 		return nil
 	}
+	withToken := suggest.Command("proxy --listen %s --token-file FILE", o.listen)
+	const noToken = "there is no token; set --token-file or AUTHSOME_PROXY_TOKEN"
 	if o.requireToken {
-		return withHint(usageErrorf("--require-token without a token, from --token-file or AUTHSOME_PROXY_TOKEN"), hint+" --require-token", o.listen)
+		return exit.WithHint(exit.Usagef("--require-token: %s", noToken), withToken.With("--require-token"))
 	}
 	host, _, err := net.SplitHostPort(o.listen)
 	if err != nil {
-		return usageErrorf("--listen %s: write it as HOST:PORT", o.listen)
+		return exit.Usagef("--listen %s: use HOST:PORT", o.listen)
 	}
 	if !hosts.IsLoopback(host) {
-		return withHint(usageErrorf("--listen %s is open to others, and there is no token, from --token-file or AUTHSOME_PROXY_TOKEN", o.listen), hint, o.listen)
+		return exit.WithHint(exit.Usagef("--listen %s lets other machines connect, and %s", o.listen, noToken), withToken)
 	}
 	if err := intercept.KnowsPeers(); err != nil {
-		return withHint(fmt.Errorf("cannot tell whose a connection is, and there is no token, from --token-file or AUTHSOME_PROXY_TOKEN: %w", err), hint, o.listen)
+		return exit.WithHint(fmt.Errorf("this system does not say which user a connection belongs to (%w), and %s", err, noToken), withToken)
 	}
 	return nil
 }
 
-// listenAdmin is nil where there is to be no admin port.
-func (o *proxyCmdOptions) listenAdmin() (net.Listener, error) {
-	if o.admin == "" {
-		return nil, nil
-	}
-	l, err := net.Listen("tcp", o.admin)
-	if err != nil {
-		return nil, withHint(fmt.Errorf("listen for the admin port: %w", err), "authsome proxy --admin HOST:PORT")
-	}
-	return l, nil
+// adminPort serves metrics and health. Without a server it is turned off.
+type adminPort struct {
+	server *http.Server
+	addr   net.Addr
+	failed chan error // gets the error if it stops serving by itself
 }
 
-func (app *app) serveAdmin(s *sidecar.Sidecar, g prometheus.Gatherer, l net.Listener) (*adminPort, <-chan error) {
+func serveAdmin(s *sidecar.Sidecar, g prometheus.Gatherer, l net.Listener, log *slog.Logger) *adminPort {
 	if l == nil {
-		return nil, nil
+		return &adminPort{}
 	}
-	server := sidecar.AdminServer(s.Admin(g), app.log())
-	failed := make(chan error, 1)
+	p := &adminPort{server: sidecar.AdminServer(s.Admin(g), log), addr: l.Addr(), failed: make(chan error, 1)}
 	go func() {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			failed <- err
+		if err := p.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			p.failed <- err
 		}
 	}()
-	return &adminPort{server, l.Addr()}, failed
+	return p
 }
 
-type adminPort struct {
-	*http.Server
-	addr net.Addr
+func (p *adminPort) close() {
+	if p.server != nil {
+		p.server.Close()
+	}
 }
 
-// announce says where the proxy serves, once it does.
-func (app *app) announce(s *sidecar.Sidecar, proxy net.Addr, admin *adminPort) {
+// announce says where the proxy serves.
+func (a *app) announce(s *sidecar.Sidecar, proxy net.Addr, admin *adminPort) {
 	out := struct {
 		Proxy  string `json:"proxy"`
 		Admin  string `json:"admin,omitzero"`
 		Routes int    `json:"routes"`
 	}{Proxy: proxy.String(), Routes: s.Table().Len()}
-	if admin != nil {
+	if admin.addr != nil {
 		out.Admin = admin.addr.String()
 	}
-	if app.json {
-		app.printJSON(out)
+	if a.JSON {
+		a.PrintJSON(out)
 		return
 	}
-	app.infof("proxy on http://%s, %d routes", out.Proxy, out.Routes)
-	if admin != nil {
-		app.infof("metrics on http://%s/metrics, certificate on http://%s/ca.pem", out.Admin, out.Admin)
+	a.Infof("proxy on http://%s, intercepting %s", out.Proxy, show.Plural(out.Routes, "host"))
+	if out.Admin != "" {
+		a.Infof("metrics on http://%s/metrics, certificate on http://%s/ca.pem", out.Admin, out.Admin)
 	}
 	if out.Routes == 0 {
-		app.infof("no provider is connected yet: authsome login PROVIDER, and it is used at once")
+		a.Infof("no connections yet: %s; a login takes effect immediately", a.Suggest(suggest.Command("login PROVIDER")))
 	}
 }

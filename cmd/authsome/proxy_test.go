@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/authsome/authsome/ca"
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 )
 
 // limit bounds whatever waits for the binary.
@@ -330,7 +331,7 @@ func TestProxyRefusesToBeOpen(t *testing.T) {
 	} {
 		cmd := b.command(args...)
 		out, err := cmd.Output()
-		if failed, ok := err.(*exec.ExitError); !ok || failed.ExitCode() != exitUsage {
+		if failed, ok := err.(*exec.ExitError); !ok || failed.ExitCode() != exit.Usage {
 			t.Errorf("%v: %v %s", args, err, out)
 		}
 	}

@@ -7,6 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/opener"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/vault"
@@ -34,7 +37,7 @@ standard input; an https URL is fetched.`,
 	return cmd
 }
 
-// registration is what a definition would mean, for the user to accept.
+// registration is what installing a definition would do, for the user to confirm.
 type registration struct {
 	Provider  string   `json:"provider"`
 	Hosts     []string `json:"hosts"`
@@ -59,27 +62,25 @@ func register(ctx context.Context, a *app, path string, o *registerOptions) erro
 		return err
 	}
 	if r.Replaces == providers.Custom && !o.force {
-		return withFlag(fmt.Errorf("%s: %w", d.Name, providers.ErrInstalled), "--force")
+		return exit.WithFlag(fmt.Errorf("%s: %w", d.Name, providers.ErrInstalled), "--force")
 	}
-	// A file that a script names is meant; what is fetched was seen by nobody yet.
-	_, there := a.terminal()
-	asks := !o.yes && (there || strings.HasPrefix(path, "https://"))
-	if asks || !a.quiet && !a.json {
+	// A script knows the file that it names. Nobody has seen yet what is fetched.
+	asks := !o.yes && (a.Terminal() != nil || strings.HasPrefix(path, "https://"))
+	if asks || !a.Quiet && !a.JSON {
 		r.show(a, d)
 	}
 	if asks {
-		if err := a.confirm(ctx, "install "+d.Name+"?", "--yes"); err != nil {
+		if err := a.Confirm(ctx, "Install "+d.Name+"?", "--yes"); err != nil {
 			return err
 		}
 	}
 	if err := install(ctx, a, data, d.Name); err != nil {
 		return err
 	}
-	if a.json {
-		return a.printJSON(r)
+	if a.JSON {
+		return a.PrintJSON(r)
 	}
-	a.infof("%s is registered", d.Name)
-	a.infof("connect it: authsome login %s", d.Name)
+	a.Infof("registered %s; next: %s", d.Name, a.Suggest(suggest.Login(d.Name, "")))
 	return nil
 }
 
@@ -103,52 +104,47 @@ func (a *app) registration(d *providers.Definition) (*registration, error) {
 	for _, c := range providers.Changes(before, d) {
 		switch {
 		case c.Before == "":
-			r.Changes = append(r.Changes, c.Field+": "+c.After+" is new")
+			r.Changes = append(r.Changes, c.Field+": "+c.After+" is added")
 		case c.After == "":
-			r.Changes = append(r.Changes, c.Field+": "+c.Before+" is gone")
+			r.Changes = append(r.Changes, c.Field+": "+c.Before+" is removed")
 		default:
 			r.Changes = append(r.Changes, c.Field+": "+c.Before+" becomes "+c.After)
 		}
 	}
 	if providers.MovesSecrets(before, d) {
-		r.Warnings = append(r.Warnings, "sign-in moves: what was obtained before is not sent there, so "+d.Name+" needs a new login")
+		r.Warnings = append(r.Warnings, "sign-in goes to other addresses; stored credentials are not sent there, so "+d.Name+" needs a new login")
 	}
 	return r, nil
 }
 
 func (r *registration) show(a *app, d *providers.Definition) {
-	a.tell("%s (%s)", d.DisplayName, d.Name)
+	a.Detail("%s (%s)", d.DisplayName, d.Name)
 	for _, host := range r.Hosts {
-		a.tell("  its credential goes to %s", strings.ReplaceAll(host, "{base_url}", "the address given at login"))
+		a.Detail("  sends its credential to %s", strings.ReplaceAll(host, "{base_url}", "the address given at login"))
 	}
 	if len(d.Paths) > 0 {
-		a.tell("  only under %s", strings.Join(d.Paths, ", "))
+		a.Detail("  only under %s", strings.Join(d.Paths, ", "))
 	}
 	for _, e := range r.Endpoints {
-		a.tell("  secrets at sign-in go to %s", e)
+		a.Detail("  sends secrets at sign-in to %s", e)
 	}
 	if len(r.Variables) > 0 {
-		a.tell("  commands find %s set", strings.Join(r.Variables, ", "))
+		a.Detail("  sets %s for commands", strings.Join(r.Variables, ", "))
 	}
 	for _, c := range r.Changes {
-		a.tell("  changed: %s", c)
+		a.Detail("  changed: %s", c)
 	}
 	for _, w := range r.Warnings {
-		a.tell("  note: %s", w)
+		a.Detail("  note: %s", w)
 	}
 	if r.Replaces == providers.Bundled {
-		a.tell("  it takes the place of the bundled definition")
+		a.Detail("  replaces the bundled definition")
 	}
 }
 
-// tell writes what a question is about: --quiet does not hide it.
-func (a *app) tell(format string, args ...any) {
-	fmt.Fprintln(a.stderr, visible(fmt.Sprintf(format, args...)))
-}
-
-// install writes the definition and has running proxies look.
+// install writes the definition and makes running proxies read it.
 func install(ctx context.Context, a *app, data []byte, name string) error {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
 	h, err := a.home()
 	if err != nil {
@@ -161,7 +157,7 @@ func install(ctx context.Context, a *app, data []byte, name string) error {
 	if _, err := providers.Install(h.ProvidersDir(), data, true); err != nil {
 		return err
 	}
-	// Nothing in the vault changes; its generation tells running proxies to look.
+	// No record changes. The new generation makes running proxies read the definitions.
 	if err := v.Update(ctx, func(*vault.Tx) error { return nil }); err != nil {
 		return err
 	}

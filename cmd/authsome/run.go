@@ -4,25 +4,23 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"maps"
 	"net"
 	"net/url"
-	"os"
 	"runtime/debug"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/ca"
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/explain"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/intercept"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/internal/child"
 	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/internal/sidecar"
-	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"
 	"github.com/authsome/authsome/secret"
 )
@@ -42,17 +40,17 @@ const (
 	runtimePHP  = "php"
 )
 
-// checkTrust refuses what is no runtime.
+// checkTrust refuses unknown runtimes.
 func (o *runOptions) checkTrust() error {
 	for _, r := range o.trust {
 		if r != runtimeJava && r != runtimePHP {
-			return usageErrorf("--trust %s: %s and %s are known; every other client is looked after without it", r, runtimeJava, runtimePHP)
+			return exit.Usagef("--trust %s: use %s or %s; other clients need no option", r, runtimeJava, runtimePHP)
 		}
 	}
 	return nil
 }
 
-func newRunCmd(app *app) *cobra.Command {
+func newRunCmd(a *app) *cobra.Command {
 	o := &runOptions{}
 	cmd := &cobra.Command{
 		Use:   "run [flags] [--] COMMAND [ARGUMENT...]",
@@ -68,13 +66,13 @@ killed, 126 and 127 as in a shell.`,
   authsome run --connection github=work -- gh repo list`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return withHint(usageErrorf("run needs a command"), "authsome run -- COMMAND")
+				return exit.WithCommand(exit.Usagef("run needs a command"), "run -- COMMAND")
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.args = args
-			return run(cmd.Context(), app, o)
+			return run(cmd.Context(), a, o)
 		},
 	}
 	cmd.Flags().SetInterspersed(false) // flags behind the command are the command's
@@ -83,23 +81,23 @@ killed, 126 and 127 as in a shell.`,
 	return cmd
 }
 
-func run(ctx context.Context, app *app, o *runOptions) error {
-	if app.getenv("AUTHSOME_PROXY_MODE") != "" {
-		return withHint(fmt.Errorf("this is already running behind authsome"), "start %s without authsome run", o.args[0])
+func run(ctx context.Context, a *app, o *runOptions) error {
+	if a.behindProxy() {
+		return exit.WithAdvice(fmt.Errorf("already inside authsome run"), "run %s directly", o.args[0])
 	}
 	if err := o.checkTrust(); err != nil {
 		return err
 	}
-	options, connections, err := assemble(ctx, app, &o.proxyOptions)
+	options, connections, err := a.sidecarOptions(ctx, &o.proxyOptions)
 	if err != nil {
 		return err
 	}
 	if options.Authority, err = ca.New(ca.Options{CommonName: "authsome run authority"}); err != nil {
-		return fmt.Errorf("make the run's authority: %w", err)
+		return fmt.Errorf("create the authority of this run: %w", err)
 	}
 	proxyURL := &url.URL{Scheme: "http"}
 	if err := intercept.KnowsPeers(); err != nil {
-		app.log().Info("the proxy is guarded by a token", "because", err)
+		options.Log.Info("a token guards the proxy", "because", err)
 		token := rand.Text()
 		options.Token = secret.New(token)
 		proxyURL.User = url.UserPassword("authsome", token)
@@ -118,180 +116,84 @@ func run(ctx context.Context, app *app, o *runOptions) error {
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 		defer cancel()
 		if err := s.Drain(drain); err != nil {
-			app.log().Info("requests were cut at the end of the run", "err", err)
+			options.Log.Info("closed connections that were still open at the end of the run", "err", err)
 		}
 	}()
-	app.warnUnrouted(s.Table())
-	process, files, err := o.process(app, s, connections, proxyURL)
-	defer func() { files.Close() }()
+	a.warnNotIntercepted(s.Table())
+	c := &childSetup{app: a, table: s.Table(), connections: connections, proxy: proxyURL, authority: options.Authority.CertificatePEM(), trust: o.trust}
+	defer c.close()
+	env, err := c.environ()
 	if err != nil {
 		return err
 	}
-	options.Audit.Record(audit.Event{Event: audit.RunStart, Profile: options.Profile, Outcome: "ok"})
-	app.childHasTerminal.Store(true)
-	code, err := process.Run(ctx)
-	app.childHasTerminal.Store(false)
-	options.Audit.Record(audit.Event{Event: audit.RunEnd, Profile: options.Profile, Outcome: fmt.Sprint("exit ", code)})
+	a.recordLife(audit.RunStart, "ok")
+	restore := a.Redirect(func(text string) { options.Log.Info(text) })
+	code, err := child.Process{Args: o.args, Env: env, Stdin: a.In, Stdout: a.Out, Stderr: a.Err}.Run(ctx)
+	restore()
+	a.recordLife(audit.RunEnd, fmt.Sprint("exit ", code))
 	if err != nil {
-		app.warnf("%v", err)
+		a.Warnf("%v", err)
 	}
 	if code != 0 {
-		return exitCode(code)
+		return exit.CodeError(code)
 	}
 	return nil
 }
 
-// warnUnrouted tells about connections that are there and cannot be used.
-func (app *app) warnUnrouted(t *routing.Table) {
+// warnNotIntercepted reports connections that cannot be used because their hosts are
+// unknown.
+func (a *app) warnNotIntercepted(t *routing.Table) {
 	for _, p := range t.Problems() {
-		app.warnf("nothing is injected for %s: %v; %s", p.Provider, p.Err, app.here(loginCommand(p.Provider, "")+" --force"))
+		a.Warnf("requests of %s get no credential: %v; %s", p.Provider, p.Err, a.Suggest(suggest.Relogin(p.Provider, "")))
 	}
 }
 
-// routedValues are what a provider's variables are made from: the values of the
-// connection that has its routes.
-func routedValues(table *routing.Table, connections []auth.Connection, provider string) providers.Values {
-	for _, r := range table.Routes() {
-		for _, c := range connections {
-			if r.Provider == provider && c.Provider == provider && c.Name == r.Connection {
-				return c.Values()
-			}
-		}
-	}
-	return nil
-}
-
-// assemble opens the profile and returns the options of its sidecar, all but its
-// authority, token and metrics, and the profile's connections.
-func assemble(ctx context.Context, app *app, o *proxyOptions) (sidecar.Options, []auth.Connection, error) {
-	var none sidecar.Options
-	if app.getenv("GOGC") == "" {
-		// What lives is a few MB, so collecting less often costs little memory.
+// sidecarOptions are those of a proxy for the profile in use, except its authority and
+// token, and the profile's connections.
+func (a *app) sidecarOptions(ctx context.Context, o *proxyOptions) (sidecar.Options, []auth.Connection, error) {
+	if a.Getenv("GOGC") == "" {
+		// A few MB are live, so collecting less often costs little memory.
 		debug.SetGCPercent(300)
 	}
-	set, err := app.providers()
+	var none sidecar.Options
+	set, err := a.providers()
 	if err != nil {
 		return none, nil, err
 	}
-	options, err := o.routing(func(name string) error { _, err := set.Lookup(name); return err })
+	options, err := o.sidecar(a.Getenv, set)
 	if err != nil {
 		return none, nil, err
 	}
-	settings, err := o.settings(app.getenv)
+	p, err := a.profile()
 	if err != nil {
 		return none, nil, err
 	}
-	a, err := app.auth()
+	if options.Auth, err = p.Auth(); err != nil {
+		return none, nil, err
+	}
+	connections, err := options.Auth.Connections(ctx)
 	if err != nil {
 		return none, nil, err
 	}
-	connections, err := a.Connections(ctx)
+	if err := checkNamed(options.Routing, connections, time.Now()); err != nil {
+		return none, nil, err
+	}
+	if options.Audit, err = p.Audit(); err != nil {
+		return none, nil, err
+	}
+	if options.Vault, err = p.Vault(); err != nil {
+		return none, nil, err
+	}
+	h, err := a.home()
 	if err != nil {
 		return none, nil, err
 	}
-	if err := checkNamed(options, connections, time.Now()); err != nil {
-		return none, nil, err
+	named := p.Name
+	if named == h.Config.DefaultProfile {
+		named = ""
 	}
-	log, err := app.audit()
-	if err != nil {
-		return none, nil, err
-	}
-	v, err := app.vault()
-	if err != nil {
-		return none, nil, err
-	}
-	h, err := app.home()
-	if err != nil {
-		return none, nil, err
-	}
-	profile := a.Profile
-	if profile == h.Config.DefaultProfile {
-		profile = ""
-	}
-	settings.Auth, settings.Vault, settings.Providers, settings.Routing, settings.Profile = a, v, app.loadProviders, options, a.Profile
-	settings.Audit, settings.AuditRequired, settings.Log = log, h.Config.Audit.OnFailure == home.AuditRefuse, app.log()
-	settings.Fix = fixFor(profile)
-	return settings, connections, nil
-}
-
-// addRuntimes writes what --trust asks for.
-func (o *runOptions) addRuntimes(app *app, files *child.Files, proxyURL *url.URL, roots ...[]byte) error {
-	if slices.Contains(o.trust, runtimePHP) {
-		if err := files.AddPHP(); err != nil {
-			return err
-		}
-	}
-	if !slices.Contains(o.trust, runtimeJava) {
-		return nil
-	}
-	if proxyURL.User != nil {
-		app.warnf("Java sends a proxy no token for https, and here the proxy needs one: its requests are refused")
-	}
-	store, err := ca.TrustStore(roots...)
-	if err != nil {
-		return err
-	}
-	return files.AddJava(store)
-}
-
-// process composes the child: its environment, and the files that it names.
-func (o *runOptions) process(app *app, s *sidecar.Sidecar, connections []auth.Connection, proxyURL *url.URL) (child.Process, child.Files, error) {
-	roots, err := ca.SystemRoots(app.getenv)
-	if err != nil {
-		return child.Process{}, child.Files{}, err
-	}
-	own, extra := s.Authority().CertificatePEM(), ca.ExtraRoots(app.getenv)
-	files, err := child.WriteFiles(os.TempDir(), ca.Bundle(own, roots, extra), ca.Bundle(own, extra), child.UserWgetrc(app.getenv))
-	if err != nil {
-		return child.Process{}, child.Files{}, err
-	}
-	if err := o.addRuntimes(app, &files, proxyURL, own, roots, extra); err != nil {
-		return child.Process{}, files, err
-	}
-	set, err := app.providers()
-	if err != nil {
-		return child.Process{}, files, err
-	}
-	table := s.Table()
-	env := child.Environment{Parent: os.Environ(), Proxy: proxyURL, Files: files, Placeholders: make(map[string]string)}
-	routed := make(map[string]bool)
-	for _, r := range table.Routes() {
-		routed[r.Provider] = true
-		env.Hosts = append(env.Hosts, r.Host)
-	}
-	for _, name := range slices.Sorted(maps.Keys(routed)) { // where two have a variable, always the same one
-		if d, err := set.Lookup(name); err == nil {
-			maps.Copy(env.Placeholders, d.Environment(routedValues(table, connections, name)))
-		}
-	}
-	var exposed []string
-	for _, d := range set.Reading(func(name string) bool { return app.getenv(name) != "" }) {
-		if routed[d.Name] {
-			continue
-		}
-		for _, v := range d.Variables() {
-			if !v.Secret {
-				continue
-			}
-			if app.getenv(v.Name) != "" {
-				exposed = append(exposed, v.Name+" ("+d.Name+")")
-			}
-		}
-	}
-	// A variable that two providers read has a placeholder if one is routed.
-	exposed = slices.DeleteFunc(exposed, func(s string) bool {
-		name, _, _ := strings.Cut(s, " ")
-		return env.Placeholders[name] != ""
-	})
-	environ, dropped := env.Environ()
-	for _, d := range dropped {
-		app.warnf("%s", d)
-	}
-	if len(exposed) > 0 {
-		app.warnf("the command gets these keys as they are; authsome login PROVIDER takes them over: %s", strings.Join(slices.Compact(exposed), ", "))
-	}
-	if len(connections) == 0 {
-		app.infof("nothing is connected, so nothing is injected: %s", app.here("authsome login PROVIDER"))
-	}
-	return child.Process{Args: o.args, Env: environ, Stdin: app.stdin, Stdout: app.stdout, Stderr: app.stderr}, files, nil
+	options.Fix = explain.Fix(named)
+	options.AuditRequired = h.Config.Audit.OnFailure == home.AuditRefuse
+	options.Providers, options.Log, options.Profile = a.opener().LoadProviders, a.opener().Log(), p.Name
+	return options, connections, nil
 }

@@ -7,6 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/opener"
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/vault"
 )
 
@@ -56,7 +59,7 @@ func check(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
 	var r vault.Report
 	v, err := a.vault()
@@ -71,18 +74,18 @@ func check(ctx context.Context, a *app) error {
 	for _, d := range r.Damage {
 		view.Damage = append(view.Damage, damageView{d.Path, d.Reason})
 	}
-	if a.json {
-		if err := a.printJSON(view); err != nil || view.Sound {
+	if a.JSON {
+		if err := a.PrintJSON(view); err != nil || view.Sound {
 			return err
 		}
-		return exitCode(exitStore)
+		return exit.CodeError(exit.Store)
 	}
 	for _, d := range view.Damage {
-		a.printf("%s: %s\n", d.What, d.Reason)
+		a.Printf("%s: %s\n", d.What, d.Reason)
 	}
 	if !view.Sound {
-		return withHint(fmt.Errorf("the vault of profile %s is damaged: %w", p.Name, r.Damage[0]), "authsome vault restore FILE --force")
+		return exit.WithCommand(fmt.Errorf("the vault of profile %s is damaged: %w", p.Name, r.Damage[0]), "vault restore FILE --force")
 	}
-	a.printf("profile %s: %s, all sound (generation %d)\n", p.Name, plural(r.Records, "record"), r.Generation)
+	a.Printf("profile %s: %s, all sound (generation %d)\n", p.Name, show.Plural(r.Records, "record"), r.Generation)
 	return nil
 }

@@ -9,8 +9,10 @@ import (
 
 	"filippo.io/age"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/opener"
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/internal/durable"
 )
@@ -45,21 +47,21 @@ It refuses to run behind the proxy, and is audited.`,
 }
 
 func backup(ctx context.Context, a *app, path string, o *backupOptions) error {
-	if err := a.behindProxy("vault backup"); err != nil {
+	if err := a.refuseBehindProxy("vault backup", "reveals secrets"); err != nil {
 		return err
 	}
 	if _, err := os.Lstat(path); err == nil && !o.force {
-		return withFlag(fmt.Errorf("there is a file %s already", path), "--force")
+		return exit.WithFlag(fmt.Errorf("%s already exists", path), "--force")
 	}
 	v, err := a.vault()
 	if err != nil {
 		return err
 	}
-	to, err := o.to(a)
+	to, err := o.ageRecipients(a)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
 	if err := a.recordNow(ctx, audit.Event{Event: audit.Backup, Outcome: "ok"}); err != nil {
 		return err
@@ -72,10 +74,10 @@ func backup(ctx context.Context, a *app, path string, o *backupOptions) error {
 	if err := durable.Replace(path, sealed.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("write the backup: %w", err)
 	}
-	if a.json {
-		return a.printJSON(backupView{b.Profile, path, len(b.Records)})
+	if a.JSON {
+		return a.PrintJSON(backupView{b.Profile, path, len(b.Records)})
 	}
-	a.infof("%s of profile %s are in %s", plural(len(b.Records), "record"), b.Profile, path)
+	a.Infof("backed up %s of profile %s to %s", show.Plural(len(b.Records), "record"), b.Profile, path)
 	return nil
 }
 
@@ -85,68 +87,26 @@ type backupView struct {
 	Records int    `json:"records"`
 }
 
-func (o *backupOptions) to(a *app) ([]age.Recipient, error) {
+// ageRecipients are what the backup is encrypted to.
+func (o *backupOptions) ageRecipients(a *app) ([]age.Recipient, error) {
 	if len(o.recipients) == 0 {
 		passphrase, err := a.backupPassphrase(o.passphraseFile, true)
 		if err != nil {
 			return nil, err
 		}
-		r, err := age.NewScryptRecipient(passphrase)
+		r, err := age.NewScryptRecipient(passphrase.Reveal())
 		return []age.Recipient{r}, err
 	}
 	if o.passphraseFile != "" {
-		return nil, usageErrorf("--recipient and --passphrase-file exclude each other")
+		return nil, exit.Usagef("--recipient and --passphrase-file cannot be used together")
 	}
 	var all []age.Recipient
 	for _, text := range o.recipients {
 		r, err := age.ParseRecipients(strings.NewReader(text))
 		if err != nil {
-			return nil, usageErrorf("--recipient: not an age recipient (they begin with age1)")
+			return nil, exit.Usagef("--recipient: not an age recipient (they begin with age1)")
 		}
 		all = append(all, r...)
 	}
 	return all, nil
-}
-
-// backupPassphrase comes from a file or from the terminal, where a new one is
-// asked for twice.
-func (a *app) backupPassphrase(path string, anew bool) (string, error) {
-	if path != "" {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return "", usageErrorf("--passphrase-file: %v", err)
-		}
-		passphrase := strings.TrimRight(string(b), "\r\n")
-		if passphrase == "" {
-			return "", usageErrorf("--passphrase-file %s is empty", path)
-		}
-		return passphrase, nil
-	}
-	fd, ok := a.terminal()
-	if !ok {
-		return "", withFlag(usageErrorf("a passphrase is needed, and this is no terminal"), "--passphrase-file FILE")
-	}
-	ask := func(question string) (string, error) {
-		fmt.Fprint(a.stderr, question)
-		b, err := term.ReadPassword(fd)
-		fmt.Fprintln(a.stderr)
-		return string(b), err
-	}
-	passphrase, err := ask("Passphrase of the backup (not shown): ")
-	if err != nil {
-		return "", fmt.Errorf("read the passphrase: %w", err)
-	}
-	if passphrase == "" {
-		return "", usageErrorf("no passphrase was given")
-	}
-	if anew {
-		again, err := ask("The same again: ")
-		if err != nil {
-			return "", fmt.Errorf("read the passphrase: %w", err)
-		}
-		if again != passphrase {
-			return "", usageErrorf("the two passphrases differ")
-		}
-	}
-	return passphrase, nil
 }

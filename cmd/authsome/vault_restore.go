@@ -10,8 +10,10 @@ import (
 	"filippo.io/age"
 	"github.com/spf13/cobra"
 
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/opener"
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/internal/audit"
-	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/vault"
 )
 
@@ -44,17 +46,17 @@ with --force. Interrupted at any moment, the vault is the old or the new one.`,
 func restore(ctx context.Context, a *app, path string, o *restoreOptions) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return usageErrorf("%v", err)
+		return exit.Usagef("%v", err)
 	}
 	defer f.Close()
 	if !vault.IsBackup(f) {
 		return fmt.Errorf("%s: %w", path, vault.ErrNotBackup)
 	}
-	as, err := o.as(a)
+	identities, err := o.ageIdentities(a)
 	if err != nil {
 		return err
 	}
-	b, err := vault.ReadBackup(f, as...)
+	b, err := vault.ReadBackup(f, identities...)
 	if err != nil {
 		return err
 	}
@@ -62,67 +64,59 @@ func restore(ctx context.Context, a *app, path string, o *restoreOptions) error 
 	if err != nil {
 		return err
 	}
-	key, err := a.masterKey()
+	key, err := a.opener().MasterKey()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
 	err = vault.Restore(ctx, p.Dir, key, b, o.force)
 	if _, damaged := errors.AsType[*vault.DamageError](err); damaged || errors.Is(err, vault.ErrNotEmpty) {
-		return withFlag(err, "--force")
+		return exit.WithFlag(err, "--force")
 	}
 	if err != nil {
 		return err
 	}
-	if err := a.record(audit.Event{Event: audit.Restore, Outcome: "ok"}); err != nil {
+	if err := p.Record(audit.Event{Event: audit.Restore, Outcome: "ok"}); err != nil {
 		return err
 	}
-	if a.json {
-		return a.printJSON(backupView{b.Profile, path, len(b.Records)})
+	if a.JSON {
+		return a.PrintJSON(backupView{b.Profile, path, len(b.Records)})
 	}
-	a.infof("%s of %s are in the vault of profile %s", plural(len(b.Records), "record"), b.Time.Format("2006-01-02 15:04 MST"), b.Profile)
+	a.Infof("restored %s of %s into profile %s", show.Plural(len(b.Records), "record"), b.Time.Format("2006-01-02 15:04 MST"), b.Profile)
 	return nil
 }
 
-func (o *restoreOptions) as(a *app) ([]age.Identity, error) {
+// ageIdentities are what the backup is decrypted with.
+func (o *restoreOptions) ageIdentities(a *app) ([]age.Identity, error) {
 	if o.identity == "" {
 		passphrase, err := a.backupPassphrase(o.passphraseFile, false)
 		if err != nil {
 			return nil, err
 		}
-		i, err := age.NewScryptIdentity(passphrase)
+		i, err := age.NewScryptIdentity(passphrase.Reveal())
 		return []age.Identity{i}, err
 	}
 	if o.passphraseFile != "" {
-		return nil, usageErrorf("--identity and --passphrase-file exclude each other")
+		return nil, exit.Usagef("--identity and --passphrase-file cannot be used together")
 	}
 	f, err := os.Open(o.identity)
 	if err != nil {
-		return nil, usageErrorf("--identity: %v", err)
+		return nil, exit.Usagef("--identity: %v", err)
 	}
 	defer f.Close()
 	all, err := age.ParseIdentities(io.LimitReader(f, 1<<20))
 	if err != nil {
-		return nil, usageErrorf("--identity %s: not a file of age identities", o.identity)
+		return nil, exit.Usagef("--identity %s: not a file of age identities", o.identity)
 	}
 	return all, nil
 }
 
-// profileToRestore is the one that the backup is of, made if it is missing.
-func (a *app) profileToRestore(b *vault.Backup) (home.Profile, error) {
-	h, err := a.home()
-	if err != nil {
-		return home.Profile{}, err
+// profileToRestore is the profile that was backed up, created if it is missing. To
+// name another one is an error.
+func (a *app) profileToRestore(b *vault.Backup) (*opener.Profile, error) {
+	if named := a.opener().NamedProfile(); named != "" && named != b.Profile {
+		return nil, exit.WithFlag(fmt.Errorf("%w: %s, not %s", vault.ErrOtherProfile, b.Profile, named), "--profile "+b.Profile)
 	}
-	for _, named := range []string{a.profileName, a.getenv("AUTHSOME_PROFILE")} {
-		if named != "" && named != b.Profile {
-			return home.Profile{}, withFlag(fmt.Errorf("%w: %s, not %s", vault.ErrOtherProfile, b.Profile, named), "--profile "+b.Profile)
-		}
-		if named != "" {
-			break
-		}
-	}
-	a.profileName = b.Profile
-	return h.EnsureProfile(b.Profile)
+	return a.opener().Ensure(b.Profile)
 }

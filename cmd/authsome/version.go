@@ -41,15 +41,15 @@ func newVersionCmd(a *app) *cobra.Command {
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			v, revision := buildVersion()
-			if a.json {
-				return a.printJSON(struct {
+			if a.JSON {
+				return a.PrintJSON(struct {
 					Version  string `json:"version"`
 					Revision string `json:"revision,omitempty"`
 					Go       string `json:"go"`
 					Platform string `json:"platform"`
 				}{v, revision, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH})
 			}
-			a.printf("%s\n", versionLine())
+			a.Printf("%s\n", versionLine())
 			return nil
 		},
 	}

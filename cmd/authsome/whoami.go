@@ -1,6 +1,11 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/opener"
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
+)
 
 func newWhoamiCmd(a *app) *cobra.Command {
 	return &cobra.Command{
@@ -9,7 +14,7 @@ func newWhoamiCmd(a *app) *cobra.Command {
 		Example: "  authsome whoami --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, cancel := bounded(cmd.Context())
+			ctx, cancel := opener.Bounded(cmd.Context())
 			defer cancel()
 			h, err := a.home()
 			if err != nil {
@@ -23,27 +28,27 @@ func newWhoamiCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			mode, err := a.keyMode()
+			places, err := a.opener().KeyPlaces()
 			if err != nil {
 				return err
 			}
 			v, _ := buildVersion()
-			behind := a.getenv("AUTHSOME_PROXY_MODE") != ""
-			if a.json {
-				return a.printJSON(struct {
+			behind := a.behindProxy()
+			if a.JSON {
+				return a.PrintJSON(struct {
 					Version     string `json:"version"`
 					Home        string `json:"home"`
 					Profile     string `json:"profile"`
 					Connections int    `json:"connections"`
 					Encryption  string `json:"encryption"`
 					BehindProxy bool   `json:"behind_proxy"`
-				}{v, h.Dir, credentials.Profile, len(connections), mode, behind})
+				}{v, h.Dir, credentials.Profile, len(connections), places.Mode, behind})
 			}
-			rows := [][]string{{"home", h.Dir}, {"profile", credentials.Profile}, {"connections", text(len(connections))}, {"master key", mode}}
+			rows := [][]string{{"home", h.Dir}, {"profile", credentials.Profile}, {"connections", show.Text(len(connections))}, {"master key", places.Mode}}
 			if behind {
-				rows = append(rows, []string{"proxy", "this runs behind authsome"})
+				rows = append(rows, []string{"proxy", "this process runs behind it"})
 			}
-			facts(a.stdout, rows)
+			a.Facts(rows)
 			return nil
 		},
 	}

@@ -13,9 +13,9 @@ func TestWhyShowsExpiry(t *testing.T) {
 		want  string
 	}{
 		{connectionView{Name: "work", Status: "connected"}, "work, connected"},
-		{connectionView{Name: "work", Status: "connected", ExpiresAt: &later, Renewable: true}, "work, connected, expires in 3 hours, renewed by itself"},
+		{connectionView{Name: "work", Status: "connected", ExpiresAt: &later, Renewable: true}, "work, connected, expires in 3 hours, refreshed automatically"},
 		{connectionView{Name: "work", Status: "connected", ExpiresAt: &later}, "work, connected, expires in 3 hours"},
-		{connectionView{Name: "work", Status: "connected", ExpiresAt: &earlier, Renewable: true}, "work, connected, expired 1 hour ago, renewed when used"},
+		{connectionView{Name: "work", Status: "connected", ExpiresAt: &earlier, Renewable: true}, "work, connected, expired 1 hour ago, refreshed when used"},
 		{connectionView{Name: "work", Status: "expired", ExpiresAt: &earlier}, "work, expired 1 hour ago"},
 	} {
 		if got := tt.state.sentence(now); got != tt.want {

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"maps"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/ca"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+	"github.com/authsome/authsome/internal/child"
+	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/routing"
+)
+
+// childSetup prepares what the command of authsome run finds: its environment, and
+// the files that the environment names.
+type childSetup struct {
+	app         *app
+	table       *routing.Table
+	connections []auth.Connection
+	proxy       *url.URL
+	authority   []byte // its certificate, in PEM
+	trust       []string
+
+	files child.Files
+}
+
+func (c *childSetup) close() { c.files.Close() }
+
+// environ writes the files and returns the environment.
+func (c *childSetup) environ() ([]string, error) {
+	if err := c.writeFiles(); err != nil {
+		return nil, err
+	}
+	set, err := c.app.providers()
+	if err != nil {
+		return nil, err
+	}
+	env := child.Environment{Parent: os.Environ(), Proxy: c.proxy, Files: c.files, Placeholders: make(map[string]string)}
+	intercepted := make(map[string]bool)
+	for _, r := range c.table.Routes() {
+		intercepted[r.Provider] = true
+		env.Hosts = append(env.Hosts, r.Host)
+	}
+	// In order, so that of two providers with the same variable always the same wins.
+	for _, name := range slices.Sorted(maps.Keys(intercepted)) {
+		if d, err := set.Lookup(name); err == nil {
+			maps.Copy(env.Placeholders, d.Environment(c.values(name)))
+		}
+	}
+	environ, dropped := env.Environ()
+	for _, d := range dropped {
+		c.app.Warnf("%s", d)
+	}
+	if exposed := c.exposed(set, intercepted, env.Placeholders); len(exposed) > 0 {
+		c.app.Warnf("these keys reach the command unprotected: %s; store them: %s", strings.Join(exposed, ", "), c.app.Suggest(suggest.Command("import --env")))
+	}
+	if len(c.connections) == 0 {
+		c.app.Infof("no connections yet, so requests go out without credentials: %s", c.app.Suggest(suggest.Command("login PROVIDER")))
+	}
+	return environ, nil
+}
+
+// values are what a provider's variables are made from: those of the connection that
+// is used for its hosts.
+func (c *childSetup) values(provider string) providers.Values {
+	for _, r := range c.table.Routes() {
+		for _, connection := range c.connections {
+			if r.Provider == provider && connection.Provider == provider && connection.Name == r.Connection {
+				return connection.Values()
+			}
+		}
+	}
+	return nil
+}
+
+// exposed are the variables that hold a real key in the command's environment, with
+// their providers.
+func (c *childSetup) exposed(set *providers.Set, intercepted map[string]bool, placeholders map[string]string) []string {
+	var exposed []string
+	for _, d := range set.Reading(func(name string) bool { return c.app.Getenv(name) != "" }) {
+		if intercepted[d.Name] {
+			continue
+		}
+		for _, v := range d.Variables() {
+			// A variable of two providers has a placeholder if one of them is connected.
+			if v.Secret && c.app.Getenv(v.Name) != "" && placeholders[v.Name] == "" {
+				exposed = append(exposed, v.Name+" ("+d.Name+")")
+			}
+		}
+	}
+	return slices.Compact(exposed)
+}
+
+// writeFiles writes the certificates and the settings that clients read from files.
+func (c *childSetup) writeFiles() error {
+	roots, err := ca.SystemRoots(c.app.Getenv)
+	if err != nil {
+		return err
+	}
+	extra := ca.ExtraRoots(c.app.Getenv)
+	if c.files, err = child.WriteFiles(os.TempDir(), ca.Bundle(c.authority, roots, extra), ca.Bundle(c.authority, extra), child.UserWgetrc(c.app.Getenv)); err != nil {
+		return err
+	}
+	if slices.Contains(c.trust, runtimePHP) {
+		if err := c.files.AddPHP(); err != nil {
+			return err
+		}
+	}
+	if !slices.Contains(c.trust, runtimeJava) {
+		return nil
+	}
+	if c.proxy.User != nil {
+		c.app.Warnf("requests of Java will be refused: on this system the proxy needs a token, and Java does not send it for https")
+	}
+	store, err := ca.TrustStore(c.authority, roots, extra)
+	if err != nil {
+		return err
+	}
+	return c.files.AddJava(store)
+}

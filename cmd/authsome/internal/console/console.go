@@ -1,0 +1,146 @@
+// Package console is how a command talks to the person or program that ran it: what
+// it prints, in which form, and what it asks.
+//
+// The rules:
+//   - stdout has what was asked for, also errors with --json; stderr has the rest.
+//   - Messages begin with "authsome: " and a small letter, and end without a period.
+//   - No secret is printed unless it was asked for by name.
+//   - Colour says nothing that the words do not.
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
+)
+
+// Console is the streams of a process and how to use them. Its exported fields are
+// set before the command runs and not changed after. Its printing methods are safe
+// for concurrent use as far as the writers are.
+type Console struct {
+	In       io.Reader
+	Out, Err io.Writer
+	Getenv   func(string) string
+
+	JSON    bool   // print JSON to Out, and no prose
+	Quiet   bool   // leave out what Infof prints
+	NoColor bool   // paint nothing
+	Profile string // as --profile named it; suggested commands name it too
+
+	once     sync.Once
+	terminal *terminal.Terminal // set by once
+
+	mu       sync.Mutex // guards redirect
+	redirect func(text string)
+}
+
+// Printf prints what was asked for. A reader that went away, such as a closed pager,
+// is not an error.
+func (c *Console) Printf(format string, args ...any) { fmt.Fprintf(c.Out, format, args...) }
+
+// Infof reports what was done, unless Quiet is set.
+func (c *Console) Infof(format string, args ...any) {
+	if !c.Quiet {
+		c.Notef(format, args...)
+	}
+}
+
+// Notef prints what a person must know to continue, also when Quiet is set.
+func (c *Console) Notef(format string, args ...any) {
+	fmt.Fprintf(c.Err, "authsome: "+format+"\n", args...)
+}
+
+// Warnf prints a warning.
+func (c *Console) Warnf(format string, args ...any) {
+	fmt.Fprintf(c.Err, "authsome: %s %s\n", c.paint(c.Err, show.Yellow, "warning:"), show.VisibleLines(fmt.Sprintf(format, args...)))
+}
+
+// Detail prints a line that a following question is about, also when Quiet is set.
+func (c *Console) Detail(format string, args ...any) {
+	fmt.Fprintln(c.Err, show.Visible(fmt.Sprintf(format, args...)))
+}
+
+// PrintJSON prints one indented document. The views that it gets spell out their
+// fields: a secret among them is an error, and a bug.
+func (c *Console) PrintJSON(v any) error {
+	e := json.NewEncoder(c.Out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// Table and Facts print rows to Out; see package show.
+func (c *Console) Table(rows [][]string) { show.Table(c.Out, rows) }
+
+// Facts prints rows of a name and a value to Out.
+func (c *Console) Facts(rows [][]string) { show.Facts(c.Out, rows) }
+
+// Suggest writes a suggestion out for the profile in use.
+func (c *Console) Suggest(s suggest.Suggestion) string { return s.In(c.Profile) }
+
+// Fail reports an error and returns the exit code.
+func (c *Console) Fail(err error) int {
+	if code, ok := errors.AsType[exit.CodeError](err); ok {
+		return int(code)
+	}
+	v := exit.Judge(err)
+	hint := c.Suggest(v.Next)
+	message := strings.TrimSpace(err.Error())
+	if c.JSON {
+		c.PrintJSON(struct {
+			Error   string `json:"error"`
+			Message string `json:"message"`
+			Hint    string `json:"hint,omitempty"`
+		}{v.Name, message, hint})
+		return v.Code
+	}
+	// Messages of the system may have several lines.
+	fmt.Fprintf(c.Err, "authsome: %s %s\n", c.paint(c.Err, show.Red, "error:"), show.VisibleLines(message))
+	if hint != "" {
+		fmt.Fprintf(c.Err, "authsome: %s %s\n", c.paint(c.Err, show.Faint, "hint:"), show.VisibleLines(hint))
+	}
+	return v.Code
+}
+
+// Paint colours text for Out, if Out is a terminal and colour was not turned off by
+// --no-color or NO_COLOR (https://no-color.org).
+func (c *Console) Paint(colour show.Colour, text string) string { return c.paint(c.Out, colour, text) }
+
+func (c *Console) paint(w io.Writer, colour show.Colour, text string) string {
+	if c.NoColor || c.Getenv("NO_COLOR") != "" || c.Getenv("TERM") == "dumb" || !terminal.IsTerminal(w) {
+		return text
+	}
+	return colour.Paint(text)
+}
+
+// Terminal is where a person can be asked, or nil: stdin is not a terminal. It is
+// opened once, because it may have read ahead.
+func (c *Console) Terminal() *terminal.Terminal {
+	c.once.Do(func() { c.terminal = terminal.Open(c.In, c.Err) })
+	return c.terminal
+}
+
+// Close releases the terminal.
+func (c *Console) Close() {
+	c.once.Do(func() {})
+	c.terminal.Close()
+}
+
+// Confirm asks a yes-or-no question on the terminal. Without a terminal the error
+// names the flag that answers it.
+func (c *Console) Confirm(ctx context.Context, question, flag string) error {
+	t := c.Terminal()
+	if t == nil {
+		return exit.WithFlag(exit.Usagef("cannot ask for confirmation without a terminal: %s", question), flag)
+	}
+	return t.Confirm(ctx, question)
+}

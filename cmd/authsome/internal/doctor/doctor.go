@@ -1,0 +1,121 @@
+// Package doctor checks that everything works, on the user's side and behind the
+// proxy, and says what to do about what does not.
+//
+// It changes nothing except a probe record that it deletes again. Its invariant: every
+// finding that is a problem names its cause, and what to do if that is known.
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/console"
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/opener"
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+	"github.com/authsome/authsome/internal/child"
+)
+
+// Doctor checks one home.
+type Doctor struct {
+	Console *console.Console
+	Opener  *opener.Opener
+}
+
+// finding is the outcome of one check.
+type finding struct {
+	Check  string `json:"check"`
+	Status string `json:"status"` // one of the constants below
+	Detail string `json:"detail"`
+	Remedy string `json:"remedy,omitempty"`
+}
+
+// Statuses of findings.
+const (
+	statusOK      = "ok"
+	statusWarning = "warning" // it works, but may not be what the user wants
+	statusProblem = "problem"
+)
+
+// timeout bounds all checks together. Each check that waits has its own limit.
+const timeout = 2 * time.Minute
+
+// check is one check. It may have several findings, or none if it does not apply.
+type check func(context.Context) []finding
+
+// Run runs the checks and prints their findings. The error says that there are
+// problems.
+func (d *Doctor) Run(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	checks := d.ownChecks()
+	if d.Console.Getenv(child.ModeVariable) != "" {
+		checks = d.checksBehindProxy()
+	}
+	var all []finding
+	problems := 0
+	reported := make(map[string]bool)
+	for _, check := range checks {
+		for _, f := range check(ctx) {
+			if f.Status == statusProblem && reported[f.Detail] {
+				continue // several checks met the same cause
+			}
+			reported[f.Detail] = true
+			all = append(all, f)
+			if f.Status == statusProblem {
+				problems++
+			}
+			if !d.Console.JSON {
+				d.print(f)
+			}
+		}
+	}
+	if d.Console.JSON {
+		err := d.Console.PrintJSON(struct {
+			OK       bool      `json:"ok"`
+			Findings []finding `json:"findings"`
+		}{problems == 0, all})
+		if err != nil || problems == 0 {
+			return err
+		}
+		return exit.CodeError(exit.Error)
+	}
+	if problems > 0 {
+		return errors.New("found " + show.Plural(problems, "problem"))
+	}
+	return nil
+}
+
+func (d *Doctor) print(f finding) {
+	colour := map[string]show.Colour{statusOK: show.Green, statusWarning: show.Yellow, statusProblem: show.Red}[f.Status]
+	d.Console.Printf("%s %-14s %s\n", d.Console.Paint(colour, fmt.Sprintf("%-8s", f.Status)), f.Check, f.Detail)
+	if f.Remedy != "" {
+		d.Console.Printf("%-23s → %s\n", "", f.Remedy)
+	}
+}
+
+func ok(name, format string, args ...any) []finding {
+	return []finding{{name, statusOK, fmt.Sprintf(format, args...), ""}}
+}
+
+func warning(name, detail, remedy string) []finding {
+	return []finding{{name, statusWarning, detail, remedy}}
+}
+
+func problem(name, detail, remedy string) []finding {
+	return []finding{{name, statusProblem, detail, remedy}}
+}
+
+// failed turns an error into a finding, with the suggestion that a command would have
+// given.
+func (d *Doctor) failed(name string, err error) []finding {
+	return problem(name, err.Error(), d.Console.Suggest(exit.Judge(err).Next))
+}
+
+// relogin is the command that replaces a connection's credential.
+func (d *Doctor) relogin(provider, connection string) string {
+	return d.Console.Suggest(suggest.Relogin(provider, connection))
+}

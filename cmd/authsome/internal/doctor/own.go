@@ -1,0 +1,206 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/explain"
+	"github.com/authsome/authsome/cmd/authsome/internal/opener"
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+	"github.com/authsome/authsome/internal/audit"
+	"github.com/authsome/authsome/internal/sidecar"
+	"github.com/authsome/authsome/routing"
+	"github.com/authsome/authsome/vault"
+)
+
+// ownChecks are those of the user's side.
+func (d *Doctor) ownChecks() []check {
+	return []check{
+		d.checkHome, d.checkVault, d.checkDefinitions, d.checkConnections, d.checkRoutes, d.checkAudit,
+		d.checkClock, d.checkUpstreamProxies, d.checkTrust, d.checkPeers, d.checkClients,
+	}
+}
+
+func (d *Doctor) checkHome(context.Context) []finding {
+	h, err := d.Opener.Home()
+	if err != nil {
+		return d.failed("home", err)
+	}
+	p, err := d.Opener.Profile()
+	if err != nil {
+		return d.failed("home", err)
+	}
+	return ok("home", "%s, profile %s", h.Dir, p.Name)
+}
+
+// probeKey is the record that is written, read and deleted.
+const probeKey = "doctor:probe"
+
+func (d *Doctor) checkVault(ctx context.Context) []finding {
+	ctx, cancel := opener.Bounded(ctx)
+	defer cancel()
+	p, err := d.Opener.Profile()
+	if err != nil {
+		return d.failed("vault", err)
+	}
+	v, err := p.Vault()
+	if err != nil {
+		return d.failed("vault", err)
+	}
+	begin := time.Now()
+	if err := probe(ctx, v); err != nil {
+		return d.failed("vault", err)
+	}
+	return ok("vault", "a record was written, read and deleted in %s", time.Since(begin).Round(time.Millisecond))
+}
+
+func probe(ctx context.Context, v *vault.Vault) error {
+	value := []byte(time.Now().Format(time.RFC3339Nano))
+	if err := v.Update(ctx, func(tx *vault.Tx) error { return tx.Put(probeKey, value) }); err != nil {
+		return err
+	}
+	err := v.View(ctx, func(tx *vault.Tx) error {
+		got, err := tx.Get(probeKey)
+		if err == nil && !bytes.Equal(got, value) {
+			err = errors.New("the vault returned another value than was stored")
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return v.Update(ctx, func(tx *vault.Tx) error { return tx.Delete(probeKey) })
+}
+
+func (d *Doctor) checkDefinitions(context.Context) []finding {
+	set, err := d.Opener.Providers()
+	if err != nil {
+		return d.failed("definitions", err)
+	}
+	var all []finding
+	for _, p := range set.Problems {
+		all = append(all, problem("definitions", fmt.Sprintf("ignored %s: %v", p.Path, p.Err), "fix the file, then run authsome register with it")...)
+	}
+	if all == nil {
+		return ok("definitions", "%s", show.Plural(len(set.All()), "provider"))
+	}
+	return all
+}
+
+// expirySoon is how long before a credential expires that cannot be refreshed the user
+// is warned.
+const expirySoon = 7 * 24 * time.Hour
+
+func (d *Doctor) checkConnections(ctx context.Context) []finding {
+	p, err := d.Opener.Profile()
+	if err != nil {
+		return d.failed("connections", err)
+	}
+	connections, err := p.Connections(ctx)
+	if err != nil {
+		return d.failed("connections", err)
+	}
+	set, err := d.Opener.Providers()
+	if err != nil {
+		return d.failed("connections", err)
+	}
+	now := time.Now()
+	var all []finding
+	for _, c := range connections {
+		name, relogin := c.Provider+"/"+c.Name, d.relogin(c.Provider, c.Name)
+		if _, err := set.Lookup(c.Provider); err != nil {
+			remedy := d.Console.Suggest(suggest.Command("register FILE")) + ", or " + d.Console.Suggest(suggest.Command("remove %s", c.Provider))
+			all = append(all, problem("connections", name+" is not used: the definition of "+c.Provider+" is missing", remedy)...)
+			continue
+		}
+		login := c.Err(now)
+		switch {
+		case login != nil:
+			all = append(all, problem("connections", name+" needs a new login, and its requests are refused: "+login.Detail(), relogin)...)
+		case !c.ExpiresAt.IsZero() && c.RefreshToken.IsZero() && c.ExpiresAt.Sub(now) < expirySoon:
+			all = append(all, warning("connections", name+" expires "+show.Relative(c.ExpiresAt, now)+" and cannot be refreshed", relogin)...)
+		}
+	}
+	if all == nil {
+		return ok("connections", "%s, all usable", show.Plural(len(connections), "connection"))
+	}
+	return all
+}
+
+// table is the one that a proxy would have now.
+func (d *Doctor) table(ctx context.Context) (*routing.Table, error) {
+	set, err := d.Opener.Providers()
+	if err != nil {
+		return nil, err
+	}
+	p, err := d.Opener.Profile()
+	if err != nil {
+		return nil, err
+	}
+	connections, err := p.Connections(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return routing.New(set.All(), sidecar.Bindings(set, connections, time.Now()), routing.Options{})
+}
+
+// checkRoutes asks the proxy's own table about each intercepted host.
+func (d *Doctor) checkRoutes(ctx context.Context) []finding {
+	t, err := d.table(ctx)
+	if err != nil {
+		return d.failed("routes", err)
+	}
+	set, err := d.Opener.Providers()
+	if err != nil {
+		return d.failed("routes", err)
+	}
+	var all []finding
+	for _, p := range t.Problems() {
+		all = append(all, problem("routes", "requests of "+p.Provider+" get no credential: "+p.Err.Error(), d.relogin(p.Provider, ""))...)
+	}
+	seen := make(map[string]bool)
+	for _, r := range t.Routes() {
+		host := strings.TrimPrefix(r.Host, ".")
+		e, err := t.Explain(http.MethodGet, &url.URL{Scheme: "https", Host: host, Path: "/"})
+		if err != nil || e.Reason != routing.RouteAmbiguous {
+			continue
+		}
+		choices := strings.Join(e.Choices, ", ")
+		if seen[choices] {
+			continue
+		}
+		seen[choices] = true
+		_, next := explain.Decision(set, e)
+		all = append(all, warning("routes", "requests to "+host+" are refused, because several connections match: "+choices, d.Console.Suggest(next))...)
+	}
+	if all == nil {
+		return ok("routes", "%s, none ambiguous", show.Plural(t.Len(), "route"))
+	}
+	return all
+}
+
+func (d *Doctor) checkAudit(ctx context.Context) []finding {
+	h, err := d.Opener.Home()
+	if err != nil {
+		return nil // the home's check reports it
+	}
+	keys, err := d.Opener.AuditKeys(ctx)
+	if err != nil {
+		return nil // the vault's check reports it
+	}
+	r, err := audit.Verify(h.AuditPath(), keys)
+	switch {
+	case err != nil:
+		return d.failed("audit log", err)
+	case len(r.Problems) > 0:
+		return problem("audit log", "it was changed: "+r.Problems[0].String(), d.Console.Suggest(suggest.Command("log --verify")))
+	}
+	return ok("audit log", "%s, none changed", show.Plural(r.Lines, "line"))
+}

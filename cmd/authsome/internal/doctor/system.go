@@ -1,0 +1,99 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"runtime/debug"
+	"time"
+
+	"github.com/authsome/authsome/ca"
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
+	"github.com/authsome/authsome/intercept"
+)
+
+// checkClock compares the clock with times that must be in the past.
+func (d *Doctor) checkClock(ctx context.Context) []finding {
+	now := time.Now()
+	const remedy = "set the clock: certificates and tokens depend on it"
+	if info, found := debug.ReadBuildInfo(); found {
+		for _, s := range info.Settings {
+			if built, err := time.Parse(time.RFC3339, s.Value); s.Key == "vcs.time" && err == nil && now.Before(built) {
+				return problem("clock", now.Format(time.RFC3339)+" is before this program was built", remedy)
+			}
+		}
+	}
+	if p, err := d.Opener.Profile(); err == nil {
+		connections, _ := p.Connections(ctx) // the connections' check reports an error
+		for _, c := range connections {
+			if c.ObtainedAt.After(now.Add(time.Minute)) {
+				return problem("clock", c.Provider+"/"+c.Name+" was obtained "+show.Relative(c.ObtainedAt, now)+": the clock was set back", remedy)
+			}
+		}
+	}
+	return ok("clock", "%s", now.Format(time.RFC3339))
+}
+
+// checkUpstreamProxies checks the proxies through which services are reached.
+func (d *Doctor) checkUpstreamProxies(ctx context.Context) []finding {
+	var all []finding
+	seen := make(map[string]bool)
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"} {
+		value := d.Console.Getenv(name)
+		if value == "" || seen[value] {
+			continue
+		}
+		seen[value] = true
+		u, err := url.Parse(value)
+		if err == nil && u.Host == "" {
+			u, err = url.Parse("http://" + value)
+		}
+		if err != nil || u.Host == "" {
+			all = append(all, problem("proxy", name+", through which services are reached, is not a URL", "use http://host:port")...)
+			continue
+		}
+		if err := dialProxy(ctx, u); err != nil {
+			all = append(all, problem("proxy", fmt.Sprintf("services are reached through %s=%s, which does not answer: %v", name, u.Redacted(), err), "unset it, or use --upstream-proxy")...)
+			continue
+		}
+		all = append(all, ok("proxy", "services are reached through %s (%s)", u.Redacted(), name)...)
+	}
+	if all == nil {
+		return ok("proxy", "services are reached directly")
+	}
+	return all
+}
+
+func dialProxy(ctx context.Context, u *url.URL) error {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"https": "443", "socks5": "1080", "socks5h": "1080"}[u.Scheme]
+	}
+	if port == "" {
+		port = "80"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
+
+func (d *Doctor) checkTrust(context.Context) []finding {
+	roots, err := ca.SystemRoots(d.Console.Getenv)
+	if err != nil {
+		return problem("trust", err.Error(), "install the system's certificates, for example with apt-get install ca-certificates")
+	}
+	return ok("trust", "%s for the agent's clients", show.Plural(bytes.Count(roots, []byte("-----BEGIN")), "certificate"))
+}
+
+func (d *Doctor) checkPeers(context.Context) []finding {
+	if err := intercept.KnowsPeers(); err != nil {
+		return warning("guard", "a token guards the proxy, because this system does not say which user a connection belongs to: "+err.Error(), "")
+	}
+	return ok("guard", "only your user can use the proxy")
+}

@@ -1,0 +1,86 @@
+// Package exit decides what an error means to the person or program that ran the
+// command: the exit code, a name for programs, and what to do next.
+//
+// It prints nothing. Its invariant: the same error has the same exit code, whichever
+// command met it.
+package exit
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+)
+
+// Exit codes, as the Python authsome had them.
+const (
+	OK                = 0
+	Error             = 1
+	Usage             = 2
+	ProviderNotFound  = 3
+	Authentication    = 4
+	CredentialMissing = 5
+	Refresh           = 6
+	Store             = 7
+	Interrupted       = 130 // 128 and the number of SIGINT, as shells have it
+)
+
+// UsageError is an invalid command line, name or file.
+type UsageError struct{ message string }
+
+func (e *UsageError) Error() string { return e.message }
+
+// Usagef makes a [UsageError].
+func Usagef(format string, args ...any) error {
+	return &UsageError{fmt.Sprintf(format, args...)}
+}
+
+// MissingError is a credential that does not exist.
+type MissingError struct{ Message string }
+
+func (e *MissingError) Error() string { return e.Message }
+
+// hintError is an error with what to do next.
+type hintError struct {
+	error
+	next suggest.Suggestion
+}
+
+func (e *hintError) Unwrap() error { return e.error }
+
+// WithHint adds what to do next to an error.
+func WithHint(err error, next suggest.Suggestion) error { return &hintError{err, next} }
+
+// WithCommand adds the next command of this program to an error. The text begins
+// after "authsome".
+func WithCommand(err error, format string, args ...any) error {
+	return &hintError{err, suggest.Command(format, args...)}
+}
+
+// WithAdvice adds what to do next, in words, to an error.
+func WithAdvice(err error, format string, args ...any) error {
+	return &hintError{err, suggest.Advice(format, args...)}
+}
+
+// HasHint reports whether an error says what to do next.
+func HasHint(err error) bool {
+	_, ok := errors.AsType[*hintError](err)
+	return ok
+}
+
+// FlagError is an error that repeating the command with one more flag avoids.
+type FlagError struct {
+	error
+	Flag string // as it is typed, with its value
+}
+
+func (e *FlagError) Unwrap() error { return e.error }
+
+// WithFlag makes a [FlagError].
+func WithFlag(err error, flag string) error { return &FlagError{err, flag} }
+
+// CodeError ends the program with an exit code and without a message: a child's, or
+// that of a command that has reported everything itself.
+type CodeError int
+
+func (e CodeError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }

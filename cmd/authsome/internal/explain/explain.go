@@ -1,0 +1,66 @@
+// Package explain puts the decisions of the proxy into words: what happens to a
+// request, and the command that would change it.
+//
+// It decides nothing: the decisions are those of package routing, and the refusals
+// those of package intercept.
+package explain
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/routing"
+)
+
+// Decision says what the proxy would do with a request, and what to do to change that.
+func Decision(set *providers.Set, e routing.Explanation) (text string, next suggest.Suggestion) {
+	connection := e.Provider + "/" + e.Connection
+	inspect := suggest.Command("inspect %s", e.Provider)
+	var none suggest.Suggestion
+	switch e.Reason {
+	case routing.Matched:
+		return "intercepted, with the credential of " + connection, none
+	case routing.LoginRequired:
+		text := "refused (login_required): " + connection + " needs a new login"
+		if e.Problem != "" {
+			text += ": " + e.Problem
+		}
+		return text, suggest.Relogin(e.Provider, e.Connection)
+	case routing.RouteAmbiguous:
+		return "refused (route_ambiguous): several connections match: " + strings.Join(e.Choices, ", "), suggest.Command("run --provider %s -- COMMAND", e.Choices[0])
+	case routing.PathOutside:
+		return "forwarded without a credential: " + e.Provider + " does not cover this path of its host", inspect
+	case routing.MethodOutside:
+		return "forwarded without a credential: " + e.Provider + " does not cover the method " + e.Method, inspect
+	case routing.OAuthEndpoint:
+		return "forwarded without a credential: this is a sign-in endpoint of " + e.Provider + ", which never gets a stored credential", none
+	case routing.PathAmbiguous:
+		return "refused (bad_request): servers read this path in different ways, with different decisions", suggest.Advice("send it without dot segments, semicolons, doubled slashes and encoded slashes")
+	case routing.HTTPSRequired:
+		return "refused (https_required): credentials of " + e.Provider + " are sent over https only", suggest.Advice("use https://%s", e.Host)
+	case routing.HostDenied:
+		return "refused (host_denied): no connected provider covers this host, and --unmatched deny refuses such hosts", none
+	case routing.OtherPort:
+		return fmt.Sprintf("passed through: a connected provider covers this host on another port than %d", e.Port), none
+	}
+	return notIntercepted(set, e)
+}
+
+// notIntercepted explains why a host is passed through.
+func notIntercepted(set *providers.Set, e routing.Explanation) (string, suggest.Suggestion) {
+	var owners []string
+	for _, d := range set.All() {
+		if d.Claims(e.Host, e.Port) {
+			owners = append(owners, d.Name)
+		}
+	}
+	switch len(owners) {
+	case 0:
+		return "passed through: no provider covers " + e.Host, suggest.Command("register FILE")
+	case 1:
+		return "passed through: " + owners[0] + ", which covers " + e.Host + ", is not connected", suggest.Login(owners[0], "")
+	}
+	return "passed through: none of the providers that cover " + e.Host + " is connected: " + strings.Join(owners, ", "), suggest.Login(owners[0], "")
+}

@@ -1,0 +1,50 @@
+package explain
+
+import (
+	"strings"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+	"github.com/authsome/authsome/intercept"
+)
+
+// Fix returns the function that says what a user can do about a refusal of the proxy,
+// for the answer that the client gets. Commands in it are for the profile, or for the
+// default profile if that is empty.
+func Fix(profile string) func(*intercept.Refusal) string {
+	return func(r *intercept.Refusal) string { return fix(r).In(profile) }
+}
+
+func fix(r *intercept.Refusal) suggest.Suggestion {
+	switch r.Code {
+	case intercept.CodeLoginRequired:
+		return suggest.Relogin(r.Provider, r.Connection)
+	case intercept.CodeRouteAmbiguous:
+		return choose(r.Choices)
+	case intercept.CodeHTTPSRequired:
+		return suggest.Advice("use https://%s", r.Host)
+	case intercept.CodePlaceholder:
+		return suggest.Command("why %s", r.URL)
+	case intercept.CodeHostDenied:
+		return suggest.Advice("connect its provider, or start without --unmatched deny")
+	case intercept.CodePrivateTarget:
+		return suggest.Advice("start with --allow-private")
+	case intercept.CodeVaultUnavailable:
+		return suggest.Command("doctor")
+	case intercept.CodeUpstreamTLS:
+		return suggest.Advice("if the service has a private authority, start with --upstream-ca FILE")
+	case intercept.CodeUpstreamTimeout:
+		return suggest.Advice("start with a longer --response-timeout")
+	}
+	return suggest.Suggestion{}
+}
+
+// choose says how to choose one of several connections. If all belong to one provider,
+// its default can be set.
+func choose(choices []string) suggest.Suggestion {
+	start := "start with --provider " + choices[0]
+	provider, connection, named := strings.Cut(choices[0], "=")
+	if named && strings.HasPrefix(choices[len(choices)-1], provider+"=") {
+		return suggest.Command("default %s %s, or %s", provider, connection, start)
+	}
+	return suggest.Advice("%s", start)
+}

@@ -1,0 +1,71 @@
+package opener
+
+import (
+	"io"
+	stdlog "log"
+	"log/slog"
+	"os"
+	"path/filepath"
+)
+
+// DefaultLogFile stands for the log in the home directory.
+const DefaultLogFile = "<home>/logs/authsome.log"
+
+// logLimit is the size from which the log is renamed at the start of a process, in
+// bytes.
+const logLimit = 10 << 20
+
+// LogOptions say where the log goes.
+type LogOptions struct {
+	File    string    // [DefaultLogFile], another file, or empty for none
+	Verbose io.Writer // gets debug messages too, if not nil
+}
+
+// Log is the log of this process.
+func (n *Opener) Log() *slog.Logger { return n.log() }
+
+// openLog opens the log. If it cannot be written, that is a warning: it must not keep
+// a command from working.
+func (n *Opener) openLog() *slog.Logger {
+	level := slog.LevelInfo
+	w := n.logWriter()
+	if n.o.Log.Verbose != nil {
+		level, w = slog.LevelDebug, io.MultiWriter(w, n.o.Log.Verbose)
+	}
+	l := slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+	// gomitmproxy logs to the standard logger, which would write on the agent's
+	// stderr.
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(slog.NewLogLogger(l.Handler(), slog.LevelDebug).Writer())
+	return l
+}
+
+func (n *Opener) logWriter() io.Writer {
+	path := n.o.Log.File
+	if path == "" {
+		return io.Discard
+	}
+	if path == DefaultLogFile {
+		h, err := n.Home()
+		if err != nil {
+			return io.Discard // a command that needs the home reports it
+		}
+		path = h.LogPath()
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		n.o.Warnf("cannot write the log: %v", err)
+		return io.Discard
+	}
+	if info, err := os.Stat(path); err == nil && info.Size() > logLimit {
+		if err := os.Rename(path, path+".1"); err != nil {
+			n.o.Warnf("cannot rotate the log: %v", err)
+		}
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		n.o.Warnf("cannot write the log: %v", err)
+		return io.Discard
+	}
+	n.onClose(func() { f.Close() })
+	return f
+}

@@ -1,0 +1,120 @@
+package opener
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync"
+
+	"github.com/authsome/authsome/internal/home"
+	"github.com/authsome/authsome/vault"
+)
+
+// keyFileVariable names a file with the master key, and overrides config.json.
+const keyFileVariable = "AUTHSOME_MASTER_KEY_FILE"
+
+// Keeper keeps the master key.
+func (n *Opener) Keeper() (*vault.Keeper, error) { return n.keeper() }
+
+// newKeeper connects the keeper of the master key with the home, whose config.json
+// says where the key is.
+func (n *Opener) newKeeper() (*vault.Keeper, error) {
+	h, err := n.Home()
+	if err != nil {
+		return nil, err
+	}
+	places := &keyPlaces{home: h, getenv: n.o.Getenv}
+	return &vault.Keeper{
+		Home:       h.Dir,
+		Places:     places.load,
+		Save:       places.save,
+		Vaults:     func() ([]string, error) { return vaultDirs(h) },
+		Passphrase: n.o.Passphrase,
+	}, nil
+}
+
+func vaultDirs(h *home.Home) ([]string, error) {
+	names, err := h.Profiles()
+	if err != nil {
+		return nil, err
+	}
+	var dirs []string
+	for _, name := range names {
+		p, err := h.Profile(name)
+		if err != nil {
+			return nil, err
+		}
+		dirs = append(dirs, p.Dir)
+	}
+	return dirs, nil
+}
+
+// MasterKey is the key of the vaults. It first finishes a change of the key that was
+// interrupted; if that fails, the vaults may be usable anyway.
+func (n *Opener) MasterKey() (*vault.MasterKey, error) {
+	k, err := n.Keeper()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := Bounded(context.Background())
+	defer cancel()
+	if err := k.Resume(ctx); err != nil {
+		n.o.Warnf("an interrupted change of the master key could not be finished: %v", err)
+	}
+	return k.Load()
+}
+
+// KeyPlaces says where the master key is.
+func (n *Opener) KeyPlaces() (vault.Places, error) {
+	k, err := n.Keeper()
+	if err != nil {
+		return vault.Places{}, err
+	}
+	return k.Places()
+}
+
+// keyPlaces reads and writes in config.json where the master key is.
+type keyPlaces struct {
+	home   *home.Home
+	getenv func(string) string
+
+	mu    sync.Mutex // guards saved
+	saved bool       // this process changed the place, so config.json is right
+}
+
+func (k *keyPlaces) load() (vault.Places, error) {
+	c, err := k.home.ReadConfig()
+	if err != nil {
+		return vault.Places{}, err
+	}
+	k.mu.Lock()
+	saved := k.saved
+	k.mu.Unlock()
+	e := c.Encryption
+	p := vault.Places{Place: vault.Place(e.KeyPlace), Next: (*vault.Place)(e.Next), Reseal: e.Reseal, Previous: (*vault.Place)(e.Previous), Changed: e.ChangedAt}
+	file := k.getenv(keyFileVariable)
+	if file == "" || saved || p.Next != nil || p.Previous != nil {
+		return p, nil
+	}
+	if file, err = filepath.Abs(file); err != nil {
+		return vault.Places{}, fmt.Errorf("%s: %w", keyFileVariable, err)
+	}
+	p.Place = vault.Place{Mode: vault.ModeFile, File: file}
+	return p, nil
+}
+
+func (k *keyPlaces) save(p vault.Places) error {
+	ctx, cancel := Bounded(context.Background())
+	defer cancel()
+	err := k.home.UpdateConfig(ctx, func(c *home.Config) {
+		e := &c.Encryption
+		e.KeyPlace, e.Next, e.Reseal = home.KeyPlace(p.Place), (*home.KeyPlace)(p.Next), p.Reseal
+		e.Previous, e.ChangedAt = (*home.KeyPlace)(p.Previous), p.Changed
+	})
+	if err == nil {
+		k.mu.Lock()
+		k.saved = true
+		k.mu.Unlock()
+	}
+	return err
+}

@@ -1,0 +1,196 @@
+// Package opener opens what commands work with: the home, profiles with their vaults
+// and credentials, the definitions, the audit log and the log.
+//
+// Nothing is opened before a command asks for it, so that help works in any state,
+// and nothing is opened twice. An [Opener] never changes: a command that works on
+// another profile opens that one with [Opener.Named].
+package opener
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/authsome/authsome/internal/home"
+	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/secret"
+	"github.com/authsome/authsome/vault"
+)
+
+// VaultWait is how long a command waits for other processes to release the vault.
+const VaultWait = 30 * time.Second
+
+// Bounded limits how long a command waits for the vault.
+func Bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, VaultWait)
+}
+
+// Options are what an [Opener] needs to know. All functions must be set.
+type Options struct {
+	Getenv     func(string) string
+	Profile    string                                 // as --profile named it, or empty
+	Passphrase func(vault.Ask) (secret.String, error) // asks a person
+	Warnf      func(format string, args ...any)
+	Waitingf   func(format string, args ...any) // says what the command is waiting for
+	Log        LogOptions
+}
+
+// Opener opens things once. It is safe for concurrent use, except Close.
+type Opener struct {
+	o         Options
+	home      func() (*home.Home, error)
+	keeper    func() (*vault.Keeper, error)
+	providers func() (*providers.Set, error)
+	log       func() *slog.Logger
+
+	mu       sync.Mutex // guards all fields below
+	profiles map[string]*Profile
+	closers  []func() // run last to first
+}
+
+// New makes an opener. It opens nothing.
+func New(o Options) *Opener {
+	n := &Opener{o: o, profiles: make(map[string]*Profile)}
+	n.home = sync.OnceValues(n.openHome)
+	n.keeper = sync.OnceValues(n.newKeeper)
+	n.providers = sync.OnceValues(n.LoadProviders)
+	n.log = sync.OnceValue(n.openLog)
+	return n
+}
+
+// IgnoringKeyFile is an opener that does not follow AUTHSOME_MASTER_KEY_FILE. The
+// caller closes it.
+func (n *Opener) IgnoringKeyFile() *Opener {
+	o := n.o
+	o.Getenv = func(name string) string {
+		if name == keyFileVariable {
+			return ""
+		}
+		return n.o.Getenv(name)
+	}
+	return New(o)
+}
+
+// Home is the home directory, created if it is missing.
+func (n *Opener) Home() (*home.Home, error) { return n.home() }
+
+func (n *Opener) openHome() (*home.Home, error) {
+	dir, err := home.DefaultDir(n.o.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	return home.Open(dir)
+}
+
+// Providers are the definitions, read once.
+func (n *Opener) Providers() (*providers.Set, error) { return n.providers() }
+
+// LoadProviders reads the definitions again, for a proxy that reloads and after one
+// was installed. It warns of those that cannot be used.
+func (n *Opener) LoadProviders() (*providers.Set, error) {
+	h, err := n.Home()
+	if err != nil {
+		return nil, err
+	}
+	set, err := providers.Load(h.ProvidersDir())
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range set.Problems {
+		n.o.Warnf("ignored %s: %v", p.Path, p.Err)
+	}
+	return set, nil
+}
+
+// ProfileName is the name of the profile in use: the flag, else the variable, else
+// the configured default.
+func (n *Opener) ProfileName() (string, error) {
+	h, err := n.Home()
+	if err != nil {
+		return "", err
+	}
+	return cmp.Or(n.NamedProfile(), h.Config.DefaultProfile), nil
+}
+
+// NamedProfile is the profile that --profile or AUTHSOME_PROFILE names, or empty.
+func (n *Opener) NamedProfile() string {
+	return cmp.Or(n.o.Profile, n.o.Getenv("AUTHSOME_PROFILE"))
+}
+
+// Profile is the profile in use. The default profile is created on first use;
+// another one must exist.
+func (n *Opener) Profile() (*Profile, error) {
+	name, err := n.ProfileName()
+	if err != nil {
+		return nil, err
+	}
+	h, err := n.Home()
+	if err != nil {
+		return nil, err
+	}
+	if name == h.Config.DefaultProfile {
+		return n.Ensure(name)
+	}
+	return n.Named(name)
+}
+
+// Named is the profile of that name, which must exist.
+func (n *Opener) Named(name string) (*Profile, error) { return n.profile(name, (*home.Home).Profile) }
+
+// Ensure is the profile of that name, created if it is missing.
+func (n *Opener) Ensure(name string) (*Profile, error) {
+	return n.profile(name, (*home.Home).EnsureProfile)
+}
+
+func (n *Opener) profile(name string, open func(*home.Home, string) (home.Profile, error)) (*Profile, error) {
+	h, err := n.Home()
+	if err != nil {
+		return nil, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if p := n.profiles[name]; p != nil {
+		return p, nil
+	}
+	found, err := open(h, name)
+	if err != nil {
+		return nil, err
+	}
+	p := newProfile(n, found)
+	n.profiles[name] = p
+	return p, nil
+}
+
+// onClose registers f to run when the opener is closed, before what was registered
+// earlier.
+func (n *Opener) onClose(f func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.closers = append(n.closers, f)
+}
+
+// onCloseLast registers f to run after everything else.
+func (n *Opener) onCloseLast(f func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.closers = slices.Insert(n.closers, 0, f)
+}
+
+// Close closes what was opened. A function that runs may open what closes after it.
+func (n *Opener) Close() {
+	for {
+		n.mu.Lock()
+		if len(n.closers) == 0 {
+			n.mu.Unlock()
+			return
+		}
+		last := len(n.closers) - 1
+		f := n.closers[last]
+		n.closers = n.closers[:last]
+		n.mu.Unlock()
+		f()
+	}
+}

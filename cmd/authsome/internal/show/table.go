@@ -1,0 +1,143 @@
+package show
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+)
+
+const (
+	columnGap = 2
+	minColumn = 8 // a narrower column is not readable
+)
+
+// Table writes rows in aligned columns. On a terminal that is too narrow the widest
+// cells are cut; programs always get them whole.
+func Table(w io.Writer, rows [][]string) { io.WriteString(w, layout(rows, lineWidth(w))) }
+
+// Facts writes rows of a name and a value. On a terminal, long values are wrapped and
+// never cut.
+func Facts(w io.Writer, rows [][]string) { io.WriteString(w, hang(rows, lineWidth(w))) }
+
+// lineWidth is w's width in columns, or 0 if w is not a terminal.
+func lineWidth(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
+// TextWidth is the width for running text on w: that of the terminal, and at most
+// 100 columns, which is also the width for programs.
+func TextWidth(w io.Writer) int {
+	const readable = 100
+	if width := lineWidth(w); width > 0 {
+		return min(width, readable)
+	}
+	return readable
+}
+
+// hang aligns the values of names within width columns; 0 is unlimited. A value is
+// one line, broken between words.
+func hang(rows [][]string, width int) string {
+	indent := 0
+	for _, row := range rows {
+		indent = max(indent, utf8.RuneCountInString(row[0])+columnGap)
+	}
+	var b strings.Builder
+	for _, row := range rows {
+		name, lines := row[0], []string{Visible(row[1])}
+		if width > 0 {
+			lines = wrap(lines[0], width-indent)
+		}
+		for _, line := range lines {
+			b.WriteString(strings.TrimRight(fmt.Sprintf("%-*s%s", indent, name, line), " ") + "\n")
+			name = ""
+		}
+	}
+	return b.String()
+}
+
+// wrap breaks a text between words into lines of at most width columns. A longer
+// word has a line for itself.
+func wrap(text string, width int) []string {
+	lines := []string{""}
+	for _, word := range strings.Fields(text) {
+		last := &lines[len(lines)-1]
+		switch {
+		case *last == "":
+			*last = word
+		case utf8.RuneCountInString(*last)+1+utf8.RuneCountInString(word) <= width:
+			*last += " " + word
+		default:
+			lines = append(lines, word)
+		}
+	}
+	return lines
+}
+
+// layout aligns rows within width columns; 0 is unlimited. A cell is one line.
+func layout(rows [][]string, width int) string {
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row {
+			cell = Visible(cell)
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	if width > 0 {
+		shrink(widths, width)
+	}
+	var b strings.Builder
+	for _, row := range rows {
+		var line strings.Builder
+		for i, cell := range row {
+			cell = truncate(Visible(cell), widths[i])
+			line.WriteString(cell)
+			line.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+columnGap))
+		}
+		b.WriteString(strings.TrimRight(line.String(), " "))
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// shrink makes the widest column narrower until all columns fit into width, or the
+// widest has the minimum.
+func shrink(widths []int, width int) {
+	total := columnGap * (len(widths) - 1)
+	for _, w := range widths {
+		total += w
+	}
+	for ; total > width; total-- {
+		widest := 0
+		for i, w := range widths {
+			if w > widths[widest] {
+				widest = i
+			}
+		}
+		if widths[widest] <= minColumn {
+			return
+		}
+		widths[widest]--
+	}
+}
+
+func truncate(s string, width int) string {
+	if utf8.RuneCountInString(s) <= width {
+		return s
+	}
+	return string([]rune(s)[:max(width-1, 0)]) + "…"
+}

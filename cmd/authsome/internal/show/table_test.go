@@ -1,0 +1,44 @@
+package show
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func TestHang(t *testing.T) {
+	if got := hang([][]string{{"note", "a\x1b[2K\nb"}}, 40); got != `note  a\u001b[2K\u000ab`+"\n" {
+		t.Errorf("control characters: %q", got)
+	}
+	rows := [][]string{{"note", "a word and another"}, {"", "https://example.com/longer/than/the/line"}, {"é", ""}}
+	if got, want := hang(rows, 0), "note  a word and another\n      https://example.com/longer/than/the/line\né\n"; got != want {
+		t.Errorf("without bound:\n%swant\n%s", got, want)
+	}
+	if got, want := hang(rows, 18), "note  a word and\n      another\n      https://example.com/longer/than/the/line\né\n"; got != want {
+		t.Errorf("in 18 columns:\n%swant\n%s", got, want)
+	}
+}
+
+func TestLayout(t *testing.T) {
+	rows := [][]string{{"NAME", "STATUS", "WHERE"}, {"github", "", "https://api.github.com/a/long/path"}, {"é", "connected"}}
+	if got, want := layout(rows, 0), "NAME    STATUS     WHERE\ngithub             https://api.github.com/a/long/path\né       connected\n"; got != want {
+		t.Errorf("without bound:\n%swant\n%s", got, want)
+	}
+	if got, want := layout(rows, 32), "NAME    STATUS     WHERE\ngithub             https://api.…\né       connected\n"; got != want {
+		t.Errorf("in 32 columns:\n%swant\n%s", got, want)
+	}
+	for width := 30; width < 80; width++ {
+		for line := range strings.Lines(layout(rows, width)) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > width {
+				t.Errorf("%d columns in %d: %s", n, width, line)
+			}
+		}
+	}
+	// An agent chooses the paths that the log shows to a person.
+	if got, want := layout([][]string{{"/a\x1b[2K\r\nb\u202e\u200b", "é 日本"}}, 0), `/a\u001b[2K\u000d\u000ab\u202e\u200b  é 日本`+"\n"; got != want {
+		t.Errorf("control characters: %q, want %q", got, want)
+	}
+	if layout(rows, 1) == "" || layout(nil, 10) != "" {
+		t.Error("a terminal of no width, or no rows")
+	}
+}

@@ -1,0 +1,177 @@
+package signin
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"strconv"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
+	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
+	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/internal/hosts"
+	"github.com/authsome/authsome/internal/loopback"
+	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/secret"
+)
+
+// authorize signs the user in at the provider, in a browser here or elsewhere.
+func (l *Login) authorize(ctx context.Context) (flows.Obtained, error) {
+	page, err := l.server()
+	if err != nil {
+		return flows.Obtained{}, err
+	}
+	redirectURI := page.RedirectURI()
+	if r := l.d.OAuth.Redirect; r != nil && r.URL != "" {
+		redirectURI = r.URL
+		if l.terminal == nil {
+			return flows.Obtained{}, fmt.Errorf("this login ends at %s, and you paste that page's address here: run it in a terminal", r.URL)
+		}
+	}
+	config, err := l.configure(ctx, redirectURI)
+	if err != nil {
+		return flows.Obtained{}, err
+	}
+	state, verifier := rand.Text(), flows.Verifier()
+	address, err := config.AuthorizationURL(state, verifier, redirectURI, l.scopes())
+	if err != nil {
+		return flows.Obtained{}, err
+	}
+	callback, err := l.await(ctx, flows.Authorization{URL: address, State: state, Check: config.CheckIssuer}, redirectURI)
+	if err != nil {
+		return flows.Obtained{}, err
+	}
+	l.console.Infof("approved; fetching the token")
+	token, err := config.Exchange(ctx, secret.New(callback.Get("code")), verifier, redirectURI, callback)
+	if err != nil {
+		return flows.Obtained{}, err
+	}
+	return l.tokenObtained(ctx, config, token), nil
+}
+
+// tokenObtained adds the account of a token, if the service says which it is.
+func (l *Login) tokenObtained(ctx context.Context, config *flows.Config, token flows.Token) flows.Obtained {
+	if token.Account == (flows.Account{}) && l.d.Verify != nil {
+		values := make(providers.Values)
+		maps.Copy(values, config.Values)
+		maps.Copy(values, token.Values)
+		values["access_token"] = token.AccessToken
+		account, err := l.verify(ctx, providers.Credential{Values: values, TokenType: token.TokenType})
+		if err != nil {
+			// The provider issued the token. It is kept, although it may lack scopes.
+			l.notes = []string{l.d.DisplayName + " issued the token but refused a first request with it. It may lack scopes."}
+			l.console.Warnf("%s issued a token but refused a first request with it; it may lack scopes", l.d.Name)
+		}
+		token.Account = account
+	}
+	return flows.Obtained{Token: token, Values: config.Values, Client: config.Client}
+}
+
+// await waits for the answer of the authorization server: the redirect, or an address
+// that the user pastes if the browser is on another machine.
+func (l *Login) await(ctx context.Context, a flows.Authorization, redirectURI string) (url.Values, error) {
+	elsewhere := redirectURI != l.page.RedirectURI()
+	paste := l.terminal != nil && (l.browser == nil || elsewhere)
+	wait := l.page.Expect(a)
+	if l.browser == nil {
+		l.console.Notef("sign in to %s%s: open this address in a browser\n\n  %s\n", l.d.DisplayName, l.scopeText(), a.URL)
+		if at, err := url.Parse(redirectURI); err == nil && paste && !elsewhere {
+			l.console.Infof("on another machine the last page will not load: copy its address and paste it here, or forward the port first: ssh -L %s:127.0.0.1:%s HOST",
+				at.Port(), at.Port())
+		}
+	}
+	var got url.Values
+	err := l.inBrowser(ctx, func(ctx context.Context) (err error) {
+		if !paste {
+			got, err = wait(ctx)
+			return err
+		}
+		got, err = l.waitOrPaste(ctx, wait, a, redirectURI)
+		return err
+	})
+	return got, err
+}
+
+func (l *Login) waitOrPaste(ctx context.Context, wait func(context.Context) (url.Values, error), a flows.Authorization, redirectURI string) (url.Values, error) {
+	type result struct {
+		values url.Values
+		err    error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	results := make(chan result, 2)
+	go func() {
+		values, err := wait(ctx)
+		results <- result{values, err}
+	}()
+	go func() {
+		values, err := l.paste(ctx, a, redirectURI)
+		results <- result{values, err}
+	}()
+	first := <-results
+	cancel()
+	<-results
+	return first.values, first.err
+}
+
+// paste asks for the address of the browser's last page, until it is the right one. At
+// the end of the input it waits, because the redirect may still come.
+func (l *Login) paste(ctx context.Context, a flows.Authorization, redirectURI string) (url.Values, error) {
+	for {
+		// The address has a code in it, so it is hidden as a key is.
+		typed, err := l.terminal.Ask(ctx, "Address of the last page (hidden): ", true)
+		if errors.Is(err, terminal.ErrEnded) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			return nil, err
+		}
+		values, err := a.Answer(redirectURI, typed)
+		if !errors.Is(err, flows.ErrNotAnswer) {
+			return values, err
+		}
+		if typed != "" {
+			fmt.Fprintf(l.terminal.Out, "That is not the address of this login's last page. It begins with %s\n", redirectURI)
+		}
+	}
+}
+
+// listen starts the server at the address that the client is registered with. A client
+// that an earlier login registered dynamically has one address with a port, which is
+// tried first; at another port a new client must be registered.
+func (l *Login) listen(page *loopback.Server) error {
+	fixed := page.Port != 0
+	if l.flow == providers.FlowDCRPKCE {
+		for _, uri := range l.known.Client.RedirectURIs {
+			at, err := url.Parse(uri)
+			if err != nil || at.Scheme != "http" || !hosts.IsLoopback(at.Hostname()) {
+				continue
+			}
+			page.Host, page.Path = at.Hostname(), at.Path
+			page.Port, _ = strconv.Atoi(at.Port())
+			break
+		}
+	}
+	err := page.Listen()
+	if _, taken := errors.AsType[*loopback.PortError](err); taken && !fixed && page.Port != 0 {
+		page.Port = 0
+		err = page.Listen()
+	}
+	return err
+}
+
+// scopeText says which scopes the login asks for.
+func (l *Login) scopeText() string {
+	scopes := l.scopes()
+	if scopes == nil && l.d.OAuth != nil {
+		scopes = l.d.OAuth.Scopes
+	}
+	if len(scopes) == 0 {
+		return ""
+	}
+	return " (scopes: " + show.Text(scopes) + ")"
+}

@@ -1,0 +1,179 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/url"
+	"strconv"
+
+	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/internal/loopback"
+	"github.com/authsome/authsome/providers"
+)
+
+// configure collects what the flow needs in addition to the user's approval: values for
+// the provider's addresses, and an OAuth client.
+func (l *Login) configure(ctx context.Context, redirectURI string) (*flows.Config, error) {
+	fields := l.wanted()
+	// Whether a client must be asked for may depend on the values.
+	later := l.flow == providers.FlowDCRPKCE || l.known.Client.ID != ""
+	if !later {
+		fields = append(fields, l.clientFields()...)
+	}
+	values, err := l.collect(ctx, fields, l.aboutClient())
+	if err != nil {
+		return nil, err
+	}
+	config := &flows.Config{Definition: l.d, Values: values}
+	if config, err = config.Discover(ctx); err != nil {
+		return nil, err
+	}
+	if later {
+		if done, err := l.reuseClient(ctx, config, redirectURI); done || err != nil {
+			return config, err
+		}
+		more, err := l.collect(ctx, l.clientFields(), l.aboutClient())
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(values, more)
+	}
+	return config, l.useClient(ctx, config, values)
+}
+
+// reuseClient uses the client of earlier logins, or registers one.
+func (l *Login) reuseClient(ctx context.Context, config *flows.Config, redirectURI string) (bool, error) {
+	own := l.given[valueClientID]
+	if own.IsZero() || own.Reveal() == l.known.Client.ID {
+		if id, err := config.ID(); err != nil {
+			return false, err
+		} else if l.known.Client.Issuer == "" || l.known.Client.Issuer == id {
+			config.Client = l.known.Client
+		}
+	}
+	if l.flow != providers.FlowDCRPKCE {
+		return config.Client.ID != "", nil
+	}
+	if !own.IsZero() && config.Client.ID == "" {
+		return false, nil
+	}
+	client, err := config.ObtainClient(ctx, []string{redirectURI}, l.scopes())
+	if errors.Is(err, flows.ErrNoClient) {
+		l.console.Infof("%s does not register OAuth clients automatically", l.d.DisplayName)
+		config.Client = flows.Client{}
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	changed := client.ID != config.Client.ID
+	config.Client = client
+	if changed && client.ID != l.d.OAuth.ClientID {
+		return true, l.known.SaveClient(ctx, client)
+	}
+	return true, nil
+}
+
+// useClient uses the client that the user gave, and stores it, so that a login that
+// fails later does not ask again.
+func (l *Login) useClient(ctx context.Context, config *flows.Config, values providers.Values) error {
+	id, err := config.ID()
+	if err != nil {
+		return err
+	}
+	client := flows.Client{ID: values[valueClientID].Reveal(), Secret: values[valueClientSecret], Issuer: id}
+	delete(values, valueClientID)
+	delete(values, valueClientSecret)
+	if client.ID == "" {
+		config.Client = flows.Client{ID: l.d.OAuth.ClientID, Issuer: id}
+		return nil
+	}
+	config.Client = client
+	return l.known.SaveClient(ctx, client)
+}
+
+// Whether a client needs a secret, as definitions say it.
+const (
+	secretRequired = "required"
+	secretOptional = "optional"
+	secretNone     = "none"
+)
+
+// clientFields ask for the client that the user has registered, if the flow needs one.
+func (l *Login) clientFields() []loopback.Field {
+	o := l.d.OAuth
+	need := o.ClientSecret
+	switch {
+	case l.flow == providers.FlowJWTBearer && need != secretRequired:
+		return nil
+	case o.ClientID != "" && l.given[valueClientID].IsZero():
+		return nil
+	case need == "" && (o.TokenAuth == "none" || o.TokenAuth == "private_key_jwt"):
+		need = secretNone
+	case need == "" && l.flow == providers.FlowDeviceCode:
+		need = secretOptional
+	case need == "":
+		need = secretRequired
+	}
+	fields := []loopback.Field{{Name: valueClientID, Label: "Client ID"}}
+	if need != secretNone {
+		fields = append(fields, loopback.Field{Name: valueClientSecret, Label: "Client secret", Secret: true, Optional: need == secretOptional})
+	}
+	return fields
+}
+
+func (l *Login) aboutClient() question {
+	q := question{
+		purpose: l.d.DisplayName + " needs an OAuth app. Create one, then paste its ID and secret.", create: "Create an OAuth app", keyURL: l.keyURL(),
+	}
+	if l.flow == providers.FlowPKCE || l.flow == providers.FlowDCRPKCE {
+		q.redirect = l.registrationURL()
+	}
+	if u, err := url.Parse(l.d.OAuth.TokenURL); err == nil && u.Host != "" {
+		q.hosts = []string{u.Host}
+	}
+	return q
+}
+
+// registrationURL is the redirect URL to register a client with. If the definition
+// fixes no port, servers compare the rest (RFC 8252 section 7.3).
+func (l *Login) registrationURL() string {
+	host, port, path := "127.0.0.1", 0, ""
+	if r := l.d.OAuth.Redirect; r != nil {
+		if r.URL != "" {
+			return r.URL
+		}
+		port, path = r.Port, r.Path
+		if r.Host != "" {
+			host = r.Host
+		}
+	}
+	if path == "" {
+		path = "/callback"
+	}
+	if port != 0 {
+		host += ":" + strconv.Itoa(port)
+	}
+	return "http://" + host + path
+}
+
+// grant obtains a token without a person signing in.
+func (l *Login) grant(ctx context.Context) (flows.Obtained, error) {
+	config, err := l.configure(ctx, "")
+	if err != nil {
+		return flows.Obtained{}, err
+	}
+	if err := l.d.Derive(config.Values); err != nil {
+		return flows.Obtained{}, err
+	}
+	grant := config.ClientCredentials
+	if l.flow == providers.FlowJWTBearer {
+		grant = config.JWTBearer
+	}
+	token, err := grant(ctx, l.scopes())
+	if err != nil {
+		return flows.Obtained{}, err
+	}
+	return l.tokenObtained(ctx, config, token), nil
+}

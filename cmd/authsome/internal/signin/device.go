@@ -1,0 +1,92 @@
+package signin
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
+	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
+	"github.com/authsome/authsome/flows"
+)
+
+// device signs the user in with a code that is entered in a browser on any machine.
+func (l *Login) device(ctx context.Context) (flows.Obtained, error) {
+	config, err := l.configure(ctx, "")
+	if err != nil {
+		return flows.Obtained{}, err
+	}
+	d, err := config.DeviceAuthorize(ctx, l.scopes())
+	if err != nil {
+		return flows.Obtained{}, err
+	}
+	l.showCode(d)
+	if l.browser != nil {
+		// Without the code, which other users could read in the arguments and use first.
+		if _, err := l.browser.Open(ctx, d.VerificationURI); err != nil {
+			l.console.Warnf("%v", err)
+		}
+	}
+	type result struct {
+		token flows.Token
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		token, err := config.DevicePoll(ctx, d)
+		done <- result{token, err}
+	}()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		l.countDown(d.ExpiresAt)
+		select {
+		case r := <-done:
+			l.clearLine()
+			if r.err != nil {
+				return flows.Obtained{}, r.err
+			}
+			return l.tokenObtained(ctx, config, r.token), nil
+		case <-tick.C:
+		}
+	}
+}
+
+// showCode says what the code gives access to (RFC 8628 section 5.4), and where to
+// enter it.
+func (l *Login) showCode(d flows.DeviceAuthorization) {
+	scopes := ""
+	if len(d.Scopes) > 0 {
+		scopes = " (scopes: " + strings.Join(d.Scopes, ", ") + ")"
+	}
+	l.console.Notef("sign in to %s%s: open %s and enter the code\n\n  %s\n", l.d.DisplayName, scopes, d.VerificationURI, d.UserCode)
+	link := d.VerificationURIComplete
+	if link == "" {
+		link = d.VerificationURI
+	}
+	if l.terminal != nil {
+		if code := terminal.QR(link, l.terminal.Width); code != "" {
+			fmt.Fprintf(l.terminal.Out, "%s\n", code)
+		}
+	} else {
+		if link != d.VerificationURI {
+			l.console.Notef("or open %s, which contains the code", link)
+		}
+		l.console.Notef("the code expires in %s", show.Duration(time.Until(d.ExpiresAt).Round(time.Second)))
+	}
+}
+
+func (l *Login) countDown(end time.Time) {
+	if l.terminal == nil {
+		return
+	}
+	left := max(time.Until(end), 0).Round(time.Second)
+	fmt.Fprintf(l.terminal.Out, "\r\x1b[KWaiting for approval… the code expires in %d:%02d", int(left.Minutes()), int(left.Seconds())%60)
+}
+
+func (l *Login) clearLine() {
+	if l.terminal != nil {
+		fmt.Fprint(l.terminal.Out, "\r\x1b[K")
+	}
+}

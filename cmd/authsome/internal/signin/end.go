@@ -1,0 +1,45 @@
+package signin
+
+import (
+	"cmp"
+	"context"
+	"errors"
+
+	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
+	"github.com/authsome/authsome/internal/loopback"
+)
+
+// Finish shows in the browser how the login ended, if one was opened, and stops the
+// server.
+func (l *Login) Finish(ctx context.Context, c auth.Connection, err error) {
+	if l.page == nil {
+		return
+	}
+	defer l.page.Close()
+	if err == nil {
+		l.page.Finish(ctx, loopback.Outcome{
+			Connection: c.Name, Account: l.AccountName(c), Scopes: c.Scopes, Hosts: l.hosts(c.Values()), Notes: l.notes,
+			Next: l.console.Suggest(suggest.Command("run -- COMMAND")),
+		})
+		return
+	}
+	if errors.Is(err, terminal.ErrInterrupted) || ctx.Err() != nil { // Ctrl-C ends at once
+		return
+	}
+	o := loopback.Outcome{Problem: err.Error()}
+	if e, ok := errors.AsType[*loginError](err); ok {
+		o.Problem, o.Server = e.err.Error(), e.server
+	}
+	if next := exit.Judge(err).Next; next.IsCommand() {
+		o.Next = l.console.Suggest(next)
+	}
+	l.page.Finish(ctx, o)
+}
+
+// AccountName is the account at the provider, as far as it is known.
+func (l *Login) AccountName(c auth.Connection) string {
+	return cmp.Or(c.Account.Label, l.account.Label, c.Account.ID, l.account.ID)
+}

@@ -1,0 +1,84 @@
+package takeover
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/authsome/authsome/providers"
+)
+
+func wantNames(t *testing.T, dir string, want ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if got := strings.Join(names, " "); got != strings.Join(want, " ") {
+		t.Errorf("the directory has %s, want %v", got, want)
+	}
+}
+
+// A file that cannot be replaced leaves no backup and no temporary file.
+func TestDotenvWriteFails(t *testing.T) {
+	path := filepath.Join(t.TempDir(), ".env")
+	if err := os.WriteFile(path, []byte("A=1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f, err := readDotenv(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.write("new"); err == nil {
+		t.Error("wrote a file that no longer exists")
+	}
+	wantNames(t, filepath.Dir(path))
+	if err := os.WriteFile(path, []byte("A=1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f.path = filepath.Join(path, "below")
+	if err := f.write("new"); err == nil {
+		t.Error("wrote below a file")
+	}
+	wantNames(t, filepath.Dir(path), ".env")
+}
+
+func TestDotenvReplaced(t *testing.T) {
+	const text = "A=1 # 1\nB='22'\nA=\"333\""
+	all, err := parseDotenv(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &dotenvFile{text: text, swaps: []swap{{all[0], "aaaa"}, {all[2], ""}}}
+	if got, want := f.replaced(), "A=aaaa # 1\nB='22'\nA=\"\""; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := f.names(); got != "A" {
+		t.Errorf("names %s", got)
+	}
+}
+
+// Every placeholder for a key of a bundled provider can be written into a .env file as
+// it is.
+func TestPlaceholdersArePlain(t *testing.T) {
+	set, err := providers.Load(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	params := strings.NewReplacer("{", "", "}", "")
+	for _, d := range set.All() {
+		for _, v := range d.Variables() {
+			if d.HasFlow(providers.FlowAPIKey) && v.Secret && !IsPlainValue(params.Replace(v.Placeholder)) {
+				t.Errorf("%s: %s has the placeholder %q", d.Name, v.Name, v.Placeholder)
+			}
+		}
+	}
+}

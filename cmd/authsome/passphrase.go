@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
+	"github.com/authsome/authsome/secret"
+	"github.com/authsome/authsome/vault"
+)
+
+const (
+	// passphraseTries is how often a person may enter a wrong passphrase.
+	passphraseTries = 3
+	// minPassphrase, in bytes, only keeps out typing mistakes.
+	minPassphrase = 8
+)
+
+// passphrase answers the vault's keeper. A process that has been running for a while
+// has nobody at its terminal, so it does not ask again.
+func (a *app) passphrase(ask vault.Ask) (secret.String, error) {
+	if path := a.Getenv("AUTHSOME_PASSPHRASE_FILE"); path != "" {
+		if ask.Try > 0 {
+			return secret.String{}, vault.ErrWrongPassphrase
+		}
+		return vault.ReadPassphrase(path)
+	}
+	switch {
+	case ask.Again, !a.canAsk():
+		return secret.String{}, vault.ErrNoPassphrase
+	case ask.New:
+		return a.choosePassphrase("New passphrase: ", minPassphrase)
+	case ask.Try >= passphraseTries:
+		return secret.String{}, vault.ErrWrongPassphrase
+	}
+	question := "Passphrase of the master key: "
+	if ask.Next {
+		question = "Passphrase of the new master key, whose change was interrupted: "
+	}
+	if ask.Try > 0 {
+		question = "Wrong passphrase. " + question
+	}
+	return a.askSecret(question)
+}
+
+// choosePassphrase asks twice for a new passphrase of at least minimum bytes.
+func (a *app) choosePassphrase(question string, minimum int) (secret.String, error) {
+	for range passphraseTries {
+		first, err := a.askSecret(question)
+		if err != nil {
+			return secret.String{}, err
+		}
+		if len(first.Reveal()) < minimum {
+			a.Warnf("use at least %d characters; several words make a good passphrase", minimum)
+			continue
+		}
+		second, err := a.askSecret("Repeat the passphrase: ")
+		if err != nil {
+			return secret.String{}, err
+		}
+		if first.Equal(second) {
+			return first, nil
+		}
+		a.Warnf("the passphrases differ")
+	}
+	return secret.String{}, errors.New("no passphrase was chosen; nothing was changed")
+}
+
+// canAsk reports whether a person can type a secret, even while stdin is redirected.
+func (a *app) canAsk() bool {
+	return a.Terminal() != nil || terminal.IsTerminal(a.Err)
+}
+
+// askSecret asks for a secret on the terminal, even while stdin is redirected.
+func (a *app) askSecret(question string) (secret.String, error) {
+	t := a.Terminal()
+	if t == nil {
+		t = terminal.OpenForSecret(a.In, a.Err)
+		defer t.Close()
+	}
+	if t == nil {
+		return secret.String{}, vault.ErrNoPassphrase
+	}
+	answer, err := t.Secret(context.Background(), question)
+	if errors.Is(err, terminal.ErrEnded) || err == nil && answer.IsZero() {
+		err = vault.ErrNoPassphrase
+	}
+	return answer, err
+}
+
+// filePassphrase reads a passphrase from the file that a flag names. A final line
+// break does not count.
+func filePassphrase(path string) (secret.String, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return secret.String{}, exit.Usagef("--passphrase-file: %v", err)
+	}
+	p := strings.TrimRight(string(b), "\r\n")
+	if p == "" {
+		return secret.String{}, exit.Usagef("--passphrase-file %s is empty", path)
+	}
+	return secret.New(p), nil
+}
+
+// backupPassphrase is that of a backup, from a file or from the terminal.
+func (a *app) backupPassphrase(file string, chosen bool) (secret.String, error) {
+	if file != "" {
+		return filePassphrase(file)
+	}
+	if a.Terminal() == nil {
+		return secret.String{}, exit.WithFlag(exit.Usagef("cannot ask for the passphrase without a terminal"), "--passphrase-file FILE")
+	}
+	const question = "Passphrase of the backup: "
+	if chosen {
+		return a.choosePassphrase(question, 1)
+	}
+	return a.askSecret(question)
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"cmp"
+	"crypto/x509"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/net/http/httpproxy"
+
+	// An image without a certificate bundle still verifies upstreams: these roots
+	// stand in when the system has none.
+	_ "golang.org/x/crypto/x509roots/fallback"
+
+	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+	"github.com/authsome/authsome/intercept"
+	"github.com/authsome/authsome/internal/sidecar"
+	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/routing"
+)
+
+// proxyOptions are the flags that run and proxy share: what is intercepted, and how
+// upstreams are reached.
+type proxyOptions struct {
+	providers       []string
+	connections     []string
+	unmatched       string
+	connectTo       []string
+	upstreamCA      []string
+	upstreamProxy   string
+	responseTimeout time.Duration
+	allowPrivate    bool
+}
+
+func (o *proxyOptions) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVar(&o.providers, "provider", nil, "inject only for `PROVIDER[=CONNECTION]`; repeatable, and each must be connected")
+	f.StringArrayVar(&o.connections, "connection", nil, "which connection to use, as `PROVIDER=NAME`, without leaving others out; repeatable")
+	f.StringVar(&o.unmatched, "unmatched", "allow", "relay hosts that are no route unopened, or refuse them: `allow|deny`")
+	f.StringArrayVar(&o.connectTo, "connect-to", nil, "connect to another address, as `HOST:PORT:HOST2:PORT2`; names and certificate checks stay HOST's; repeatable")
+	f.StringArrayVar(&o.upstreamCA, "upstream-ca", nil, "trust the certificates in `FILE` for upstreams too; repeatable")
+	f.StringVar(&o.upstreamProxy, "upstream-proxy", "", "reach upstreams through the proxy at `URL` (default: HTTPS_PROXY and NO_PROXY)")
+	f.DurationVar(&o.responseTimeout, "response-timeout", 0, "give up on an upstream that sends no response head for `DURATION` (default: wait)")
+	f.BoolVar(&o.allowPrivate, "allow-private", false, "off loopback, let clients reach private addresses")
+}
+
+// routing turns the flags into table options. Every provider named must exist.
+func (o *proxyOptions) routing(set *providers.Set) (routing.Options, error) {
+	lookup := func(name string) error {
+		_, err := set.Lookup(name)
+		return err
+	}
+	r := routing.Options{Choose: make(map[string]string)}
+	for _, s := range o.providers {
+		name, connection, named := strings.Cut(s, "=")
+		if err := lookup(name); err != nil {
+			return r, err
+		}
+		r.Only = append(r.Only, name)
+		if named {
+			r.Choose[name] = connection
+		}
+	}
+	for _, s := range o.connections {
+		name, connection, ok := strings.Cut(s, "=")
+		if !ok || connection == "" {
+			return r, exit.Usagef("--connection %s: use PROVIDER=NAME", s)
+		}
+		if err := lookup(name); err != nil {
+			return r, err
+		}
+		r.Choose[name] = connection
+	}
+	switch o.unmatched {
+	case "allow":
+	case "deny":
+		r.DenyUnmatched = true
+	default:
+		return r, exit.Usagef("--unmatched %s: use allow or deny", o.unmatched)
+	}
+	return r, nil
+}
+
+// checkNamed refuses to start if a provider or connection that a flag names has no
+// usable credential. Otherwise the agent would find out at its first request.
+func checkNamed(r routing.Options, connections []auth.Connection, now time.Time) error {
+	state := make(map[string]bool)               // provider or provider=connection → usable
+	login := make(map[string]suggest.Suggestion) // the login that repairs it
+	for _, c := range connections {
+		usable := c.Err(now) == nil
+		state[c.Provider] = state[c.Provider] || usable
+		state[c.Provider+"="+c.Name] = usable
+		if !usable {
+			relogin := suggest.Relogin(c.Provider, c.Name)
+			login[c.Provider], login[c.Provider+"="+c.Name] = relogin, relogin
+		}
+	}
+	check := func(key string) error {
+		if state[key] {
+			return nil
+		}
+		provider, connection, named := strings.Cut(key, "=")
+		next, exists := login[key]
+		if !exists {
+			next = suggest.Login(provider, connection)
+		}
+		switch {
+		case exists && named:
+			return exit.WithHint(&exit.MissingError{Message: provider + "/" + connection + " needs a new login"}, next)
+		case exists:
+			return exit.WithHint(&exit.MissingError{Message: provider + " needs a new login"}, next)
+		case named:
+			return exit.WithHint(&exit.MissingError{Message: fmt.Sprintf("%s has no connection named %q", provider, connection)}, next)
+		}
+		return exit.WithHint(&exit.MissingError{Message: provider + " is not connected"}, next)
+	}
+	for _, name := range r.Only {
+		if err := check(name); err != nil {
+			return err
+		}
+	}
+	for name, connection := range r.Choose {
+		if err := check(name + "=" + connection); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sidecar are the options of a proxy that the flags give.
+func (o *proxyOptions) sidecar(getenv func(string) string, set *providers.Set) (sidecar.Options, error) {
+	s := sidecar.Options{ResponseTimeout: o.responseTimeout, AllowPrivate: o.allowPrivate}
+	for _, text := range o.connectTo {
+		c, err := intercept.ParseConnectTo(text)
+		if err != nil {
+			return s, exit.Usagef("--connect-to: %v", err)
+		}
+		s.ConnectTo = append(s.ConnectTo, c)
+	}
+	var err error
+	if s.Routing, err = o.routing(set); err != nil {
+		return s, err
+	}
+	if s.UpstreamRoots, err = o.roots(); err != nil {
+		return s, err
+	}
+	s.UpstreamProxy, err = o.chain(getenv)
+	return s, err
+}
+
+func (o *proxyOptions) roots() (*x509.CertPool, error) {
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, fmt.Errorf("read the system's certificates: %w", err)
+	}
+	for _, name := range o.upstreamCA {
+		pem, err := os.ReadFile(name)
+		if err != nil {
+			return nil, exit.Usagef("--upstream-ca: %v", err)
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, exit.Usagef("--upstream-ca %s: no certificate in PEM form in it", name)
+		}
+	}
+	return pool, nil
+}
+
+// chain chooses the proxy that upstreams are reached through: the one that the flag
+// names, or the one that the environment of this process names.
+func (o *proxyOptions) chain(getenv func(string) string) (func(*url.URL) (*url.URL, error), error) {
+	either := func(name string) string { return cmp.Or(getenv(name), getenv(strings.ToLower(name))) }
+	config := httpproxy.Config{HTTPProxy: either("HTTP_PROXY"), HTTPSProxy: either("HTTPS_PROXY"), NoProxy: either("NO_PROXY")}
+	if o.upstreamProxy != "" {
+		u, err := url.Parse(o.upstreamProxy)
+		if err != nil || u.Host == "" {
+			return nil, exit.Usagef("--upstream-proxy %s: use http://host:port, https://host:port or socks5://host:port", o.upstreamProxy)
+		}
+		return func(*url.URL) (*url.URL, error) { return u, nil }, nil
+	}
+	if config.HTTPProxy == "" && config.HTTPSProxy == "" {
+		return nil, nil
+	}
+	return config.ProxyFunc(), nil
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"time"
+
+	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+)
+
+// connectionView is a connection in --json, for list, login, inspect and why.
+type connectionView struct {
+	Name      string     `json:"connection_name"`
+	AuthType  string     `json:"auth_type"`
+	Status    string     `json:"status"`
+	Scopes    []string   `json:"scopes"`
+	ExpiresAt *time.Time `json:"expires_at"` // in UTC and whole seconds; null for what does not expire
+	Default   bool       `json:"default"`
+	Renewable bool       `json:"renewable"`         // its token is refreshed when it is due
+	Problem   string     `json:"problem,omitempty"` // why it needs a login, and since when
+	Fix       string     `json:"fix,omitempty"`     // the command that repairs it
+}
+
+func (a *app) viewConnection(c auth.Connection) connectionView {
+	v := connectionView{Name: c.Name, AuthType: c.AuthType, Status: string(c.Status), Scopes: c.Scopes, Default: c.Default}
+	now := time.Now()
+	v.Renewable = c.Renewable(now)
+	if err := c.Err(now); err != nil {
+		v.Problem = err.Detail()
+		v.Fix = a.Suggest(suggest.Relogin(c.Provider, c.Name))
+	}
+	if v.Scopes == nil {
+		v.Scopes = []string{}
+	}
+	if !c.ExpiresAt.IsZero() {
+		at := c.ExpiresAt.UTC().Truncate(time.Second)
+		v.ExpiresAt = &at
+	}
+	return v
+}
+
+// connectionLabel is a connection's name, with a mark on the default.
+func connectionLabel(c auth.Connection) string { return label(c.Name, c.Default) }
+
+func (c connectionView) label() string { return label(c.Name, c.Default) }
+
+func label(name string, isDefault bool) string {
+	if isDefault {
+		return name + " (default)"
+	}
+	return name
+}
+
+func (c connectionView) expiry(now time.Time) string {
+	switch {
+	case c.ExpiresAt == nil:
+		return ""
+	case c.Renewable && !now.Before(*c.ExpiresAt):
+		return "refreshed when used"
+	}
+	return show.Relative(*c.ExpiresAt, now)
+}
+
+// sentence is the state of a connection in words.
+func (c *connectionView) sentence(now time.Time) string {
+	s := c.label() + ", " + c.Status
+	if c.ExpiresAt == nil {
+		return s
+	}
+	expired, when := !now.Before(*c.ExpiresAt), show.Relative(*c.ExpiresAt, now)
+	switch {
+	case expired && c.Status == string(auth.StatusExpired):
+		s += " " + when
+	case expired:
+		s += ", expired " + when
+	default:
+		s += ", expires " + when
+	}
+	switch {
+	case c.Renewable && expired:
+		s += ", refreshed when used"
+	case c.Renewable:
+		s += ", refreshed automatically"
+	}
+	return s
+}
