@@ -85,28 +85,3 @@ func TestWarnings(t *testing.T) {
 		}
 	}
 }
-
-func TestClashes(t *testing.T) {
-	named := func(name, more string) *Definition {
-		return parse(t, fmt.Sprintf(`{"schema_version":2,"name":%q,"flows":["api_key"],"params":[{"name":"api_key","secret":true},{"name":"x"}]%s}`, name, more))
-	}
-	for _, tt := range []struct{ a, b, want string }{
-		{`,"hosts":["a.com"]`, `,"hosts":["b.com","a.com"]`, "[{a.com [a b]}]"},
-		{`,"hosts":["a.com"]`, `,"hosts":["A.com."]`, "[{a.com [a b]}]"},
-		{`,"hosts":["a.com"]`, `,"hosts":["a.com:8443"]`, "[]"},
-		{`,"hosts":["a.com"]`, `,"hosts":["*.a.com"]`, "[]"},
-		{`,"hosts":["api.a.com"]`, `,"hosts":["*.a.com"]`, "[]"},
-		{`,"hosts":["a.com"],"paths":["/x"]`, `,"hosts":["a.com"],"paths":["/y","/x"]`, "[{a.com [a b]}]"},
-		{`,"hosts":["a.com"],"paths":["/x"]`, `,"hosts":["a.com"],"paths":["/x/y"]`, "[]"},
-		{`,"hosts":["a.com"],"paths":["/x"]`, `,"hosts":["a.com"]`, "[]"},
-		{`,"hosts":["a.com"],"methods":["GET"]`, `,"hosts":["a.com"],"methods":["POST"]`, "[]"},
-		{`,"hosts":["a.com"],"methods":["GET"]`, `,"hosts":["a.com"]`, "[{a.com [a b]}]"},
-		{`,"hosts":["{x}.a.com"]`, `,"hosts":["{x}.a.com"]`, "[{{x}.a.com [a b]}]"},
-		{`,"hosts":["{x}.a.com"]`, `,"hosts":["*.a.com"]`, "[]"},
-		{`,"hosts":["{base_url}"],"base_url":"https://a.com"`, `,"hosts":["a.com"]`, "[{{base_url} [a b]}]"},
-	} {
-		if got := fmt.Sprint(Clashes([]*Definition{named("a", tt.a), named("b", tt.b)})); got != tt.want {
-			t.Errorf("%s and %s: %s, want %s", tt.a, tt.b, got, tt.want)
-		}
-	}
-}

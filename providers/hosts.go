@@ -24,12 +24,12 @@ func (d *Definition) compileHost(field, text string) (host, error) {
 	h := host{field: field, text: text}
 	if d.SchemaVersion == 1 && strings.HasPrefix(text, "regex:") {
 		var err error
-		h.pattern, err = ParsePattern(text)
+		h.pattern, err = parsePattern(text)
 		return h, err
 	}
 	if h.names = names(text); h.names == nil {
 		var err error
-		h.pattern, err = ParsePattern(text)
+		h.pattern, err = parsePattern(text)
 		return h, err
 	}
 	last := text[strings.LastIndexByte(text, '}')+1:]
@@ -97,7 +97,7 @@ func (d *Definition) Patterns(values Values) ([]Pattern, error) {
 	case !d.ownBase:
 		return nil, &FieldError{nameBaseURL, d.Name + " has no place for an address of one's own", ""}
 	default:
-		p, err := ParsePattern(own)
+		p, err := parsePattern(own)
 		if err != nil {
 			return nil, &FieldError{nameBaseURL, err.Error(), ""}
 		}
@@ -157,7 +157,7 @@ func (d *Definition) fillHost(h host, values Values) (Pattern, error) {
 	if err != nil {
 		return Pattern{}, err
 	}
-	p, err := ParsePattern(text)
+	p, err := parsePattern(text)
 	switch {
 	case err != nil && h.text == "{base_url}":
 		return Pattern{}, &FieldError{nameBaseURL, err.Error(), ""}
@@ -186,7 +186,7 @@ func (d *Definition) Claims(host string, port int) bool {
 	for _, h := range d.hosts {
 		if h.names != nil && h.suffix == "" {
 			if h.text == "{base_url}" && d.BaseURL != "" {
-				if p, err := ParsePattern(d.BaseURL); err == nil && p.MatchHost(host) && p.port == port {
+				if p, err := parsePattern(d.BaseURL); err == nil && p.MatchHost(host) && p.port == port {
 					return true
 				}
 			}
@@ -220,15 +220,15 @@ func (d *Definition) Excludes(path string) bool {
 	}
 	path = strings.ToLower(path)
 	for _, prefix := range d.Exclude {
-		if Under(path, strings.ToLower(prefix)) {
+		if under(path, strings.ToLower(prefix)) {
 			return true
 		}
 	}
 	return false
 }
 
-// Under reports whether a path lies under a prefix, on a segment boundary.
-func Under(path, prefix string) bool {
+// under reports whether a path lies under a prefix, on a segment boundary.
+func under(path, prefix string) bool {
 	if prefix == "" || prefix == "/" {
 		return true
 	}

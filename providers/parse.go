@@ -15,7 +15,7 @@ import (
 type FieldError struct {
 	Field  string // as in oauth.scopes[1]
 	Reason string
-	Remedy string
+	Hint   string
 }
 
 func (e *FieldError) Error() string {
@@ -23,8 +23,8 @@ func (e *FieldError) Error() string {
 	if e.Field != "" {
 		s = e.Field + ": " + s
 	}
-	if e.Remedy != "" {
-		s += "; " + e.Remedy
+	if e.Hint != "" {
+		s += "; " + e.Hint
 	}
 	return s
 }

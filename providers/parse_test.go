@@ -86,6 +86,6 @@ func FuzzParse(f *testing.F) {
 		d.Warnings()
 		d.OAuthEndpoint("a.com", "/c/d")
 		d.Claims("a.com", 443)
-		Clashes([]*Definition{d, again})
+		clashes([]*Definition{d, again})
 	})
 }

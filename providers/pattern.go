@@ -37,13 +37,13 @@ type Pattern struct {
 	text  string
 }
 
-// ParsePattern compiles a bare host, a wildcard (*.suffix), an https URL whose
+// parsePattern compiles a bare host, a wildcard (*.suffix), an https URL whose
 // path is a prefix, or regex: and an expression.
 //
 // Whatever it accepts can only match hosts of one registrable domain, on label
 // boundaries: an expression that is written loosely would give a credential to
 // whoever registers a matching name.
-func ParsePattern(s string) (Pattern, error) {
+func parsePattern(s string) (Pattern, error) {
 	if expr, ok := strings.CutPrefix(s, "regex:"); ok {
 		return parseRegex(s, expr)
 	}
@@ -208,7 +208,7 @@ func (p Pattern) MatchPath(path string) (int, bool) {
 	}
 	longest := -1
 	for _, prefix := range p.paths {
-		if len(prefix) > longest && Under(path, prefix) {
+		if len(prefix) > longest && under(path, prefix) {
 			longest = len(prefix)
 		}
 	}

@@ -99,7 +99,7 @@ func checkObject(d *jsontext.Decoder, t reflect.Type) error {
 				all = append(all, name)
 			}
 			if near := nearest(member, all); near != "" {
-				e.Remedy = fmt.Sprintf("is %s meant?", near)
+				e.Hint = fmt.Sprintf("is %s meant?", near)
 			}
 			return e
 		}

@@ -117,7 +117,7 @@ func (d *Definition) checkHosts() error {
 		}
 	}
 	if d.BaseURL != "" {
-		if p, err := ParsePattern(d.BaseURL); err != nil || p.kind != Exact {
+		if p, err := parsePattern(d.BaseURL); err != nil || p.kind != Exact {
 			return &FieldError{"base_url", "not the https address of a host", "as https://example.com"}
 		}
 	}
