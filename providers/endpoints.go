@@ -1,7 +1,6 @@
 package providers
 
 import (
-	"net/netip"
 	"net/url"
 	"path"
 	"slices"
@@ -66,14 +65,11 @@ func (d *Definition) compileEndpoint(field, text string) (endpoint, error) {
 	authority, rest, _ := strings.Cut(rest, "/")
 	authority, _, _ = strings.Cut(authority, "?")
 	if names(authority) == nil {
-		u, err := checkEndpoint(field, fillLiterally(text))
+		host, err := checkEndpoint(field, fillLiterally(text))
 		if err != nil {
 			return e, err
 		}
-		e.host.pattern = Pattern{kind: Exact, host: strings.ToLower(u.Hostname())}
-		if name, err := hosts.Normalize(u.Hostname()); err == nil {
-			e.host.pattern.host = name
-		}
+		e.host.pattern = Pattern{kind: Exact, host: host}
 	} else {
 		if scheme != "https" {
 			return e, &FieldError{field, "secrets travel over https only", ""}
@@ -212,25 +208,25 @@ func (d *Definition) signIn() []memberText {
 	return all
 }
 
-// checkEndpoint holds an OAuth endpoint to https on a public host; loopback, over
-// http too, is for development.
-func checkEndpoint(field, s string) (*url.URL, error) {
+// checkEndpoint checks the URL of an OAuth endpoint and returns its host. It must
+// be https on a public host. Loopback is allowed for development, over http too.
+func checkEndpoint(field, s string) (host string, err error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" {
-		return nil, &FieldError{field, "not a URL", "write it with https://"}
+		return "", &FieldError{field, "not a URL", "write it with https://"}
 	}
 	loopback := hosts.IsLoopback(u.Hostname())
-	ip, err := netip.ParseAddr(u.Hostname())
+	kind, isAddress := hosts.KindOfHost(u.Hostname())
 	switch {
 	case u.Scheme != "https" && !(u.Scheme == "http" && loopback):
-		return nil, &FieldError{field, "secrets travel over https only", "write it with https://"}
+		return "", &FieldError{field, "secrets travel over https only", "write it with https://"}
 	case u.User != nil || u.Fragment != "":
-		return nil, &FieldError{field, "a user name or a fragment does not belong here", ""}
-	case err == nil && !loopback && hosts.KindOf(ip) != hosts.Public:
-		return nil, &FieldError{field, "a private address", "use {base_url}, and let the user say where the service is"}
+		return "", &FieldError{field, "a user name or a fragment does not belong here", ""}
+	case isAddress && !loopback && kind != hosts.Public:
+		return "", &FieldError{field, "a private address", "use {base_url}, and let the user say where the service is"}
 	}
-	if _, err := hosts.Normalize(u.Hostname()); err != nil {
-		return nil, &FieldError{field, err.Error(), ""}
+	if host, err = hosts.Normalize(u.Hostname()); err != nil {
+		return "", &FieldError{field, err.Error(), ""}
 	}
-	return u, nil
+	return host, nil
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"path"
 	"regexp"
@@ -79,9 +78,7 @@ func parsePattern(s string) (Pattern, error) {
 	if err != nil {
 		return Pattern{}, err
 	}
-	// An unspecified address reaches this machine too.
-	ip, err := netip.ParseAddr(name)
-	if hosts.IsLoopback(name) || strings.HasSuffix(name, ".localhost") || err == nil && ip.IsUnspecified() {
+	if hosts.MayBeLoopback(name) {
 		return Pattern{}, errors.New("loopback hosts are never routes")
 	}
 	p.host = name
@@ -133,7 +130,7 @@ func registrable(name string) error {
 	if oneOperator[name] {
 		return nil
 	}
-	if _, err := netip.ParseAddr(name); err == nil {
+	if _, isAddress := hosts.KindOfHost(name); isAddress {
 		return errors.New("a wildcard over addresses")
 	}
 	// Names that the list does not know (.test, .internal) end in one label.

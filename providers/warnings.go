@@ -2,7 +2,6 @@ package providers
 
 import (
 	"fmt"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -59,8 +58,8 @@ func (d *Definition) Warnings() []*FieldError {
 
 // privateHost reports whether a host is not one of the public internet.
 func privateHost(host string) bool {
-	if ip, err := netip.ParseAddr(host); err == nil {
-		return hosts.KindOf(ip) != hosts.Public
+	if kind, isAddress := hosts.KindOfHost(host); isAddress {
+		return kind != hosts.Public
 	}
 	return !public(host)
 }

@@ -1,6 +1,9 @@
 package hosts
 
-import "net/netip"
+import (
+	"net/netip"
+	"strings"
+)
 
 // Kind says what an IP address is for.
 type Kind int
@@ -97,14 +100,40 @@ func KindOf(ip netip.Addr) Kind {
 	return Public
 }
 
-// IsLoopback reports whether host is this machine by its name, localhost, or by a
-// literal address. Other names under .localhost (RFC 6761) do not count: a DNS
-// server may answer for them.
+// KindOfHost returns the kind of a host that is an IP address. For a host name it
+// returns false.
+func KindOfHost(host string) (kind Kind, isAddress bool) {
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return Special, false
+	}
+	return KindOf(ip), true
+}
+
+// IsLoopback reports whether host is localhost or a loopback address. Other names
+// under .localhost (RFC 6761) do not count: a DNS server may answer for them. Use
+// [MayBeLoopback] to refuse a host.
 func IsLoopback(host string) bool {
 	host, err := Normalize(host)
 	if err != nil {
 		return false
 	}
+	kind, isAddress := KindOfHost(host)
+	return host == "localhost" || isAddress && kind == Loopback
+}
+
+// MayBeLoopback reports whether a connection to host could end at this machine:
+// in addition to [IsLoopback], names under .localhost, which most resolvers answer
+// with a loopback address (RFC 6761 section 6.3), and the unspecified addresses,
+// which the kernel connects to loopback.
+func MayBeLoopback(host string) bool {
+	if IsLoopback(host) {
+		return true
+	}
+	host, err := Normalize(host)
+	if err != nil {
+		return false
+	}
 	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && KindOf(ip) == Loopback
+	return strings.HasSuffix(host, ".localhost") || err == nil && ip.IsUnspecified()
 }
