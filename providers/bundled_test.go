@@ -1,15 +1,12 @@
 package providers
 
 import (
-	"flag"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func bundledSet(t testing.TB) *Set {
 	t.Helper()
@@ -20,14 +17,15 @@ func bundledSet(t testing.TB) *Set {
 	return s
 }
 
-// Every file is a valid definition, and has what people need to know.
-func TestBundled(t *testing.T) {
+// TestBundledFilesAreComplete checks that every file is a valid definition with the
+// information that people need.
+func TestBundledFilesAreComplete(t *testing.T) {
 	files, err := bundled.ReadDir("bundled")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(files) < 45 {
-		t.Errorf("%d files", len(files))
+		t.Errorf("found only %d files", len(files))
 	}
 	for _, f := range files {
 		t.Run(strings.TrimSuffix(f.Name(), ".json"), func(t *testing.T) {
@@ -40,32 +38,32 @@ func TestBundled(t *testing.T) {
 				t.Fatal(err)
 			}
 			if d.Name+".json" != f.Name() {
-				t.Errorf("%s is in the file %s", d.Name, f.Name())
+				t.Errorf("definition %s is in the file %s", d.Name, f.Name())
 			}
 			if d.Docs == "" || d.Category == "" || d.DisplayName == d.Name && d.Name != strings.ToLower(d.Name) {
-				t.Error("documentation or category is missing")
+				t.Error("docs, category or display_name is missing")
 			}
 			m := d.Metadata
 			if m == nil || m.Source == "" || (m.Checked == "") != m.Unverified {
-				t.Error("metadata names the source of the facts, and the date they were checked or that they are unverified")
+				t.Error("metadata needs a source, and either the date of the check or unverified")
 			}
 			for _, u := range d.Endpoints() {
 				if !strings.HasPrefix(u, "https://") && !strings.HasPrefix(u, "{base_url}") {
-					t.Errorf("endpoint %s", u)
+					t.Errorf("endpoint %s is not https", u)
 				}
 			}
 			for _, v := range d.Variables() {
 				if v.Secret && !HasPlaceholder(v.Placeholder) {
-					t.Errorf("placeholder %q of %s would not be recognised", v.Placeholder, v.Name)
+					t.Errorf("placeholder %q of %s is not recognised", v.Placeholder, v.Name)
 				}
 			}
 		})
 	}
 }
 
-// Each pattern takes what the definition says is a request to the service, and
-// nothing that only looks like it.
-func TestBundledPatterns(t *testing.T) {
+// TestBundledPatternsMatchOnlyTheService checks that each pattern matches the hosts of
+// the service and no look-alikes, and that the verify request gets the credential.
+func TestBundledPatternsMatchOnlyTheService(t *testing.T) {
 	for _, d := range bundledSet(t).All() {
 		t.Run(d.Name, func(t *testing.T) {
 			values := sampleValues(t, d)
@@ -78,12 +76,12 @@ func TestBundledPatterns(t *testing.T) {
 				if p.kind != Exact {
 					example = "sample" + p.host
 				}
-				if !p.MatchHost(example) || !d.Claims(example, p.port) && d.fixed() {
-					t.Errorf("%s does not take %s", p, example)
+				if !p.MatchHost(example) || !d.Claims(example, p.port) && hasFixedHosts(d) {
+					t.Errorf("%s does not match %s", p, example)
 				}
 				for _, miss := range nearMisses(p, example) {
 					if p.MatchHost(miss) {
-						t.Errorf("%s takes %s", p, miss)
+						t.Errorf("%s matches %s", p, miss)
 					}
 				}
 			}
@@ -95,19 +93,19 @@ func TestBundledPatterns(t *testing.T) {
 			if u.Port() != "" {
 				fmt.Sscan(u.Port(), &port)
 			}
-			meant := func(p Pattern) bool {
-				_, under := p.MatchPath(u.Path)
-				return under && p.MatchHost(u.Hostname()) && p.port == port
+			matches := func(p Pattern) bool {
+				_, ok := p.MatchPath(u.Path)
+				return ok && p.MatchHost(u.Hostname()) && p.port == port
 			}
-			if !slices.ContainsFunc(patterns, meant) || d.Excludes(u.Path) || d.OAuthEndpoint(u.Hostname(), u.Path) {
-				t.Errorf("%s gets no credential", u)
+			if !slices.ContainsFunc(patterns, matches) || d.Excludes(u.Path) || d.OAuthEndpoint(u.Hostname(), u.Path) {
+				t.Errorf("the verify request to %s gets no credential", u)
 			}
 		})
 	}
 }
 
-// fixed reports whether all hosts are known without a connection.
-func (d *Definition) fixed() bool {
+// hasFixedHosts reports whether all hosts are known without a connection.
+func hasFixedHosts(d *Definition) bool {
 	return !slices.ContainsFunc(d.hosts, func(h host) bool { return h.names != nil && h.suffix == "" })
 }
 
@@ -124,7 +122,7 @@ func expandURL(t *testing.T, d *Definition, field, template string, values Value
 	return u
 }
 
-// nearMisses are hosts of somebody else that look like one of the pattern's.
+// nearMisses returns hosts of others that look like a host of the pattern.
 func nearMisses(p Pattern, host string) []string {
 	misses := []string{
 		"evil-" + strings.TrimPrefix(p.host, "."), "evil" + strings.TrimPrefix(p.host, "."), host + ".evil.net", host + "evil", host + "-x.net",

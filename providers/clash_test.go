@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// sharedHosts are the services that have several ways in, which are definitions
-// of their own and meet on the same hosts. Whoever connects two of a group says
-// which one is meant.
+// sharedHosts lists the groups of definitions that have the same hosts, because a
+// service has several ways to authenticate and each has its own definition. A user who
+// connects two of a group has to choose one for a run.
 var sharedHosts = []string{
 	"airtable airtable-pat",
 	"atlassian atlassian-api-token",
@@ -43,7 +43,7 @@ func TestBundledHostsAreDistinct(t *testing.T) {
 			return !slices.ContainsFunc(c.Providers, func(p string) bool { return !slices.Contains(allowed, p) })
 		}
 		if !slices.ContainsFunc(sharedHosts, group) {
-			t.Errorf("%s is claimed by %v", c.Host, c.Providers)
+			t.Errorf("the definitions %v all have the host %s", c.Providers, c.Host)
 		}
 	}
 }
@@ -73,16 +73,16 @@ func TestClashes(t *testing.T) {
 	}
 }
 
-// clash says that several definitions claim a host equally: a request to it gets
-// no credential while more than one of them is connected, unless the run names
-// one.
+// clash is a host that several definitions match equally well. While more than one of
+// them is connected, a request to the host gets no credential unless the run names a
+// provider.
 type clash struct {
-	Host      string // as one of them has it
+	Host      string // as written in one of the definitions
 	Providers []string
 }
 
-// clashes compares definitions with each other. Hosts with values in them clash
-// if they can be the same host.
+// clashes compares definitions with each other. Templates of hosts clash if they can
+// become the same host.
 func clashes(definitions []*Definition) []clash {
 	type claim struct {
 		d    *Definition
@@ -106,9 +106,9 @@ func clashes(definitions []*Definition) []clash {
 	for _, key := range keys {
 		group := claims[key]
 		c := clash{Host: group[0].text}
-		for i, a := range group {
+		for _, a := range group {
 			if slices.ContainsFunc(group, func(b claim) bool { return b.d != a.d && overlap(a.d, b.d) }) {
-				c.Providers = append(c.Providers, group[i].d.Name)
+				c.Providers = append(c.Providers, a.d.Name)
 			}
 		}
 		if len(c.Providers) > 1 {
@@ -119,7 +119,8 @@ func clashes(definitions []*Definition) []clash {
 	return found
 }
 
-// claim is the same text for hosts that are equally specific and can be one.
+// claim returns a key that is equal for hosts that are equally specific and can be the
+// same host.
 func (h host) claim(d *Definition) string {
 	p, kind := h.pattern, strconv.Itoa(int(h.pattern.kind))
 	if h.text == "{base_url}" {
@@ -140,7 +141,7 @@ func (h host) claim(d *Definition) string {
 	return strings.Join([]string{kind, p.host, strconv.Itoa(p.port)}, " ")
 }
 
-// overlap reports whether a request can be meant by both, with none of them more
+// overlap reports whether a request can match both definitions, and neither is more
 // specific.
 func overlap(a, b *Definition) bool {
 	if len(a.Methods) > 0 && len(b.Methods) > 0 && !slices.ContainsFunc(a.Methods, func(m string) bool { return slices.Contains(b.Methods, m) }) {

@@ -2,6 +2,7 @@ package providers
 
 import (
 	"cmp"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -11,7 +12,10 @@ import (
 	"testing"
 )
 
-// What arrives at each service, given sample values; reviewed by eye.
+var update = flag.Bool("update", false, "write the golden files and the published schema")
+
+// TestGolden compares what each definition does to a request with a file that a person
+// has reviewed.
 func TestGolden(t *testing.T) {
 	dir := filepath.Join("testdata", "golden")
 	if *update {
@@ -42,13 +46,13 @@ func TestGolden(t *testing.T) {
 	files, _ := filepath.Glob(filepath.Join(dir, "*.txt"))
 	for _, f := range files {
 		if !seen[f] {
-			t.Errorf("%s is of no definition", f)
+			t.Errorf("%s belongs to no definition", f)
 		}
 	}
 }
 
-// render is a definition as it acts: a request in which the client sent
-// placeholders, as it leaves.
+// render describes the effect of a definition with sample values. The requests in it
+// had placeholders from the client.
 func render(t *testing.T, d *Definition) string {
 	t.Helper()
 	var b strings.Builder
@@ -88,13 +92,13 @@ func render(t *testing.T, d *Definition) string {
 		if kind == nameAPIKey && !d.HasFlow(FlowAPIKey) || kind == nameAccessToken && d.AuthType() == AuthAPIKey && len(d.Flows) == 1 {
 			continue
 		}
-		of := make(Values)
+		some := make(Values)
 		for name, v := range values {
 			if name != nameAPIKey && name != nameAccessToken || name == kind || d.Param(name) != nil && kind == nameAPIKey {
-				of[name] = v
+				some[name] = v
 			}
 		}
-		b.WriteString(renderRequest(t, d, patterns, of))
+		b.WriteString(renderRequest(t, d, patterns, some))
 	}
 	for _, u := range d.Endpoints() {
 		line("sign-in", "%s", u)
@@ -109,6 +113,7 @@ func render(t *testing.T, d *Definition) string {
 	return b.String()
 }
 
+// changing matches the parts of a signature that depend on the time.
 var changing = regexp.MustCompile(`20[0-9]{6}(T[0-9]{6}Z)?|Signature=[0-9a-f]{64}`)
 
 func renderRequest(t *testing.T, d *Definition, patterns []Pattern, values Values) string {

@@ -62,7 +62,7 @@ func TestPattern(t *testing.T) {
 	}
 }
 
-// A host that a pattern matches is its host, or lies under its domain.
+// FuzzPattern checks that a pattern matches only its host or hosts in its domain.
 func FuzzPattern(f *testing.F) {
 	f.Add("*.example.com", "a.example.com")
 	f.Add(`regex:.*\.example\.com`, "x.example.com")

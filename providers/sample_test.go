@@ -2,6 +2,7 @@ package providers
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"regexp"
 	"regexp/syntax"
@@ -9,13 +10,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/authsome/authsome/secret"
 )
 
-// sampleValues are values of the shape that the definition asks for. Secrets
-// read as their own names where their shape does not matter.
+// sampleValues returns values that the definition accepts. The value of a secret is
+// its name in capitals, unless another param is derived from it.
 func sampleValues(t *testing.T, d *Definition) Values {
 	t.Helper()
 	values := Values{nameAccessToken: secret.New("ACCESS-TOKEN"), nameClientID: secret.New("CLIENT-ID")}
@@ -38,16 +37,16 @@ func sampleValues(t *testing.T, d *Definition) Values {
 
 func sampleValue(t *testing.T, d *Definition, p *Param) string {
 	t.Helper()
-	var taken []*Param
+	var derived []*Param // params whose value comes from p
 	for i := range d.Params {
 		if d.Params[i].From == p.Name {
-			taken = append(taken, &d.Params[i])
+			derived = append(derived, &d.Params[i])
 		}
 	}
-	for _, o := range taken {
+	for _, o := range derived {
 		if o.Path != "" {
 			document := make(map[string]string)
-			for _, o := range taken {
+			for _, o := range derived {
 				document[o.Path] = strings.ToUpper(o.Name)
 			}
 			text, err := json.Marshal(document)
@@ -60,10 +59,10 @@ func sampleValue(t *testing.T, d *Definition, p *Param) string {
 	switch {
 	case p.Default != "":
 		return p.Default
-	case p.Pattern != "" && (!p.Secret || len(taken) > 0):
-		return fitting(t, p.Pattern)
-	case len(taken) > 0 && taken[0].Match != "":
-		return fitting(t, strings.TrimSuffix(taken[0].Match, "$"))
+	case p.Pattern != "" && (!p.Secret || len(derived) > 0):
+		return matching(t, p.Pattern)
+	case len(derived) > 0 && derived[0].Match != "":
+		return matching(t, strings.TrimSuffix(derived[0].Match, "$"))
 	case p.From == FromToken && slices.Contains(d.Hosts, "{"+p.Name+"}"):
 		return p.Name + ".example.com"
 	case !p.Secret:
@@ -72,8 +71,8 @@ func sampleValue(t *testing.T, d *Definition, p *Param) string {
 	return strings.ToUpper(strings.ReplaceAll(p.Name, "_", "-"))
 }
 
-// fitting is a short text that a pattern accepts.
-func fitting(t *testing.T, pattern string) string {
+// matching returns a short text that matches a pattern.
+func matching(t *testing.T, pattern string) string {
 	t.Helper()
 	expr, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
