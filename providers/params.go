@@ -65,7 +65,7 @@ func (p *Param) label() string {
 func (p *Param) asked() bool { return p.From == "" }
 
 // Extract returns the param's value from the text of its source: the first group of
-// match, or the whole text if there is no match. Errors do not contain the text.
+// match, or the whole text if the param has no match. Errors do not contain the text.
 func (p *Param) Extract(text string) (string, error) {
 	if p.Match == "" {
 		return text, nil

@@ -36,8 +36,8 @@ type Problem struct {
 	Err  error
 }
 
-// NotFoundError reports that there is no definition with a name. Near is a similar
-// name that exists, or empty.
+// NotFoundError reports that a definition does not exist. Near is a similar name that
+// does, or empty.
 type NotFoundError struct{ Name, Near string }
 
 func (e *NotFoundError) Error() string { return fmt.Sprintf("no provider %q", e.Name) }
@@ -98,7 +98,7 @@ func readFile(path string) (*Definition, error) {
 	return d, nil
 }
 
-// Lookup returns the definition with the name. If there is none, the error is a
+// Lookup returns the definition with the name. If it does not exist, the error is a
 // [*NotFoundError].
 func (s *Set) Lookup(name string) (*Definition, error) {
 	if read := s.byName[name]; read != nil {
@@ -120,9 +120,9 @@ func (s *Set) All() []*Definition {
 	return all
 }
 
-// Reading returns the definitions that have an environment variable which is set,
+// WithVariable returns the definitions that have an environment variable which is set,
 // sorted by name. Files that mention no such variable are not decoded.
-func (s *Set) Reading(isSet func(variable string) bool) []*Definition {
+func (s *Set) WithVariable(isSet func(variable string) bool) []*Definition {
 	var found []*Definition
 	for _, name := range slices.Sorted(maps.Keys(s.byName)) {
 		if text, err := bundled.ReadFile("bundled/" + name + ".json"); err == nil && !s.custom[name] && !mentions(text, isSet) {
@@ -180,7 +180,7 @@ func Install(dir string, data []byte, force bool) (*Definition, error) {
 	return d, nil
 }
 
-// Uninstall removes a user's definition. It is not an error if there is none.
+// Uninstall removes a user's definition. It is not an error if the file does not exist.
 func Uninstall(dir, name string) error {
 	if err := ValidateName(name); err != nil {
 		return err

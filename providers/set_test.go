@@ -74,7 +74,7 @@ func TestNear(t *testing.T) {
 }
 
 // BenchmarkLoad measures what definitions cost a command at its start: Lookup of one,
-// Reading for the environment, and All for list and run.
+// WithVariable for the environment, and All for list and run.
 func BenchmarkLoad(b *testing.B) {
 	dir := b.TempDir()
 	b.Run("one", func(b *testing.B) {
@@ -94,7 +94,7 @@ func BenchmarkLoad(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			s.Reading(func(name string) bool { return name == "HOME" || name == "GITHUB_TOKEN" })
+			s.WithVariable(func(name string) bool { return name == "HOME" || name == "GITHUB_TOKEN" })
 		}
 	})
 	b.Run("all", func(b *testing.B) {
@@ -110,19 +110,19 @@ func BenchmarkLoad(b *testing.B) {
 	})
 }
 
-// TestReadingFindsEveryDefinition checks that Reading finds each definition by each of
-// its variables, although it does not decode every file.
-func TestReadingFindsEveryDefinition(t *testing.T) {
+// TestWithVariableFindsEveryDefinition checks that each definition is found by each of
+// its variables, although not every file is decoded.
+func TestWithVariableFindsEveryDefinition(t *testing.T) {
 	s := bundledSet(t)
 	for _, d := range s.All() {
 		for _, e := range d.Env {
-			found := s.Reading(func(name string) bool { return name == e.Name })
+			found := s.WithVariable(func(name string) bool { return name == e.Name })
 			if !slices.ContainsFunc(found, func(f *Definition) bool { return f.Name == d.Name }) {
 				t.Errorf("%s is not found by %s", d.Name, e.Name)
 			}
 		}
 	}
-	if found := s.Reading(func(name string) bool { return name == "GITHUB_TOKENS" || name == "name" }); len(found) > 0 {
+	if found := s.WithVariable(func(name string) bool { return name == "GITHUB_TOKENS" || name == "name" }); len(found) > 0 {
 		t.Errorf("found %d definitions, want none", len(found))
 	}
 }

@@ -19,7 +19,7 @@ func (d *Definition) checkInject() error {
 		}
 		slot := in.slot()
 		if slots[slot] {
-			return &FieldError{strings.TrimSuffix(at, "."), "an earlier entry already sets this place", ""}
+			return &FieldError{strings.TrimSuffix(at, "."), "an earlier entry already uses this place", ""}
 		}
 		slots[slot] = true
 		for _, t := range in.templates() {

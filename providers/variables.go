@@ -41,7 +41,7 @@ type Variable struct {
 	Field string
 
 	// Secret is true if the command that authsome runs gets Placeholder instead of
-	// the value. Placeholder is a template of params that are not secret.
+	// the value. Placeholder is a template that can name params that are not secret.
 	Secret      bool
 	Placeholder string
 }

@@ -265,7 +265,7 @@ func (o *runOptions) process(app *app, s *sidecar.Sidecar, connections []auth.Co
 		}
 	}
 	var exposed []string
-	for _, d := range set.Reading(func(name string) bool { return app.getenv(name) != "" }) {
+	for _, d := range set.WithVariable(func(name string) bool { return app.getenv(name) != "" }) {
 		if routed[d.Name] {
 			continue
 		}
