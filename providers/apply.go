@@ -11,12 +11,12 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// Apply takes the client's own values out of the slots that the credential uses,
-// in every spelling, and puts the credential in. After an error the request must
+// Apply removes the client's own values, in every spelling, from the places that the
+// credential uses, and puts the credential there. After an error the request must
 // not be sent.
 func (i *Injection) Apply(r *http.Request) error {
 	for name := range r.Header {
-		if i.ownsHeader(name) {
+		if i.replacesHeader(name) {
 			delete(r.Header, name)
 		}
 	}
@@ -42,8 +42,8 @@ func (i *Injection) Apply(r *http.Request) error {
 	return nil
 }
 
-// ownsHeader reports whether the client's header of that name is taken out.
-func (i *Injection) ownsHeader(name string) bool {
+// replacesHeader reports whether the client's header with the name is removed.
+func (i *Injection) replacesHeader(name string) bool {
 	for _, h := range i.headers {
 		if !h.ifAbsent && len(name) == len(h.name) && strings.EqualFold(name, h.name) {
 			return true
@@ -69,8 +69,8 @@ func hasHeader(h http.Header, canonical string) bool {
 	return false
 }
 
-// applyQuery rewrites the query: other parameters stay byte for byte and in
-// their order, and a credential takes the place of the first of its name.
+// applyQuery rewrites the query. A credential replaces the first parameter with its
+// name. Other parameters keep their bytes and their order.
 func (i *Injection) applyQuery(u *url.URL) error {
 	var b strings.Builder
 	b.Grow(len(u.RawQuery) + 64)
@@ -110,7 +110,8 @@ func (i *Injection) applyQuery(u *url.URL) error {
 	return nil
 }
 
-// querySlot finds whose slot a parameter of the query is in.
+// querySlot returns the index of the slot that a parameter of the query uses, or -1,
+// and whether the parameter is removed.
 func (i *Injection) querySlot(parameter string) (n int, removed bool, err error) {
 	n = -1
 	pieces := 0
@@ -130,21 +131,21 @@ func (i *Injection) querySlot(parameter string) (n int, removed bool, err error)
 		removed = removed || slices.Contains(i.removeQuery, name)
 	}
 	if pieces > 1 && (n >= 0 || removed) {
-		// Some servers end a parameter at a semicolon and others do not.
-		return 0, false, errors.New("the query has the credential's parameter beside a semicolon")
+		// Some servers end a parameter at a semicolon, others do not.
+		return 0, false, errors.New("the query has a semicolon next to the parameter of the credential")
 	}
 	return n, removed, nil
 }
 
-// InURL reports whether the credential stands in a request's address.
+// InURL reports whether the credential is put in the URL of a request.
 func (i *Injection) InURL() bool { return len(i.query) > 0 || len(i.paths) > 0 }
 
-// Conceal is a text with the mark of placeholders wherever it has the credential
-// as it stands in a request's address.
+// Conceal replaces the credential by [PlaceholderMark] wherever text contains it, plain
+// or escaped as in a URL.
 func (i *Injection) Conceal(text string) string {
 	hide := func(value string) {
 		query, path := url.QueryEscape(value), url.PathEscape(value)
-		for _, form := range []string{value, query, path, smallHex(value), smallHex(query), smallHex(path)} {
+		for _, form := range []string{value, query, path, lowerEscapes(value), lowerEscapes(query), lowerEscapes(path)} {
 			if form != "" {
 				text = strings.ReplaceAll(text, form, PlaceholderMark)
 			}
@@ -162,8 +163,8 @@ func (i *Injection) Conceal(text string) string {
 	return text
 }
 
-// smallHex is an escaped text with the escapes in small letters.
-func smallHex(escaped string) string {
+// lowerEscapes returns an escaped text with its percent escapes in lower case.
+func lowerEscapes(escaped string) string {
 	b := []byte(escaped)
 	for i := 0; i+2 < len(b); i++ {
 		if b[i] == '%' {
@@ -173,8 +174,8 @@ func smallHex(escaped string) string {
 	return string(b)
 }
 
-// Redact is a path with the place of a credential blanked, for records: what the
-// client had there may be a credential of its own.
+// Redact replaces the part of a path that holds a credential, for records. What the
+// client sent there may be a real credential.
 func (d *Definition) Redact(path string) string {
 	for _, in := range d.Inject {
 		if in.In != InPath {
@@ -191,8 +192,7 @@ func (d *Definition) Redact(path string) string {
 	return path
 }
 
-// applyPath puts the credential into the path, in place of what follows the
-// prefix.
+// applyPath replaces the segment after a prefix by the credential.
 func (i *Injection) applyPath(u *url.URL) error {
 	escaped := u.EscapedPath()
 	for _, p := range i.paths {
@@ -210,7 +210,7 @@ func (i *Injection) applyPath(u *url.URL) error {
 		raw := p.name + url.PathEscape(p.value.Reveal()) + after
 		decoded, err := url.PathUnescape(raw)
 		if err != nil {
-			return errors.New("the path is not well encoded")
+			return errors.New("the path has an invalid escape")
 		}
 		u.Path, u.RawPath = decoded, raw
 		return nil

@@ -2,34 +2,25 @@ package providers
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 )
 
-// Change is one member in which two definitions differ, as text; what is empty
-// is absent.
+// Change is a member that differs between two definitions. Before and After are its
+// values as text, empty if the member is absent.
 type Change struct{ Field, Before, After string }
 
-// Changes compare a definition with the one that it would take the place of, of
-// either schema. What decides where secrets go is first.
+// Changes compares a definition with the one that would replace it. Either may be of
+// any schema. Members that decide where secrets go are first.
 func Changes(before, after *Definition) []Change {
-	a, b := flat(before), flat(after)
-	fields := slices.Compact(slices.Sorted(func(yield func(string) bool) {
-		for field := range a {
-			if !yield(field) {
-				return
-			}
-		}
-		for field := range b {
-			if !yield(field) {
-				return
-			}
-		}
-	}))
+	a, b := flattened(before), flattened(after)
+	fields := maps.Clone(a)
+	maps.Copy(fields, b)
 	var changes []Change
-	for _, field := range fields {
+	for _, field := range slices.Sorted(maps.Keys(fields)) {
 		if a[field] != b[field] {
 			changes = append(changes, Change{field, a[field], b[field]})
 		}
@@ -38,6 +29,7 @@ func Changes(before, after *Definition) []Change {
 	return changes
 }
 
+// rank orders members by what they decide about secrets.
 func rank(field string) int {
 	for i, prefix := range []string{"hosts", "base_url", "paths", "exclude_paths", "methods", "inject", "oauth", "params", "env"} {
 		if strings.HasPrefix(field, prefix) {
@@ -47,8 +39,9 @@ func rank(field string) int {
 	return 100
 }
 
-// flat is a definition as text by member; a list of texts is one text.
-func flat(d *Definition) map[string]string {
+// flattened returns the members of a definition as text, by path. A list of strings
+// is one text.
+func flattened(d *Definition) map[string]string {
 	all := make(map[string]string)
 	data, err := json.Marshal(d)
 	if err != nil {
@@ -83,15 +76,16 @@ func flatten(all map[string]string, at string, value any) {
 	}
 }
 
-// MovesSecrets reports whether what was obtained for one definition is not used
-// with the other, because it would be sent elsewhere; see [Definition.Issuer].
+// MovesSecrets reports whether secrets obtained with one definition must not be used
+// with the other, because they would be sent elsewhere; see [Definition.Issuer].
 func MovesSecrets(before, after *Definition) bool {
-	return len(before.signIn()) > 0 && !slices.Equal(before.signInTexts(), after.signInTexts())
+	return len(before.issuerTemplates()) > 0 && !slices.Equal(before.issuerTexts(), after.issuerTexts())
 }
 
-func (d *Definition) signInTexts() []string {
+// issuerTexts returns the templates of Issuer with the default base URL in them.
+func (d *Definition) issuerTexts() []string {
 	var all []string
-	for _, t := range d.signIn() {
+	for _, t := range d.issuerTemplates() {
 		all = append(all, strings.ReplaceAll(t.text, "{base_url}", "{base_url "+d.BaseURL+"}"))
 	}
 	return all

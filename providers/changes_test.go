@@ -18,7 +18,7 @@ func parse(t *testing.T, text string) *Definition {
 func TestChanges(t *testing.T) {
 	before := parse(t, fmt.Sprintf(goodOAuth, `,"scopes":["a"]`))
 	if c := Changes(before, parse(t, strings.Replace(fmt.Sprintf(goodOAuth, `,"scopes":["a"]`), `"schema_version":2,`, `"$schema":"https://x","schema_version":2,`, 1))); len(c) > 0 {
-		t.Errorf("the same: %v", c)
+		t.Errorf("the same definition has changes: %v", c)
 	}
 	after := parse(t, strings.Replace(fmt.Sprintf(goodOAuth, `,"scopes":["a","b"],"refresh_url":"https://evil.net/t"`), `"hosts"`, `"docs":"https://d.com","hosts"`, 1))
 	want := "[{oauth.refresh_url  https://evil.net/t} {oauth.scopes a a b} {docs  https://d.com}]"
@@ -27,8 +27,9 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// Secrets that were obtained for one endpoint are not sent to another.
-func TestIssuer(t *testing.T) {
+// TestIssuerChangesWithTheTokenEndpoint checks that secrets obtained for one endpoint
+// are not sent to another.
+func TestIssuerChangesWithTheTokenEndpoint(t *testing.T) {
 	base := fmt.Sprintf(goodOAuth, "")
 	for name, tt := range map[string]struct {
 		after string
@@ -43,22 +44,22 @@ func TestIssuer(t *testing.T) {
 	} {
 		before, after := parse(t, base), parse(t, tt.after)
 		if got := MovesSecrets(before, after); got != tt.moves {
-			t.Errorf("%s: %t", name, got)
+			t.Errorf("%s: MovesSecrets is %t", name, got)
 		}
-		was, err := before.Issuer(nil)
-		is, err2 := after.Issuer(nil)
-		if err != nil || err2 != nil || (was == is) == tt.moves {
-			t.Errorf("%s: %q, %q, %v, %v", name, was, is, err, err2)
+		old, err := before.Issuer(nil)
+		replaced, err2 := after.Issuer(nil)
+		if err != nil || err2 != nil || (old == replaced) == tt.moves {
+			t.Errorf("%s: issuers %q and %q, %v, %v", name, old, replaced, err, err2)
 		}
 	}
-	own := parse(t, `{"schema_version":2,"name":"own","flows":["pkce"],"hosts":["{base_url}"],"base_url":"https://sample.com","oauth":{"authorization_url":"{base_url}/a","token_url":"{base_url}/t"}}`)
-	public, _ := own.Issuer(nil)
-	private, _ := own.Issuer(values("base_url", "https://git.corp"))
-	if public != "https://sample.com/t" || private != "https://git.corp/t" {
-		t.Errorf("%q, %q", public, private)
+	hosted := parse(t, `{"schema_version":2,"name":"own","flows":["pkce"],"hosts":["{base_url}"],"base_url":"https://sample.com","oauth":{"authorization_url":"{base_url}/a","token_url":"{base_url}/t"}}`)
+	byDefault, _ := hosted.Issuer(nil)
+	selfHosted, _ := hosted.Issuer(values("base_url", "https://git.corp"))
+	if byDefault != "https://sample.com/t" || selfHosted != "https://git.corp/t" {
+		t.Errorf("issuers %q and %q", byDefault, selfHosted)
 	}
 	if text, err := define(t, "").Issuer(nil); text != "" || err != nil {
-		t.Errorf("without sign-in: %q, %v", text, err)
+		t.Errorf("without OAuth: %q, %v", text, err)
 	}
 }
 
@@ -70,11 +71,11 @@ func TestWarnings(t *testing.T) {
 		{fmt.Sprintf(noHosts, `,"hosts":["*.sample.com"]`), "hosts[0]: the credential goes to every host under sample.com"},
 		{fmt.Sprintf(noHosts, `,"hosts":["10.0.0.1"]`), "hosts[0]: 10.0.0.1 is not a public host"},
 		{fmt.Sprintf(noHosts, `,"hosts":["git.internal"]`), "hosts[0]: git.internal is not a public host"},
-		{instance, "hosts[0]: the token endpoint says which host"},
-		{fmt.Sprintf(goodOAuth, `,"refresh_url":"http://localhost:1/t"`), "oauth.refresh_url: localhost is for development"},
+		{instance, "hosts[0]: the token response decides which host"},
+		{fmt.Sprintf(goodOAuth, `,"refresh_url":"http://localhost:1/t"`), "oauth.refresh_url: localhost is not a public host; use it only for development"},
 		{fmt.Sprintf(goodOAuth, `,"revocation":{"url":"https://sample.com/{token}"}`), "oauth.revocation.url: the token goes into the URL"},
-		{fmt.Sprintf(goodOAuth, `,"discovery":"issuer","issuer":"https://sample.com"`), "oauth.discovery: the service says"},
-		{fmt.Sprintf(good, `,"metadata":{"unverified":true}`), "metadata.unverified: nobody has checked"},
+		{fmt.Sprintf(goodOAuth, `,"discovery":"issuer","issuer":"https://sample.com"`), "oauth.discovery: the service decides"},
+		{fmt.Sprintf(good, `,"metadata":{"unverified":true}`), "metadata.unverified: this definition has not been checked"},
 	} {
 		got := ""
 		for _, w := range parse(t, tt.json).Warnings() {
@@ -82,31 +83,6 @@ func TestWarnings(t *testing.T) {
 		}
 		if !strings.HasPrefix(got, tt.want) || tt.want == "" && got != "" {
 			t.Errorf("%s\n  got  %q\n  want %q", tt.json, got, tt.want)
-		}
-	}
-}
-
-func TestClashes(t *testing.T) {
-	named := func(name, more string) *Definition {
-		return parse(t, fmt.Sprintf(`{"schema_version":2,"name":%q,"flows":["api_key"],"params":[{"name":"api_key","secret":true},{"name":"x"}]%s}`, name, more))
-	}
-	for _, tt := range []struct{ a, b, want string }{
-		{`,"hosts":["a.com"]`, `,"hosts":["b.com","a.com"]`, "[{a.com [a b]}]"},
-		{`,"hosts":["a.com"]`, `,"hosts":["A.com."]`, "[{a.com [a b]}]"},
-		{`,"hosts":["a.com"]`, `,"hosts":["a.com:8443"]`, "[]"},
-		{`,"hosts":["a.com"]`, `,"hosts":["*.a.com"]`, "[]"},
-		{`,"hosts":["api.a.com"]`, `,"hosts":["*.a.com"]`, "[]"},
-		{`,"hosts":["a.com"],"paths":["/x"]`, `,"hosts":["a.com"],"paths":["/y","/x"]`, "[{a.com [a b]}]"},
-		{`,"hosts":["a.com"],"paths":["/x"]`, `,"hosts":["a.com"],"paths":["/x/y"]`, "[]"},
-		{`,"hosts":["a.com"],"paths":["/x"]`, `,"hosts":["a.com"]`, "[]"},
-		{`,"hosts":["a.com"],"methods":["GET"]`, `,"hosts":["a.com"],"methods":["POST"]`, "[]"},
-		{`,"hosts":["a.com"],"methods":["GET"]`, `,"hosts":["a.com"]`, "[{a.com [a b]}]"},
-		{`,"hosts":["{x}.a.com"]`, `,"hosts":["{x}.a.com"]`, "[{{x}.a.com [a b]}]"},
-		{`,"hosts":["{x}.a.com"]`, `,"hosts":["*.a.com"]`, "[]"},
-		{`,"hosts":["{base_url}"],"base_url":"https://a.com"`, `,"hosts":["a.com"]`, "[{{base_url} [a b]}]"},
-	} {
-		if got := fmt.Sprint(Clashes([]*Definition{named("a", tt.a), named("b", tt.b)})); got != tt.want {
-			t.Errorf("%s and %s: %s, want %s", tt.a, tt.b, got, tt.want)
 		}
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// closedSet is what a member can be, where it is not free: one place for
-// validation and the published schema. Indexes are left out of the field.
+// closedSet returns the values that a member can have, or nil if it can have any.
+// Validation and the published schema both use it. Field has no indexes.
 func closedSet(field string) []string {
 	switch field {
 	case "flows":
@@ -44,7 +44,7 @@ func closedSet(field string) []string {
 	return nil
 }
 
-// withoutIndexes is a field's name in the schema.
+// withoutIndexes removes the indexes from the path of a member.
 func withoutIndexes(field string) string {
 	for {
 		before, rest, ok := strings.Cut(field, "[")
@@ -56,21 +56,21 @@ func withoutIndexes(field string) string {
 	}
 }
 
-// oneOf holds a text to the closed set of its member.
+// oneOf checks that text is one of the values of its member.
 func oneOf(field, text string) error {
 	set := closedSet(withoutIndexes(field))
 	if slices.Contains(set, text) {
 		return nil
 	}
-	e := &FieldError{field, fmt.Sprintf("%q is unknown", text), "one of " + strings.Join(set, ", ")}
+	e := &FieldError{field, fmt.Sprintf("unknown value %q", text), "use one of " + strings.Join(set, ", ")}
 	if text == "" {
 		e.Reason = "missing"
 	}
 	return e
 }
 
-// absentOr is oneOf for a member that may be absent.
-func absentOr(field, text string) error {
+// optionalOneOf is [oneOf] for a member that may be absent.
+func optionalOneOf(field, text string) error {
 	if text == "" {
 		return nil
 	}

@@ -1,10 +1,11 @@
-// Package providers knows services: which hosts they have, how a credential is
-// put on a request to them, where they hand out tokens, and which variables
-// their clients read. Each is a JSON file; adding a service adds no code.
+// Package providers reads the definitions of services: which hosts a service has,
+// how a credential is put on a request, where tokens are issued, and which
+// environment variables the service's clients read. A definition is a JSON file, so
+// adding a service needs no code.
 //
-// It obtains no credential and stores none. Its invariant: a [Definition] that
-// [Parse] returned is valid as a whole, so that nothing later has to doubt a
-// host, a URL, a header name or a template in it.
+// The package does not obtain or store credentials. Its invariant: a [Definition]
+// returned by [Parse] is valid as a whole, so later code can rely on every host,
+// URL, header name and template in it.
 package providers
 
 import (
@@ -17,84 +18,85 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// Definition describes one service, in schema 2. Files of schema 1, which the
-// Python authsome had, are read into the same form; see schema1.go.
+// Definition describes one service, in schema 2. Files of schema 1, the format of
+// the Python authsome, are converted to the same form; see schema1.go.
 //
-// Texts marked "template" may hold {name}: a param, access_token, client_id or
-// base_url. Whatever a template names must be there when it is needed.
+// A string marked "template" may contain {name}, where name is a param,
+// access_token, client_id or base_url. Each of them needs a value when the template
+// is used.
 type Definition struct {
-	Schema        string `json:"$schema,omitzero"` // for editors
+	Schema        string `json:"$schema,omitzero"` // URL of the JSON schema, for editors
 	SchemaVersion int    `json:"schema_version"`
-	Name          string `json:"name"`                  // lower-case letters, digits, dots, hyphens; the file is called NAME.json
-	DisplayName   string `json:"display_name,omitzero"` // the service's name as people write it
-	Category      string `json:"category,omitzero"`     // what the service is for
-	Docs          string `json:"docs,omitzero"`         // the vendor's page on authentication
-	KeyURL        string `json:"key_url,omitzero"`      // where the user makes the key, or registers the OAuth client
+	Name          string `json:"name"`                  // identifier of the provider: lower-case letters, digits, dots, hyphens and underscores; the file is called NAME.json
+	DisplayName   string `json:"display_name,omitzero"` // name of the service as people write it
+	Category      string `json:"category,omitzero"`     // kind of service
+	Docs          string `json:"docs,omitzero"`         // URL of the vendor's page on authentication
+	KeyURL        string `json:"key_url,omitzero"`      // URL of the page where the user creates the key or registers the OAuth client
 
-	Flows   []string `json:"flows"`                  // how a credential is obtained; the first one unless the user says otherwise
-	BaseURL string   `json:"base_url,omitzero"`      // the default of {base_url}, where the service can be self-hosted
-	Params  []Param  `json:"params,omitzero"`        // what a connection has besides its token
-	Hosts   []string `json:"hosts"`                  // templates: host, host:port or *.suffix
-	Paths   []string `json:"paths,omitzero"`         // prefixes, on a segment boundary, that get the credential; none means all
-	Exclude []string `json:"exclude_paths,omitzero"` // prefixes under them that get none
-	Methods []string `json:"methods,omitzero"`       // that get the credential; none means all
+	Flows   []string `json:"flows"`                  // ways to obtain a credential; the first is the default
+	BaseURL string   `json:"base_url,omitzero"`      // default of {base_url}, for a service that can be self-hosted
+	Params  []Param  `json:"params,omitzero"`        // values of a connection in addition to its token
+	Hosts   []string `json:"hosts"`                  // hosts that may receive the credential, each a template of host, host:port or *.suffix
+	Paths   []string `json:"paths,omitzero"`         // path prefixes, matched on a segment boundary, that get the credential; if absent, all paths do
+	Exclude []string `json:"exclude_paths,omitzero"` // path prefixes within paths that do not get the credential
+	Methods []string `json:"methods,omitzero"`       // HTTP methods that get the credential; if absent, all methods do
 
-	Inject []Inject `json:"inject,omitzero"` // none means Authorization: Bearer
-	Remove []string `json:"remove,omitzero"` // carriers of the client's own to take out: header:Name, query:name
+	Inject []Inject `json:"inject,omitzero"` // what is put on a request; if absent, Authorization: Bearer
+	Remove []string `json:"remove,omitzero"` // other places to remove a credential of the client from: header:Name or query:name
 
-	OAuth    *OAuth    `json:"oauth,omitzero"`    // where and how tokens are handed out
-	Env      []Env     `json:"env,omitzero"`      // variables that the service's clients read
-	Verify   *Verify   `json:"verify,omitzero"`   // a request that tells a good credential from a bad one
-	Metadata *Metadata `json:"metadata,omitzero"` // about the definition itself
+	OAuth    *OAuth    `json:"oauth,omitzero"`    // how tokens are obtained, refreshed and revoked
+	Env      []Env     `json:"env,omitzero"`      // environment variables that the service's clients read
+	Verify   *Verify   `json:"verify,omitzero"`   // request that shows whether a credential works
+	Metadata *Metadata `json:"metadata,omitzero"` // information about the definition itself
 
-	// Source is [Bundled] or [Custom]; it is not part of the file.
+	// Source is [Bundled] or [Custom]. It is not part of the file.
 	Source string `json:"-"`
 
-	text      []byte // the file
+	text      []byte // content of the file
 	hosts     []host
 	endpoints []endpoint
-	ownBase   bool // schema 1: a connection's base_url is a host besides hosts
+	ownBase   bool // schema 1: the base_url of a connection is a host in addition to hosts
 }
 
-// Sources of a definition.
+// Values of [Definition.Source].
 const (
 	Bundled = "bundled"
 	Custom  = "custom"
 )
 
-// Categories are the values of category.
+// Categories lists the values of category.
 var Categories = [...]string{
 	"llm", "search", "dev", "productivity", "crm", "marketing", "mail", "seo", "data", "cloud",
 	"payments", "comms", "social", "media", "recruiting", "support", "automation", "security", "other",
 }
 
-// Flows, as flows names them.
+// Values of flows.
 const (
-	FlowAPIKey            = "api_key"            // the user has it: a key, or several values
+	FlowAPIKey            = "api_key"            // the user enters it: a key, or several values
 	FlowPKCE              = "pkce"               // RFC 6749 section 4.1, with RFC 7636 unless oauth.pkce is off
 	FlowDeviceCode        = "device_code"        // RFC 8628
-	FlowDCRPKCE           = "dcr_pkce"           // pkce with a client registered on the way, RFC 7591
+	FlowDCRPKCE           = "dcr_pkce"           // pkce with a client that is registered during login, RFC 7591
 	FlowClientCredentials = "client_credentials" // RFC 6749 section 4.4
 	FlowJWTBearer         = "jwt_bearer"         // RFC 7523 section 2.1
 )
 
-// Param is a named value of a connection: a key, a further secret, or a part of
-// an address. Of an api_key service, api_key is the name of its key.
+// Param is a named value of a connection: a key, another secret, or a part of an
+// address. The key of an api_key service is called api_key.
 type Param struct {
-	Name     string `json:"name"`              // as templates have it: lower-case letters, digits, underscores
-	Label    string `json:"label,omitzero"`    // what the form calls it
-	Secret   bool   `json:"secret,omitzero"`   // it is never shown, and a command finds a placeholder in its place
-	Pattern  string `json:"pattern,omitzero"`  // an expression for the whole value
-	Hint     string `json:"hint,omitzero"`     // how a value looks, for who has entered another
-	Default  string `json:"default,omitzero"`  // the value where none is given
-	Optional bool   `json:"optional,omitzero"` // it may be absent; what needs it is then left out
+	Name     string `json:"name"`              // name used in templates: lower-case letters, digits, underscores
+	Label    string `json:"label,omitzero"`    // label of the field in the login form
+	Secret   bool   `json:"secret,omitzero"`   // the value is never shown, and a command gets a placeholder instead of it
+	Pattern  string `json:"pattern,omitzero"`  // regular expression that the whole value must match
+	Hint     string `json:"hint,omitzero"`     // what a value looks like or where to find it, for a user who has to enter it
+	Default  string `json:"default,omitzero"`  // value that is used if the user gives none
+	Optional bool   `json:"optional,omitzero"` // the value may be missing; everything that needs it is then left out
 
-	From  string `json:"from,omitzero"`  // where the value comes from when the user is not asked: token, the answer of the token endpoint; callback, the redirect's query; base_url; or another param
-	Path  string `json:"path,omitzero"`  // the member there, with dots between levels
-	Match string `json:"match,omitzero"` // an expression whose first group is the value
+	From  string `json:"from,omitzero"`  // source of a value that the user is not asked for: token (the response of the token endpoint), callback (the query of the redirect), base_url, or the name of another param
+	Path  string `json:"path,omitzero"`  // member of the source that has the value, with dots between levels
+	Match string `json:"match,omitzero"` // regular expression whose first group is the value
 }
 
-// Places of an [Inject].
+// Values of [Inject.In].
 const (
 	InHeader = "header"
 	InQuery  = "query"
@@ -103,60 +105,60 @@ const (
 	InSigV4  = "sigv4"
 )
 
-// Inject is one thing put on a request.
+// Inject puts one value on a request.
 type Inject struct {
-	In       string `json:"in"`                 // the place: header, query, basic, path or sigv4
-	Name     string `json:"name,omitzero"`      // of the header or query parameter
-	Value    string `json:"value,omitzero"`     // template; for path, what follows prefix up to the next slash
-	Prefix   string `json:"prefix,omitzero"`    // path: what stands before the credential, as /bot
-	Username string `json:"username,omitzero"`  // basic: template
-	Password string `json:"password,omitzero"`  // basic: template
-	IfAbsent bool   `json:"if_absent,omitzero"` // only where the client sent none; for values that are no secret
+	In       string `json:"in"`                 // place on the request: header, query, basic, path or sigv4
+	Name     string `json:"name,omitzero"`      // name of the header or query parameter
+	Value    string `json:"value,omitzero"`     // template of the value; for path, it replaces what follows prefix up to the next slash
+	Prefix   string `json:"prefix,omitzero"`    // path: the part of the path before the credential, for example /bot
+	Username string `json:"username,omitzero"`  // basic: template of the user name
+	Password string `json:"password,omitzero"`  // basic: template of the password
+	IfAbsent bool   `json:"if_absent,omitzero"` // set the value only if the client did not send one; not for secrets
 
-	AccessKey    string `json:"access_key,omitzero"`    // sigv4: template
-	SecretKey    string `json:"secret_key,omitzero"`    // sigv4: template
-	SessionToken string `json:"session_token,omitzero"` // sigv4: template
+	AccessKey    string `json:"access_key,omitzero"`    // sigv4: template of the access key ID
+	SecretKey    string `json:"secret_key,omitzero"`    // sigv4: template of the secret access key
+	SessionToken string `json:"session_token,omitzero"` // sigv4: template of the session token
 }
 
-// Env is a variable that clients of the service read. Where Value holds a
-// secret, the child behind the proxy gets Placeholder in its place; where it
-// holds none, the child gets the value.
+// Env is an environment variable that clients of the service read. If Value
+// contains a secret, the command that authsome runs gets Placeholder instead.
+// Otherwise it gets the value.
 type Env struct {
-	Name        string `json:"name"`                 // of the variable
-	Value       string `json:"value"`                // template
-	Placeholder string `json:"placeholder,omitzero"` // template with {mark}, {mark_word} or {mark_hex}, and params that are no secrets
+	Name        string `json:"name"`                 // name of the variable
+	Value       string `json:"value"`                // template of the value
+	Placeholder string `json:"placeholder,omitzero"` // template of the placeholder, with {mark}, {mark_word} or {mark_hex}, and with params that are not secret
 }
 
-// Verify is a request that answers 2xx to a good credential and 401 or 403 to a
-// bad one.
+// Verify is a request to which the service answers 2xx if the credential works, and
+// 401 or 403 if it does not.
 type Verify struct {
-	Method string `json:"method,omitzero"` // absent means GET
-	URL    string `json:"url"`             // template, on one of the hosts
-	Body   string `json:"body,omitzero"`   // JSON
-	ID     string `json:"id,omitzero"`     // the account's identifier in the answer: members, with dots
-	Label  string `json:"label,omitzero"`  // the account's name in the answer
+	Method string `json:"method,omitzero"` // HTTP method; if absent, GET
+	URL    string `json:"url"`             // template of the URL, on one of the hosts
+	Body   string `json:"body,omitzero"`   // body of the request, in JSON
+	ID     string `json:"id,omitzero"`     // member of the response that has the identifier of the account, with dots between levels
+	Label  string `json:"label,omitzero"`  // member of the response that has the name of the account, with dots between levels
 }
 
-// Metadata is what people should know about the definition itself.
+// Metadata is information for people about the definition itself.
 type Metadata struct {
-	Source     string `json:"source,omitzero"`     // the page, or the kind of source, that the facts are from
-	Checked    string `json:"checked,omitzero"`    // the date somebody looked
-	Unverified bool   `json:"unverified,omitzero"` // nobody could check it yet
-	Note       string `json:"note,omitzero"`       // what a user should know
+	Source     string `json:"source,omitzero"`     // URL or other source of the facts
+	Checked    string `json:"checked,omitzero"`    // date on which the facts were checked, for example 2026-11-24
+	Unverified bool   `json:"unverified,omitzero"` // true if the facts have not been checked
+	Note       string `json:"note,omitzero"`       // what a user has to know before using the service
 }
 
-// Values are what templates are filled with: the params of a connection by name,
-// access_token, client_id and base_url.
+// Values are the values that templates are filled with, by name: the params of a
+// connection, access_token, client_id and base_url.
 type Values = map[string]secret.String
 
-// Auth types, as lists and records name them.
+// Values of [Definition.AuthType], also used in lists and records.
 const (
 	AuthOAuth2 = "oauth2"
 	AuthAPIKey = "api_key"
 )
 
-// AuthType is what kind of credential a connection of the service usually has:
-// [AuthAPIKey] or [AuthOAuth2].
+// AuthType returns the kind of credential that the first flow obtains: [AuthAPIKey]
+// or [AuthOAuth2].
 func (d *Definition) AuthType() string {
 	if len(d.Flows) > 0 && d.Flows[0] == FlowAPIKey {
 		return AuthAPIKey
@@ -164,10 +166,10 @@ func (d *Definition) AuthType() string {
 	return AuthOAuth2
 }
 
-// HasFlow reports whether a credential can be obtained by that flow.
+// HasFlow reports whether the definition has the flow.
 func (d *Definition) HasFlow(name string) bool { return slices.Contains(d.Flows, name) }
 
-// Param is the param of that name, or nil.
+// Param returns the param with the name, or nil.
 func (d *Definition) Param(name string) *Param {
 	for i := range d.Params {
 		if d.Params[i].Name == name {
@@ -177,7 +179,7 @@ func (d *Definition) Param(name string) *Param {
 	return nil
 }
 
-// secret reports whether what {name} stands for must not be seen.
+// secret reports whether the value of {name} in a template is a secret.
 func (d *Definition) secret(name string) bool {
 	if p := d.Param(name); p != nil {
 		return p.Secret
@@ -185,8 +187,8 @@ func (d *Definition) secret(name string) bool {
 	return name == nameAccessToken
 }
 
-// Marshal writes the definition as a file that Parse reads: its own file, with
-// all that it has, indented anew.
+// Marshal returns the content of the definition's file, with all its members, in
+// standard indentation. [Parse] reads it.
 func (d *Definition) Marshal() ([]byte, error) {
 	text := jsontext.Value(bytes.Clone(d.text))
 	if err := text.Indent(jsontext.WithIndent("  ")); err != nil {

@@ -1,7 +1,6 @@
 package providers
 
 import (
-	"net/netip"
 	"net/url"
 	"path"
 	"slices"
@@ -10,15 +9,15 @@ import (
 	"github.com/authsome/authsome/internal/hosts"
 )
 
-// endpoint is a place of the service's own sign-in.
+// endpoint is a compiled OAuth endpoint of a service.
 type endpoint struct {
 	field, url string
-	host       host     // without names: compare with its pattern; a base_url alone: any host
-	segments   []string // of the path, each a template
-	anywhere   bool     // the path may have something before it: the address is the user's own
+	host       host     // unused if anyBase is set
+	segments   []string // segments of the path, each a template
+	anyBase    bool     // the URL begins with {base_url}: it matches any host, and any path before its own
 }
 
-// compileEndpoints prepares what OAuthEndpoint compares with.
+// compileEndpoints prepares the endpoints for OAuthEndpoint.
 func (d *Definition) compileEndpoints() error {
 	o := d.OAuth
 	if o == nil {
@@ -49,9 +48,9 @@ func (d *Definition) compileEndpoint(field, text string) (endpoint, error) {
 	rest, own := strings.CutPrefix(text, "{base_url}")
 	if own {
 		if rest != "" && !strings.HasPrefix(rest, "/") {
-			return e, &FieldError{field, "a path follows {base_url}", ""}
+			return e, &FieldError{field, "only a path can follow {base_url}", ""}
 		}
-		e.anywhere = true
+		e.anyBase = true
 		e.segments = segments(rest)
 		if d.BaseURL != "" {
 			_, err := checkEndpoint("base_url", d.BaseURL)
@@ -61,22 +60,19 @@ func (d *Definition) compileEndpoint(field, text string) (endpoint, error) {
 	}
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok {
-		return e, &FieldError{field, "not a URL", "write it with https://"}
+		return e, &FieldError{field, "not a URL", "begin it with https://"}
 	}
 	authority, rest, _ := strings.Cut(rest, "/")
 	authority, _, _ = strings.Cut(authority, "?")
 	if names(authority) == nil {
-		u, err := checkEndpoint(field, fillLiterally(text))
+		host, err := checkEndpoint(field, fillWithLetter(text))
 		if err != nil {
 			return e, err
 		}
-		e.host.pattern = Pattern{kind: Exact, host: strings.ToLower(u.Hostname())}
-		if name, err := hosts.Normalize(u.Hostname()); err == nil {
-			e.host.pattern.host = name
-		}
+		e.host.pattern = Pattern{kind: Exact, host: host}
 	} else {
 		if scheme != "https" {
-			return e, &FieldError{field, "secrets travel over https only", ""}
+			return e, &FieldError{field, "secrets are sent over https only", "begin it with https://"}
 		}
 		var err error
 		if e.host, err = d.compileHost(field, authority); err != nil {
@@ -87,25 +83,25 @@ func (d *Definition) compileEndpoint(field, text string) (endpoint, error) {
 	return e, nil
 }
 
-// fillLiterally puts a letter in place of each name, for checks of what is
-// around them.
-func fillLiterally(template string) string {
+// fillWithLetter replaces each name in a template with a letter, to check the text
+// around the names.
+func fillWithLetter(template string) string {
 	text, _ := fill(template, func(string) (string, error) { return "x", nil })
 	return text
 }
 
-// segments are those of a path template, cleaned, without query, in lower case:
-// to some servers /OAuth/Token is the same.
+// segments splits a path template into its segments, cleaned, without the query and
+// in lower case, because to some servers /OAuth/Token is the same path.
 func segments(template string) []string {
 	template, _, _ = strings.Cut(strings.ToLower(template), "?")
 	return strings.Split(strings.Trim(path.Clean("/"+template), "/"), "/")
 }
 
-// OAuthEndpoint reports whether a decoded path on host is one of the service's
-// own sign-in endpoints, which never get a stored credential: their answers are
-// new secrets. Doubled slashes, dot segments, a final slash and capitals make no
-// difference. Where an address depends on the connection, any that it could be
-// counts.
+// OAuthEndpoint reports whether a decoded path on host is an OAuth endpoint of the
+// service. Such endpoints never get a stored credential, because their responses
+// contain new secrets. Doubled slashes, dot segments, a final slash and the case of
+// letters are ignored. An endpoint whose URL depends on the connection matches every
+// URL that it could have.
 func (d *Definition) OAuthEndpoint(host, decoded string) bool {
 	if len(d.endpoints) == 0 {
 		return false
@@ -115,22 +111,22 @@ func (d *Definition) OAuthEndpoint(host, decoded string) bool {
 		return false
 	}
 	for i := range d.endpoints {
-		if d.endpoints[i].is(host, cleaned) {
+		if d.endpoints[i].matches(host, cleaned) {
 			return true
 		}
 	}
 	return false
 }
 
-func (e *endpoint) is(host, cleaned string) bool {
+func (e *endpoint) matches(host, cleaned string) bool {
 	if len(e.segments) == 1 && e.segments[0] == "" {
-		return false // a host's root is not kept from everything else there
+		return false // the root of a host does not count as an endpoint
 	}
-	whole := e.anywhere || e.host.names != nil && e.host.suffix == ""
-	if !whole && !e.host.pattern.MatchHost(host) {
+	anyHost := e.anyBase || e.host.names != nil && e.host.suffix == ""
+	if !anyHost && !e.host.pattern.MatchHost(host) {
 		return false
 	}
-	// From the end, because a base address may have a path of its own.
+	// Compare from the end, because a base URL may have a path before the endpoint's.
 	for i := len(e.segments) - 1; i >= 0; i-- {
 		segment := cleaned
 		slash := strings.LastIndexByte(cleaned, '/')
@@ -146,10 +142,10 @@ func (e *endpoint) is(host, cleaned string) bool {
 			return i == 0
 		}
 	}
-	return e.anywhere || cleaned == ""
+	return e.anyBase || cleaned == ""
 }
 
-// matchSegment compares with a template in which names stand for any text.
+// matchSegment compares a segment with a template whose names match any text.
 func matchSegment(template, segment string) bool {
 	before, _, after, ok := cutName(template)
 	if !ok {
@@ -159,16 +155,18 @@ func matchSegment(template, segment string) bool {
 	return ok && len(rest) > 0 && (names(after) != nil || strings.HasSuffix(rest, after))
 }
 
+// cleanPath removes doubled slashes, dot segments and a final slash. A backslash
+// counts as a slash.
 func cleanPath(p string) string {
 	p = strings.ReplaceAll(p, `\`, "/")
 	if !strings.HasPrefix(p, "/") {
 		p = "/" + p
 	}
-	return path.Clean(p) // which is p itself where nothing changes
+	return path.Clean(p) // does not allocate if nothing changes
 }
 
-// Endpoints are the URLs that will be sent secrets of the service, as templates.
-// Of a service that is asked for its endpoints, the address where that begins.
+// Endpoints returns the templates of the URLs that secrets of the service are sent
+// to, and the URL at which discovery starts, if the definition uses it.
 func (d *Definition) Endpoints() []string {
 	var urls []string
 	for _, e := range d.endpoints {
@@ -182,13 +180,14 @@ func (d *Definition) Endpoints() []string {
 	return urls
 }
 
-// Issuer is the text that client credentials and refresh tokens belong to: the
-// issuer, and every endpoint that they would be sent to. They are used with no
-// other, so that a definition with another token endpoint cannot be given what
-// was obtained for this one. It is empty for a service without sign-in.
+// Issuer returns a text that identifies where client credentials and refresh tokens
+// may be sent: the issuer and each endpoint that receives them. They must be used
+// only if the text is the same as when they were obtained, so that a changed
+// definition cannot send them to another endpoint. The text is empty for a service
+// without OAuth.
 func (d *Definition) Issuer(values Values) (string, error) {
 	var parts []string
-	for _, t := range d.signIn() {
+	for _, t := range d.issuerTemplates() {
 		text, err := d.Expand(t.member, t.text, values)
 		if err != nil {
 			return "", err
@@ -198,8 +197,8 @@ func (d *Definition) Issuer(values Values) (string, error) {
 	return strings.Join(parts, " "), nil
 }
 
-// signIn are the templates that Issuer is made of.
-func (d *Definition) signIn() []memberText {
+// issuerTemplates returns the templates of the text that Issuer returns.
+func (d *Definition) issuerTemplates() []memberText {
 	o := d.OAuth
 	if o == nil {
 		return nil
@@ -212,25 +211,26 @@ func (d *Definition) signIn() []memberText {
 	return all
 }
 
-// checkEndpoint holds an OAuth endpoint to https on a public host; loopback, over
-// http too, is for development.
-func checkEndpoint(field, s string) (*url.URL, error) {
+// checkEndpoint checks the URL of an OAuth endpoint and returns its host. The URL
+// must be https, and an IP address in it must be public. Loopback is allowed for
+// development, with http too.
+func checkEndpoint(field, s string) (host string, err error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" {
-		return nil, &FieldError{field, "not a URL", "write it with https://"}
+		return "", &FieldError{field, "not a URL", "begin it with https://"}
 	}
 	loopback := hosts.IsLoopback(u.Hostname())
-	ip, err := netip.ParseAddr(u.Hostname())
+	kind, isAddress := hosts.KindOfHost(u.Hostname())
 	switch {
 	case u.Scheme != "https" && !(u.Scheme == "http" && loopback):
-		return nil, &FieldError{field, "secrets travel over https only", "write it with https://"}
+		return "", &FieldError{field, "secrets are sent over https only", "begin it with https://"}
 	case u.User != nil || u.Fragment != "":
-		return nil, &FieldError{field, "a user name or a fragment does not belong here", ""}
-	case err == nil && !loopback && hosts.KindOf(ip) != hosts.Public:
-		return nil, &FieldError{field, "a private address", "use {base_url}, and let the user say where the service is"}
+		return "", &FieldError{field, "the URL cannot have a user name or a fragment", ""}
+	case isAddress && !loopback && kind != hosts.Public:
+		return "", &FieldError{field, u.Hostname() + " is not a public address", "use {base_url}, so that each user gives the address"}
 	}
-	if _, err := hosts.Normalize(u.Hostname()); err != nil {
-		return nil, &FieldError{field, err.Error(), ""}
+	if host, err = hosts.Normalize(u.Hostname()); err != nil {
+		return "", &FieldError{field, err.Error(), ""}
 	}
-	return u, nil
+	return host, nil
 }

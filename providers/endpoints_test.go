@@ -14,13 +14,13 @@ func TestOAuthEndpoint(t *testing.T) {
 	}
 	for _, path := range []string{"/login/oauth/access_tokens", "/login", "/"} {
 		if d.OAuthEndpoint("github.com", path) {
-			t.Errorf("%s is taken for an endpoint", path)
+			t.Errorf("%s is recognised as an endpoint", path)
 		}
 	}
 }
 
-// An endpoint whose address depends on the connection is one wherever it could
-// be.
+// TestOAuthEndpointTemplates checks that an endpoint whose URL depends on the connection
+// matches every URL that it could have.
 func TestOAuthEndpointTemplates(t *testing.T) {
 	d, err := Parse([]byte(`{"schema_version":2,"name":"sample","flows":["pkce"],"hosts":["{base_url}","{shop}.sample.com"],"base_url":"https://own.com","params":[{"name":"shop"},{"name":"tenant"}],
 		"oauth":{"authorization_url":"{base_url}/oauth/authorize","token_url":"https://{shop}.sample.com/oauth/token","refresh_url":"https://login.sample.net/{tenant}/v2/token-{shop}","device_authorization_url":"https://root.sample.com",
@@ -39,7 +39,7 @@ func TestOAuthEndpointTemplates(t *testing.T) {
 		{"root.sample.com", "/", false}, {"root.sample.com", "/x", false},
 	} {
 		if got := d.OAuthEndpoint(tt.host, tt.path); got != tt.want {
-			t.Errorf("%s%s: %t", tt.host, tt.path, got)
+			t.Errorf("%s%s: %t, want %t", tt.host, tt.path, got, tt.want)
 		}
 	}
 }

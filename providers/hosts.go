@@ -2,8 +2,7 @@ package providers
 
 import (
 	"errors"
-	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
@@ -11,40 +10,40 @@ import (
 	"github.com/authsome/authsome/internal/hosts"
 )
 
-// host is one entry of hosts, as far as it can be compiled without values.
+// host is one entry of hosts, compiled as far as possible without the values of a
+// connection.
 type host struct {
 	field, text string
-	names       []string
-	pattern     Pattern // without names: the host; else where it can be, for whoever looks for its provider
-	suffix      string  // of a template: the fixed end, with its dot; empty where a name is the whole host
+	names       []string // names in the template; nil if the host is fixed
+	pattern     Pattern  // the host if it is fixed, otherwise every host that the template can become
+	suffix      string   // fixed end of a template, with its dot; empty if a name is the whole host
 }
 
-// compileHost reads one entry. Schema 1 has URLs and expressions there.
+// compileHost compiles one entry of hosts. In schema 1 it may be a URL or a regular
+// expression.
 func (d *Definition) compileHost(field, text string) (host, error) {
 	h := host{field: field, text: text}
 	if d.SchemaVersion == 1 && strings.HasPrefix(text, "regex:") {
 		var err error
-		h.pattern, err = ParsePattern(text)
+		h.pattern, err = parsePattern(text)
 		return h, err
 	}
 	if h.names = names(text); h.names == nil {
 		var err error
-		h.pattern, err = ParsePattern(text)
+		h.pattern, err = parsePattern(text)
 		return h, err
 	}
 	last := text[strings.LastIndexByte(text, '}')+1:]
 	last, port, _ := strings.Cut(last, ":")
 	if text == "{"+h.names[0]+"}" || text == "{"+h.names[0]+"}:"+port {
-		return h, d.checkWhole(h)
+		return h, d.checkWholeHost(h)
 	}
-	for _, name := range h.names {
-		if name == nameBaseURL {
-			return h, errors.New("{base_url} is a whole address; it stands alone")
-		}
+	if slices.Contains(h.names, nameBaseURL) {
+		return h, errors.New("{base_url} is a complete URL and cannot be part of a host")
 	}
 	dot := strings.IndexByte(last, '.')
 	if dot < 0 {
-		return h, errors.New("the end of a host is fixed, as in {name}.example.com")
+		return h, errors.New("a host must end in a fixed domain, as in {name}.example.com")
 	}
 	h.suffix = last[dot:]
 	name, err := hosts.Normalize(h.suffix[1:])
@@ -52,52 +51,50 @@ func (d *Definition) compileHost(field, text string) (host, error) {
 		return h, err
 	}
 	if suffix, icann := publicsuffix.PublicSuffix(name); icann && suffix == name {
-		return h, fmt.Errorf("anybody can register names under %s", name)
+		return h, tooWide(name)
 	}
 	h.pattern = Pattern{kind: Wildcard, host: h.suffix, port: 443, text: text}
 	if port != "" {
-		n, err := strconv.ParseUint(port, 10, 16)
-		if err != nil || n == 0 {
-			return h, errors.New("not a port number")
-		}
-		h.pattern.port = int(n)
+		h.pattern.port, err = parsePort(port)
 	}
-	return h, nil
+	return h, err
 }
 
-// checkWhole refuses a name as the whole host, unless it is the user who names
-// an address or the service itself that answers with one.
-func (d *Definition) checkWhole(h host) error {
+// checkWholeHost refuses a param as the whole host, unless the value comes from the
+// user, as {base_url}, or from the token response of the service.
+func (d *Definition) checkWholeHost(h host) error {
 	if h.names[0] == nameBaseURL {
 		return nil
 	}
 	if p := d.Param(h.names[0]); p != nil && p.From == FromToken {
 		return nil
 	}
-	return errors.New("only an address that the token endpoint answers with, or {base_url}, can be the whole host")
+	return errors.New("only {base_url} or a param from the token response can be the whole host")
 }
 
-// Patterns are the hosts of a connection: the definition's, with its values in
-// them. An address of one's own, base_url, takes the place of the definition's.
+// Patterns returns the hosts of a connection with the values: those of the
+// definition with the templates filled. The connection's base_url replaces that of
+// the definition. A definition of schema 1 without a base URL gets it as an
+// additional host.
 func (d *Definition) Patterns(values Values) ([]Pattern, error) {
 	patterns := make([]Pattern, 0, len(d.hosts))
 	for _, h := range d.hosts {
 		if h.text == "{base_url}" && d.value(values, nameBaseURL) == "" && len(d.hosts) > 1 {
-			continue // there is none, and the service has hosts besides
+			continue // the connection has no base URL, and the service has other hosts
 		}
 		p, err := d.fillHost(h, values)
 		if err != nil {
 			return nil, err
 		}
-		patterns = append(patterns, d.narrowed(p))
+		patterns = append(patterns, d.withPaths(p))
 	}
 	own := values[nameBaseURL].Reveal()
 	switch {
 	case own == "" || own == d.BaseURL || d.namesBaseURL():
 	case !d.ownBase:
-		return nil, &FieldError{nameBaseURL, d.Name + " has no place for an address of one's own", ""}
+		return nil, &FieldError{nameBaseURL, d.Name + " does not accept a base URL", ""}
 	default:
-		p, err := ParsePattern(own)
+		p, err := parsePattern(own)
 		if err != nil {
 			return nil, &FieldError{nameBaseURL, err.Error(), ""}
 		}
@@ -106,17 +103,13 @@ func (d *Definition) Patterns(values Values) ([]Pattern, error) {
 	return patterns, nil
 }
 
+// namesBaseURL reports whether {base_url} is one of the hosts.
 func (d *Definition) namesBaseURL() bool {
-	for _, h := range d.hosts {
-		if h.text == "{base_url}" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(d.hosts, func(h host) bool { return h.text == "{base_url}" })
 }
 
-// narrowed adds the definition's paths to a host.
-func (d *Definition) narrowed(p Pattern) Pattern {
+// withPaths adds the definition's paths to a host.
+func (d *Definition) withPaths(p Pattern) Pattern {
 	if len(d.Paths) == 0 {
 		return p
 	}
@@ -131,14 +124,14 @@ func (d *Definition) narrowed(p Pattern) Pattern {
 	return p
 }
 
-// fillHost is one entry for a connection. What is filled in cannot lead out of
-// the fixed end of the host, nor out of its label unless the param's pattern has
-// dots; errors do not repeat it.
+// fillHost fills one entry of hosts for a connection. The values cannot change the
+// fixed end of the host. They cannot contain a dot either, unless the param has a
+// pattern that allows it. Errors do not contain the values.
 func (d *Definition) fillHost(h host, values Values) (Pattern, error) {
 	if h.names == nil {
 		return h.pattern, nil
 	}
-	wrong := func(reason string) (Pattern, error) { return Pattern{}, &FieldError{h.field, reason, ""} }
+	invalid := func(reason string) (Pattern, error) { return Pattern{}, &FieldError{h.field, reason, ""} }
 	text, err := fill(h.text, func(name string) (string, error) {
 		v := d.value(values, name)
 		if v == "" {
@@ -149,44 +142,44 @@ func (d *Definition) fillHost(h host, values Values) (Pattern, error) {
 		}
 		p := d.Param(name)
 		dots := h.suffix == "" || p != nil && p.Pattern != ""
-		if !hostText(v) || !dots && strings.Contains(v, ".") || p != nil && d.CheckValue(name, v) != nil {
-			return "", &FieldError{h.field, "the value of " + name + " is no part of a host name", ""}
+		if !hasHostChars(v) || !dots && strings.Contains(v, ".") || p != nil && d.CheckValue(name, v) != nil {
+			return "", &FieldError{h.field, "the value of " + name + " is not valid in a host name", ""}
 		}
 		return strings.ToLower(v), nil
 	})
 	if err != nil {
 		return Pattern{}, err
 	}
-	p, err := ParsePattern(text)
+	p, err := parsePattern(text)
 	switch {
 	case err != nil && h.text == "{base_url}":
 		return Pattern{}, &FieldError{nameBaseURL, err.Error(), ""}
 	case err != nil:
-		return wrong(err.Error())
+		return invalid(err.Error())
 	case h.text == "{base_url}":
 		return p, nil
-	case h.suffix == "" && !public(p.host):
-		return wrong("what the service answered with is no public host name")
+	case h.suffix == "" && !publicName(p.host):
+		return invalid("the service returned a host that is not public")
 	case h.suffix != "" && !strings.HasSuffix(p.host, h.suffix):
-		return wrong("what is filled in changes the fixed end")
+		return invalid("the values change the fixed end of the host")
 	}
 	return p, nil
 }
 
-// public reports whether a name lies in a domain that somebody has registered
-// with a public registry.
-func public(name string) bool {
+// publicName reports whether name is in a domain that is registered in a public
+// registry.
+func publicName(name string) bool {
 	suffix, icann := publicsuffix.PublicSuffix(name)
 	_, err := publicsuffix.EffectiveTLDPlusOne(name)
 	return err == nil && (icann || strings.Contains(suffix, "."))
 }
 
-// Claims reports whether a host may be the service's, of some connection.
+// Claims reports whether any connection of the service could have the host.
 func (d *Definition) Claims(host string, port int) bool {
 	for _, h := range d.hosts {
 		if h.names != nil && h.suffix == "" {
 			if h.text == "{base_url}" && d.BaseURL != "" {
-				if p, err := ParsePattern(d.BaseURL); err == nil && p.MatchHost(host) && p.port == port {
+				if p, err := parsePattern(d.BaseURL); err == nil && p.MatchHost(host) && p.port == port {
 					return true
 				}
 			}
@@ -199,36 +192,29 @@ func (d *Definition) Claims(host string, port int) bool {
 	return false
 }
 
-// Allows reports whether a request of that method may carry the credential.
+// Allows reports whether requests with the method get the credential.
 func (d *Definition) Allows(method string) bool {
-	if len(d.Methods) == 0 {
-		return true
-	}
-	for _, m := range d.Methods {
-		if m == method {
-			return true
-		}
-	}
-	return false
+	return len(d.Methods) == 0 || slices.Contains(d.Methods, method)
 }
 
-// Excludes reports whether a path, though under one of the paths, gets no
-// credential. Capitals make no difference: they make none to some servers.
+// Excludes reports whether exclude_paths keeps the credential from a path. The case
+// of letters is ignored, because some servers ignore it.
 func (d *Definition) Excludes(path string) bool {
 	if len(d.Exclude) == 0 {
 		return false
 	}
 	path = strings.ToLower(path)
 	for _, prefix := range d.Exclude {
-		if Under(path, strings.ToLower(prefix)) {
+		if under(path, strings.ToLower(prefix)) {
 			return true
 		}
 	}
 	return false
 }
 
-// Under reports whether a path lies under a prefix, on a segment boundary.
-func Under(path, prefix string) bool {
+// under reports whether path begins with prefix and the prefix ends at a segment
+// boundary.
+func under(path, prefix string) bool {
 	if prefix == "" || prefix == "/" {
 		return true
 	}

@@ -25,57 +25,62 @@ func hostsOf(patterns []Pattern) string {
 const instance = `{"schema_version":2,"name":"sample","flows":["pkce"],"hosts":["{instance}"],"params":[{"name":"instance","from":"token","path":"instance_url"}],
 	"oauth":{"authorization_url":"https://sample.com/a","token_url":"https://sample.com/t"}}`
 
-// What a connection's values make of its hosts. None of them leads out of the
-// fixed end of a host, and what is the whole host is a public one.
+var (
+	shop        = fmt.Sprintf(noHosts, `,"hosts":["{shop}.myshopify.com","*.x-{shop}.sample.com","{shop}.sample.com:8443"],"paths":["/admin"]`)
+	dotted      = `{"schema_version":2,"name":"sample","flows":["api_key"],"params":[{"name":"api_key","secret":true},{"name":"account","pattern":"[a-z0-9.-]+"}],"hosts":["{account}.sample.com"]}`
+	baseURL     = fmt.Sprintf(noHosts, `,"hosts":["{base_url}","api.sample.com"],"base_url":"https://sample.com","paths":["/api"]`)
+	onlyBaseURL = fmt.Sprintf(noHosts, `,"hosts":["{base_url}"]`)
+)
+
+var filledHosts = []struct {
+	json   string
+	values Values
+	want   string // if empty, an error
+}{
+	{shop, values("shop", "acme"), "acme.myshopify.com:443 /admin, *.x-acme.sample.com:443 /admin, acme.sample.com:8443 /admin"},
+	{shop, values("shop", "ACME"), "acme.myshopify.com:443 /admin, *.x-acme.sample.com:443 /admin, acme.sample.com:8443 /admin"},
+	{shop, nil, ""},
+	{shop, values("shop", "a.b"), ""},
+	{shop, values("shop", "evil.net/"), ""},
+	{shop, values("shop", "evil.net#"), ""},
+	{shop, values("shop", "evil.net?x="), ""},
+	{shop, values("shop", "evil.net:443"), ""},
+	{shop, values("shop", "x@evil.net"), ""},
+	{shop, values("shop", `evil.net\`), ""},
+	{shop, values("shop", "evil.net%2f"), ""},
+	{shop, values("shop", "*"), ""},
+	{shop, values("shop", "-"), ""},
+	{shop, values("shop", "\u0430cme"), ""},
+	{shop, values("shop", "a\n"), ""},
+	{dotted, values("account", "org-one.eu-west-1"), "org-one.eu-west-1.sample.com:443"},
+	{dotted, values("account", "a..b"), ""},
+	{dotted, values("account", "."), ""},
+	{dotted, values("account", "evil.net."), ""},
+	{dotted, values("account", "a_b"), ""},
+	{baseURL, nil, "sample.com:443 /api, api.sample.com:443 /api"},
+	{baseURL, values("base_url", "https://git.corp:8443/sub/"), "git.corp:8443 /sub/api, api.sample.com:443 /api"},
+	{baseURL, values("base_url", "http://git.corp"), ""},
+	{baseURL, values("base_url", "https://localhost"), ""},
+	{baseURL, values("base_url", "https://u@git.corp"), ""},
+	{onlyBaseURL, nil, ""},
+	{onlyBaseURL, values("base_url", "https://git.corp"), "git.corp:443"},
+	{fmt.Sprintf(good, ""), values("base_url", "https://git.corp"), ""},
+	{instance, values("instance", "eu1.sample.com"), "eu1.sample.com:443"},
+	{instance, values("instance", "10.0.0.1"), ""},
+	{instance, values("instance", "127.0.0.1"), ""},
+	{instance, values("instance", "metadata.internal"), ""},
+	{instance, values("instance", "localhost"), ""},
+	{instance, values("instance", "com"), ""},
+	{instance, values("instance", "co.uk"), ""},
+	{instance, values("instance", "eu1.sample.com/x"), ""},
+	{instance, values("instance", "*.sample.com"), ""},
+	{instance, nil, ""},
+}
+
+// TestPatterns checks that the values of a connection cannot change the fixed end of a
+// host, and that a value which is the whole host must be public.
 func TestPatterns(t *testing.T) {
-	shop := fmt.Sprintf(noHosts, `,"hosts":["{shop}.myshopify.com","*.x-{shop}.sample.com","{shop}.sample.com:8443"],"paths":["/admin"]`)
-	dotted := `{"schema_version":2,"name":"sample","flows":["api_key"],"params":[{"name":"api_key","secret":true},{"name":"account","pattern":"[a-z0-9.-]+"}],"hosts":["{account}.sample.com"]}`
-	own := fmt.Sprintf(noHosts, `,"hosts":["{base_url}","api.sample.com"],"base_url":"https://sample.com","paths":["/api"]`)
-	ownOnly := fmt.Sprintf(noHosts, `,"hosts":["{base_url}"]`)
-	for _, tt := range []struct {
-		json   string
-		values Values
-		want   string // "" is an error
-	}{
-		{shop, values("shop", "acme"), "acme.myshopify.com:443 /admin, *.x-acme.sample.com:443 /admin, acme.sample.com:8443 /admin"},
-		{shop, values("shop", "ACME"), "acme.myshopify.com:443 /admin, *.x-acme.sample.com:443 /admin, acme.sample.com:8443 /admin"},
-		{shop, nil, ""},
-		{shop, values("shop", "a.b"), ""},
-		{shop, values("shop", "evil.net/"), ""},
-		{shop, values("shop", "evil.net#"), ""},
-		{shop, values("shop", "evil.net?x="), ""},
-		{shop, values("shop", "evil.net:443"), ""},
-		{shop, values("shop", "x@evil.net"), ""},
-		{shop, values("shop", `evil.net\`), ""},
-		{shop, values("shop", "evil.net%2f"), ""},
-		{shop, values("shop", "*"), ""},
-		{shop, values("shop", "-"), ""},
-		{shop, values("shop", "\u0430cme"), ""},
-		{shop, values("shop", "a\n"), ""},
-		{dotted, values("account", "org-one.eu-west-1"), "org-one.eu-west-1.sample.com:443"},
-		{dotted, values("account", "a..b"), ""},
-		{dotted, values("account", "."), ""},
-		{dotted, values("account", "evil.net."), ""},
-		{dotted, values("account", "a_b"), ""},
-		{own, nil, "sample.com:443 /api, api.sample.com:443 /api"},
-		{own, values("base_url", "https://git.corp:8443/sub/"), "git.corp:8443 /sub/api, api.sample.com:443 /api"},
-		{own, values("base_url", "http://git.corp"), ""},
-		{own, values("base_url", "https://localhost"), ""},
-		{own, values("base_url", "https://u@git.corp"), ""},
-		{ownOnly, nil, ""},
-		{ownOnly, values("base_url", "https://git.corp"), "git.corp:443"},
-		{fmt.Sprintf(good, ""), values("base_url", "https://git.corp"), ""},
-		{instance, values("instance", "eu1.sample.com"), "eu1.sample.com:443"},
-		{instance, values("instance", "10.0.0.1"), ""},
-		{instance, values("instance", "127.0.0.1"), ""},
-		{instance, values("instance", "metadata.internal"), ""},
-		{instance, values("instance", "localhost"), ""},
-		{instance, values("instance", "com"), ""},
-		{instance, values("instance", "co.uk"), ""},
-		{instance, values("instance", "eu1.sample.com/x"), ""},
-		{instance, values("instance", "*.sample.com"), ""},
-		{instance, nil, ""},
-	} {
+	for _, tt := range filledHosts {
 		d, err := Parse([]byte(tt.json))
 		if err != nil {
 			t.Fatal(err)
@@ -89,11 +94,11 @@ func TestPatterns(t *testing.T) {
 		}
 		_, unfilled := errors.AsType[*UnfilledError](err)
 		if unfilled != (len(tt.values) == 0) {
-			t.Errorf("%s: %T", describeValues(tt.values), err)
+			t.Errorf("%s: error %v of type %T", describeValues(tt.values), err, err)
 		}
 		for name, v := range tt.values {
 			if name != "base_url" && len(v.Reveal()) > 3 && strings.Contains(err.Error(), v.Reveal()) {
-				t.Errorf("the error repeats the value: %v", err)
+				t.Errorf("the error contains the value: %v", err)
 			}
 		}
 	}
@@ -117,12 +122,12 @@ func TestClaims(t *testing.T) {
 		n := 443
 		fmt.Sscan(port, &n)
 		if got := d.Claims(name, n); got != want {
-			t.Errorf("%s: %t", host, got)
+			t.Errorf("%s: %t, want %t", host, got, want)
 		}
 	}
 }
 
-// Whatever the values are, a host stays under the fixed end of its template.
+// FuzzPatterns checks that no value moves a host out of the fixed end of its template.
 func FuzzPatterns(f *testing.F) {
 	for _, seed := range []string{"acme", "a.b", "evil.net/", "evil.net#", "x@evil.net", "*", "\u0430", "%2e", "a\x00", "-", "..", "xn--a", "evil.net:1", "[::1]"} {
 		f.Add(seed)
@@ -144,14 +149,14 @@ func FuzzPatterns(f *testing.F) {
 			for i, end := range []string{".one.com", ".two.com", ".three.com", ""} {
 				p := patterns[i]
 				if normal, err := hosts.Normalize(p.host); err != nil || normal != p.host || p.kind != Exact || !strings.HasSuffix(p.host, end) {
-					t.Errorf("%q makes %s of %s", value, p.host, d.Hosts[i])
+					t.Errorf("%q turns %s into %s", value, d.Hosts[i], p.host)
 				}
 			}
 			if strings.Count(patterns[0].host, ".") != 2 {
-				t.Errorf("%q leaves its label: %s", value, patterns[0].host)
+				t.Errorf("%q adds labels: %s", value, patterns[0].host)
 			}
-			if !public(patterns[3].host) {
-				t.Errorf("%q is taken for a public host", value)
+			if !publicName(patterns[3].host) {
+				t.Errorf("%q is accepted as a public host", value)
 			}
 		}
 	})

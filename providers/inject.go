@@ -13,38 +13,38 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// Credential is what a connection holds for its requests.
+// Credential has the values that a connection puts on requests.
 type Credential struct {
-	Values    Values // what templates may name
-	TokenType string // of access_token, as the token endpoint said; empty means Bearer
+	Values    Values // values of templates
+	TokenType string // type of access_token from the token endpoint; if empty, Bearer
 }
 
-// Injection is a credential in the form in which it goes on requests. It is
-// immutable and safe for concurrent use. It holds secrets, and does not print.
+// Injection is a credential compiled to the form in which it is put on requests. It
+// is immutable and safe for concurrent use. Printing it does not reveal its secrets.
 type Injection struct {
 	headers []slot
 	query   []slot
-	paths   []slot // name is the prefix
+	paths   []slot // slot.name is the prefix
 	signer  *signer
 
-	removeHeaders []string // besides those that are set
+	removeHeaders []string // in addition to the headers that are set
 	removeQuery   []string
 }
 
-// slot is one place of a request and what goes there.
+// slot is a place on a request and the value for it.
 type slot struct {
-	name     string // of a header: canonical
+	name     string // of a header, the canonical name
 	value    secret.String
 	ifAbsent bool
 }
 
-// Injection compiles how c goes on a request to the service. What cannot be put
-// on a request safely is an error.
+// Injection compiles how c is put on a request to the service. It returns an error if
+// a value cannot be put on a request safely.
 func (d *Definition) Injection(c Credential) (*Injection, error) {
-	// RFC 6749 section 7.1: a client must not use a type it does not know. Other
-	// types than these are bearer tokens under another name.
+	// RFC 6749 section 7.1: a client must not use a token of a type that it does not
+	// know. All types except these two are bearer tokens under another name.
 	if t := strings.ToLower(c.TokenType); (t == "mac" || t == "dpop") && !c.Values[nameAccessToken].IsZero() {
-		return nil, fmt.Errorf("%s: its tokens are of a type that is not known", d.Name)
+		return nil, fmt.Errorf("%s: tokens of type %s are not supported", d.Name, t)
 	}
 	inject := d.Inject
 	if len(inject) == 0 {
@@ -60,7 +60,7 @@ func (d *Definition) Injection(c Credential) (*Injection, error) {
 		carries = carries || c.used && !in.IfAbsent
 	}
 	if !carries {
-		return nil, fmt.Errorf("%s: the connection holds no credential", d.Name)
+		return nil, fmt.Errorf("%s: the connection has no credential", d.Name)
 	}
 	for _, s := range d.Remove {
 		place, name, _ := strings.Cut(s, ":")
@@ -73,7 +73,7 @@ func (d *Definition) Injection(c Credential) (*Injection, error) {
 	return i, nil
 }
 
-// bearer is the injection of a definition that names none.
+// bearer returns the injection of a definition that has none.
 func bearer(values Values) Inject {
 	value := "Bearer {access_token}"
 	if values[nameAccessToken].IsZero() {
@@ -87,7 +87,7 @@ type compiler struct {
 	d      *Definition
 	values Values
 	field  string
-	used   bool // a value of the connection is in it
+	used   bool // the entry contains a value of the connection
 }
 
 func (c *compiler) add(i *Injection, in Inject) error {
@@ -107,7 +107,7 @@ func (c *compiler) add(i *Injection, in Inject) error {
 			return err
 		}
 		if strings.Contains(user, ":") {
-			return errors.New("a user name with a colon in it cannot be sent (RFC 7617 section 2)")
+			return errors.New("the user name contains a colon, which cannot be sent (RFC 7617 section 2)")
 		}
 		password, err := c.expand("password", in.Password)
 		if err != nil {
@@ -127,7 +127,7 @@ func (c *compiler) add(i *Injection, in Inject) error {
 			return err
 		}
 		if v == "." || v == ".." || strings.ContainsAny(v, "/\\") {
-			return errors.New("the credential cannot be a segment of a path")
+			return errors.New("the credential cannot be used as a path segment")
 		}
 		i.paths = append(i.paths, slot{name: in.Prefix, value: secret.New(v)})
 	case InSigV4:
@@ -136,8 +136,8 @@ func (c *compiler) add(i *Injection, in Inject) error {
 	return nil
 }
 
-// absent reports whether the entry is for an optional param that the connection
-// does not have.
+// absent reports whether the entry needs an optional param that the connection does
+// not have.
 func (c *compiler) absent(in Inject) bool {
 	for _, t := range []string{in.Value, in.Username, in.Password, in.AccessKey, in.SecretKey} {
 		for _, name := range names(t) {
@@ -149,7 +149,7 @@ func (c *compiler) absent(in Inject) bool {
 	return false
 }
 
-// expand fills a template of the entry. It is not a URL, whatever it looks like.
+// expand fills a template of the entry. The template is never treated as a URL.
 func (c *compiler) expand(member, template string) (string, error) {
 	text, err := fill(template, func(name string) (string, error) {
 		v := c.d.value(c.values, name)
@@ -164,19 +164,20 @@ func (c *compiler) expand(member, template string) (string, error) {
 	}
 	for _, r := range text {
 		if r < ' ' || r == 0x7f {
-			return "", errors.New("the credential has control characters, which cannot be sent")
+			return "", errors.New("the credential contains control characters, which cannot be sent")
 		}
 	}
 	return text, nil
 }
 
+// header is expand for a value that must be valid in a header.
 func (c *compiler) header(member, template string) (string, error) {
 	text, err := c.expand(member, template)
 	if err != nil {
 		return "", err
 	}
 	if text = strings.TrimSpace(text); !httpguts.ValidHeaderFieldValue(text) {
-		return "", errors.New("the credential has characters that no header can carry")
+		return "", errors.New("the credential contains characters that are not allowed in a header")
 	}
 	return text, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,7 +14,7 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// define is a definition of schema 2 with these members besides the usual ones.
+// define returns a definition of schema 2 with additional members.
 func define(t testing.TB, more string) *Definition {
 	t.Helper()
 	d, err := Parse(fmt.Appendf(nil, `{"schema_version":2,"name":"sample","flows":["api_key"],"hosts":["api.sample.com"]%s}`, more))
@@ -33,50 +34,53 @@ func values(pairs ...string) Values {
 	return v
 }
 
+func basic(s string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(s)) }
+
+var injections = []struct {
+	name, inject string
+	values       Values
+	url          string
+	header       http.Header
+	wantURL      string // if empty, an error
+	want         http.Header
+}{
+	{"bearer by default", ``, values("api_key", "K"), "https://h/p?a=1", http.Header{"Authorization": {"Bearer x", "y"}}, "https://h/p?a=1", http.Header{"Authorization": {"Bearer K"}}},
+	{"every spelling of the header", `[{"in":"header","name":"x-API-key","value":"{api_key}"}]`, values("api_key", "K"), "https://h/",
+		http.Header{"X-Api-Key": {"a", "b"}, "x-api-key": {"c"}, "X-API-KEY": {"d"}, "X-Api-Keys": {"kept"}}, "https://h/", http.Header{"X-Api-Key": {"K"}, "X-Api-Keys": {"kept"}}},
+	{"several headers", `[{"in":"header","name":"A","value":"{user}"},{"in":"header","name":"B","value":"t {api_key}"}]`, values("api_key", "K", "user", "U"), "https://h/",
+		http.Header{"B": {"x"}}, "https://h/", http.Header{"A": {"U"}, "B": {"t K"}}},
+	{"if_absent keeps the client's header", `[{"in":"header","name":"Version","value":"1","if_absent":true},{"in":"header","name":"A","value":"{api_key}"}]`, values("api_key", "K"), "https://h/",
+		http.Header{"VERSION": {"2"}}, "https://h/", http.Header{"VERSION": {"2"}, "A": {"K"}}},
+	{"if_absent adds a missing header", `[{"in":"header","name":"Version","value":"1","if_absent":true},{"in":"header","name":"A","value":"{api_key}"}]`, values("api_key", "K"), "https://h/",
+		http.Header{}, "https://h/", http.Header{"Version": {"1"}, "A": {"K"}}},
+	{"entry for a missing optional param", `[{"in":"header","name":"Org","value":"{extra}"},{"in":"header","name":"A","value":"{api_key}"}]`, values("api_key", "K"), "https://h/",
+		http.Header{"Org": {"client"}}, "https://h/", http.Header{"Org": {"client"}, "A": {"K"}}},
+	{"basic", `[{"in":"basic","username":"{user}","password":"{api_key}"}]`, values("api_key", "K:ö", "user", "U"), "https://h/",
+		http.Header{"authorization": {"x"}}, "https://h/", http.Header{"Authorization": {basic("U:K:ö")}}},
+	{"basic, key as user name", `[{"in":"basic","username":"{api_key}"}]`, values("api_key", "K"), "https://h/", http.Header{}, "https://h/", http.Header{"Authorization": {basic("K:")}}},
+	{"basic with a colon in the name", `[{"in":"basic","username":"{user}","password":"{api_key}"}]`, values("api_key", "K", "user", "a:b"), "https://h/", nil, "", nil},
+	{"query", `[{"in":"query","name":"key","value":"{api_key}"}]`, values("api_key", "K&=+ /ü"), "https://h/?b=%2F&&a=+x&key=old&c", nil, "https://h/?b=%2F&&a=+x&key=K%26%3D%2B+%2F%C3%BC&c", http.Header{}},
+	{"query, appended", `[{"in":"query","name":"key","value":"{api_key}"}]`, values("api_key", "K"), "https://h/?&a", nil, "https://h/?&a&key=K", http.Header{}},
+	{"query, duplicates and encodings", `[{"in":"query","name":"api_key","value":"{api_key}"}]`, values("api_key", "K"), "https://h/?%61pi_key=1&x=1&api%5Fkey&api_key=2&%61%70%69%5f%6b%65%79=3&y", nil, "https://h/?api_key=K&x=1&y", http.Header{}},
+	{"query, semicolons of others", `[{"in":"query","name":"key","value":"{api_key}"}]`, values("api_key", "K"), "https://h/?a=1;b=2&c=%zz", nil, "https://h/?a=1;b=2&c=%zz&key=K", http.Header{}},
+	{"query, after a semicolon", `[{"in":"query","name":"key","value":"{api_key}"}]`, values("api_key", "K"), "https://h/?a=1;key=2", nil, "", nil},
+	{"query, before a semicolon", `[{"in":"query","name":"key","value":"{api_key}"}]`, values("api_key", "K"), "https://h/?key=1;a=2", nil, "", nil},
+	{"path", `[{"in":"path","prefix":"/bot","value":"{api_key}"}]`, values("api_key", "1:K"), "https://h/botold/getMe", nil, "https://h/bot1:K/getMe", http.Header{}},
+	{"path, encoded rest", `[{"in":"path","prefix":"/bot","value":"{api_key}"}]`, values("api_key", "K ö"), "https://h/botold/a%2Fb?c", nil, "https://h/botK%20%C3%B6/a%2Fb?c", http.Header{}},
+	{"path, second prefix", `[{"in":"path","prefix":"/bot","value":"{api_key}"},{"in":"path","prefix":"/file/bot","value":"{api_key}"}]`, values("api_key", "K"), "https://h/file/botold/x", nil, "https://h/file/botK/x", http.Header{}},
+	{"path without the slot", `[{"in":"path","prefix":"/bot","value":"{api_key}"}]`, values("api_key", "K"), "https://h/other", nil, "", nil},
+	{"path with an empty slot", `[{"in":"path","prefix":"/bot","value":"{api_key}"}]`, values("api_key", "K"), "https://h/bot/x", nil, "", nil},
+	{"path with a slash in the slot", `[{"in":"path","prefix":"/bot","value":"{api_key}"}]`, values("api_key", "K"), "https://h/bota%2F..%2Fb/x", nil, "", nil},
+	{"key that is not a path segment", `[{"in":"path","prefix":"/bot","value":"{api_key}"}]`, values("api_key", "a/../b"), "https://h/botx/y", nil, "", nil},
+	{"line break", ``, values("api_key", "a\r\nX: y"), "https://h/", nil, "", nil},
+	{"NUL", ``, values("api_key", "a\x00"), "https://h/", nil, "", nil},
+	{"line break in a query", `[{"in":"query","name":"key","value":"{api_key}"}]`, values("api_key", "a\n"), "https://h/", nil, "", nil},
+	{"no values", ``, nil, "https://h/", nil, "", nil},
+	{"missing key", `[{"in":"header","name":"A","value":"{user} {api_key}"}]`, values("user", "U"), "https://h/", nil, "", nil},
+}
+
 func TestInject(t *testing.T) {
-	basic := func(s string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(s)) }
-	for _, tt := range []struct {
-		name, inject string
-		values       Values
-		url          string
-		header       http.Header
-		wantURL      string // "" is an error
-		want         http.Header
-	}{
-		{"bearer by default", ``, values("api_key", "K"), "https://h/p?a=1", http.Header{"Authorization": {"Bearer x", "y"}}, "https://h/p?a=1", http.Header{"Authorization": {"Bearer K"}}},
-		{"every spelling of the header", `[{"in":"header","name":"x-API-key","value":"{api_key}"}]`, values("api_key", "K"), "https://h/",
-			http.Header{"X-Api-Key": {"a", "b"}, "x-api-key": {"c"}, "X-API-KEY": {"d"}, "X-Api-Keys": {"kept"}}, "https://h/", http.Header{"X-Api-Key": {"K"}, "X-Api-Keys": {"kept"}}},
-		{"several headers", `[{"in":"header","name":"A","value":"{user}"},{"in":"header","name":"B","value":"t {api_key}"}]`, values("api_key", "K", "user", "U"), "https://h/",
-			http.Header{"B": {"x"}}, "https://h/", http.Header{"A": {"U"}, "B": {"t K"}}},
-		{"what is absent stays the client's", `[{"in":"header","name":"Version","value":"1","if_absent":true},{"in":"header","name":"A","value":"{api_key}"}]`, values("api_key", "K"), "https://h/",
-			http.Header{"VERSION": {"2"}}, "https://h/", http.Header{"VERSION": {"2"}, "A": {"K"}}},
-		{"what is absent is added", `[{"in":"header","name":"Version","value":"1","if_absent":true},{"in":"header","name":"A","value":"{api_key}"}]`, values("api_key", "K"), "https://h/",
-			http.Header{}, "https://h/", http.Header{"Version": {"1"}, "A": {"K"}}},
-		{"an entry for an optional param", `[{"in":"header","name":"Org","value":"{extra}"},{"in":"header","name":"A","value":"{api_key}"}]`, values("api_key", "K"), "https://h/",
-			http.Header{"Org": {"client"}}, "https://h/", http.Header{"Org": {"client"}, "A": {"K"}}},
-		{"basic", `[{"in":"basic","username":"{user}","password":"{api_key}"}]`, values("api_key", "K:ö", "user", "U"), "https://h/",
-			http.Header{"authorization": {"x"}}, "https://h/", http.Header{"Authorization": {basic("U:K:ö")}}},
-		{"basic, key alone", `[{"in":"basic","username":"{api_key}"}]`, values("api_key", "K"), "https://h/", http.Header{}, "https://h/", http.Header{"Authorization": {basic("K:")}}},
-		{"basic with a colon in the name", `[{"in":"basic","username":"{user}","password":"{api_key}"}]`, values("api_key", "K", "user", "a:b"), "https://h/", nil, "", nil},
-		{"query", `[{"in":"query","name":"key","value":"{api_key}"}]`, values("api_key", "K&=+ /ü"), "https://h/?b=%2F&&a=+x&key=old&c", nil, "https://h/?b=%2F&&a=+x&key=K%26%3D%2B+%2F%C3%BC&c", http.Header{}},
-		{"query, appended", `[{"in":"query","name":"key","value":"{api_key}"}]`, values("api_key", "K"), "https://h/?&a", nil, "https://h/?&a&key=K", http.Header{}},
-		{"query, duplicates and encodings", `[{"in":"query","name":"api_key","value":"{api_key}"}]`, values("api_key", "K"), "https://h/?%61pi_key=1&x=1&api%5Fkey&api_key=2&%61%70%69%5f%6b%65%79=3&y", nil, "https://h/?api_key=K&x=1&y", http.Header{}},
-		{"query, semicolons of others", `[{"in":"query","name":"key","value":"{api_key}"}]`, values("api_key", "K"), "https://h/?a=1;b=2&c=%zz", nil, "https://h/?a=1;b=2&c=%zz&key=K", http.Header{}},
-		{"query, behind a semicolon", `[{"in":"query","name":"key","value":"{api_key}"}]`, values("api_key", "K"), "https://h/?a=1;key=2", nil, "", nil},
-		{"query, before a semicolon", `[{"in":"query","name":"key","value":"{api_key}"}]`, values("api_key", "K"), "https://h/?key=1;a=2", nil, "", nil},
-		{"path", `[{"in":"path","prefix":"/bot","value":"{api_key}"}]`, values("api_key", "1:K"), "https://h/botold/getMe", nil, "https://h/bot1:K/getMe", http.Header{}},
-		{"path, encoded rest", `[{"in":"path","prefix":"/bot","value":"{api_key}"}]`, values("api_key", "K ö"), "https://h/botold/a%2Fb?c", nil, "https://h/botK%20%C3%B6/a%2Fb?c", http.Header{}},
-		{"path, second prefix", `[{"in":"path","prefix":"/bot","value":"{api_key}"},{"in":"path","prefix":"/file/bot","value":"{api_key}"}]`, values("api_key", "K"), "https://h/file/botold/x", nil, "https://h/file/botK/x", http.Header{}},
-		{"path without the slot", `[{"in":"path","prefix":"/bot","value":"{api_key}"}]`, values("api_key", "K"), "https://h/other", nil, "", nil},
-		{"path with an empty slot", `[{"in":"path","prefix":"/bot","value":"{api_key}"}]`, values("api_key", "K"), "https://h/bot/x", nil, "", nil},
-		{"path with a slash in the slot", `[{"in":"path","prefix":"/bot","value":"{api_key}"}]`, values("api_key", "K"), "https://h/bota%2F..%2Fb/x", nil, "", nil},
-		{"a key that is no segment", `[{"in":"path","prefix":"/bot","value":"{api_key}"}]`, values("api_key", "a/../b"), "https://h/botx/y", nil, "", nil},
-		{"line break", ``, values("api_key", "a\r\nX: y"), "https://h/", nil, "", nil},
-		{"NUL", ``, values("api_key", "a\x00"), "https://h/", nil, "", nil},
-		{"line break in a query", `[{"in":"query","name":"key","value":"{api_key}"}]`, values("api_key", "a\n"), "https://h/", nil, "", nil},
-		{"nothing there", ``, nil, "https://h/", nil, "", nil},
-		{"the key is not there", `[{"in":"header","name":"A","value":"{user} {api_key}"}]`, values("user", "U"), "https://h/", nil, "", nil},
-	} {
+	for _, tt := range injections {
 		t.Run(tt.name, func(t *testing.T) {
 			more := keyParam
 			if tt.inject != "" {
@@ -99,7 +103,7 @@ func TestInject(t *testing.T) {
 			if err != nil {
 				for _, v := range tt.values {
 					if len(v.Reveal()) > 2 && strings.Contains(err.Error(), v.Reveal()) {
-						t.Errorf("the error has the value: %v", err)
+						t.Errorf("the error contains the value: %v", err)
 					}
 				}
 				return
@@ -126,7 +130,7 @@ func TestRemove(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r.URL.RawQuery != "a&b" || fmt.Sprint(r.Header) != "map[Authorization:[Bearer K] Other:[kept]]" {
-		t.Errorf("%s, %v", r.URL.RawQuery, r.Header)
+		t.Errorf("query %s, header %v", r.URL.RawQuery, r.Header)
 	}
 }
 
@@ -139,12 +143,12 @@ func TestInjectionDoesNotPrint(t *testing.T) {
 	encoded := base64.StdEncoding.EncodeToString([]byte(":canary"))
 	for _, text := range []string{fmt.Sprintf("%v %+v %#v", i, i, i), fmt.Sprintf("%v %+v %#v", *i, *i, *i)} {
 		if strings.Contains(text, "canary") || strings.Contains(text, encoded) {
-			t.Errorf("it prints %s", text)
+			t.Errorf("the secret is printed: %s", text)
 		}
 	}
 }
 
-func TestTokenTypes(t *testing.T) {
+func TestUnknownTokenTypesAreRefused(t *testing.T) {
 	d, err := Parse([]byte(`{"schema_version":2,"name":"sample","flows":["pkce"],"hosts":["api.sample.com"],
 		"oauth":{"authorization_url":"https://sample.com/a","token_url":"https://sample.com/t"}}`))
 	if err != nil {
@@ -158,8 +162,8 @@ func TestTokenTypes(t *testing.T) {
 	}
 }
 
-// Whatever the client's query is, what leaves has the credential once, and the
-// client's other parameters as they were and where they were.
+// FuzzApplyQuery checks for any query of the client that the credential is in the result
+// once, and that the client's other parameters keep their bytes and their order.
 func FuzzApplyQuery(f *testing.F) {
 	for _, seed := range []string{"", "a=1", "key=1&a", "k%65y=1&key", "&&", "%zz&key", "a;b", "key;a", "+key=1", "key%00=1", "=&=x"} {
 		f.Add(seed)
@@ -174,20 +178,20 @@ func FuzzApplyQuery(f *testing.F) {
 		if err := i.Apply(r); err != nil {
 			return
 		}
-		foreign := func(query string) (all []string, own int) {
+		split := func(query string) (others []string, keys int) {
 			for p := range strings.SplitSeq(query, "&") {
 				name, _, _ := strings.Cut(p, "=")
 				if decoded, err := url.QueryUnescape(name); err == nil && decoded == "key" {
-					own++
+					keys++
 				} else {
-					all = append(all, p)
+					others = append(others, p)
 				}
 			}
-			return all, own
+			return others, keys
 		}
-		before, _ := foreign(query)
-		after, own := foreign(r.URL.RawQuery)
-		if own != 1 || strings.Count(r.URL.RawQuery, "key=SECRET") != 1 && !strings.Contains(query, "SECRET") {
+		before, _ := split(query)
+		after, keys := split(r.URL.RawQuery)
+		if keys != 1 || strings.Count(r.URL.RawQuery, "key=SECRET") != 1 && !strings.Contains(query, "SECRET") {
 			t.Errorf("%q became %q", query, r.URL.RawQuery)
 		}
 		if query != "" && !slices.Equal(before, after) {
@@ -216,9 +220,7 @@ func BenchmarkApply(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				clear(r.Header)
-				for name, v := range original {
-					r.Header[name] = v
-				}
+				maps.Copy(r.Header, original)
 				r.URL.RawQuery, r.URL.Path, r.URL.RawPath = query, path, ""
 				if err := i.Apply(r); err != nil && !errors.Is(err, ErrUnsigned) {
 					b.Fatal(err)
@@ -231,7 +233,7 @@ func BenchmarkApply(b *testing.B) {
 func TestConceal(t *testing.T) {
 	d := define(t, `,"paths":["/bot"],"inject":[{"in":"path","prefix":"/bot","value":"{api_key}"},{"in":"query","name":"k","value":"{api_key}"},{"in":"query","name":"v","value":"2","if_absent":true}]`)
 	if _, err := d.Injection(Credential{Values: values("api_key", "12:a b/c")}); err == nil {
-		t.Fatal("a slash in a segment")
+		t.Fatal("a key with a slash was accepted as a path segment")
 	}
 	i, err := d.Injection(Credential{Values: values("api_key", "12:a b+c")})
 	if err != nil || !i.InURL() {

@@ -6,9 +6,11 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,9 +21,9 @@ import (
 
 const schemaFile = "../docs/provider.schema.json"
 
-// The published schema is made from the Go types: their members, what their
-// comments say, and the sets that validation knows.
-func TestSchemaIsOfTheTypes(t *testing.T) {
+// TestPublishedSchemaIsUpToDate generates the published schema from the members and
+// comments of the Go types and from the value sets of validation.
+func TestPublishedSchemaIsUpToDate(t *testing.T) {
 	got := publishedSchema(t)
 	if *update {
 		if err := os.WriteFile(schemaFile, got, 0o644); err != nil {
@@ -30,7 +32,7 @@ func TestSchemaIsOfTheTypes(t *testing.T) {
 	}
 	want, err := os.ReadFile(schemaFile)
 	if err != nil || !bytes.Equal(got, want) {
-		t.Errorf("%s is not what the types say (%v): go test ./providers -update writes it", schemaFile, err)
+		t.Errorf("%s differs from the Go types (%v): go test ./providers -update writes it", schemaFile, err)
 	}
 }
 
@@ -41,7 +43,7 @@ func publishedSchema(t *testing.T) []byte {
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	root["$id"] = "https://raw.githubusercontent.com/authsome/authsome/main/docs/provider.schema.json"
 	root["title"] = "authsome provider definition"
-	root["description"] = "One service: where its credential goes, how it is put on a request, and how it is obtained. See docs/providers.md."
+	root["description"] = "One service: which hosts get its credential, how the credential is put on a request, and how it is obtained. See docs/providers.md."
 	text, err := json.Marshal(root, json.Deterministic(true), jsontext.WithIndent("  "))
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +53,7 @@ func publishedSchema(t *testing.T) []byte {
 
 type schema struct {
 	t        *testing.T
-	comments map[string]string // by type and field, as Param.Name
+	comments map[string]string // by type and field, for example Param.Name
 }
 
 func (s schema) object(t reflect.Type, at string) map[string]any {
@@ -67,7 +69,7 @@ func (s schema) object(t reflect.Type, at string) map[string]any {
 		if comment := s.comments[t.Name()+"."+f.Name]; comment != "" {
 			member["description"] = comment
 		} else if name != "schema_version" {
-			s.t.Errorf("%s.%s has no comment, so its users learn nothing", t.Name(), f.Name)
+			s.t.Errorf("%s.%s has no comment for its description", t.Name(), f.Name)
 		}
 		properties[name] = member
 		if options == "" {
@@ -122,17 +124,17 @@ func (s schema) value(t reflect.Type, at string) map[string]any {
 	return text
 }
 
-// injectRules say which members each place takes.
+// injectRules returns the rules for the members of an entry of inject in each place.
 func injectRules() []any {
 	var rules []any
-	for _, place := range sortedKeys(injectMembers) {
+	for _, place := range slices.Sorted(maps.Keys(injectMembers)) {
 		takes := injectMembers[place]
 		then := map[string]any{}
 		needed := []string{}
 		refused := map[string]any{}
 		for _, m := range append((Inject{}).templates(), memberText{"name", ""}, memberText{"prefix", ""}) {
-			must, known := takes[m.member]
-			if must {
+			required, known := takes[m.member]
+			if required {
 				needed = append(needed, m.member)
 			}
 			if !known {
@@ -147,7 +149,7 @@ func injectRules() []any {
 	return rules
 }
 
-// fieldComments are what the sources say about each field.
+// fieldComments returns the comment of each field in the source files.
 func fieldComments(t *testing.T) map[string]string {
 	t.Helper()
 	comments := make(map[string]string)
@@ -197,9 +199,9 @@ func compiledSchema(t *testing.T) *jsonschema.Schema {
 	return compiled
 }
 
-// A validator that knows nothing of authsome takes every bundled file and the
-// documentation's example, and refuses what is misspelt.
-func TestSchemaValidates(t *testing.T) {
+// TestPublishedSchemaValidates uses an independent validator. It must accept every
+// bundled file and the examples in the documentation, and refuse invalid files.
+func TestPublishedSchemaValidates(t *testing.T) {
 	compiled := compiledSchema(t)
 	validate := func(text []byte) error {
 		document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
@@ -245,15 +247,15 @@ func TestSchemaValidates(t *testing.T) {
 		`{"schema_version":2,"name":"a","flows":["pkce"],"hosts":["a.com"],"oauth":{"token_auth":"magic"}}`,
 	} {
 		if validate([]byte(bad)) == nil {
-			t.Errorf("the schema takes %s", bad)
+			t.Errorf("the schema accepts %s", bad)
 		}
 		if _, err := Parse([]byte(bad)); err == nil && !strings.Contains(bad, `"schema_version":1`) {
-			t.Errorf("Parse takes %s", bad)
+			t.Errorf("Parse accepts %s", bad)
 		}
 	}
 }
 
-// documented are the whole definitions in the documentation.
+// documented returns the complete definitions in docs/providers.md.
 func documented(t *testing.T) [][]byte {
 	t.Helper()
 	text, err := os.ReadFile("../docs/providers.md")

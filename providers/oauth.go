@@ -1,85 +1,86 @@
 package providers
 
-// OAuth is where and how a service hands out tokens. Texts are templates where
-// that makes sense: URLs, values of params, resource.
+// OAuth says how tokens are obtained, refreshed and revoked. URLs, issuer, resource
+// and the values of parameters and headers are templates.
 type OAuth struct {
-	Issuer           string      `json:"issuer,omitzero"`                   // compared as text: RFC 9207, RFC 8414 section 3.3
-	Discovery        string      `json:"discovery,omitzero"`                // "issuer" reads RFC 8414 or OIDC metadata, "resource" begins at RFC 9728
-	AuthorizationURL string      `json:"authorization_url,omitzero"`        // where the user is sent to agree; template
-	TokenURL         string      `json:"token_url,omitzero"`                // template
-	RefreshURL       string      `json:"refresh_url,omitzero"`              // absent means token_url
-	DeviceURL        string      `json:"device_authorization_url,omitzero"` // template (RFC 8628)
-	RegistrationURL  string      `json:"registration_url,omitzero"`         // template (RFC 7591)
-	Revocation       *Revocation `json:"revocation,omitzero"`               // how a token is taken back
+	Issuer           string      `json:"issuer,omitzero"`                   // issuer identifier, compared as text (RFC 9207, RFC 8414 section 3.3)
+	Discovery        string      `json:"discovery,omitzero"`                // how endpoints are discovered: "issuer" reads RFC 8414 or OIDC metadata, "resource" begins with RFC 9728 metadata
+	AuthorizationURL string      `json:"authorization_url,omitzero"`        // template of the URL at which the user approves access
+	TokenURL         string      `json:"token_url,omitzero"`                // template of the token endpoint
+	RefreshURL       string      `json:"refresh_url,omitzero"`              // template of the endpoint for refreshes; if absent, token_url
+	DeviceURL        string      `json:"device_authorization_url,omitzero"` // template of the device authorization endpoint (RFC 8628)
+	RegistrationURL  string      `json:"registration_url,omitzero"`         // template of the client registration endpoint (RFC 7591)
+	Revocation       *Revocation `json:"revocation,omitzero"`               // how a token is revoked
 
-	PKCE          string `json:"pkce,omitzero"`            // absent means S256; "off" sends none
-	ClientID      string `json:"client_id,omitzero"`       // a public client that everybody may use
-	ClientSecret  string `json:"client_secret,omitzero"`   // "required", "optional" or "none"; absent means none with token_auth none, else required
-	TokenAuth     string `json:"token_auth,omitzero"`      // post, basic, none, basic_raw, private_key_jwt; absent means post
-	TokenBody     string `json:"token_body,omitzero"`      // form or json; absent means form
-	ClientIDParam string `json:"client_id_param,omitzero"` // absent means client_id
+	PKCE          string `json:"pkce,omitzero"`            // PKCE method: S256 or off; if absent, S256
+	ClientID      string `json:"client_id,omitzero"`       // ID of a public client that all users may use
+	ClientSecret  string `json:"client_secret,omitzero"`   // whether the client has a secret: required, optional or none; if absent, none with token_auth none, and required otherwise
+	TokenAuth     string `json:"token_auth,omitzero"`      // how the client authenticates to the token endpoint: post, basic, basic_raw, none or private_key_jwt; if absent, post
+	TokenBody     string `json:"token_body,omitzero"`      // encoding of a token request: form or json; if absent, form
+	ClientIDParam string `json:"client_id_param,omitzero"` // name of the client ID parameter; if absent, client_id
 
-	Headers         map[string]string `json:"headers,omitzero"`          // on requests to the token endpoint
-	AuthorizeParams map[string]string `json:"authorize_params,omitzero"` // further parameters of the authorization URL; the values are templates
-	TokenParams     map[string]string `json:"token_params,omitzero"`     // further parameters of a token request
-	RefreshParams   map[string]string `json:"refresh_params,omitzero"`   // further parameters of a refresh
-	DeviceParams    map[string]string `json:"device_params,omitzero"`    // further parameters of a device authorization request
+	Headers         map[string]string `json:"headers,omitzero"`          // headers of requests to the token endpoint
+	AuthorizeParams map[string]string `json:"authorize_params,omitzero"` // additional parameters of the authorization URL; the values are templates
+	TokenParams     map[string]string `json:"token_params,omitzero"`     // additional parameters of a token request; the values are templates
+	RefreshParams   map[string]string `json:"refresh_params,omitzero"`   // additional parameters of a refresh request; the values are templates
+	DeviceParams    map[string]string `json:"device_params,omitzero"`    // additional parameters of a device authorization request; the values are templates
 
-	Scopes         []string `json:"scopes,omitzero"`          // that are asked for unless the user says otherwise
-	ScopeSeparator string   `json:"scope_separator,omitzero"` // absent means a space
-	ScopeParam     string   `json:"scope_param,omitzero"`     // absent means scope
-	Resource       string   `json:"resource,omitzero"`        // RFC 8707
+	Scopes         []string `json:"scopes,omitzero"`          // scopes that a login requests by default
+	ScopeSeparator string   `json:"scope_separator,omitzero"` // separator between scopes; if absent, a space
+	ScopeParam     string   `json:"scope_param,omitzero"`     // name of the scope parameter; if absent, scope
+	Resource       string   `json:"resource,omitzero"`        // template of the resource parameter (RFC 8707)
 
-	Redirect *Redirect `json:"redirect,omitzero"` // where the user is sent back to
-	Response *Response `json:"response,omitzero"` // where the members of a token answer are
-	JWT      *JWT      `json:"jwt,omitzero"`      // the assertion of jwt_bearer and private_key_jwt
+	Redirect *Redirect `json:"redirect,omitzero"` // redirect URI of the client
+	Response *Response `json:"response,omitzero"` // where the members of a token response are
+	JWT      *JWT      `json:"jwt,omitzero"`      // assertion for jwt_bearer and private_key_jwt
 
-	RefreshReusable          bool   `json:"refresh_reusable,omitzero"`           // a refresh never replaces the refresh token
-	RefreshInvalidatesAccess bool   `json:"refresh_invalidates_access,omitzero"` // the old access token ends with a refresh
-	Lifetime                 string `json:"lifetime,omitzero"`                   // of an access token whose answer names none, as 1h
+	RefreshReusable          bool   `json:"refresh_reusable,omitzero"`           // true if a refresh never replaces the refresh token
+	RefreshInvalidatesAccess bool   `json:"refresh_invalidates_access,omitzero"` // true if a refresh invalidates the previous access token
+	Lifetime                 string `json:"lifetime,omitzero"`                   // lifetime of an access token if the response has none, for example 1h
 }
 
-// Revocation is how a token is taken back. Absent members are RFC 7009's.
+// Revocation says how a token is revoked. The defaults are those of RFC 7009.
 type Revocation struct {
-	URL    string `json:"url"`             // template; {token} stands for the token
-	Method string `json:"method,omitzero"` // absent means POST
-	Auth   string `json:"auth,omitzero"`   // client, bearer, none; absent means client
-	Body   string `json:"body,omitzero"`   // form, json, none; absent means form
-	Param  string `json:"param,omitzero"`  // absent means token
-	Tokens string `json:"tokens,omitzero"` // refresh_token, access_token; absent means both, the refresh token first
+	URL    string `json:"url"`             // template of the URL; {token} is replaced by the token
+	Method string `json:"method,omitzero"` // HTTP method; if absent, POST
+	Auth   string `json:"auth,omitzero"`   // how the request is authenticated: client, bearer or none; if absent, client
+	Body   string `json:"body,omitzero"`   // encoding of the request: form, json or none; if absent, form
+	Param  string `json:"param,omitzero"`  // name of the parameter that has the token; if absent, token
+	Tokens string `json:"tokens,omitzero"` // which token is revoked: refresh_token or access_token; if absent, both, the refresh token first
 }
 
-// Redirect is where the authorization server sends the user back to.
+// Redirect is the redirect URI, to which the authorization server sends the user
+// back.
 type Redirect struct {
-	Host string `json:"host,omitzero"` // 127.0.0.1 or localhost; absent means 127.0.0.1
-	Port int    `json:"port,omitzero"` // that the client must be registered with; 0 means any
-	Path string `json:"path,omitzero"` // that the client must be registered with; absent means any
-	URL  string `json:"url,omitzero"`  // an https address in place of all: the user pastes what it was sent
+	Host string `json:"host,omitzero"` // host of the loopback address: 127.0.0.1 or localhost; if absent, 127.0.0.1
+	Port int    `json:"port,omitzero"` // port that the client is registered with; if absent or 0, any
+	Path string `json:"path,omitzero"` // path that the client is registered with; if absent, any
+	URL  string `json:"url,omitzero"`  // https URL to use instead of a loopback address; the user pastes the address of the last page
 }
 
-// Response says where the members of a token answer are, each as a list of
-// places to look at, with dots between levels. Absent lists are RFC 6749's.
+// Response says where the members of a token response are. Each list has names to
+// try in order, with dots between levels. The defaults are the names of RFC 6749.
 type Response struct {
-	AccessToken      []string       `json:"access_token,omitzero"`       // absent means access_token
-	RefreshToken     []string       `json:"refresh_token,omitzero"`      // absent means refresh_token
-	TokenType        []string       `json:"token_type,omitzero"`         // absent means token_type
-	ExpiresIn        []string       `json:"expires_in,omitzero"`         // seconds
-	ExpiresAt        []string       `json:"expires_at,omitzero"`         // RFC 3339, or seconds or milliseconds since 1970
-	RefreshExpiresIn []string       `json:"refresh_expires_in,omitzero"` // seconds
-	Scope            []string       `json:"scope,omitzero"`              // absent means scope
-	AccountID        []string       `json:"account_id,omitzero"`         // the user's identifier at the service
-	AccountLabel     []string       `json:"account_label,omitzero"`      // the user's name at the service
-	ErrorWhen        map[string]any `json:"error_when,omitzero"`         // members that make an answer with status 200 an error
+	AccessToken      []string       `json:"access_token,omitzero"`       // names of the access token; if absent, access_token
+	RefreshToken     []string       `json:"refresh_token,omitzero"`      // names of the refresh token; if absent, refresh_token
+	TokenType        []string       `json:"token_type,omitzero"`         // names of the token type; if absent, token_type
+	ExpiresIn        []string       `json:"expires_in,omitzero"`         // names of the lifetime in seconds
+	ExpiresAt        []string       `json:"expires_at,omitzero"`         // names of the expiry time: RFC 3339, or seconds or milliseconds since 1970
+	RefreshExpiresIn []string       `json:"refresh_expires_in,omitzero"` // names of the lifetime of the refresh token, in seconds
+	Scope            []string       `json:"scope,omitzero"`              // names of the granted scopes; if absent, scope
+	AccountID        []string       `json:"account_id,omitzero"`         // names of the user's identifier at the service
+	AccountLabel     []string       `json:"account_label,omitzero"`      // names of the user's name at the service
+	ErrorWhen        map[string]any `json:"error_when,omitzero"`         // members with the values that mark a response with status 200 as an error
 }
 
-// JWT is the assertion of the jwt_bearer flow (RFC 7523 section 2.1) and of
-// private_key_jwt (section 2.2). Texts are templates.
+// JWT is the assertion for the jwt_bearer flow (RFC 7523 section 2.1) and for
+// private_key_jwt (section 2.2). All members except algorithm are templates.
 type JWT struct {
-	Key       string            `json:"key"`                // PEM
-	KeyID     string            `json:"key_id,omitzero"`    // kid of the header
-	Algorithm string            `json:"algorithm,omitzero"` // RS256 or ES256; absent means RS256
-	Issuer    string            `json:"issuer,omitzero"`    // iss
-	Subject   string            `json:"subject,omitzero"`   // sub
-	Audience  string            `json:"audience,omitzero"`  // absent means the token endpoint
-	Claims    map[string]string `json:"claims,omitzero"`    // further claims
+	Key       string            `json:"key"`                // template of the private key, in PEM form
+	KeyID     string            `json:"key_id,omitzero"`    // kid in the header
+	Algorithm string            `json:"algorithm,omitzero"` // signature algorithm: RS256 or ES256; if absent, RS256
+	Issuer    string            `json:"issuer,omitzero"`    // iss claim
+	Subject   string            `json:"subject,omitzero"`   // sub claim
+	Audience  string            `json:"audience,omitzero"`  // aud claim; if absent, the token endpoint
+	Claims    map[string]string `json:"claims,omitzero"`    // additional claims
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// Sources of a param whose value the user is not asked for, besides other params.
+// Values of [Param.From] that do not name another param.
 const (
 	FromToken    = "token"
 	FromCallback = "callback"
 )
 
-// CheckValue holds a value to its param: its pattern, and no control characters.
-// Errors do not repeat the value.
+// CheckValue checks a value of a param: it must match the param's pattern and have no
+// control characters. Errors do not contain the value.
 func (d *Definition) CheckValue(param, value string) error {
 	p := d.Param(param)
 	if p == nil {
@@ -26,11 +26,11 @@ func (d *Definition) CheckValue(param, value string) error {
 	if value == "" {
 		return fmt.Errorf("the %s is empty", p.label())
 	}
-	// Keys in PEM form and key files in JSON have lines; no header is made of them.
+	// Keys in PEM form and key files in JSON have several lines. They never go into a header.
 	lines := p.Secret && (strings.HasPrefix(value, "-----BEGIN ") || strings.HasPrefix(value, "{"))
 	for _, r := range value {
 		if (r < ' ' || r == 0x7f) && !(lines && (r == '\n' || r == '\r' || r == '\t')) {
-			return fmt.Errorf("the %s has control characters in it; it may have been copied with a line break", p.label())
+			return fmt.Errorf("the %s contains control characters; it may have been copied with a line break", p.label())
 		}
 	}
 	if p.Pattern == "" {
@@ -43,13 +43,14 @@ func (d *Definition) CheckValue(param, value string) error {
 	if shape.MatchString(value) {
 		return nil
 	}
-	reason := fmt.Sprintf("this does not look like the %s of %s", p.label(), d.DisplayName)
+	reason := fmt.Sprintf("this does not look like the %s for %s", p.label(), d.DisplayName)
 	if p.Hint != "" {
 		reason += ": " + p.Hint
 	}
 	return errors.New(reason)
 }
 
+// label returns the name of the param in an error.
 func (p *Param) label() string {
 	switch {
 	case p.Label != "":
@@ -60,11 +61,11 @@ func (p *Param) label() string {
 	return p.Name
 }
 
-// asked reports whether the user gives the value.
+// asked reports whether the user is asked for the value.
 func (p *Param) asked() bool { return p.From == "" }
 
-// Extract takes the param's value from the text that it comes from: what match
-// finds in it, or all of it. Errors do not repeat the text.
+// Extract returns the param's value from the text of its source: the first group of
+// match, or the whole text if the param has no match. Errors do not contain the text.
 func (p *Param) Extract(text string) (string, error) {
 	if p.Match == "" {
 		return text, nil
@@ -75,13 +76,13 @@ func (p *Param) Extract(text string) (string, error) {
 	}
 	m := expr.FindStringSubmatch(text)
 	if len(m) < 2 || m[1] == "" {
-		return "", fmt.Errorf("%s is not in what it is taken from", p.Name)
+		return "", fmt.Errorf("the %s contains no %s", p.From, p.Name)
 	}
 	return m[1], nil
 }
 
-// Derive adds the params that are taken from others. Those that are there
-// already stay.
+// Derive adds the values of params that are taken from other params. It does not
+// replace values that exist.
 func (d *Definition) Derive(values Values) error {
 	for i := range d.Params {
 		p := &d.Params[i]
@@ -90,7 +91,7 @@ func (d *Definition) Derive(values Values) error {
 		}
 		from := d.value(values, p.From)
 		if from == "" {
-			continue // it will be missed where it is used
+			continue // an error is returned where the value is needed
 		}
 		v, err := p.derive(from)
 		if err != nil {
@@ -118,8 +119,8 @@ func (p *Param) derive(from string) (string, error) {
 	return p.Extract(from)
 }
 
-// Member is the text at a place in a JSON document: names with dots between
-// them. Numbers and truth values are written as JSON does.
+// Member returns the value at a path in a decoded JSON document as text. A path is
+// names with dots between them. Numbers and booleans are returned as JSON.
 func Member(document any, path string) (string, bool) {
 	for name := range strings.SplitSeq(path, ".") {
 		object, ok := document.(map[string]any)

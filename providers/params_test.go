@@ -22,7 +22,7 @@ func TestCheckValue(t *testing.T) {
 		}
 	}
 	if err := d.CheckValue("api_key", "pk-"+strings.Repeat("a", 40)); err == nil || !strings.Contains(err.Error(), "keys begin with sk-") {
-		t.Errorf("without its hint: %v", err)
+		t.Errorf("error %v has no hint", err)
 	}
 }
 
@@ -38,9 +38,9 @@ func TestDerive(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	kept := values("api_key", "abc-us21", "dc", "eu1")
-	if err := d.Derive(kept); err != nil || kept["dc"].Reveal() != "eu1" || !kept["mail"].IsZero() {
-		t.Errorf("%v: dc %s", err, kept["dc"].Reveal())
+	given := values("api_key", "abc-us21", "dc", "eu1")
+	if err := d.Derive(given); err != nil || given["dc"].Reveal() != "eu1" || !given["mail"].IsZero() {
+		t.Errorf("a value that exists was replaced: dc %s, %v", given["dc"].Reveal(), err)
 	}
 	for _, bad := range []Values{values("api_key", "canary-without"), values("api_key", "a-us1", "file", "canary"), values("api_key", "a-us1", "file", `{"canary":1}`), values("api_key", "a-us1", "file", `{"client":{"mail":{}}}`)} {
 		if err := d.Derive(bad); err == nil || strings.Contains(err.Error(), "canary") {

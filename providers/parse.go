@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -11,11 +12,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// FieldError says which member of a definition is wrong, why, and what to do.
+// FieldError reports an invalid member of a definition.
 type FieldError struct {
-	Field  string // as in oauth.scopes[1]
+	Field  string // path of the member, for example oauth.scopes[1]; empty for the whole file
 	Reason string
-	Remedy string
+	Hint   string // what to do; may be empty
 }
 
 func (e *FieldError) Error() string {
@@ -23,19 +24,19 @@ func (e *FieldError) Error() string {
 	if e.Field != "" {
 		s = e.Field + ": " + s
 	}
-	if e.Remedy != "" {
-		s += "; " + e.Remedy
+	if e.Hint != "" {
+		s += "; " + e.Hint
 	}
 	return s
 }
 
-// maxDefinition bounds a definition's file.
+// maxDefinition limits the size of a definition's file, in bytes.
 const maxDefinition = 256 << 10
 
 // Parse reads and validates a definition. Its errors are [*FieldError].
 func Parse(data []byte) (*Definition, error) {
 	if len(data) > maxDefinition {
-		return nil, &FieldError{Reason: "larger than 256 KiB"}
+		return nil, &FieldError{Reason: "the file is larger than 256 KiB"}
 	}
 	d, err := decode(data, true)
 	if err != nil {
@@ -47,8 +48,8 @@ func Parse(data []byte) (*Definition, error) {
 	return d, nil
 }
 
-// decode reads a definition into its one form. What is strict in it besides the
-// kinds of values is left out for files that are known to be good.
+// decode reads a definition of either schema. If strict is false, it skips the
+// check for unknown members, which files that the tests have validated do not need.
 func decode(data []byte, strict bool) (*Definition, error) {
 	version, err := schemaVersion(data)
 	if err != nil {
@@ -56,6 +57,8 @@ func decode(data []byte, strict bool) (*Definition, error) {
 	}
 	d := &Definition{text: data}
 	switch version {
+	case 0:
+		return nil, &FieldError{Field: "schema_version", Reason: "must be 2"}
 	case 1:
 		if err := d.decode1(data); err != nil {
 			return nil, err
@@ -70,19 +73,20 @@ func decode(data []byte, strict bool) (*Definition, error) {
 			return nil, parseError(err)
 		}
 	default:
-		return nil, &FieldError{"schema_version", fmt.Sprintf("%d is not a version this authsome knows", version), "2 is the present one"}
+		return nil, &FieldError{"schema_version", fmt.Sprintf("version %d is not supported", version), "use 2"}
 	}
 	return d, d.compile()
 }
 
-// schemaVersion reads a file up to its version, which stands at its start.
+// schemaVersion returns the version of a file, or 0 if it has none. It stops
+// reading at the version, which is usually at the start.
 func schemaVersion(data []byte) (version int, err error) {
 	d := jsontext.NewDecoder(bytes.NewReader(data))
 	if d.PeekKind() != '{' {
-		return 0, json.Unmarshal(data, new(Definition)) // says why
+		return 0, json.Unmarshal(data, new(Definition)) // for its error
 	}
 	for {
-		if _, err := d.ReadToken(); err != nil { // the brace, and names
+		if _, err := d.ReadToken(); err != nil { // the opening brace or a name
 			return 0, err
 		}
 		switch name := d.StackPointer().LastToken(); {
@@ -101,7 +105,7 @@ func schemaVersion(data []byte) (version int, err error) {
 	}
 }
 
-// compile fills in what is absent and prepares what is asked of it later.
+// compile sets defaults and prepares what later calls need.
 func (d *Definition) compile() error {
 	if d.DisplayName == "" {
 		d.DisplayName = d.Name
@@ -121,7 +125,7 @@ func (d *Definition) compile() error {
 	return d.compileEndpoints()
 }
 
-// hostField is how an entry of hosts is called in the file.
+// hostField returns the path of a host in the file.
 func (d *Definition) hostField(i int) string {
 	if d.SchemaVersion == 1 {
 		if len(d.Hosts) == 1 {
@@ -132,17 +136,28 @@ func (d *Definition) hostField(i int) string {
 	return fmt.Sprintf("hosts[%d]", i)
 }
 
+// parseError converts an error of the JSON decoder.
 func parseError(err error) error {
 	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
-		return &FieldError{Field: fieldName(semantic.JSONPointer), Reason: "a " + kindName(semantic.JSONKind) + " does not belong here"}
+		return kindError(semantic.JSONPointer, semantic.GoType, semantic.JSONKind)
 	}
 	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		if errors.Is(err, jsontext.ErrDuplicateName) {
-			return &FieldError{Field: fieldName(syntactic.JSONPointer), Reason: "it is there twice"}
+			return &FieldError{Field: fieldName(syntactic.JSONPointer), Reason: "appears twice"}
 		}
 		return &FieldError{Field: fieldName(syntactic.JSONPointer), Reason: fmt.Sprintf("not JSON (at byte %d)", syntactic.ByteOffset)}
 	}
 	return &FieldError{Reason: "not a definition in JSON"}
+}
+
+// kindError reports a value of the wrong kind for a Go type.
+func kindError(at jsontext.Pointer, t reflect.Type, got jsontext.Kind) error {
+	name, kinds := expectedKind(t)
+	reason := "must be " + name
+	if kind := kindName(got); kind != "" && !slices.Contains(kinds, got) {
+		reason += ", not " + kind
+	}
+	return &FieldError{Field: fieldName(at), Reason: reason}
 }
 
 func kindName(k jsontext.Kind) string {
@@ -154,17 +169,17 @@ func kindName(k jsontext.Kind) string {
 	case '"':
 		return "text"
 	case '0':
-		return "number"
+		return "a number"
 	case '{':
-		return "object"
+		return "an object"
 	case '[':
-		return "list"
-	default:
-		return "value of this kind"
+		return "a list"
 	}
+	return ""
 }
 
-// fieldName turns a JSON pointer into the way people write a member's place.
+// fieldName converts a JSON pointer to the path that people write, for example
+// oauth.scopes[1].
 func fieldName(p jsontext.Pointer) string {
 	var b strings.Builder
 	for token := range p.Tokens() {

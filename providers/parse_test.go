@@ -11,15 +11,15 @@ import (
 
 const sample = `{"schema_version":1,"name":"sample","display_name":"Sample","auth_type":"api_key","flow":"api_key","host_url":"api.sample.com"%s}`
 
-func TestParseErrorsNameTheField(t *testing.T) {
+func TestParseErrorsOfSchema1NameTheField(t *testing.T) {
 	for _, tt := range []struct{ json, field, reason string }{
 		{`{`, "", "not JSON"},
-		{`[]`, "", "does not belong"},
-		{fmt.Sprintf(sample, `,"name":"again"`), "name", "twice"},
-		{fmt.Sprintf(sample, `,"oauth":{"scopes":["a",1]}`), "oauth.scopes[1]", "number"},
-		{fmt.Sprintf(sample, `,"oauth":{"pkce":"yes"}`), "oauth.pkce", "text"},
+		{`[]`, "", "must be an object, not a list"},
+		{fmt.Sprintf(sample, `,"name":"sample2"`), "name", "twice"},
+		{fmt.Sprintf(sample, `,"oauth":{"scopes":["a",1]}`), "oauth.scopes[1]", "must be text, not a number"},
+		{fmt.Sprintf(sample, `,"oauth":{"pkce":"yes"}`), "oauth.pkce", "must be true or false, not text"},
 		{fmt.Sprintf(sample, `,"api_key":{"header_name":"A B"}`), "api_key.header_name", "not a header name"},
-		{fmt.Sprintf(sample, `,"api_key":{"header_name":"Host"}`), "api_key.header_name", "belongs to the connection"},
+		{fmt.Sprintf(sample, `,"api_key":{"header_name":"Host"}`), "api_key.header_name", "controls the connection"},
 		{fmt.Sprintf(sample, `,"api_key":{"header_prefix":"A\r\nB: "}`), "api_key.header_prefix", "not a header value"},
 		{fmt.Sprintf(sample, `,"api_key":{"key_pattern":"("}`), "api_key.key_pattern", "not a regular expression"},
 		{fmt.Sprintf(sample, `,"api_key":{"env_var":"A=B"}`), "export", "variable"},
@@ -27,9 +27,9 @@ func TestParseErrorsNameTheField(t *testing.T) {
 		{fmt.Sprintf(sample, `,"oauth":{"token_url":"http://sample.com/token"}`), "oauth.token_url", "https only"},
 		{fmt.Sprintf(sample, `,"oauth":{"token_url":"https://u:p@sample.com/token"}`), "oauth.token_url", "user name"},
 		{fmt.Sprintf(sample, `,"docs":"javascript:alert(1)"`), "docs", "https link"},
-		{fmt.Sprintf(sample, `,"api_url":"b.sample.com"`), "api_url", "host_url is there too"},
+		{fmt.Sprintf(sample, `,"api_url":"b.sample.com"`), "api_url", "api_url and host_url are the same member"},
 		{strings.Replace(fmt.Sprintf(sample, ""), `"schema_version":1`, `"schema_version":9`, 1), "schema_version", "9"},
-		{strings.Replace(fmt.Sprintf(sample, ""), `"sample"`, `"../x"`, 1), "name", "not a name"},
+		{strings.Replace(fmt.Sprintf(sample, ""), `"sample"`, `"../x"`, 1), "name", "invalid name"},
 		{strings.Replace(fmt.Sprintf(sample, ""), `"flow":"api_key"`, `"flow":"magic"`, 1), "flow", "magic"},
 		{strings.Replace(fmt.Sprintf(sample, ""), `"auth_type":"api_key"`, `"auth_type":"magic"`, 1), "auth_type", "magic"},
 		{strings.Replace(fmt.Sprintf(sample, ""), `"api.sample.com"`, `["ok.sample.com","*"]`, 1), "host_url[1]", "wildcard"},
@@ -41,12 +41,12 @@ func TestParseErrorsNameTheField(t *testing.T) {
 		}
 	}
 	if _, err := Parse([]byte(fmt.Sprintf(sample, `,"oauth":{"token_url":"http://127.0.0.1:9/token"}`))); err != nil {
-		t.Errorf("http on loopback, for development: %v", err)
+		t.Errorf("http on loopback is allowed for development: %v", err)
 	}
 }
 
-// What Parse accepts is written as something that Parse reads as the same, in
-// either schema, and nothing that is asked of it later panics.
+// FuzzParse checks that Marshal writes each definition that Parse accepts as a file
+// with the same meaning, in both schemas, and that no method panics.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		fmt.Sprintf(sample, ""), fmt.Sprintf(sample, `,"oauth":{"token_url":"https://a.b/c","x":1},"api_key":{"header_prefix":null},"export":{"A":"API_KEY"}`),
@@ -59,7 +59,7 @@ func FuzzParse(f *testing.F) {
 		d, err := Parse(data)
 		if err != nil {
 			if _, ok := errors.AsType[*FieldError](err); !ok {
-				t.Errorf("%T: %v", err, err)
+				t.Errorf("error %v has type %T, want *FieldError", err, err)
 			}
 			return
 		}
@@ -67,11 +67,11 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := Parse(text)
+		reparsed, err := Parse(text)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, text)
 		}
-		if c := Changes(d, again); len(c) > 0 {
+		if c := Changes(d, reparsed); len(c) > 0 {
 			t.Errorf("%q\n%s", c, text)
 		}
 		v := Values{nameAccessToken: secret.New("t"), nameClientID: secret.New("c")}
@@ -86,6 +86,6 @@ func FuzzParse(f *testing.F) {
 		d.Warnings()
 		d.OAuthEndpoint("a.com", "/c/d")
 		d.Claims("a.com", 443)
-		Clashes([]*Definition{d, again})
+		clashes([]*Definition{d, reparsed})
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"path"
 	"regexp"
@@ -17,33 +16,33 @@ import (
 	"github.com/authsome/authsome/internal/hosts"
 )
 
-// Kind is how a [Pattern] names hosts. A larger one is more specific.
+// Kind says how a [Pattern] matches hosts. A larger kind is more specific.
 type Kind int
 
 const (
-	Regex Kind = iota
-	Wildcard
-	Exact
+	Regex    Kind = iota // a regular expression, in schema 1 only
+	Wildcard             // all names under a suffix
+	Exact                // one host
 )
 
-// Pattern is one host of a definition with the paths there, compiled. It is
+// Pattern is a compiled host of a definition, with a port and path prefixes. It is
 // immutable.
 type Pattern struct {
 	kind  Kind
-	host  string // Exact: the host. Otherwise: the suffix every match ends in, with its dot
-	expr  *regexp.Regexp
+	host  string         // of an Exact pattern, the host; otherwise the suffix of every match, with its dot
+	expr  *regexp.Regexp // of a Regex pattern
 	port  int
-	paths []string // prefixes; none means all
-	text  string
+	paths []string // path prefixes; if empty, all paths
+	text  string   // as written in the definition
 }
 
-// ParsePattern compiles a bare host, a wildcard (*.suffix), an https URL whose
-// path is a prefix, or regex: and an expression.
+// parsePattern compiles a host, a wildcard (*.suffix), an https URL with a path
+// prefix, or "regex:" followed by a regular expression.
 //
-// Whatever it accepts can only match hosts of one registrable domain, on label
-// boundaries: an expression that is written loosely would give a credential to
-// whoever registers a matching name.
-func ParsePattern(s string) (Pattern, error) {
+// A pattern matches only hosts of one registrable domain, on label boundaries.
+// Otherwise a careless expression would give the credential to anyone who registers
+// a matching name.
+func parsePattern(s string) (Pattern, error) {
 	if expr, ok := strings.CutPrefix(s, "regex:"); ok {
 		return parseRegex(s, expr)
 	}
@@ -54,61 +53,66 @@ func ParsePattern(s string) (Pattern, error) {
 		if err != nil {
 			return Pattern{}, errors.New("not a URL")
 		}
-		if host, err = p.takeURL(u); err != nil {
+		if host, err = p.parseURL(u); err != nil {
 			return Pattern{}, err
 		}
 		if rest, ok := strings.CutPrefix(host, "wildcard--."); ok {
 			host = "*." + rest
 		}
 	} else if strings.ContainsAny(s, "/?#@ ") {
-		return Pattern{}, errors.New("a bare host has no path; write a URL with https://")
+		return Pattern{}, errors.New("a host without https:// cannot have a path, a query, a user name or a space")
 	} else if name, port, ok := strings.Cut(s, ":"); ok && !strings.Contains(port, ":") {
-		n, err := strconv.ParseUint(port, 10, 16)
-		if err != nil || n == 0 {
-			return Pattern{}, errors.New("not a port number")
+		n, err := parsePort(port)
+		if err != nil {
+			return Pattern{}, err
 		}
-		host, p.port = name, int(n)
+		host, p.port = name, n
 	}
 	if suffix, ok := strings.CutPrefix(host, "*."); ok {
 		return p.wildcard(suffix)
 	}
 	if strings.Contains(host, "*") {
-		return Pattern{}, errors.New("a wildcard stands for whole labels at the front: *.example.com")
+		return Pattern{}, errors.New("a wildcard must be the whole first label, as in *.example.com")
 	}
 	name, err := hosts.Normalize(host)
 	if err != nil {
 		return Pattern{}, err
 	}
-	// An unspecified address reaches this machine too.
-	ip, err := netip.ParseAddr(name)
-	if hosts.IsLoopback(name) || strings.HasSuffix(name, ".localhost") || err == nil && ip.IsUnspecified() {
-		return Pattern{}, errors.New("loopback hosts are never routes")
+	if hosts.MayBeLoopback(name) {
+		return Pattern{}, errors.New("a loopback host cannot get a credential")
 	}
 	p.host = name
 	return p, nil
 }
 
-func (p *Pattern) takeURL(u *url.URL) (host string, err error) {
+// parseURL sets the port and paths of p from u and returns the host.
+func (p *Pattern) parseURL(u *url.URL) (host string, err error) {
 	switch {
 	case u.Scheme != "https":
-		return "", errors.New("credentials travel over https only")
+		return "", errors.New("credentials are sent over https only")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return "", errors.New("only a host, a port and a path may stand in it")
+		return "", errors.New("the URL may have only a host, a port and a path")
 	}
 	if s := u.Port(); s != "" {
-		n, err := strconv.ParseUint(s, 10, 16)
-		if err != nil || n == 0 {
-			return "", errors.New("not a port number")
+		if p.port, err = parsePort(s); err != nil {
+			return "", err
 		}
-		p.port = int(n)
 	}
 	if u.Path != "" && u.Path != "/" {
 		p.paths = []string{u.Path}
 		if cleaned := path.Clean(u.Path); cleaned != strings.TrimSuffix(u.Path, "/") || u.RawPath != "" {
-			return "", errors.New("the path has dot segments, doubled slashes or escapes")
+			return "", errors.New("the path has dot segments, doubled slashes or percent escapes")
 		}
 	}
 	return u.Hostname(), nil
+}
+
+func parsePort(s string) (int, error) {
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil || n == 0 {
+		return 0, errors.New("not a port number")
+	}
+	return int(n), nil
 }
 
 func (p Pattern) wildcard(suffix string) (Pattern, error) {
@@ -116,48 +120,51 @@ func (p Pattern) wildcard(suffix string) (Pattern, error) {
 	if err != nil {
 		return Pattern{}, err
 	}
-	if err := registrable(name); err != nil {
+	if err := checkRegistrable(name); err != nil {
 		return Pattern{}, err
 	}
 	p.kind, p.host = Wildcard, "."+name
 	return p, nil
 }
 
-// oneOperator are suffixes on the public suffix list whose every host is run by
-// the one who owns the suffix: they are listed for cookies, not because others
-// can have a server there.
+// oneOperator lists the public suffixes under which the owner runs all hosts. They
+// are on the public suffix list because of cookies, not because others can have a
+// host there.
 var oneOperator = map[string]bool{"googleapis.com": true}
 
-// registrable refuses a suffix under which anybody can register names.
-func registrable(name string) error {
+// checkRegistrable refuses a suffix under which anyone can register names.
+func checkRegistrable(name string) error {
 	if oneOperator[name] {
 		return nil
 	}
-	if _, err := netip.ParseAddr(name); err == nil {
-		return errors.New("a wildcard over addresses")
+	if _, isAddress := hosts.KindOfHost(name); isAddress {
+		return errors.New("a wildcard cannot cover IP addresses")
 	}
-	// Names that the list does not know (.test, .internal) end in one label.
+	// A suffix that the list does not have (.test, .internal) counts as one label.
 	if _, err := publicsuffix.EffectiveTLDPlusOne(name); err != nil {
-		return fmt.Errorf("anybody can register names under %s", name)
+		return tooWide(name)
 	}
 	return nil
 }
 
+func tooWide(suffix string) error { return fmt.Errorf("anyone can register names under %s", suffix) }
+
 var literalSuffix = regexp.MustCompile(`(?:^|\\\.)((?:[a-z0-9-]+\\\.)+[a-z0-9-]+)\$?$`)
 
-// parseRegex accepts an expression that ends in a literal registrable domain. It
-// is anchored at both ends, whether or not it says so, and MatchHost holds every
-// match to that domain besides, so that no alternative can leave it.
+// parseRegex compiles an expression that must end in a literal registrable domain.
+// It always matches whole hosts. MatchHost also checks that the host is in that
+// domain, because one alternative of an expression may not end in it.
 func parseRegex(text, expr string) (Pattern, error) {
 	m := literalSuffix.FindStringSubmatch(expr)
 	if m == nil {
-		return Pattern{}, errors.New(`the expression must end in a literal domain behind a dot, as \.example\.com; better: *.example.com`)
+		return Pattern{}, errors.New(`the expression must end in a dot and a literal domain, as in \.example\.com; *.example.com is simpler`)
 	}
 	domain := strings.ReplaceAll(m[1], `\.`, ".")
-	if err := registrable(domain); err != nil {
+	if err := checkRegistrable(domain); err != nil {
 		return Pattern{}, err
 	}
-	if _, err := regexp.Compile(expr); err != nil { // on its own: what is put around it closes no bracket of its own
+	// The expression must be valid without the group around it: a)(b is not.
+	if _, err := regexp.Compile(expr); err != nil {
 		return Pattern{}, errors.New("not a regular expression")
 	}
 	compiled, err := regexp.Compile(`^(?:` + expr + `)$`)
@@ -167,7 +174,8 @@ func parseRegex(text, expr string) (Pattern, error) {
 	return Pattern{kind: Regex, host: "." + domain, expr: compiled, port: 443, text: text}, nil
 }
 
-// MatchHost reports whether a host, as [hosts.Normalize] spells it, is named.
+// MatchHost reports whether the pattern matches a host, in the spelling of
+// [hosts.Normalize].
 func (p Pattern) MatchHost(host string) bool {
 	switch p.kind {
 	case Exact:
@@ -179,8 +187,10 @@ func (p Pattern) MatchHost(host string) bool {
 	}
 }
 
-// Compare orders patterns that match the same host by how closely they name it:
-// exact over wildcard over expression, and of two wildcards the longer one.
+// Compare orders patterns that match the same host by how specific they are. It
+// returns a positive number if p is more specific than o: an exact host is more
+// specific than a wildcard, a wildcard more than an expression, and a longer
+// wildcard more than a shorter one.
 func (p Pattern) Compare(o Pattern) int {
 	if c := cmp.Compare(p.kind, o.kind); c != 0 || p.kind != Wildcard {
 		return c
@@ -188,19 +198,20 @@ func (p Pattern) Compare(o Pattern) int {
 	return cmp.Compare(len(p.host), len(o.host))
 }
 
-// Kind is how the pattern names hosts.
+// Kind returns how the pattern matches hosts.
 func (p Pattern) Kind() Kind { return p.kind }
 
-// Host is the host of an Exact pattern, and the suffix of another.
+// Host returns the host of an [Exact] pattern, or else the suffix of all matches,
+// with its dot.
 func (p Pattern) Host() string { return p.host }
 
-// Port is the one port of the pattern.
+// Port returns the port of the pattern.
 func (p Pattern) Port() int { return p.port }
 
-// Paths are the prefixes of the paths that are meant. None means all.
+// Paths returns the path prefixes of the pattern. If it has none, all paths match.
 func (p Pattern) Paths() []string { return slices.Clone(p.paths) }
 
-// MatchPath is the length of the longest prefix that a path lies under, on a
+// MatchPath returns the length of the longest path prefix that matches path, on a
 // segment boundary, and whether there is one.
 func (p Pattern) MatchPath(path string) (int, bool) {
 	if len(p.paths) == 0 {
@@ -208,12 +219,12 @@ func (p Pattern) MatchPath(path string) (int, bool) {
 	}
 	longest := -1
 	for _, prefix := range p.paths {
-		if len(prefix) > longest && Under(path, prefix) {
+		if len(prefix) > longest && under(path, prefix) {
 			longest = len(prefix)
 		}
 	}
 	return longest, longest >= 0
 }
 
-// String is the pattern as it was written.
+// String returns the pattern as it is written in the definition.
 func (p Pattern) String() string { return p.text }

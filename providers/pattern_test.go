@@ -34,7 +34,7 @@ func TestPattern(t *testing.T) {
 		{`regex:^(eu|us)\.example\.com$`, []string{"eu.example.com"}, []string{"de.example.com"}, 443, "[]", Regex},
 		{`regex:.*evil.*|.*\.example\.com`, []string{"a.example.com"}, []string{"evil.net", "evil"}, 443, "[]", Regex},
 	} {
-		p, err := ParsePattern(tt.pattern)
+		p, err := parsePattern(tt.pattern)
 		if err != nil {
 			t.Errorf("%s: %v", tt.pattern, err)
 			continue
@@ -56,20 +56,20 @@ func TestPattern(t *testing.T) {
 	for _, bad := range []string{"", "*", "*.com", "*.co.uk", "*.github.io", "*example.com", "a.*.com", "a*.example.com", "http://example.com", "https://u@example.com", "https://example.com/?q",
 		"https://example.com/a/../b", "https://example.com//a", "example.com/path", "localhost", "x.localhost", "127.0.0.1", "::1", "https://[::1]/", "0.0.0.0",
 		`regex:.*googleapis.*`, `regex:.*`, `regex:(`, `regex:.*\.com`, `regex:.*example\.com.*`, `regex:.*\.co\.uk`, "example.com:0", "example.com:99999", "ftp://example.com"} {
-		if p, err := ParsePattern(bad); err == nil {
+		if p, err := parsePattern(bad); err == nil {
 			t.Errorf("%q was accepted: %+v", bad, p)
 		}
 	}
 }
 
-// A host that a pattern matches is its host, or lies under its domain.
+// FuzzPattern checks that a pattern matches only its host or hosts in its domain.
 func FuzzPattern(f *testing.F) {
 	f.Add("*.example.com", "a.example.com")
 	f.Add(`regex:.*\.example\.com`, "x.example.com")
 	f.Add(`regex:a|.*\.example\.com`, "a")
 	f.Add("https://api.example.com/v1", "api.example.com")
 	f.Fuzz(func(t *testing.T, pattern, host string) {
-		p, err := ParsePattern(pattern)
+		p, err := parsePattern(pattern)
 		if err != nil || !p.MatchHost(host) {
 			return
 		}

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Readings are the paths, besides the one given, that servers may take it for:
-// decoded, by some twice; with backslashes for slashes; without doubled slashes
-// and dot segments; and, as Java's servers have it, without what follows a
-// semicolon in a segment, which they take out before they look for dots. None
-// means that all read it alike. A path that is not well encoded is an error.
+// Readings returns the other paths that servers may take an escaped path for. Some
+// decode it once, some twice. Some treat backslashes as slashes, and some remove
+// doubled slashes and dot segments. Java servers also remove the part of a segment
+// after a semicolon, before they look for dot segments. If the result is empty, all
+// servers read the path the same way. An invalid escape is an error.
 func Readings(escaped string) ([]string, error) {
 	decoded, err := url.PathUnescape(escaped)
 	if err != nil {
@@ -34,7 +34,7 @@ func Readings(escaped string) ([]string, error) {
 	return all, nil
 }
 
-// withoutParameters is a path without the parameters of its segments.
+// withoutParameters removes the part after a semicolon from each segment.
 func withoutParameters(p string) string {
 	if !strings.Contains(p, ";") {
 		return p
@@ -46,7 +46,7 @@ func withoutParameters(p string) string {
 	return strings.Join(segments, "/")
 }
 
-// clean is the path that a careful server would act on. A trailing slash stays.
+// clean returns the path that a careful server would use. It keeps a final slash.
 func clean(p string) string {
 	cleaned := cleanPath(p)
 	if cleaned != "/" && (strings.HasSuffix(p, "/") || strings.HasSuffix(p, `\`)) {

@@ -9,12 +9,11 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"golang.org/x/net/http/httpguts"
 )
 
-// definition1 is a file of schema 1, the Python authsome's, in all spellings
-// that it had. Such files are read for ever. Members that are not here are kept
-// in the file and mean nothing.
+// definition1 is a file of schema 1, the format of the Python authsome, in all
+// spellings that it had. Support for such files is permanent. Other members are kept
+// in the file and ignored.
 type definition1 struct {
 	SchemaVersion int            `json:"schema_version"`
 	Name          string         `json:"name"`
@@ -41,7 +40,7 @@ type oauth1 struct {
 	RevocationURL      string   `json:"revocation_url"`
 	DeviceURL          string   `json:"device_authorization_url"`
 	Scopes             []string `json:"scopes"`
-	PKCE               *bool    `json:"pkce"` // absent means true
+	PKCE               *bool    `json:"pkce"` // if absent, true
 	SupportsDeviceFlow bool     `json:"supports_device_flow"`
 	SupportsDeviceCode bool     `json:"supports_device_code"` // a later spelling
 }
@@ -55,15 +54,15 @@ type client1 struct {
 }
 
 type apiKey1 struct {
-	HeaderName   string  `json:"header_name"`   // absent means Authorization
-	HeaderPrefix *string `json:"header_prefix"` // absent means Bearer; empty, the key alone
+	HeaderName   string  `json:"header_name"`   // if absent, Authorization
+	HeaderPrefix *string `json:"header_prefix"` // if absent, Bearer; if empty, the key alone
 	KeyPattern   string  `json:"key_pattern"`
 	PatternHint  string  `json:"key_pattern_hint"`
 	EnvVar       string  `json:"env_var"`
 }
 
-// export1 names variables by what they hold, {"env": {"api_key": "OPENAI_API_KEY"}},
-// or flat and the other way round: {"OPENAI_API_KEY": "API_TOKEN"}.
+// export1 maps credentials to variables, {"env": {"api_key": "OPENAI_API_KEY"}}, or,
+// without env, variables to credentials, {"OPENAI_API_KEY": "API_TOKEN"}.
 type export1 struct {
 	Env  map[string]list1          `json:"env"`
 	Flat map[string]jsontext.Value `json:",embed"`
@@ -75,7 +74,7 @@ type metadata1 struct {
 	Unverified bool   `json:"unverified"`
 }
 
-// list1 is one text or a list of them.
+// list1 is a string or a list of strings.
 type list1 []string
 
 func (l *list1) UnmarshalJSONFrom(d *jsontext.Decoder) error {
@@ -88,7 +87,7 @@ func (l *list1) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	return json.UnmarshalDecode(d, (*[]string)(l))
 }
 
-// decode1 reads a file of schema 1 into the form of the present one.
+// decode1 converts a file of schema 1 to a definition of schema 2.
 func (d *Definition) decode1(data []byte) error {
 	var f definition1
 	if err := json.Unmarshal(data, &f); err != nil {
@@ -102,7 +101,7 @@ func (d *Definition) decode1(data []byte) error {
 	d.Hosts = slices.Concat(f.HostURL, f.APIURL)
 	d.Flows = []string{f.Flow}
 	if f.OAuth != nil {
-		f.OAuth.into(d, f.AuthType)
+		f.OAuth.convert(d, f.AuthType)
 	}
 	if f.Registration != nil && d.OAuth != nil {
 		d.OAuth.RegistrationURL = f.Registration.Endpoint
@@ -111,7 +110,7 @@ func (d *Definition) decode1(data []byte) error {
 		d.OAuth.ClientID = f.Client.ID
 	}
 	if f.AuthType == AuthAPIKey {
-		f.APIKey.into(d)
+		f.APIKey.convert(d)
 	}
 	d.ownBase = d.BaseURL == "" && !slices.Contains(d.Hosts, "{base_url}")
 	f.export(d)
@@ -124,20 +123,20 @@ func (d *Definition) decode1(data []byte) error {
 func (f *definition1) check() error {
 	switch {
 	case f.AuthType != AuthOAuth2 && f.AuthType != AuthAPIKey:
-		return &FieldError{"auth_type", fmt.Sprintf("%q is unknown", f.AuthType), "oauth2 or api_key"}
+		return &FieldError{"auth_type", fmt.Sprintf("unknown value %q", f.AuthType), "use oauth2 or api_key"}
 	case !slices.Contains([]string{FlowPKCE, FlowDeviceCode, FlowDCRPKCE, FlowAPIKey}, f.Flow):
-		return &FieldError{"flow", fmt.Sprintf("%q is unknown", f.Flow), "pkce, device_code, dcr_pkce or api_key"}
+		return &FieldError{"flow", fmt.Sprintf("unknown value %q", f.Flow), "use pkce, device_code, dcr_pkce or api_key"}
 	case (f.AuthType == AuthAPIKey) != (f.Flow == FlowAPIKey):
-		return &FieldError{"flow", fmt.Sprintf("an %s service does not sign in by %s", f.AuthType, f.Flow), ""}
+		return &FieldError{"flow", fmt.Sprintf("%s is not a flow of auth_type %s", f.Flow, f.AuthType), ""}
 	case f.AuthType == AuthOAuth2 && f.OAuth == nil:
-		return &FieldError{"oauth", "missing", "an oauth2 service needs at least its token_url"}
+		return &FieldError{"oauth", "missing", "oauth2 needs at least oauth.token_url"}
 	case len(f.HostURL) > 0 && len(f.APIURL) > 0:
-		return &FieldError{"api_url", "host_url is there too", "keep one of them"}
+		return &FieldError{"api_url", "api_url and host_url are the same member", "keep one of them"}
 	}
 	return nil
 }
 
-func (o *oauth1) into(d *Definition, authType string) {
+func (o *oauth1) convert(d *Definition, authType string) {
 	d.BaseURL = o.BaseURL
 	d.OAuth = &OAuth{
 		AuthorizationURL: o.AuthorizationURL, TokenURL: o.TokenURL, DeviceURL: o.DeviceURL,
@@ -152,7 +151,7 @@ func (o *oauth1) into(d *Definition, authType string) {
 	if authType == AuthOAuth2 && (o.SupportsDeviceFlow || o.SupportsDeviceCode) && !d.HasFlow(FlowDeviceCode) {
 		d.Flows = append(d.Flows, FlowDeviceCode)
 	}
-	// The service's own address among the hosts is the base URL's.
+	// A host that is the same as the base URL follows the connection's base URL.
 	for i, host := range d.Hosts {
 		if strings.TrimPrefix(strings.TrimSuffix(host, "/"), "https://") == strings.TrimPrefix(strings.TrimSuffix(o.BaseURL, "/"), "https://") {
 			d.Hosts[i] = "{base_url}"
@@ -160,7 +159,7 @@ func (o *oauth1) into(d *Definition, authType string) {
 	}
 }
 
-func (k *apiKey1) into(d *Definition) {
+func (k *apiKey1) convert(d *Definition) {
 	p := Param{Name: nameAPIKey, Label: "API key", Secret: true}
 	header, value := "Authorization", "Bearer {api_key}"
 	if k != nil {
@@ -174,8 +173,8 @@ func (k *apiKey1) into(d *Definition) {
 	d.Inject = []Inject{{In: InHeader, Name: header, Value: value}}
 }
 
-// export turns the names of variables around. Variables for refresh tokens are
-// left out: those are nobody's to read.
+// export converts the variables. Variables for refresh tokens are left out, because
+// no client should read those.
 func (f *definition1) export(d *Definition) {
 	value := "{access_token}"
 	if f.AuthType == AuthAPIKey {
@@ -204,8 +203,8 @@ func (f *definition1) export(d *Definition) {
 	}
 }
 
-// validate1 checks what a file of schema 1 can say, by the names that it has for
-// it.
+// validate1 checks a definition of schema 1. Its errors have the member names of that
+// schema.
 func (d *Definition) validate1() error {
 	for i := range d.Params {
 		if err := checkPattern("api_key.key_pattern", d.Params[i].Pattern); err != nil {
@@ -213,18 +212,16 @@ func (d *Definition) validate1() error {
 		}
 	}
 	for _, in := range d.Inject {
-		switch {
-		case !httpguts.ValidHeaderFieldName(in.Name):
-			return &FieldError{"api_key.header_name", "not a header name", ""}
-		case connectionHeader(in.Name):
-			return &FieldError{"api_key.header_name", in.Name + " belongs to the connection and carries no key", ""}
-		case !httpguts.ValidHeaderFieldValue(in.Value):
-			return &FieldError{"api_key.header_prefix", "not a header value", ""}
+		switch member, reason := checkHeader(in.Name, in.Value); {
+		case member == "name":
+			return &FieldError{"api_key.header_name", reason, ""}
+		case member == "value":
+			return &FieldError{"api_key.header_prefix", reason, ""}
 		}
 	}
 	for _, e := range d.Env {
 		if !validVariable.MatchString(e.Name) {
-			return &FieldError{"export", fmt.Sprintf("%q is not the name of a variable", e.Name), ""}
+			return &FieldError{"export", fmt.Sprintf("%q is not a valid variable name", e.Name), ""}
 		}
 	}
 	return d.checkLinks()

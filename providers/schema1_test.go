@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// Files of both spellings are read, and what is not known is kept.
-func TestSpellingsAndUnknownMembers(t *testing.T) {
+// TestSchema1SpellingsAndUnknownMembers checks that both spellings are read and that
+// Marshal keeps unknown members.
+func TestSchema1SpellingsAndUnknownMembers(t *testing.T) {
 	d, err := Parse([]byte(`{"schema_version":1,"name":"later","display_name":"Later","auth_type":"api_key","flow":"api_key","api_url":["a.later.com","b.later.com"],
 		"logo":"x","api_key":{"header_prefix":null,"more":1},"export":{"LATER_KEY":"API_TOKEN","LATER_REFRESH":"REFRESH_TOKEN"},"docs_url":"https://later.com/"}`))
 	if err != nil {
@@ -24,14 +25,14 @@ func TestSpellingsAndUnknownMembers(t *testing.T) {
 	}
 	for _, kept := range []string{`"logo": "x"`, `"more": 1`, `"LATER_REFRESH"`} {
 		if !strings.Contains(string(out), kept) {
-			t.Errorf("%s is lost in\n%s", kept, out)
+			t.Errorf("%s is missing in\n%s", kept, out)
 		}
 	}
 }
 
-// A file of schema 1, in either spelling, and one of schema 2 that says the same
-// are the same definition.
-func TestSchema1IsTheSameDefinition(t *testing.T) {
+// TestSchema1EqualsSchema2 compares files of schema 1, in both spellings, with files of
+// schema 2 that have the same meaning.
+func TestSchema1EqualsSchema2(t *testing.T) {
 	for _, tt := range []struct{ name, one, two string }{
 		{"key", `{"schema_version":1,"name":"a","display_name":"A","auth_type":"api_key","flow":"api_key","category":"dev","host_url":"api.a.com","docs":"https://a.com/docs",
 			"api_key":{"header_name":"X-Key","header_prefix":"Token","key_pattern":"k-.+","key_pattern_hint":"k- and more","env_var":"A_KEY"},"export":{"env":{"api_key":["A_KEY","A_TOKEN"],"refresh_token":"A_REFRESH"}}}`,
@@ -42,7 +43,7 @@ func TestSchema1IsTheSameDefinition(t *testing.T) {
 			"api_key":{"header_prefix":""},"export":{"A_KEY":"API_KEY","A_REFRESH":"REFRESH_TOKEN"}}`,
 			`{"schema_version":2,"name":"a","display_name":"A","docs":"https://a.com/docs","flows":["api_key"],"hosts":["api.a.com","b.a.com"],"params":[{"name":"api_key","label":"API key","secret":true}],
 			"inject":[{"in":"header","name":"Authorization","value":"{api_key}"}],"env":[{"name":"A_KEY","value":"{api_key}"}]}`},
-		{"sign-in", `{"schema_version":1,"name":"a","display_name":"A","auth_type":"oauth2","flow":"pkce","host_url":["https://a.com","api.a.com"],"client":{"client_id":"public"},
+		{"oauth", `{"schema_version":1,"name":"a","display_name":"A","auth_type":"oauth2","flow":"pkce","host_url":["https://a.com","api.a.com"],"client":{"client_id":"public"},
 			"oauth":{"base_url":"https://a.com","authorization_url":"{base_url}/authorize","token_url":"{base_url}/token","revocation_url":"{base_url}/revoke","device_authorization_url":"{base_url}/device",
 			"scopes":["r"],"pkce":false,"supports_device_code":true,"later":1},"registration":{"registration_endpoint":"{base_url}/register"},"export":{"env":{"access_token":"A_TOKEN"}},
 			"metadata":{"source":"docs","verified":"2026-11-24"}}`,
@@ -60,8 +61,8 @@ func TestSchema1IsTheSameDefinition(t *testing.T) {
 	}
 }
 
-// What only schema 1 has in hosts works as ever: paths, expressions, and an
-// address of one's own for every service.
+// TestSchema1Hosts checks what only schema 1 has: paths and regular expressions in
+// hosts, and a base URL for every service.
 func TestSchema1Hosts(t *testing.T) {
 	const file = `{"schema_version":1,"name":"a","display_name":"A","auth_type":"api_key","flow":"api_key","host_url":["https://api.a.com:8443/v1/","regex:x[0-9]{2}\\.a\\.com"]}`
 	d := parse(t, file)
@@ -73,6 +74,6 @@ func TestSchema1Hosts(t *testing.T) {
 		t.Errorf("hosts %s", got)
 	}
 	if !patterns[1].MatchHost("x12.a.com") || patterns[1].MatchHost("x1.a.com") {
-		t.Error("the expression matches other hosts")
+		t.Error("the expression matches the wrong hosts")
 	}
 }

@@ -19,31 +19,30 @@ import (
 //go:embed bundled/*.json
 var bundled embed.FS
 
-// Set is the definitions of a home: the bundled ones, overridden by the user's
-// files of the same name. A bundled one is read when it is first asked for; tests
-// have validated it. It is safe for concurrent use.
+// Set has the definitions of a home: the bundled ones, some replaced by the user's
+// files of the same name. A bundled definition is decoded at its first use, and not
+// validated, because the tests do that. A Set is safe for concurrent use.
 type Set struct {
 	byName map[string]func() (*Definition, error)
 	custom map[string]bool
 
-	// Problems are the user's files that could not be used. The rest is there.
+	// Problems lists the user's files that were not loaded.
 	Problems []Problem
 }
 
-// Problem is a file that is no definition.
+// Problem is a file that is not a valid definition.
 type Problem struct {
 	Path string
 	Err  error
 }
 
-// NotFoundError says that no definition has a name. Near is a name that may have
-// been meant, or empty.
+// NotFoundError reports that a definition does not exist. Near is a similar name that
+// does, or empty.
 type NotFoundError struct{ Name, Near string }
 
 func (e *NotFoundError) Error() string { return fmt.Sprintf("no provider %q", e.Name) }
 
-// Load finds the bundled definitions, and reads those in dir, which need not
-// exist.
+// Load lists the bundled definitions and reads those in dir, which may be missing.
 func Load(dir string) (*Set, error) {
 	s := &Set{byName: make(map[string]func() (*Definition, error)), custom: make(map[string]bool)}
 	entries, err := bundled.ReadDir("bundled")
@@ -93,13 +92,14 @@ func readFile(path string) (*Definition, error) {
 		return nil, err
 	}
 	if d.Name+".json" != filepath.Base(path) {
-		return nil, &FieldError{"name", fmt.Sprintf("%q is not the file's name", d.Name), "rename the file to " + d.Name + ".json"}
+		return nil, &FieldError{"name", fmt.Sprintf("%q is not the name of the file", d.Name), "rename the file to " + d.Name + ".json"}
 	}
 	d.Source = Custom
 	return d, nil
 }
 
-// Lookup finds a definition by name, or fails with [*NotFoundError].
+// Lookup returns the definition with the name. If it does not exist, the error is a
+// [*NotFoundError].
 func (s *Set) Lookup(name string) (*Definition, error) {
 	if read := s.byName[name]; read != nil {
 		return read()
@@ -107,12 +107,12 @@ func (s *Set) Lookup(name string) (*Definition, error) {
 	return nil, &NotFoundError{Name: name, Near: s.near(name)}
 }
 
-// All are the definitions by name. It reads every file: what needs one of them
-// uses Lookup.
+// All returns the definitions, sorted by name. It reads every file, so use Lookup for
+// a single one.
 func (s *Set) All() []*Definition {
 	all := make([]*Definition, 0, len(s.byName))
 	for _, read := range s.byName {
-		if d, err := read(); err == nil { // a bundled file that is broken fails the tests
+		if d, err := read(); err == nil { // the tests check that every bundled file can be decoded
 			all = append(all, d)
 		}
 	}
@@ -120,9 +120,9 @@ func (s *Set) All() []*Definition {
 	return all
 }
 
-// Reading are the definitions with a variable that is set, by name. Files that
-// name none are not decoded.
-func (s *Set) Reading(isSet func(variable string) bool) []*Definition {
+// WithVariable returns the definitions that have an environment variable which is set,
+// sorted by name. Files that mention no such variable are not decoded.
+func (s *Set) WithVariable(isSet func(variable string) bool) []*Definition {
 	var found []*Definition
 	for _, name := range slices.Sorted(maps.Keys(s.byName)) {
 		if text, err := bundled.ReadFile("bundled/" + name + ".json"); err == nil && !s.custom[name] && !mentions(text, isSet) {
@@ -136,8 +136,8 @@ func (s *Set) Reading(isSet func(variable string) bool) []*Definition {
 	return found
 }
 
-// mentions reports whether a text in quotes is the name of a variable that is
-// set.
+// mentions reports whether a quoted string in a file is the name of a variable that
+// is set.
 func mentions(file []byte, isSet func(string) bool) bool {
 	for {
 		open := bytes.IndexByte(file, '"')
@@ -156,53 +156,11 @@ func mentions(file []byte, isSet func(string) bool) bool {
 	}
 }
 
-// near is the name of a definition that may have been meant.
-func (s *Set) near(name string) string {
-	all := make([]string, 0, len(s.byName))
-	for known := range s.byName {
-		all = append(all, known)
-	}
-	return nearest(strings.ToLower(name), all)
-}
-
-// nearest is the name with the fewest edits, if they are few.
-func nearest(name string, all []string) string {
-	best, distance := "", 1+max(1, len(name)/3)
-	slices.Sort(all)
-	for _, known := range all {
-		if n := edits(name, known); n < distance {
-			best, distance = known, n
-		}
-	}
-	return best
-}
-
-// edits is the Levenshtein distance.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}
-
-// ErrInstalled says that a definition of that name is there already.
+// ErrInstalled means that a definition with the name already exists.
 var ErrInstalled = errors.New("already registered")
 
-// Install validates a definition and writes it to dir. Without force an existing
-// file stays, with [ErrInstalled].
+// Install validates a definition and writes it to dir. Without force it does not
+// replace an existing file, and returns [ErrInstalled].
 func Install(dir string, data []byte, force bool) (*Definition, error) {
 	d, err := Parse(data)
 	if err != nil {
@@ -222,7 +180,7 @@ func Install(dir string, data []byte, force bool) (*Definition, error) {
 	return d, nil
 }
 
-// Uninstall removes a user's definition. One that is not there is no error.
+// Uninstall removes a user's definition. It is not an error if the file does not exist.
 func Uninstall(dir, name string) error {
 	if err := ValidateName(name); err != nil {
 		return err

@@ -26,7 +26,7 @@ func TestInstall(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := Install(dir, []byte(custom), false); !errors.Is(err, ErrInstalled) {
-		t.Errorf("again: %v", err)
+		t.Errorf("second Install: %v, want ErrInstalled", err)
 	}
 	override := strings.Replace(custom, `"name":"sample"`, `"name":"openai"`, 1)
 	if _, err := Install(dir, []byte(override), true); err != nil {
@@ -43,10 +43,10 @@ func TestInstall(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d, err := s.Lookup("openai"); err != nil || d.Source != Custom || d.DisplayName != "Sample" {
-		t.Errorf("the override: %+v, %v", d, err)
+		t.Errorf("openai is not the custom definition: %+v, %v", d, err)
 	}
 	if len(s.Problems) != 2 {
-		t.Errorf("problems: %v", s.Problems)
+		t.Errorf("problems %v, want 2", s.Problems)
 	}
 	if info, err := os.Stat(filepath.Join(dir, "sample.json")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("installed as %v, %v", info.Mode(), err)
@@ -55,10 +55,10 @@ func TestInstall(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := Uninstall(dir, "../../etc/passwd"); err == nil {
-		t.Error("a path was taken for a name")
+		t.Error("Uninstall accepted a path")
 	}
 	if s, _ = Load(dir); lookup(t, s, "openai").Source != Bundled {
-		t.Error("the bundled definition is not back")
+		t.Error("Uninstall did not restore the bundled definition")
 	}
 }
 
@@ -73,8 +73,8 @@ func TestNear(t *testing.T) {
 	}
 }
 
-// What a command costs at its start: one definition of all that there are, and
-// all of them, for list and run.
+// BenchmarkLoad measures what definitions cost a command at its start: Lookup of one,
+// WithVariable for the environment, and All for list and run.
 func BenchmarkLoad(b *testing.B) {
 	dir := b.TempDir()
 	b.Run("one", func(b *testing.B) {
@@ -94,7 +94,7 @@ func BenchmarkLoad(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			s.Reading(func(name string) bool { return name == "HOME" || name == "GITHUB_TOKEN" })
+			s.WithVariable(func(name string) bool { return name == "HOME" || name == "GITHUB_TOKEN" })
 		}
 	})
 	b.Run("all", func(b *testing.B) {
@@ -104,26 +104,26 @@ func BenchmarkLoad(b *testing.B) {
 				b.Fatal(err)
 			}
 			if len(s.All()) == 0 {
-				b.Fatal("none")
+				b.Fatal("no definitions")
 			}
 		}
 	})
 }
 
-// Every definition with a variable that is set is found, though not every file is
-// decoded.
-func TestReading(t *testing.T) {
+// TestWithVariableFindsEveryDefinition checks that each definition is found by each of
+// its variables, although not every file is decoded.
+func TestWithVariableFindsEveryDefinition(t *testing.T) {
 	s := bundledSet(t)
 	for _, d := range s.All() {
 		for _, e := range d.Env {
-			found := s.Reading(func(name string) bool { return name == e.Name })
+			found := s.WithVariable(func(name string) bool { return name == e.Name })
 			if !slices.ContainsFunc(found, func(f *Definition) bool { return f.Name == d.Name }) {
-				t.Errorf("%s reads %s", d.Name, e.Name)
+				t.Errorf("%s is not found by %s", d.Name, e.Name)
 			}
 		}
 	}
-	if found := s.Reading(func(name string) bool { return name == "GITHUB_TOKENS" || name == "name" }); len(found) > 0 {
-		t.Errorf("found %d that read nothing of it", len(found))
+	if found := s.WithVariable(func(name string) bool { return name == "GITHUB_TOKENS" || name == "name" }); len(found) > 0 {
+		t.Errorf("found %d definitions, want none", len(found))
 	}
 }
 

@@ -21,23 +21,26 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// ErrUnsigned says that a request to a service whose requests are signed has no
-// signature: it asks for no credential, as downloads of what is public do. It is
-// as it was, and can be sent without one.
+// ErrUnsigned means that a request has no signature although the service uses signed
+// requests. Clients do not sign downloads of public data. The request is unchanged
+// and can be sent without a credential.
 var ErrUnsigned = errors.New("the request is not signed")
 
-// maxHashed bounds the body that is read ahead to be hashed. Clients hash their
-// own, or say that it is not signed; what comes here is small.
+// maxHashed limits a body that is read into memory to hash it, in bytes. Clients hash
+// large bodies themselves or declare them unsigned.
 const maxHashed = 8 << 20
+
+var errTooBig = fmt.Errorf("a body of more than %d MiB cannot be hashed by the proxy; send its hash in X-Amz-Content-Sha256", maxHashed>>20)
 
 const unsignedPayload = "UNSIGNED-PAYLOAD"
 
-// signer signs requests anew, as AWS Signature Version 4. The client has signed
-// them with a placeholder; region and service are taken from there.
+// signer replaces the signature of a request, in AWS Signature Version 4. The client
+// signed the request with a placeholder. Region and service are taken from that
+// signature.
 type signer struct {
 	accessKey               string
 	secretKey, sessionToken secret.String
-	now                     func() time.Time // nil: time.Now
+	now                     func() time.Time // if nil, time.Now
 }
 
 func (c *compiler) sign(i *Injection, in Inject) error {
@@ -53,17 +56,17 @@ func (c *compiler) sign(i *Injection, in Inject) error {
 	s.secretKey = secret.New(secretKey)
 	token, err := c.header("session_token", in.SessionToken)
 	if _, missing := errors.AsType[*UnfilledError](err); err != nil && !missing {
-		return err // without one, the keys are lasting ones
+		return err // without a session token, the keys are permanent
 	}
 	s.sessionToken = secret.New(token)
 	if strings.ContainsAny(s.accessKey, "/, ") {
-		return errors.New("the access key has characters that no signature can carry")
+		return errors.New("the access key contains characters that are not allowed in a signature")
 	}
 	i.signer = s
 	return nil
 }
 
-// scope is where a signature is good for, and which headers it covers.
+// scope says where a signature is valid and which headers it covers.
 type scope struct {
 	region, service string
 	headers         []string // lower case
@@ -72,7 +75,7 @@ type scope struct {
 func (s *signer) sign(r *http.Request) error {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return errors.New("the query cannot be read in one way only, so it cannot be signed")
+		return errors.New("the query is ambiguous and cannot be signed")
 	}
 	at, presigned, err := readScope(r.Header, query)
 	if err != nil {
@@ -93,8 +96,8 @@ func (s *signer) sign(r *http.Request) error {
 			delete(r.Header, name)
 		}
 	}
-	// What net/http adds on the way must not be covered, so what the client had
-	// covered is: that, and everything of AWS's own, which has to be.
+	// Headers that net/http adds later must not be covered. So the signature covers
+	// the headers that the client covered, and the X-Amz headers, as AWS requires.
 	covered := make(http.Header)
 	for name, values := range r.Header {
 		lower := strings.ToLower(name)
@@ -112,18 +115,18 @@ func (s *signer) sign(r *http.Request) error {
 	err = v4.NewSigner().SignHTTP(context.Background(), aws.Credentials{
 		AccessKeyID: s.accessKey, SecretAccessKey: s.secretKey.Reveal(), SessionToken: s.sessionToken.Reveal(),
 	}, signed, hash, at.service, at.region, now(), func(o *v4.SignerOptions) {
-		// S3 takes the path as it is, the others escape it once more.
+		// S3 signs the path as it is sent, other services escape it once more.
 		o.DisableURIPathEscaping = strings.HasPrefix(at.service, "s3")
 	})
 	if err != nil {
 		return errors.New("the request cannot be signed")
 	}
 	maps.Copy(r.Header, covered)
-	r.URL.RawQuery = u.RawQuery // what is signed is what is sent
+	r.URL.RawQuery = u.RawQuery // send exactly what is signed
 	return nil
 }
 
-// signatureParams carry the signature of a URL that was signed beforehand.
+// signatureParams lists the query parameters of a presigned URL.
 var signatureParams = []string{"x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders", "x-amz-signature", "x-amz-security-token"}
 
 // readScope reads the client's own signature.
@@ -161,12 +164,12 @@ func readScope(h http.Header, query url.Values) (at scope, presigned bool, err e
 		return at, false, ErrUnsigned
 	}
 	if algorithm != "AWS4-HMAC-SHA256" {
-		return at, presigned, errors.New("the request is signed in a way that cannot be repeated; AWS4-HMAC-SHA256 can")
+		return at, presigned, errors.New("the algorithm of the request's signature is not supported; use AWS4-HMAC-SHA256")
 	}
 	parts := strings.Split(credential, "/")
 	n := len(parts)
 	if n < 5 || parts[n-1] != "aws4_request" || !scopeName(parts[n-2]) || !scopeName(parts[n-3]) {
-		return at, presigned, errors.New("the request's signature names no region and service")
+		return at, presigned, errors.New("the request's signature has no valid region and service")
 	}
 	return scope{region: parts[n-3], service: parts[n-2], headers: strings.Split(strings.ToLower(headers), ";")}, presigned, nil
 }
@@ -175,8 +178,8 @@ func scopeName(s string) bool {
 	return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
-// payload is the hash of the body that is signed: the client's, or one that is
-// made here.
+// payload returns the hash of the body for the signature: the client's, or else one
+// computed from the body.
 func (s *signer) payload(r *http.Request, at scope, presigned bool) (string, error) {
 	const header = "X-Amz-Content-Sha256"
 	var given []string
@@ -195,7 +198,7 @@ func (s *signer) payload(r *http.Request, at scope, presigned bool) (string, err
 		r.Header[header] = given
 		return checkPayload(given[0])
 	case presigned && strings.HasPrefix(at.service, "s3"):
-		r.Header[header] = []string{unsignedPayload} // as presigned URLs of S3 have it
+		r.Header[header] = []string{unsignedPayload} // as for all presigned URLs of S3
 		return unsignedPayload, nil
 	}
 	sum, err := hashBody(r)
@@ -210,29 +213,29 @@ func checkPayload(hash string) (string, error) {
 	case hash == unsignedPayload, hash == "STREAMING-UNSIGNED-PAYLOAD-TRAILER":
 		return hash, nil
 	case strings.HasPrefix(hash, "STREAMING-"):
-		return "", errors.New("the pieces of the body are signed one by one with the placeholder; send it unsigned (STREAMING-UNSIGNED-PAYLOAD-TRAILER) or in one piece")
+		return "", errors.New("each chunk of the body is signed with the placeholder; send the body unsigned (STREAMING-UNSIGNED-PAYLOAD-TRAILER) or in one chunk")
 	}
 	if sum, err := hex.DecodeString(hash); err != nil || len(sum) != sha256.Size {
-		return "", errors.New("the hash of the body is not one of SHA-256")
+		return "", errors.New("the hash of the body is not a SHA-256 hash")
 	}
 	return hash, nil
 }
 
-// hashBody reads the body, which must be a small one, and puts it back.
+// hashBody hashes the body, up to maxHashed bytes, and makes it readable again.
 func hashBody(r *http.Request) (string, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		sum := sha256.Sum256(nil)
 		return hex.EncodeToString(sum[:]), nil
 	}
 	if r.ContentLength > maxHashed {
-		return "", fmt.Errorf("a body of more than %d MiB cannot be hashed here; the client can send its hash", maxHashed>>20)
+		return "", errTooBig
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxHashed+1))
 	if err != nil {
 		return "", fmt.Errorf("read the body to hash it: %w", err)
 	}
 	if len(body) > maxHashed {
-		return "", fmt.Errorf("a body of more than %d MiB cannot be hashed here; the client can send its hash", maxHashed>>20)
+		return "", errTooBig
 	}
 	r.Body = struct {
 		io.Reader

@@ -22,7 +22,8 @@ import (
 
 const awsAuthorization = "AWS4-HMAC-SHA256 Credential=PLACEHOLDER/20990101/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=0000"
 
-// awsSigner is one at the time and with the keys of AWS's published examples.
+// awsSigner returns an injection that signs at a fixed time, as AWS's published
+// examples do.
 func awsSigner(at, key, secretKey string) *Injection {
 	moment, err := time.Parse("20060102T150405Z", at)
 	if err != nil {
@@ -52,8 +53,8 @@ const (
 	emptyHash             = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
 
-// The signatures are those of AWS's test suite and of its page on S3's
-// Authorization header.
+// The expected signatures are from AWS's test suite and from its page about the
+// Authorization header of S3.
 func TestSigV4Vectors(t *testing.T) {
 	suite := awsSigner("20150830T123600Z", suiteKey, suiteSecret)
 	s3 := awsSigner("20130524T000000Z", s3Key, s3Secret)
@@ -79,7 +80,7 @@ func TestSigV4Vectors(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.name == "S3 PUT object" {
-				tt.r.URL.RawPath = "/test%24file.text" // as the example has it
+				tt.r.URL.RawPath = "/test%24file.text" // as in the example
 			}
 			if err := tt.injection.Apply(tt.r); err != nil {
 				t.Fatal(err)
@@ -91,7 +92,7 @@ func TestSigV4Vectors(t *testing.T) {
 	}
 }
 
-// verifySigV4 computes the signature as the service does, from what arrived.
+// verifySigV4 computes the signature of a received request as the service does.
 func verifySigV4(t *testing.T, r *http.Request, body []byte, secretKey string) {
 	t.Helper()
 	m := regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=[^/]+/(\d{8})/([^/]+)/([^/]+)/aws4_request, SignedHeaders=(\S+), Signature=([0-9a-f]{64})$`).FindStringSubmatch(r.Header.Get("Authorization"))
@@ -158,42 +159,51 @@ func mac(key []byte, text string) []byte {
 	return h.Sum(nil)
 }
 
-func TestSigV4(t *testing.T) {
-	d := define(t, `,"params":[{"name":"access_key_id"},{"name":"secret_access_key","secret":true},{"name":"session_token","secret":true,"optional":true}],
-		"inject":[{"in":"sigv4","access_key":"{access_key_id}","secret_key":"{secret_access_key}","session_token":"{session_token}"}]`)
-	lasting := values("access_key_id", "AKID", "secret_access_key", "real/secret")
-	passing := values("access_key_id", "ASIA", "secret_access_key", "real/secret", "session_token", "real-session")
+type signingCase struct {
+	name   string
+	values Values
+	r      *http.Request
+	err    string // part of the error; if empty, the request is signed
+	hash   string // X-Amz-Content-Sha256 in the result
+	query  string // query in the result
+}
+
+// signingCases returns requests as clients sign them. Big is a body that is larger than
+// maxHashed.
+func signingCases(t *testing.T, big io.Reader) []signingCase {
+	t.Helper()
+	permanent := values("access_key_id", "AKID", "secret_access_key", "real/secret")
+	temporary := values("access_key_id", "ASIA", "secret_access_key", "real/secret", "session_token", "real-session")
 	authorization := func(region, service, headers string) string {
 		return "AWS4-HMAC-SHA256 Credential=PLACEHOLDER/20990101/" + region + "/" + service + "/aws4_request, SignedHeaders=" + headers + ", Signature=00"
 	}
-	big := bytes.NewReader(make([]byte, maxHashed+1))
-	for _, tt := range []struct {
-		name   string
-		values Values
-		r      *http.Request
-		err    string
-		hash   string // of X-Amz-Content-Sha256
-		query  string
-	}{
-		{"a hash that the client made", lasting, awsRequest(t, "PUT", "https://b.s3.eu-west-1.amazonaws.com/a%20b/c", authorization("eu-west-1", "s3", "content-type;host;x-amz-content-sha256;x-amz-date"), strings.NewReader("body"),
+	return []signingCase{
+		{"hash from the client", permanent, awsRequest(t, "PUT", "https://b.s3.eu-west-1.amazonaws.com/a%20b/c", authorization("eu-west-1", "s3", "content-type;host;x-amz-content-sha256;x-amz-date"), strings.NewReader("body"),
 			"X-Amz-Content-Sha256", "230d8358dc8e8890b4c58deeb62912ee2f20357ae92a5cc861b98e68fe31acb5", "Content-Type", "text/plain", "X-Amz-Date", "20990101T000000Z"), "", "230d8358dc8e8890b4c58deeb62912ee2f20357ae92a5cc861b98e68fe31acb5", ""},
-		{"a body that is hashed here", passing, awsRequest(t, "POST", "https://dynamodb.us-east-1.amazonaws.com/", authorization("us-east-1", "dynamodb", "content-type;host;x-amz-date;x-amz-target"), strings.NewReader(`{"a":1}`),
+		{"hash computed by the proxy", temporary, awsRequest(t, "POST", "https://dynamodb.us-east-1.amazonaws.com/", authorization("us-east-1", "dynamodb", "content-type;host;x-amz-date;x-amz-target"), strings.NewReader(`{"a":1}`),
 			"Content-Type", "application/x-amz-json-1.0", "X-Amz-Target", "DynamoDB.ListTables", "X-Amz-Security-Token", "placeholder"), "", "", ""},
-		{"a body of unknown length", lasting, awsRequest(t, "POST", "https://sts.amazonaws.com/a%2Fb/c d", authorization("us-east-1", "sts", "host;x-amz-date"), iotest.OneByteReader(strings.NewReader("Action=GetCallerIdentity"))), "", "", ""},
-		{"an unsigned body", lasting, awsRequest(t, "PUT", "https://b.s3.amazonaws.com/x", authorization("us-east-1", "s3", "host"), big, "X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD"), "", "UNSIGNED-PAYLOAD", ""},
-		{"an unsigned stream", lasting, awsRequest(t, "PUT", "https://b.s3.amazonaws.com/x", authorization("us-east-1", "s3", "host"), big, "X-Amz-Content-Sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "X-Amz-Trailer", "x-amz-checksum-crc32"), "", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", ""},
-		{"signed beforehand", passing, awsRequest(t, "GET", "https://b.s3.us-west-2.amazonaws.com/k?x-id=GetObject&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=PLACEHOLDER%2F20990101%2Fus-west-2%2Fs3%2Faws4_request&X-Amz-Date=20990101T000000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Security-Token=p&X-Amz-Signature=00", "", nil), "", "UNSIGNED-PAYLOAD", "x-id=GetObject"},
-		{"query with repeats and blanks", lasting, awsRequest(t, "GET", "https://iam.amazonaws.com/?b=2&b=1&a=x+y&c=%2B%20", authorization("us-east-1", "iam", "host;x-amz-date"), nil), "", "", "a=x%20y&b=1&b=2&c=%2B%20"},
-		{"a signed stream", lasting, awsRequest(t, "PUT", "https://b.s3.amazonaws.com/x", authorization("us-east-1", "s3", "host"), nil, "X-Amz-Content-Sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"), "one by one", "", ""},
-		{"too much to hash", lasting, awsRequest(t, "POST", "https://sqs.amazonaws.com/x", authorization("us-east-1", "sqs", "host"), io.MultiReader(bytes.NewReader(make([]byte, maxHashed)), strings.NewReader("x"))), "cannot be hashed", "", ""},
-		{"too much to hash, and said so", lasting, awsRequest(t, "POST", "https://sqs.amazonaws.com/x", authorization("us-east-1", "sqs", "host"), big), "cannot be hashed", "", ""},
-		{"no signature", lasting, awsRequest(t, "GET", "https://b.s3.amazonaws.com/public", "", nil), ErrUnsigned.Error(), "", ""},
-		{"another kind of signature", lasting, awsRequest(t, "GET", "https://b.s3.amazonaws.com/x", "AWS4-ECDSA-P256-SHA256 Credential=P/20990101/s3/aws4_request", nil), "cannot be repeated", "", ""},
-		{"no scope", lasting, awsRequest(t, "GET", "https://b.s3.amazonaws.com/x", "AWS4-HMAC-SHA256 Credential=P, SignedHeaders=host", nil), "no region", "", ""},
-		{"an odd scope", lasting, awsRequest(t, "GET", "https://b.s3.amazonaws.com/x", authorization("us east", "s3", "host"), nil), "no region", "", ""},
-		{"a query that reads two ways", lasting, awsRequest(t, "GET", "https://b.s3.amazonaws.com/x?a;b", authorization("us-east-1", "s3", "host"), nil), "one way only", "", ""},
-		{"a hash that is none", lasting, awsRequest(t, "GET", "https://b.s3.amazonaws.com/x", authorization("us-east-1", "s3", "host"), nil, "X-Amz-Content-Sha256", "abc"), "not one of SHA-256", "", ""},
-	} {
+		{"body of unknown length", permanent, awsRequest(t, "POST", "https://sts.amazonaws.com/a%2Fb/c d", authorization("us-east-1", "sts", "host;x-amz-date"), iotest.OneByteReader(strings.NewReader("Action=GetCallerIdentity"))), "", "", ""},
+		{"unsigned body", permanent, awsRequest(t, "PUT", "https://b.s3.amazonaws.com/x", authorization("us-east-1", "s3", "host"), big, "X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD"), "", "UNSIGNED-PAYLOAD", ""},
+		{"unsigned stream", permanent, awsRequest(t, "PUT", "https://b.s3.amazonaws.com/x", authorization("us-east-1", "s3", "host"), big, "X-Amz-Content-Sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "X-Amz-Trailer", "x-amz-checksum-crc32"), "", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", ""},
+		{"presigned URL", temporary, awsRequest(t, "GET", "https://b.s3.us-west-2.amazonaws.com/k?x-id=GetObject&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=PLACEHOLDER%2F20990101%2Fus-west-2%2Fs3%2Faws4_request&X-Amz-Date=20990101T000000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Security-Token=p&X-Amz-Signature=00", "", nil), "", "UNSIGNED-PAYLOAD", "x-id=GetObject"},
+		{"query with repeats and spaces", permanent, awsRequest(t, "GET", "https://iam.amazonaws.com/?b=2&b=1&a=x+y&c=%2B%20", authorization("us-east-1", "iam", "host;x-amz-date"), nil), "", "", "a=x%20y&b=1&b=2&c=%2B%20"},
+		{"signed stream", permanent, awsRequest(t, "PUT", "https://b.s3.amazonaws.com/x", authorization("us-east-1", "s3", "host"), nil, "X-Amz-Content-Sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"), "each chunk of the body is signed", "", ""},
+		{"body too big to hash", permanent, awsRequest(t, "POST", "https://sqs.amazonaws.com/x", authorization("us-east-1", "sqs", "host"), io.MultiReader(bytes.NewReader(make([]byte, maxHashed)), strings.NewReader("x"))), "cannot be hashed", "", ""},
+		{"body too big to hash, with its length", permanent, awsRequest(t, "POST", "https://sqs.amazonaws.com/x", authorization("us-east-1", "sqs", "host"), big), "cannot be hashed", "", ""},
+		{"unsigned request", permanent, awsRequest(t, "GET", "https://b.s3.amazonaws.com/public", "", nil), ErrUnsigned.Error(), "", ""},
+		{"unsupported algorithm", permanent, awsRequest(t, "GET", "https://b.s3.amazonaws.com/x", "AWS4-ECDSA-P256-SHA256 Credential=P/20990101/s3/aws4_request", nil), "not supported", "", ""},
+		{"no scope", permanent, awsRequest(t, "GET", "https://b.s3.amazonaws.com/x", "AWS4-HMAC-SHA256 Credential=P, SignedHeaders=host", nil), "no valid region", "", ""},
+		{"invalid scope", permanent, awsRequest(t, "GET", "https://b.s3.amazonaws.com/x", authorization("us east", "s3", "host"), nil), "no valid region", "", ""},
+		{"ambiguous query", permanent, awsRequest(t, "GET", "https://b.s3.amazonaws.com/x?a;b", authorization("us-east-1", "s3", "host"), nil), "ambiguous", "", ""},
+		{"invalid hash", permanent, awsRequest(t, "GET", "https://b.s3.amazonaws.com/x", authorization("us-east-1", "s3", "host"), nil, "X-Amz-Content-Sha256", "abc"), "not a SHA-256 hash", "", ""},
+	}
+}
+
+func TestSigV4(t *testing.T) {
+	d := define(t, `,"params":[{"name":"access_key_id"},{"name":"secret_access_key","secret":true},{"name":"session_token","secret":true,"optional":true}],
+		"inject":[{"in":"sigv4","access_key":"{access_key_id}","secret_key":"{secret_access_key}","session_token":"{session_token}"}]`)
+	big := bytes.NewReader(make([]byte, maxHashed+1))
+	for _, tt := range signingCases(t, big) {
 		t.Run(tt.name, func(t *testing.T) {
 			i, err := d.Injection(Credential{Values: tt.values})
 			if err != nil {
@@ -208,7 +218,7 @@ func TestSigV4(t *testing.T) {
 					t.Errorf("error %v, want …%s…", err, tt.err)
 				}
 				if (tt.err == ErrUnsigned.Error()) != errors.Is(err, ErrUnsigned) {
-					t.Errorf("ErrUnsigned is %v", err)
+					t.Errorf("error %v: errors.Is(err, ErrUnsigned) is wrong", err)
 				}
 				return
 			}
@@ -218,7 +228,7 @@ func TestSigV4(t *testing.T) {
 			var body []byte
 			if r.Body != nil && tt.hash == "" {
 				if body, err = io.ReadAll(r.Body); err != nil || int64(len(body)) != r.ContentLength {
-					t.Errorf("the body has %d bytes, said to be %d, %v", len(body), r.ContentLength, err)
+					t.Errorf("the body has %d bytes, ContentLength is %d, error %v", len(body), r.ContentLength, err)
 				}
 			}
 			verifySigV4(t, r, body, "real/secret")
@@ -230,7 +240,7 @@ func TestSigV4(t *testing.T) {
 			}
 			for name := range r.Header {
 				if name != "X-Amz-Security-Token" && strings.EqualFold(name, "X-Amz-Security-Token") {
-					t.Errorf("the client's own %s is still there", name)
+					t.Errorf("the client's %s was not removed", name)
 				}
 			}
 			if r.URL.RawQuery != tt.query {

@@ -3,15 +3,17 @@ package providers
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// checkMembers holds a file of schema 2 to the members and kinds of
-// [Definition]: a misspelt member must not be silently without effect. Members
-// that begin with x_ are the author's own.
+// checkMembers checks that a file of schema 2 has only the members of [Definition],
+// with values of the right kind. Otherwise a misspelt member would silently have no
+// effect. Members that begin with x_ are the author's comments and are skipped.
 func checkMembers(data []byte) error {
 	d := jsontext.NewDecoder(bytes.NewReader(data))
 	if err := checkValue(d, reflect.TypeFor[Definition]()); err != nil {
@@ -34,9 +36,8 @@ func checkValue(d *jsontext.Decoder, t reflect.Type) error {
 	if err != nil {
 		return err
 	}
-	want, ok := expected(t)[token.Kind()]
-	if !ok {
-		return &FieldError{fieldName(d.StackPointer()), "a " + kindName(token.Kind()) + " does not belong here", want}
+	if _, kinds := expectedKind(t); !slices.Contains(kinds, token.Kind()) {
+		return kindError(d.StackPointer(), t, token.Kind())
 	}
 	switch t.Kind() {
 	case reflect.Struct:
@@ -63,19 +64,28 @@ func checkValue(d *jsontext.Decoder, t reflect.Type) error {
 	return err
 }
 
-// expected are the kinds that a Go type is written as.
-func expected(t reflect.Type) map[jsontext.Kind]string {
+// expectedKind returns the JSON kinds that a Go type is written as, and their name
+// in an error.
+func expectedKind(t reflect.Type) (name string, kinds []jsontext.Kind) {
+	if t == reflect.TypeFor[list1]() {
+		return "text or a list", []jsontext.Kind{'"', '['}
+	}
+	if t == nil {
+		return "a value of another kind", nil
+	}
 	switch t.Kind() {
 	case reflect.Struct, reflect.Map:
-		return map[jsontext.Kind]string{'{': ""}
+		return "an object", []jsontext.Kind{'{'}
 	case reflect.Slice:
-		return map[jsontext.Kind]string{'[': ""}
+		return "a list", []jsontext.Kind{'['}
 	case reflect.Bool:
-		return map[jsontext.Kind]string{'t': "", 'f': ""}
+		return "true or false", []jsontext.Kind{'t', 'f'}
 	case reflect.Int:
-		return map[jsontext.Kind]string{'0': ""}
+		return "a whole number", []jsontext.Kind{'0'}
+	case reflect.Pointer:
+		return expectedKind(t.Elem())
 	}
-	return map[jsontext.Kind]string{'"': ""}
+	return "text", []jsontext.Kind{'"'}
 }
 
 func checkObject(d *jsontext.Decoder, t reflect.Type) error {
@@ -93,13 +103,9 @@ func checkObject(d *jsontext.Decoder, t reflect.Type) error {
 			continue
 		}
 		if !strings.HasPrefix(member, "x_") {
-			e := &FieldError{Field: fieldName(d.StackPointer()), Reason: "there is no such member"}
-			all := make([]string, 0, len(known))
-			for name := range known {
-				all = append(all, name)
-			}
-			if near := nearest(member, all); near != "" {
-				e.Remedy = fmt.Sprintf("is %s meant?", near)
+			e := &FieldError{Field: fieldName(d.StackPointer()), Reason: "unknown member"}
+			if near := nearest(member, slices.Collect(maps.Keys(known))); near != "" {
+				e.Hint = fmt.Sprintf("did you mean %s?", near)
 			}
 			return e
 		}
@@ -111,7 +117,7 @@ func checkObject(d *jsontext.Decoder, t reflect.Type) error {
 	return err
 }
 
-// members are the JSON names of a struct's fields and their types.
+// members returns the JSON names of a struct's fields with their types.
 func members(t reflect.Type) map[string]reflect.Type {
 	all := make(map[string]reflect.Type)
 	for f := range t.Fields() {

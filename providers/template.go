@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Names that templates know besides the params.
+// Names in templates that are not params.
 const (
 	nameAPIKey      = "api_key"
 	nameAccessToken = "access_token"
@@ -16,8 +16,8 @@ const (
 	nameToken       = "token" // in a revocation URL
 )
 
-// cutName splits a template at its first {name}. Braces around anything that is
-// no name are text: JSON has many.
+// cutName splits a template at its first {name}. Other braces are text, because JSON
+// has many.
 func cutName(t string) (before, name, after string, ok bool) {
 	for from := 0; ; {
 		open := strings.IndexByte(t[from:], '{')
@@ -36,7 +36,7 @@ func cutName(t string) (before, name, after string, ok bool) {
 	}
 }
 
-// names are the names in a template, in order.
+// names returns the names in a template, in order.
 func names(t string) []string {
 	var all []string
 	for {
@@ -49,7 +49,7 @@ func names(t string) []string {
 	}
 }
 
-// fill puts value(name) in place of each name.
+// fill replaces each name in a template with value(name).
 func fill(t string, value func(name string) (string, error)) (string, error) {
 	before, name, after, ok := cutName(t)
 	if !ok {
@@ -68,15 +68,15 @@ func fill(t string, value func(name string) (string, error)) (string, error) {
 	return b.String(), nil
 }
 
-// UnfilledError says that a template names what a connection does not have.
+// UnfilledError reports that a connection has no value for a name in a template.
 type UnfilledError struct{ Field, Name string }
 
 func (e *UnfilledError) Error() string {
 	return fmt.Sprintf("%s: the connection has no %s", e.Field, e.Name)
 }
 
-// value is what stands for {name}: the connection's value, or else the
-// definition's default.
+// value returns the value of {name}: that of the connection, or else the default of
+// the definition.
 func (d *Definition) value(values Values, name string) string {
 	if v, ok := values[name]; ok && !v.IsZero() {
 		return v.Reveal()
@@ -90,10 +90,10 @@ func (d *Definition) value(values Values, name string) string {
 	return ""
 }
 
-// Expand fills a template, whose place in the definition is field. A name that
-// has no value is an [*UnfilledError]. In a URL, what is filled in stays in its
-// place: a value cannot begin another path segment or parameter, and a host is
-// held to what [Definition.Patterns] holds it to.
+// Expand fills the template of a member of the definition. If a name has no value,
+// the error is an [*UnfilledError]. In a URL, values are escaped, so that they cannot
+// add a path segment or a parameter, and the host is checked as
+// [Definition.Patterns] does.
 func (d *Definition) Expand(field, template string, values Values) (string, error) {
 	get := func(name string) (string, error) {
 		v := d.value(values, name)
@@ -125,7 +125,7 @@ func (d *Definition) Expand(field, template string, values Values) (string, erro
 		if err != nil {
 			return "", err
 		}
-		if v, err = at.place(name, v); err != nil {
+		if v, err = at.escape(name, v); err != nil {
 			return "", &FieldError{field, err.Error(), ""}
 		}
 		b.WriteString(v)
@@ -133,8 +133,8 @@ func (d *Definition) Expand(field, template string, values Values) (string, erro
 	}
 }
 
-// expandHost fills the start of a URL, up to its path, and gives the template of
-// the rest.
+// expandHost fills the start of a URL, up to its path, and returns the template of the
+// rest.
 func (d *Definition) expandHost(field, template string, values Values) (start, rest string, err error) {
 	if rest, ok := strings.CutPrefix(template, "{base_url}"); ok {
 		base := d.value(values, nameBaseURL)
@@ -171,7 +171,7 @@ func isURL(template string) bool {
 	return strings.HasPrefix(template, "https://") || strings.HasPrefix(template, "http://") || strings.HasPrefix(template, "{base_url}")
 }
 
-// part is a part of a URL behind its host.
+// part is a part of a URL after the host.
 type part int
 
 const (
@@ -179,19 +179,19 @@ const (
 	inQuery
 )
 
-// place makes a value fit for its part of a URL. Errors do not repeat it.
-func (at part) place(name, value string) (string, error) {
+// escape escapes a value for its part of a URL. Errors do not contain the value.
+func (at part) escape(name, value string) (string, error) {
 	if at == inQuery {
 		return url.QueryEscape(value), nil
 	}
 	if value == "." || value == ".." {
-		return "", fmt.Errorf("the value of %s is no path segment", name)
+		return "", fmt.Errorf("the value of %s cannot be a path segment", name)
 	}
 	return url.PathEscape(value), nil
 }
 
-// hostText reports whether s can stand in a host name.
-func hostText(s string) bool {
+// hasHostChars reports whether s consists of characters of a host name.
+func hasHostChars(s string) bool {
 	for i := range len(s) {
 		c := s[i]
 		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.') {

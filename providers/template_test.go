@@ -17,8 +17,9 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// What is filled into a URL stays where it is.
-func TestExpand(t *testing.T) {
+// TestExpandKeepsValuesInTheirPlace checks that a value cannot add to another part of a
+// URL.
+func TestExpandKeepsValuesInTheirPlace(t *testing.T) {
 	d, err := Parse([]byte(fmt.Sprintf(noHosts, `,"hosts":["{base_url}"]`)))
 	if err != nil {
 		t.Fatal(err)
@@ -45,18 +46,18 @@ func TestExpand(t *testing.T) {
 	}
 	_, err = d.Expand("oauth.token_url", "https://h/{shop}", nil)
 	if missing, ok := errors.AsType[*UnfilledError](err); !ok || missing.Name != "shop" || missing.Field != "oauth.token_url" {
-		t.Errorf("unfilled: %v", err)
+		t.Errorf("error %v, want an UnfilledError for shop", err)
 	}
 }
 
-// An address that the token endpoint answered with is a public one, wherever it
-// is used.
-func TestExpandInstance(t *testing.T) {
+// TestExpandRequiresAPublicHostFromTheTokenResponse covers a host that the token
+// endpoint returned.
+func TestExpandRequiresAPublicHostFromTheTokenResponse(t *testing.T) {
 	d := parse(t, instance)
 	for value, want := range map[string]string{"eu1.sample.com": "https://eu1.sample.com/t", "127.0.0.1": "", "localhost": "", "metadata.internal": "", "169.254.169.254": "", "u@evil.net": ""} {
 		got, err := d.Expand("f", "https://{instance}/t", values("instance", value))
 		if got != want || (err == nil) != (want != "") {
-			t.Errorf("%s: %q, %v", value, got, err)
+			t.Errorf("%s: %q, %v; want %q", value, got, err, want)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package providers
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -18,17 +19,16 @@ var (
 	validVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
 )
 
-// ValidateName reports why name cannot be the name of a provider, as a
-// [*FieldError], or nil.
+// ValidateName checks the name of a provider. Its errors are [*FieldError].
 func ValidateName(name string) error {
 	if !validName.MatchString(name) {
-		return &FieldError{"name", "not a name", "use lower-case letters, digits, dots, hyphens"}
+		return &FieldError{"name", "invalid name", "use lower-case letters, digits, dots, hyphens and underscores"}
 	}
 	return nil
 }
 
-// validate refuses what could not work, or would not be safe. Of schema 1 only
-// what its fields can say is looked at.
+// validate refuses a definition that cannot work or is not safe. A definition of
+// schema 1 is checked only for what that schema can express.
 func (d *Definition) validate() error {
 	if err := ValidateName(d.Name); err != nil {
 		return err
@@ -48,7 +48,7 @@ func (d *Definition) validate() error {
 
 func (d *Definition) checkFlows() error {
 	if len(d.Flows) == 0 {
-		return &FieldError{"flows", "missing", "say how a credential is obtained: " + strings.Join(closedSet("flows"), ", ")}
+		return &FieldError{"flows", "missing", "list at least one of " + strings.Join(closedSet("flows"), ", ")}
 	}
 	for i, flow := range d.Flows {
 		field := fmt.Sprintf("flows[%d]", i)
@@ -56,26 +56,28 @@ func (d *Definition) checkFlows() error {
 			return err
 		}
 		if slices.Index(d.Flows, flow) < i {
-			return &FieldError{field, "it is there twice", ""}
+			return &FieldError{field, fmt.Sprintf("%q is listed twice", flow), ""}
 		}
 		if flow != FlowAPIKey && d.OAuth == nil {
-			return &FieldError{"oauth", "missing", flow + " needs to know at least the token endpoint"}
+			return &FieldError{"oauth", "missing", flow + " needs at least oauth.token_url or oauth.discovery"}
 		}
 	}
 	return nil
 }
 
-// required holds members to being there.
-func required(at string, members map[string]string) error {
-	for _, name := range sortedKeys(members) {
+// required reports the first member that is missing. Prefix is the path of the
+// object that has the members.
+func required(prefix string, members map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if members[name] == "" {
-			return &FieldError{at + name, "missing", ""}
+			return &FieldError{prefix + name, "missing", ""}
 		}
 	}
 	return nil
 }
 
-// checkNames holds a template to names that something fills.
+// checkNames checks that each name in a template has a value at run time. More lists
+// names that are valid only in this member.
 func (d *Definition) checkNames(field, template string, more ...string) error {
 	for _, name := range names(template) {
 		oauth := slices.ContainsFunc(d.Flows, func(f string) bool { return f != FlowAPIKey })
@@ -87,11 +89,11 @@ func (d *Definition) checkNames(field, template string, more ...string) error {
 			for _, p := range d.Params {
 				known = append(known, p.Name)
 			}
-			remedy := "add a param of that name"
+			hint := "add a param with that name"
 			if near := nearest(name, known); near != "" {
-				remedy = "is {" + near + "} meant?"
+				hint = "did you mean {" + near + "}?"
 			}
-			return &FieldError{field, "nothing fills {" + name + "}", remedy}
+			return &FieldError{field, "{" + name + "} is not defined", hint}
 		}
 	}
 	return nil
@@ -99,26 +101,26 @@ func (d *Definition) checkNames(field, template string, more ...string) error {
 
 func (d *Definition) checkHosts() error {
 	if len(d.Hosts) == 0 {
-		return &FieldError{"hosts", "missing", "name the hosts that the credential may go to"}
+		return &FieldError{"hosts", "missing", "list the hosts that may get the credential"}
 	}
 	for i, h := range d.hosts {
 		switch {
 		case strings.Contains(h.text, "://"):
-			return &FieldError{h.field, "a host has no scheme", "write the host alone, and what follows it into paths"}
+			return &FieldError{h.field, "a host cannot have a scheme", "write only the host, and its path in paths"}
 		case strings.HasPrefix(h.text, "regex:"):
-			return &FieldError{h.field, "expressions are of schema 1", "write *.example.com, or a param in the host's name"}
+			return &FieldError{h.field, "regular expressions are supported only in schema 1", "use *.example.com or {param}.example.com"}
 		case slices.Index(d.Hosts, h.text) < i:
-			return &FieldError{h.field, "it is there twice", ""}
+			return &FieldError{h.field, fmt.Sprintf("%q is listed twice", h.text), ""}
 		case slices.ContainsFunc(h.names, d.secret), slices.Contains(h.names, nameClientID):
-			return &FieldError{h.field, "a secret is no part of a host's name, which is never encrypted on its way", ""}
+			return &FieldError{h.field, "a host cannot contain a secret, because host names are sent unencrypted", ""}
 		}
 		if err := d.checkNames(h.field, h.text); err != nil {
 			return err
 		}
 	}
 	if d.BaseURL != "" {
-		if p, err := ParsePattern(d.BaseURL); err != nil || p.kind != Exact {
-			return &FieldError{"base_url", "not the https address of a host", "as https://example.com"}
+		if p, err := parsePattern(d.BaseURL); err != nil || p.kind != Exact {
+			return &FieldError{"base_url", "not the https URL of a host", "for example https://example.com"}
 		}
 	}
 	return nil
@@ -133,17 +135,17 @@ func (d *Definition) checkPaths() error {
 			field := fmt.Sprintf("%s[%d]", list.name, i)
 			switch {
 			case !strings.HasPrefix(p, "/"):
-				return &FieldError{field, "a path begins with /", ""}
+				return &FieldError{field, "a path must begin with /", ""}
 			case p == "/":
-				return &FieldError{field, "/ is every path", "leave it out"}
+				return &FieldError{field, "/ matches every path", "remove it"}
 			case strings.ContainsAny(p, "?#%\\*{} ") || cleanPath(p) != strings.TrimSuffix(p, "/"):
-				return &FieldError{field, "the path has dot segments, doubled slashes, escapes, wildcards or a query", "write the prefix as it is decoded"}
+				return &FieldError{field, "the path has dot segments, doubled slashes, escapes, wildcards, braces, spaces or a query", "write the decoded prefix, for example /v1"}
 			}
 		}
 	}
 	for i, m := range d.Methods {
 		if !httpguts.ValidHeaderFieldName(m) || m != strings.ToUpper(m) || m == "CONNECT" || m == "TRACE" {
-			return &FieldError{fmt.Sprintf("methods[%d]", i), fmt.Sprintf("%q is no method that can carry a credential", m), "as GET, in capitals"}
+			return &FieldError{fmt.Sprintf("methods[%d]", i), fmt.Sprintf("%q is not a supported method", m), "use a method in capitals, for example GET"}
 		}
 	}
 	return nil
@@ -154,7 +156,7 @@ func (d *Definition) checkVerify() error {
 	if v == nil {
 		return nil
 	}
-	if err := absentOr("verify.method", v.Method); err != nil {
+	if err := optionalOneOf("verify.method", v.Method); err != nil {
 		return err
 	}
 	if v.Body != "" && !jsontext.Value(v.Body).IsValid() {
@@ -164,11 +166,11 @@ func (d *Definition) checkVerify() error {
 		return err
 	}
 	if !isURL(v.URL) {
-		return &FieldError{"verify.url", "not a URL", "write it with https://"}
+		return &FieldError{"verify.url", "not a URL", "begin it with https://"}
 	}
 	if strings.HasPrefix(v.URL, "{base_url}") {
 		if !d.namesBaseURL() {
-			return &FieldError{"verify.url", "{base_url} is not one of the hosts", ""}
+			return &FieldError{"verify.url", "{base_url} is not in hosts", ""}
 		}
 		return nil
 	}
@@ -179,23 +181,24 @@ func (d *Definition) checkVerify() error {
 		if h.text != authority && !(ok && strings.HasSuffix(authority, "."+own)) {
 			continue
 		}
-		if p := d.narrowed(h.pattern); names(path) == nil {
+		if p := d.withPaths(h.pattern); names(path) == nil {
 			if _, under := p.MatchPath(path); !under || d.Excludes(path) {
-				return &FieldError{"verify.url", "its path is not one that gets the credential", "add it to paths, or verify elsewhere"}
+				return &FieldError{"verify.url", "its path does not get the credential", "add the path to paths or use another URL"}
 			}
 		}
 		return nil
 	}
-	return &FieldError{"verify.url", "its host is not one of the hosts", "write the host as it is there"}
+	return &FieldError{"verify.url", "its host is not in hosts", "write the host exactly as in hosts"}
 }
 
+// checkAbout checks the members that are for people.
 func (d *Definition) checkAbout() error {
-	if err := absentOr("category", d.Category); err != nil {
+	if err := optionalOneOf("category", d.Category); err != nil {
 		return err
 	}
 	if m := d.Metadata; m != nil && m.Checked != "" {
 		if _, err := time.Parse(time.DateOnly, m.Checked); err != nil {
-			return &FieldError{"metadata.checked", "not a date", "as 2026-11-24"}
+			return &FieldError{"metadata.checked", "not a date", "for example 2026-11-24"}
 		}
 	}
 	return d.checkLinks()
@@ -213,8 +216,8 @@ func (d *Definition) checkLinks() error {
 		if rest, ok := strings.CutPrefix(text, "{base_url}"); ok {
 			text = "https://example.com" + rest
 		}
-		if u, err := url.Parse(fillLiterally(text)); err != nil || u.Scheme != "https" || u.Host == "" {
-			return &FieldError{link.field, "not an https link", ""}
+		if u, err := url.Parse(fillWithLetter(text)); err != nil || u.Scheme != "https" || u.Host == "" {
+			return &FieldError{link.field, "not an https link", "begin it with https://"}
 		}
 	}
 	return nil

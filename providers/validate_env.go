@@ -12,13 +12,13 @@ func (d *Definition) checkEnv() error {
 		at := fmt.Sprintf("env[%d].", i)
 		switch {
 		case !validVariable.MatchString(e.Name):
-			return &FieldError{at + "name", fmt.Sprintf("%q is not the name of a variable", e.Name), ""}
-		case commanding(e.Name):
-			return &FieldError{at + "name", e.Name + " changes what the command does, not what it signs in with", "leave it out"}
+			return &FieldError{at + "name", fmt.Sprintf("%q is not a valid variable name", e.Name), ""}
+		case controlsPrograms(e.Name):
+			return &FieldError{at + "name", e.Name + " changes how programs run and cannot hold a credential", "remove it"}
 		case slices.IndexFunc(d.Env, func(o Env) bool { return o.Name == e.Name }) < i:
-			return &FieldError{at + "name", "it is there twice", ""}
+			return &FieldError{at + "name", e.Name + " is listed twice", ""}
 		case e.Value == "":
-			return &FieldError{at + "value", "missing", "as {api_key}"}
+			return &FieldError{at + "value", "missing", "for example {api_key}"}
 		}
 		if err := d.checkNames(at+"value", e.Value); err != nil {
 			return err
@@ -30,9 +30,10 @@ func (d *Definition) checkEnv() error {
 	return nil
 }
 
-// commanding reports whether a variable is read by shells, loaders, runtimes or
-// by authsome itself: a definition could run code with it, or undo the proxy.
-func commanding(name string) bool {
+// controlsPrograms reports whether a variable is read by shells, loaders, runtimes or
+// authsome itself. With such a variable a definition could run code or disable the
+// proxy.
+func controlsPrograms(name string) bool {
 	upper := strings.ToUpper(name)
 	for _, prefix := range []string{"LD_", "DYLD_", "AUTHSOME_", "GIT_", "NPM_CONFIG_", "BASH_FUNC_", "PIP_", "SSL_CERT_", "OPENSSL_", "XDG_", "DOTNET_", "CORECLR_", "SSH_"} {
 		if strings.HasPrefix(upper, prefix) {
@@ -50,13 +51,13 @@ func commanding(name string) bool {
 	}, upper)
 }
 
-// checkPlaceholder holds a placeholder to being one: recognisable, free of
-// secrets, and in the shape that clients look for.
+// checkPlaceholder checks that the proxy recognises a placeholder, that it contains
+// no secret, and that it has the shape that clients check.
 func (d *Definition) checkPlaceholder(field string, e Env) error {
 	secret := slices.ContainsFunc(names(e.Value), d.secret)
 	if !secret {
 		if e.Placeholder != "" {
-			return &FieldError{field, "the variable holds no secret, so the command gets its value", "leave it out"}
+			return &FieldError{field, "the value contains no secret, so the command gets the value itself", "remove the placeholder"}
 		}
 		return nil
 	}
@@ -64,12 +65,12 @@ func (d *Definition) checkPlaceholder(field string, e Env) error {
 		marked := false
 		for _, name := range names(e.Placeholder) {
 			if d.secret(name) {
-				return &FieldError{field, "{" + name + "} is a secret", "{mark} stands for it"}
+				return &FieldError{field, "{" + name + "} is a secret", "use {mark} instead"}
 			}
 			marked = marked || marks[name] != ""
 		}
 		if !marked {
-			return &FieldError{field, "without {mark} it would not be recognised", "put {mark} where the secret part is"}
+			return &FieldError{field, "a placeholder without {mark} is not recognised", "write {mark} in place of the secret part"}
 		}
 		if err := d.checkNames(field, e.Placeholder, markNames...); err != nil {
 			return err
@@ -82,7 +83,7 @@ func (d *Definition) checkPlaceholder(field string, e Env) error {
 	}
 	text := d.placeholder(e)
 	if names(text) == nil && !regexp.MustCompile(`^(?:`+p.Pattern+`)$`).MatchString(text) {
-		return &FieldError{field, "it does not fit the pattern of " + p.Name + ", so clients may refuse it", fmt.Sprintf("now it is %s", text)}
+		return &FieldError{field, fmt.Sprintf("%q does not match the pattern of %s, so clients may refuse it", text, p.Name), "change the placeholder"}
 	}
 	return nil
 }

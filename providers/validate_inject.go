@@ -2,6 +2,7 @@ package providers
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -18,7 +19,7 @@ func (d *Definition) checkInject() error {
 		}
 		slot := in.slot()
 		if slots[slot] {
-			return &FieldError{strings.TrimSuffix(at, "."), "two entries for one place", ""}
+			return &FieldError{strings.TrimSuffix(at, "."), "an earlier entry already uses this place", ""}
 		}
 		slots[slot] = true
 		for _, t := range in.templates() {
@@ -31,18 +32,18 @@ func (d *Definition) checkInject() error {
 				}
 				carries = carries || !in.IfAbsent && d.secret(name)
 				if in.IfAbsent && d.secret(name) {
-					return &FieldError{at + "if_absent", "a secret takes the place of what the client sends", "leave it out"}
+					return &FieldError{at + "if_absent", "a secret must always replace what the client sends", "remove it"}
 				}
 			}
 		}
 	}
 	if !carries {
-		return &FieldError{"inject", "no entry carries a secret", "put one into the value, as {api_key}, and mark its param as secret"}
+		return &FieldError{"inject", "no entry contains a secret", "use a param with \"secret\": true in a value, for example {api_key}"}
 	}
 	return nil
 }
 
-// checkFilled holds an injection to what every flow yields.
+// checkFilled checks that every flow provides the name that an injection uses.
 func (d *Definition) checkFilled(field, name string) error {
 	if !d.HasFlow(FlowAPIKey) || len(d.Flows) == 1 {
 		return nil
@@ -50,14 +51,14 @@ func (d *Definition) checkFilled(field, name string) error {
 	p := d.Param(name)
 	switch {
 	case name == nameAccessToken, name == nameClientID, p != nil && (p.From == FromToken || p.From == FromCallback):
-		return &FieldError{field, "the flow api_key yields no {" + name + "}", "make it a definition of its own"}
+		return &FieldError{field, "the flow api_key does not provide {" + name + "}", "write a separate definition for each flow"}
 	case name == nameAPIKey:
-		return &FieldError{field, "only the flow api_key yields {" + name + "}", "make it a definition of its own"}
+		return &FieldError{field, "only the flow api_key provides {" + name + "}", "write a separate definition for each flow"}
 	}
 	return nil
 }
 
-// slot is the place of the request that an entry fills.
+// slot identifies the place on the request that an entry sets.
 func (in Inject) slot() string {
 	switch in.In {
 	case InHeader:
@@ -70,6 +71,7 @@ func (in Inject) slot() string {
 	return in.In + " " + in.Name
 }
 
+// memberText is a member of a definition with its value.
 type memberText struct{ member, text string }
 
 func (in Inject) templates() []memberText {
@@ -79,7 +81,8 @@ func (in Inject) templates() []memberText {
 	}
 }
 
-// injectMembers are what an entry has in each place, and whether it must.
+// injectMembers lists the members of an entry for each place, and whether they are
+// required.
 var injectMembers = map[string]map[string]bool{
 	InHeader: {"name": true, "value": true},
 	InQuery:  {"name": true, "value": true},
@@ -96,50 +99,54 @@ func (d *Definition) checkInjectMembers(at string, in Inject) error {
 	for _, m := range append(in.templates(), memberText{"name", in.Name}, memberText{"prefix", in.Prefix}) {
 		needed, known := takes[m.member]
 		if m.text != "" && !known {
-			return &FieldError{at + m.member, in.In + " takes none", "it takes " + strings.Join(sortedKeys(takes), ", ")}
+			return &FieldError{at + m.member, "a " + in.In + " entry cannot have this member", "use " + strings.Join(slices.Sorted(maps.Keys(takes)), ", ")}
 		}
 		if m.text == "" && needed {
 			return &FieldError{at + m.member, "missing", ""}
 		}
 	}
 	if in.IfAbsent && in.In != InHeader && in.In != InQuery {
-		return &FieldError{at + "if_absent", "only a header or a query parameter can be absent", ""}
+		return &FieldError{at + "if_absent", "works only for header and query", "remove it"}
 	}
 	switch in.In {
 	case InHeader:
-		return checkHeader(at, in.Name, in.Value)
+		if member, reason := checkHeader(in.Name, in.Value); reason != "" {
+			return &FieldError{at + member, reason, ""}
+		}
 	case InBasic:
 		if in.Username == "" && in.Password == "" {
-			return &FieldError{at + "username", "missing", "a user name or a password holds the credential"}
+			return &FieldError{at + "username", "missing", "set username or password"}
 		}
-		if strings.Contains(fillLiterally(in.Username), ":") {
-			return &FieldError{at + "username", "a colon ends the user name", ""}
+		if strings.Contains(fillWithLetter(in.Username), ":") {
+			return &FieldError{at + "username", "a user name cannot contain a colon (RFC 7617 section 2)", ""}
 		}
 	case InPath:
 		switch {
 		case !strings.HasPrefix(in.Prefix, "/") || strings.ContainsAny(in.Prefix, "?#%\\{}") || cleanPath(in.Prefix) != strings.TrimSuffix(in.Prefix, "/") && in.Prefix != "/":
-			return &FieldError{at + "prefix", "not the start of a path", "as /bot"}
+			return &FieldError{at + "prefix", "not a valid path prefix", "for example /bot"}
 		case names(in.Value) == nil:
-			return &FieldError{at + "value", "no param is in it", ""}
+			return &FieldError{at + "value", "must contain a param", "for example {api_key}"}
 		}
 	}
 	return nil
 }
 
-func checkHeader(at, name, value string) error {
+// checkHeader returns which of "name" and "value" is invalid, and why. The reason is
+// empty if both are valid.
+func checkHeader(name, value string) (member, reason string) {
 	switch {
 	case !httpguts.ValidHeaderFieldName(name):
-		return &FieldError{at + "name", "not a header name", ""}
+		return "name", "not a header name"
 	case connectionHeader(name):
-		return &FieldError{at + "name", name + " belongs to the connection and carries no credential", ""}
+		return "name", name + " controls the connection and cannot carry a credential"
 	case !httpguts.ValidHeaderFieldValue(value):
-		return &FieldError{at + "value", "not a header value", ""}
+		return "value", "not a header value"
 	}
-	return nil
+	return "", ""
 }
 
-// connectionHeader reports whether a header is about the message or its
-// connection: what is put there would change where the request ends.
+// connectionHeader reports whether a header describes the message or its connection.
+// Setting it could change where the request goes or where it ends.
 func connectionHeader(name string) bool {
 	return slices.Contains([]string{
 		"host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer", "proxy-authorization", "keep-alive", "expect", "content-encoding",
@@ -154,7 +161,7 @@ func (d *Definition) checkRemove() error {
 		case place == InHeader && httpguts.ValidHeaderFieldName(name) && !connectionHeader(name):
 		case place == InQuery && name != "":
 		default:
-			return &FieldError{field, fmt.Sprintf("%q is no place of a request", s), "as header:X-Api-Key or query:key"}
+			return &FieldError{field, fmt.Sprintf("%q is not a place on a request", s), "for example header:X-Api-Key or query:key"}
 		}
 	}
 	return nil

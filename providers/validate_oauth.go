@@ -9,8 +9,6 @@ import (
 	"time"
 )
 
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
 func (d *Definition) checkOAuth() error {
 	o := d.OAuth
 	if o == nil {
@@ -23,12 +21,12 @@ func (d *Definition) checkOAuth() error {
 	}
 	if o.Lifetime != "" {
 		if life, err := time.ParseDuration(o.Lifetime); err != nil || life <= 0 {
-			return &FieldError{"oauth.lifetime", "not a length of time", "as 1h or 720h"}
+			return &FieldError{"oauth.lifetime", "not a duration", "for example 1h or 720h"}
 		}
 	}
 	for i, s := range o.Scopes {
 		if s == "" || strings.ContainsAny(s, " \t\r\n\"\\") {
-			return &FieldError{fmt.Sprintf("oauth.scopes[%d]", i), "not a scope", "one scope an entry"}
+			return &FieldError{fmt.Sprintf("oauth.scopes[%d]", i), "not a scope", "write one scope per entry"}
 		}
 	}
 	return nil
@@ -61,8 +59,8 @@ func (d *Definition) checkIssuer(o *OAuth) error {
 	return nil
 }
 
-// checkOAuthFlows holds the endpoints to being there that a flow needs and
-// nothing discovers.
+// checkOAuthFlows checks the endpoints, and that each flow has the endpoints that it
+// needs, unless they are discovered.
 func (d *Definition) checkOAuthFlows(o *OAuth) error {
 	for _, e := range d.endpoints {
 		more := []string{}
@@ -73,7 +71,7 @@ func (d *Definition) checkOAuthFlows(o *OAuth) error {
 			return err
 		}
 		if slices.Contains(names(e.url), nameAccessToken) {
-			return &FieldError{e.field, "a token in a URL ends up in logs", "{token} stands for it in a revocation URL"}
+			return &FieldError{e.field, "a token in a URL ends up in logs", "only a revocation URL can have it, as {token}"}
 		}
 	}
 	if o.Discovery != "" {
@@ -100,19 +98,19 @@ func (d *Definition) checkOAuthFlows(o *OAuth) error {
 
 func (d *Definition) checkClientAuth(o *OAuth) error {
 	for _, m := range []memberText{{"pkce", o.PKCE}, {"client_secret", o.ClientSecret}, {"token_auth", o.TokenAuth}, {"token_body", o.TokenBody}} {
-		if err := absentOr("oauth."+m.member, m.text); err != nil {
+		if err := optionalOneOf("oauth."+m.member, m.text); err != nil {
 			return err
 		}
 	}
 	if o.TokenAuth == "private_key_jwt" && o.JWT == nil {
-		return &FieldError{"oauth.jwt", "missing", "private_key_jwt needs its key"}
+		return &FieldError{"oauth.jwt", "missing", "private_key_jwt needs oauth.jwt with a key"}
 	}
 	if o.TokenAuth == "none" && o.ClientSecret == "required" {
-		return &FieldError{"oauth.client_secret", "token_auth none sends no secret", ""}
+		return &FieldError{"oauth.client_secret", "cannot be required, because token_auth none does not send it", ""}
 	}
-	for _, name := range sortedKeys(o.Headers) {
-		if err := checkHeader("oauth.headers."+name+" ", name, o.Headers[name]); err != nil {
-			return &FieldError{"oauth.headers." + name, err.(*FieldError).Reason, ""}
+	for _, name := range slices.Sorted(maps.Keys(o.Headers)) {
+		if _, reason := checkHeader(name, o.Headers[name]); reason != "" {
+			return &FieldError{"oauth.headers." + name, reason, ""}
 		}
 		if err := d.checkNames("oauth.headers."+name, o.Headers[name]); err != nil {
 			return err
@@ -121,8 +119,8 @@ func (d *Definition) checkClientAuth(o *OAuth) error {
 	return nil
 }
 
-// flowParams are set by the flows: another value would make a login fail, or
-// be a hole in it.
+// flowParams lists the parameters that the flows set. Another value would make a
+// login fail or make it insecure.
 var flowParams = []string{"response_type", "state", "code_challenge", "code_challenge_method", "code_verifier", "redirect_uri", "grant_type", "code", "refresh_token", "device_code", "client_secret", "client_assertion", "assertion"}
 
 func (d *Definition) checkOAuthParams(o *OAuth) error {
@@ -130,11 +128,11 @@ func (d *Definition) checkOAuthParams(o *OAuth) error {
 		name   string
 		params map[string]string
 	}{{"authorize_params", o.AuthorizeParams}, {"token_params", o.TokenParams}, {"refresh_params", o.RefreshParams}, {"device_params", o.DeviceParams}} {
-		for _, name := range sortedKeys(list.params) {
+		for _, name := range slices.Sorted(maps.Keys(list.params)) {
 			field := "oauth." + list.name + "." + name
-			replaced := list.name != "authorize_params" && (name == "grant_type" || name == "redirect_uri") // by services with grants of their own
+			replaced := list.name != "authorize_params" && (name == "grant_type" || name == "redirect_uri") // some services need another grant
 			if slices.Contains(flowParams, name) && !replaced {
-				return &FieldError{field, "the flow sets it", "leave it out"}
+				return &FieldError{field, "the flow sets this parameter", "remove it"}
 			}
 			if err := d.checkNames(field, list.params[name]); err != nil {
 				return err
@@ -153,7 +151,7 @@ func (d *Definition) checkRevocation(o *OAuth) error {
 		return &FieldError{"oauth.revocation.url", "missing", ""}
 	}
 	for _, m := range []memberText{{"method", r.Method}, {"auth", r.Auth}, {"body", r.Body}, {"tokens", r.Tokens}} {
-		if err := absentOr("oauth.revocation."+m.member, m.text); err != nil {
+		if err := optionalOneOf("oauth.revocation."+m.member, m.text); err != nil {
 			return err
 		}
 	}
@@ -168,10 +166,10 @@ func (d *Definition) checkRedirect(o *OAuth) error {
 	switch {
 	case r.URL != "":
 		if u, err := url.Parse(r.URL); err != nil || u.Scheme != "https" || u.Host == "" {
-			return &FieldError{"oauth.redirect.url", "not an https address", "on loopback, host, port and path say where"}
+			return &FieldError{"oauth.redirect.url", "not an https URL", "for a loopback address use host, port and path"}
 		}
 		if r.Host != "" || r.Port != 0 || r.Path != "" {
-			return &FieldError{"oauth.redirect.url", "it takes the place of host, port and path", "keep one of them"}
+			return &FieldError{"oauth.redirect.url", "cannot be combined with host, port and path", "keep one or the other"}
 		}
 	case r.Host != "":
 		if err := oneOf("oauth.redirect.host", r.Host); err != nil {
@@ -182,7 +180,7 @@ func (d *Definition) checkRedirect(o *OAuth) error {
 		return &FieldError{"oauth.redirect.port", "not a port number", ""}
 	}
 	if r.Path != "" && !strings.HasPrefix(r.Path, "/") {
-		return &FieldError{"oauth.redirect.path", "a path begins with /", ""}
+		return &FieldError{"oauth.redirect.path", "a path must begin with /", ""}
 	}
 	return nil
 }
@@ -191,7 +189,7 @@ func (d *Definition) checkJWT(o *OAuth) error {
 	j := o.JWT
 	if j == nil {
 		if d.HasFlow(FlowJWTBearer) {
-			return &FieldError{"oauth.jwt", "missing", "jwt_bearer needs its key and claims"}
+			return &FieldError{"oauth.jwt", "missing", "jwt_bearer needs oauth.jwt with a key"}
 		}
 		return nil
 	}
@@ -199,13 +197,13 @@ func (d *Definition) checkJWT(o *OAuth) error {
 	for name, text := range j.Claims {
 		texts["claims."+name] = text
 	}
-	for _, name := range sortedKeys(texts) {
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		if err := d.checkNames("oauth.jwt."+name, texts[name]); err != nil {
 			return err
 		}
 	}
 	if !slices.ContainsFunc(names(j.Key), d.secret) {
-		return &FieldError{"oauth.jwt.key", "no secret param is in it", "as {private_key}"}
+		return &FieldError{"oauth.jwt.key", "must contain a secret param", "for example {private_key}"}
 	}
-	return absentOr("oauth.jwt.algorithm", j.Algorithm)
+	return optionalOneOf("oauth.jwt.algorithm", j.Algorithm)
 }

@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// reserved names mean something of their own in templates.
+// reserved lists the names that have a fixed meaning in templates.
 var reserved = append([]string{nameAccessToken, "refresh_token", nameClientID, "client_secret", nameBaseURL, nameToken, FromToken, FromCallback}, markNames...)
 
-// IsReserved reports whether templates give name a meaning of its own, so that no
-// param can have it.
+// IsReserved reports whether name has a fixed meaning in templates, so that a param
+// cannot have it.
 func IsReserved(name string) bool { return slices.Contains(reserved, name) }
 
-// maxPattern bounds an expression, in bytes. Matching takes time that grows with
-// the expression and the value, never more: Go's do not backtrack.
+// maxPattern limits a regular expression, in bytes. Go's expressions do not
+// backtrack, so matching takes time linear in the expression and in the value.
 const maxPattern = 512
 
 func (d *Definition) checkParams() error {
@@ -30,15 +30,15 @@ func (d *Definition) checkParam(at string, i int) error {
 	p := &d.Params[i]
 	switch {
 	case !validParam.MatchString(p.Name):
-		return &FieldError{at + "name", "not a name", "use lower-case letters, digits, underscores"}
+		return &FieldError{at + "name", "invalid name", "use lower-case letters, digits and underscores, and begin with a letter"}
 	case IsReserved(p.Name):
-		return &FieldError{at + "name", p.Name + " has a meaning of its own", "choose another name"}
+		return &FieldError{at + "name", p.Name + " is reserved", "choose another name"}
 	case slices.IndexFunc(d.Params, func(o Param) bool { return o.Name == p.Name }) < i:
-		return &FieldError{at + "name", fmt.Sprintf("%q is there twice", p.Name), ""}
+		return &FieldError{at + "name", fmt.Sprintf("%q is used twice", p.Name), ""}
 	case p.Secret && p.Default != "":
-		return &FieldError{at + "default", "a secret in the definition would be everybody's", "leave it out"}
+		return &FieldError{at + "default", "a secret cannot have a default, because all users would share it", "remove it"}
 	case p.asked() && (p.Path != "" || p.Match != ""):
-		return &FieldError{at + "from", "missing", "path and match say where in it the value is"}
+		return &FieldError{at + "from", "missing", "path and match select a part of what from names"}
 	}
 	if err := checkPattern(at+"pattern", p.Pattern); err != nil {
 		return err
@@ -47,10 +47,10 @@ func (d *Definition) checkParam(at string, i int) error {
 		return err
 	}
 	if p.Match != "" && regexp.MustCompile(p.Match).NumSubexp() == 0 {
-		return &FieldError{at + "match", "no group says which part is the value", "as in -([a-z0-9]+)$"}
+		return &FieldError{at + "match", "the expression has no group", "put the value in a group, for example -([a-z0-9]+)$"}
 	}
 	if p.Default != "" && d.CheckValue(p.Name, p.Default) != nil {
-		return &FieldError{at + "default", "it does not fit the pattern", ""}
+		return &FieldError{at + "default", "does not match the pattern", ""}
 	}
 	return d.checkSource(at, i)
 }
@@ -59,15 +59,15 @@ func checkPattern(field, pattern string) error {
 	if len(pattern) > maxPattern {
 		return &FieldError{field, fmt.Sprintf("longer than %d bytes", maxPattern), ""}
 	}
-	// On its own: what is put around it must not close a bracket of its own.
+	// The expression must be valid without the group put around it: a)(b is not.
 	if _, err := regexp.Compile(pattern); err != nil {
-		return &FieldError{field, "not a regular expression", "Go's have no look-around and no back references"}
+		return &FieldError{field, "not a regular expression", "look-around and back references are not supported"}
 	}
 	return nil
 }
 
-// checkSource holds from to what is there before: a param that is taken from a
-// later one would be taken too early.
+// checkSource checks from. A param must come after the param that it is taken from,
+// because params get their values in order.
 func (d *Definition) checkSource(at string, i int) error {
 	p := &d.Params[i]
 	switch p.From {
@@ -78,7 +78,7 @@ func (d *Definition) checkSource(at string, i int) error {
 			return &FieldError{at + "path", "missing", "name the member that has the value"}
 		}
 		if !slices.ContainsFunc(d.Flows, func(f string) bool { return f != FlowAPIKey }) {
-			return &FieldError{at + "from", "no flow of this service has a " + p.From, ""}
+			return &FieldError{at + "from", fmt.Sprintf("%q needs a flow other than api_key", p.From), ""}
 		}
 		return nil
 	}
@@ -86,7 +86,7 @@ func (d *Definition) checkSource(at string, i int) error {
 		return nil
 	}
 	if slices.IndexFunc(d.Params[:i], func(o Param) bool { return o.Name == p.From }) < 0 {
-		return &FieldError{at + "from", fmt.Sprintf("%q is no param before this one", p.From), "token, callback, base_url, or the name of one"}
+		return &FieldError{at + "from", fmt.Sprintf("%q is not a param before this one", p.From), "use token, callback, base_url or the name of an earlier param"}
 	}
 	return nil
 }

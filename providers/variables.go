@@ -7,23 +7,23 @@ import (
 	"strings"
 )
 
-// PlaceholderMark stands in placeholders, so that one that is on its way out can
-// be recognised.
+// PlaceholderMark is part of every placeholder, so that the proxy recognises a
+// placeholder in a request.
 const PlaceholderMark = "authsome-proxy-managed"
 
-// The mark for clients that look at the characters: Vercel's tool takes letters,
-// digits and underscores, Supabase's 40 hexadecimal digits.
+// Marks for clients that check the characters of a key: Vercel's tool accepts
+// letters, digits and underscores, Supabase's accepts 40 hexadecimal digits.
 const (
 	wordMark = "authsome_proxy_managed"
-	hexMark  = "61757468736f6d652d70726f78792d6d616e6167" // of the mark's first 20 bytes
+	hexMark  = "61757468736f6d652d70726f78792d6d616e6167" // first 20 bytes of the mark
 )
 
-// marks are what stands for them in the template of a placeholder.
+// marks maps the names in the template of a placeholder to the marks.
 var marks = map[string]string{"mark": PlaceholderMark, "mark_word": wordMark, "mark_hex": hexMark}
 
 var markNames = slices.Sorted(maps.Keys(marks))
 
-// HasPlaceholder reports whether a placeholder is in s. It does not allocate.
+// HasPlaceholder reports whether s contains a placeholder. It does not allocate.
 func HasPlaceholder(s string) bool {
 	if len(s) < len(PlaceholderMark) { // most headers
 		return false
@@ -36,17 +36,18 @@ type Variable struct {
 	Name  string
 	Value string // template
 
-	// Field is the param, or access_token, that the variable holds and nothing
-	// else; empty for a text around one.
+	// Field is the param, or access_token, if the variable contains nothing else.
+	// Otherwise it is empty.
 	Field string
 
-	// Secret says that the command behind the proxy finds Placeholder in it, and
-	// not the value. Placeholder may name params that are no secrets.
+	// Secret is true if the command that authsome runs gets Placeholder instead of
+	// the value. Placeholder is a template that can name params that are not secret.
 	Secret      bool
 	Placeholder string
 }
 
-// Variables are the variables of the service's clients, in order.
+// Variables returns the variables of the service's clients, in the order of the
+// definition.
 func (d *Definition) Variables() []Variable {
 	all := make([]Variable, 0, len(d.Env))
 	for _, e := range d.Env {
@@ -64,10 +65,10 @@ func (d *Definition) Variables() []Variable {
 	return all
 }
 
-// Environment is what the command behind the proxy finds in the variables: the
-// values of a connection, and placeholders for its secrets, which are only looked
-// at for being there. A variable that needs a value which the connection does not
-// have is left out.
+// Environment returns the variables for a command that authsome runs: values of a
+// connection, and placeholders instead of its secrets. Of a secret in values only
+// its presence matters. A variable is left out if the connection has no value for
+// it.
 func (d *Definition) Environment(values Values) map[string]string {
 	env := make(map[string]string)
 	absent := func(name string) bool {
@@ -96,16 +97,16 @@ func (d *Definition) Environment(values Values) map[string]string {
 	return env
 }
 
-// placeholder is what stands in a variable in place of a secret.
+// placeholder returns the template of the placeholder for a variable.
 func (d *Definition) placeholder(e Env) string {
 	template := e.Placeholder
 	if template == "" {
-		// The value, with each secret in the shape that it has.
+		// The value, with a placeholder for each secret in it.
 		text, _ := fill(e.Value, func(name string) (string, error) {
 			if !d.secret(name) {
 				return "{" + name + "}", nil
 			}
-			return d.shaped(name), nil
+			return d.placeholderFor(name), nil
 		})
 		return text
 	}
@@ -118,12 +119,12 @@ func (d *Definition) placeholder(e Env) string {
 	return text
 }
 
-// literalStart is what a pattern says every value begins with.
+// literalStart finds the literal text at the start of a pattern.
 var literalStart = regexp.MustCompile(`^\^?((?:[A-Za-z0-9_]|-|\\\.)*(?:[-_]|\\\.))`)
 
-// shaped is a placeholder for a param that its pattern accepts, where one of the
-// simple kind does: clients check the shape before they send anything.
-func (d *Definition) shaped(name string) string {
+// placeholderFor returns a placeholder for a param. It matches the param's pattern if
+// a simple one does, because clients check the shape of a key before they send it.
+func (d *Definition) placeholderFor(name string) string {
 	p := d.Param(name)
 	if p == nil || p.Pattern == "" {
 		return PlaceholderMark

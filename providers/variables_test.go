@@ -6,9 +6,10 @@ import (
 	"testing"
 )
 
-// Two vendors' tools look at the characters of a token before they send it:
-// https://github.com/vercel/vercel and https://github.com/supabase/cli.
-func TestMarksFitTheirClients(t *testing.T) {
+// TestPlaceholdersMatchTheChecksOfClients covers two tools that check the characters of
+// a token before they send it: https://github.com/vercel/vercel and
+// https://github.com/supabase/cli.
+func TestPlaceholdersMatchTheChecksOfClients(t *testing.T) {
 	for name, expr := range map[string]string{"vercel": `^\w+$`, "supabase": `^sbp_(oauth_)?[a-f0-9]{40}$`} {
 		d, err := bundledSet(t).Lookup(name)
 		if err != nil {
@@ -16,14 +17,13 @@ func TestMarksFitTheirClients(t *testing.T) {
 		}
 		for _, v := range d.Variables() {
 			if v.Secret && !regexp.MustCompile(expr).MatchString(v.Placeholder) {
-				t.Errorf("%s: %s=%s is not what %s takes", name, v.Name, v.Placeholder, expr)
+				t.Errorf("%s: %s=%s does not match %s", name, v.Name, v.Placeholder, expr)
 			}
 		}
 	}
 }
 
-// The command behind the proxy finds values, and placeholders for secrets.
-func TestEnvironment(t *testing.T) {
+func TestEnvironmentHasPlaceholdersForSecrets(t *testing.T) {
 	d := define(t, `,"params":[{"name":"api_key","secret":true,"pattern":"ak-[0-9a-z-]{30,}"},{"name":"project"},{"name":"region","default":"eu"},{"name":"more","secret":true,"optional":true},{"name":"note","optional":true}],
 		"env":[{"name":"KEY","value":"{api_key}"},{"name":"SHAPED","value":"{api_key}","placeholder":"ak-0000000000-{mark}"},{"name":"URL","value":"https://{project}.sample.com/{region}"},
 			{"name":"DSN","value":"https://{api_key}@{project}.sample.com"},{"name":"MORE","value":"{more}"},{"name":"NOTE","value":"{note}"},{"name":"FIXED","value":"x"}]`)
@@ -36,10 +36,10 @@ func TestEnvironment(t *testing.T) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
 	if got := d.Environment(values("more", "m", "note", "n"))["MORE"]; got != PlaceholderMark {
-		t.Errorf("an optional secret that is there: %q", got)
+		t.Errorf("variable of an optional secret: %q", got)
 	}
-	if got, there := d.Environment(nil)["URL"]; there {
-		t.Errorf("without its value: %q", got)
+	if got, ok := d.Environment(nil)["URL"]; ok {
+		t.Errorf("variable without a value: %q", got)
 	}
 	var fields []string
 	for _, v := range d.Variables() {

@@ -2,7 +2,6 @@ package providers
 
 import (
 	"fmt"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -10,8 +9,8 @@ import (
 	"github.com/authsome/authsome/internal/hosts"
 )
 
-// Warnings are what is allowed in the definition and yet should be known before
-// it is trusted with a credential.
+// Warnings returns what is valid in the definition, but what a user has to know
+// before trusting it with a credential.
 func (d *Definition) Warnings() []*FieldError {
 	var all []*FieldError
 	warn := func(field, format string, args ...any) {
@@ -20,47 +19,47 @@ func (d *Definition) Warnings() []*FieldError {
 	for i, in := range d.Inject {
 		secret := slices.ContainsFunc(names(in.Value), d.secret)
 		if secret && in.In == InQuery {
-			warn(fmt.Sprintf("inject[%d]", i), "the credential goes into the query, and so into the service's logs")
+			warn(fmt.Sprintf("inject[%d]", i), "the credential goes into the query, which servers often log")
 		}
 		if secret && in.In == InPath {
-			warn(fmt.Sprintf("inject[%d]", i), "the credential goes into the path, and so into the service's logs")
+			warn(fmt.Sprintf("inject[%d]", i), "the credential goes into the path, which servers often log")
 		}
 	}
 	for _, h := range d.hosts {
 		p := h.pattern
 		switch {
-		case h.names != nil && h.text == "{base_url}": // the user says
+		case h.names != nil && h.text == "{base_url}": // the user chooses it
 		case h.names != nil && h.suffix == "":
-			warn(h.field, "the token endpoint says which host the credential goes to")
+			warn(h.field, "the token response decides which host gets the credential")
 		case p.kind == Wildcard && h.names == nil:
 			warn(h.field, "the credential goes to every host under %s", p.host[1:])
 		case p.kind == Regex && h.names == nil:
-			warn(h.field, "the credential goes to the hosts that an expression matches; *%s would be clearer", p.host)
+			warn(h.field, "the credential goes to every host that the expression matches; *%s is easier to check", p.host)
 		case p.kind == Exact && h.names == nil && privateHost(p.host):
 			warn(h.field, "%s is not a public host", p.host)
 		}
 	}
 	for _, e := range d.endpoints {
 		if strings.Contains(e.url, "{token}") {
-			warn(e.field, "the token goes into the URL, and so into the service's logs")
+			warn(e.field, "the token goes into the URL, which servers often log")
 		}
-		if u, err := url.Parse(fillLiterally(e.url)); err == nil && privateHost(u.Hostname()) && u.Hostname() != "" {
-			warn(e.field, "%s is for development", u.Hostname())
+		if u, err := url.Parse(fillWithLetter(e.url)); err == nil && privateHost(u.Hostname()) && u.Hostname() != "" {
+			warn(e.field, "%s is not a public host; use it only for development", u.Hostname())
 		}
 	}
 	if o := d.OAuth; o != nil && o.Discovery != "" {
-		warn("oauth.discovery", "the service says at login which endpoints are sent secrets")
+		warn("oauth.discovery", "the service decides at login which endpoints get secrets")
 	}
 	if d.Metadata != nil && d.Metadata.Unverified {
-		warn("metadata.unverified", "nobody has checked this definition against the service yet")
+		warn("metadata.unverified", "this definition has not been checked against the service")
 	}
 	return all
 }
 
-// privateHost reports whether a host is not one of the public internet.
+// privateHost reports whether a host is not on the public internet.
 func privateHost(host string) bool {
-	if ip, err := netip.ParseAddr(host); err == nil {
-		return hosts.KindOf(ip) != hosts.Public
+	if kind, isAddress := hosts.KindOfHost(host); isAddress {
+		return kind != hosts.Public
 	}
-	return !public(host)
+	return !publicName(host)
 }

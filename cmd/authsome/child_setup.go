@@ -81,7 +81,7 @@ func (c *childSetup) values(provider string) providers.Values {
 // their providers.
 func (c *childSetup) exposed(set *providers.Set, intercepted map[string]bool, placeholders map[string]string) []string {
 	var exposed []string
-	for _, d := range set.Reading(func(name string) bool { return c.app.Getenv(name) != "" }) {
+	for _, d := range set.WithVariable(func(name string) bool { return c.app.Getenv(name) != "" }) {
 		if intercepted[d.Name] {
 			continue
 		}

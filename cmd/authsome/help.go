@@ -1,7 +1,11 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 )
 
 // docsURL is where the documentation is.
@@ -9,9 +13,9 @@ const docsURL = "https://github.com/authsome/authsome/tree/main/docs"
 
 // usageTemplate is cobra's, in our order: what to type, an example, the commands by
 // task, the flags.
-const usageTemplate = `Usage:{{if .Runnable}}
-  {{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
-  {{.CommandPath}} COMMAND{{end}}{{if .HasExample}}
+const usageTemplate = `Usage:{{if .HasAvailableSubCommands}}
+  {{.CommandPath}} COMMAND{{else}}
+  {{.UseLine}}{{end}}{{if .HasExample}}
 
 Examples:
 {{.Example}}{{end}}{{if .HasAvailableSubCommands}}{{$commands := .Commands}}{{if eq (len .Groups) 0}}
@@ -39,14 +43,14 @@ func newHelpCmd() *cobra.Command {
   authsome help vault backup`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			found, rest, err := cmd.Root().Find(args)
-			if err != nil || found == nil {
-				return unknownCommand(cmd.Root(), args[0])
+			if err == nil && len(rest) == 0 {
+				return found.Help()
 			}
-			if len(rest) > 0 {
-				return unknownCommand(found, rest[0])
+			unknown := unknownCommand(found, rest[0])
+			if !exit.HasHint(unknown) {
+				unknown = exit.WithCommand(unknown, "%s", strings.TrimSpace("help "+commandName(found)))
 			}
-			found.InitDefaultHelpFlag()
-			return found.Help()
+			return unknown
 		},
 	}
 }

@@ -89,6 +89,7 @@ Documentation: ` + docsURL,
 	f.BoolVar(&a.JSON, "json", false, "print JSON to stdout, including errors")
 	f.BoolVarP(&a.Quiet, "quiet", "q", false, "print only results, warnings and errors")
 	f.BoolVar(&a.NoColor, "no-color", false, "do not use colour on terminals (default: if NO_COLOR is set)")
+	f.BoolP("help", "h", false, "explain the command")
 	f.BoolVar(&a.verbose, "verbose", false, "write the debug log to stderr")
 	f.StringVar(&a.logFile, "log-file", opener.DefaultLogFile, "write the log to `FILE`; empty for none")
 	for _, g := range commandGroups(a) {
@@ -162,7 +163,10 @@ func withNext(cmd *cobra.Command, err error) error {
 		}
 	}
 	if _, ok := errors.AsType[*exit.UsageError](err); ok {
-		return exit.WithCommand(err, "%s", strings.TrimSpace(commandName(cmd)+" --help"))
+		if cmd == cmd.Root() {
+			return exit.WithCommand(err, "help")
+		}
+		return exit.WithCommand(err, "%s --help", commandName(cmd))
 	}
 	return err
 }

@@ -1,23 +1,26 @@
 package hosts
 
-import "net/netip"
+import (
+	"net/netip"
+	"strings"
+)
 
 // Kind says what an IP address is for.
 type Kind int
 
 const (
-	// Special addresses are for one machine or network, or reserved: private,
-	// link-local, shared, multicast, documentation. It is the zero value.
+	// Special addresses belong to one machine or network, or are reserved: private,
+	// link-local, shared, multicast, documentation. Special is the zero value.
 	Special Kind = iota
 	// Public addresses are reachable on the internet.
 	Public
-	// Loopback addresses are this machine.
+	// Loopback addresses reach this machine.
 	Loopback
-	// Metadata addresses are where clouds hand out credentials to any process.
+	// Metadata addresses are services of clouds that give credentials to any process.
 	Metadata
 )
 
-// metadata are the clouds' metadata services, from their own documentation.
+// metadata lists the metadata services of clouds, as their documentation has them.
 var metadata = []netip.Addr{
 	netip.MustParseAddr("169.254.169.254"), // AWS, Azure, GCP, OpenStack and others
 	netip.MustParseAddr("169.254.170.2"),   // AWS ECS task credentials
@@ -29,8 +32,8 @@ var metadata = []netip.Addr{
 	netip.MustParseAddr("fd20:ce::254"),    // GCP over IPv6
 }
 
-// special are the ranges of the IANA special-purpose address registries that
-// netip's own predicates do not cover.
+// special lists the ranges of the IANA special-purpose address registries that the
+// methods of [netip.Addr] do not cover.
 var special = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),       // this network, RFC 1122
 	netip.MustParsePrefix("100.64.0.0/10"),   // carrier-grade NAT, RFC 6598
@@ -50,8 +53,8 @@ var special = []netip.Prefix{
 	netip.MustParsePrefix("fec0::/10"),       // site-local, RFC 3879
 }
 
-// embedding are the IPv6 ranges whose addresses hold an IPv4 address, which is
-// reached in their place, and the byte at which it begins.
+// embedding lists the IPv6 ranges whose addresses contain an IPv4 address, which is
+// the address that is reached, and the byte at which it begins.
 var embedding = []struct {
 	netip.Prefix
 	at int
@@ -63,10 +66,10 @@ var embedding = []struct {
 	{netip.MustParsePrefix("2002::/16"), 2},        // 6to4, RFC 3056
 }
 
-// KindOf says what ip is for. An IPv4 address mapped into IPv6 (::ffff:a.b.c.d) is
-// the IPv4 address. Other IPv6 addresses that hold an IPv4 address are [Metadata]
-// if that one is, and [Special] otherwise: a gateway that somebody else runs
-// decides where they lead.
+// KindOf returns the kind of ip. An IPv4 address mapped into IPv6 (::ffff:a.b.c.d)
+// counts as the IPv4 address. Another IPv6 address that contains an IPv4 address is
+// [Metadata] if that address is, and [Special] otherwise, because a gateway run by
+// someone else decides where it leads.
 func KindOf(ip netip.Addr) Kind {
 	ip = ip.Unmap().WithZone("")
 	for _, m := range metadata {
@@ -97,14 +100,40 @@ func KindOf(ip netip.Addr) Kind {
 	return Public
 }
 
-// IsLoopback reports whether host is this machine by its name, localhost, or by a
-// literal address. Other names under .localhost (RFC 6761) do not count: a DNS
-// server may answer for them.
+// KindOfHost returns the kind of a host that is an IP address. For a host name it
+// returns false.
+func KindOfHost(host string) (kind Kind, isAddress bool) {
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return Special, false
+	}
+	return KindOf(ip), true
+}
+
+// IsLoopback reports whether host is localhost or a loopback address. Other names
+// under .localhost (RFC 6761) do not count: a DNS server may answer for them. Use
+// [MayBeLoopback] to refuse a host.
 func IsLoopback(host string) bool {
 	host, err := Normalize(host)
 	if err != nil {
 		return false
 	}
+	kind, isAddress := KindOfHost(host)
+	return host == "localhost" || isAddress && kind == Loopback
+}
+
+// MayBeLoopback reports whether a connection to host could end at this machine:
+// in addition to [IsLoopback], names under .localhost, which most resolvers answer
+// with a loopback address (RFC 6761 section 6.3), and the unspecified addresses,
+// which the kernel connects to loopback.
+func MayBeLoopback(host string) bool {
+	if IsLoopback(host) {
+		return true
+	}
+	host, err := Normalize(host)
+	if err != nil {
+		return false
+	}
 	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && KindOf(ip) == Loopback
+	return strings.HasSuffix(host, ".localhost") || err == nil && ip.IsUnspecified()
 }

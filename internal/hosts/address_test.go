@@ -41,3 +41,28 @@ func TestIsLoopback(t *testing.T) {
 		}
 	}
 }
+
+func TestKindOfHost(t *testing.T) {
+	for host, want := range map[string]Kind{"1.1.1.1": Public, "10.0.0.1": Special, "fe80::1%eth0": Special, "169.254.169.254": Metadata, "::1": Loopback} {
+		if kind, isAddress := KindOfHost(host); kind != want || !isAddress {
+			t.Errorf("%s: kind %d, address %t; want kind %d", host, kind, isAddress, want)
+		}
+	}
+	for _, name := range []string{"", "localhost", "api.example.com", "2130706433", "[::1]"} {
+		if _, isAddress := KindOfHost(name); isAddress {
+			t.Errorf("%q counts as an address", name)
+		}
+	}
+}
+
+func TestMayBeLoopback(t *testing.T) {
+	for host, want := range map[string]bool{
+		"localhost": true, "LOCALHOST.": true, "api.localhost": true, "a.b.LocalHost.": true, "127.0.0.1": true, "::1": true, "[::1]": true, "0.0.0.0": true, "::": true,
+		"::ffff:0.0.0.0": true, "::ffff:127.0.0.1": true,
+		"": false, "localhost.example": false, "mylocalhost": false, "10.0.0.1": false, "0.0.0.1": false, "1.1.1.1": false,
+	} {
+		if got := MayBeLoopback(host); got != want {
+			t.Errorf("%q: %t", host, got)
+		}
+	}
+}

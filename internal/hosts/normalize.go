@@ -1,36 +1,37 @@
-// Package hosts has the two questions that every guard asks about a host: what is
-// its one spelling, and may its address be reached.
+// Package hosts answers two questions about a host: how it is spelled, and whether
+// its address is public.
 //
-// [Normalize] is the only function that normalises a host, and the table behind
-// [KindOf] is the only table of special addresses, so that two guards cannot
-// disagree. The package resolves no name and dials nothing. Its invariant: what it
-// cannot place counts as not public.
+// [Normalize] is the only function in the program that normalises a host, and
+// [KindOf] uses the only list of special addresses, so two checks cannot disagree.
+// The package does not resolve names and does not connect. Its invariant: an
+// address that it does not recognise as public is not public.
 package hosts
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"strings"
 
 	"golang.org/x/net/idna"
 )
 
-// maxHostText bounds what is looked at: IDNA takes time that grows with the
-// square of the text. A name of 253 bytes can be longer in its Unicode form.
+// maxHostText limits the input, in bytes, because the time that IDNA takes grows
+// with the square of the length. The Unicode form of a name of 253 bytes can be
+// longer than the name.
 const maxHostText = 512
 
-// Normalize gives the one spelling of a host name or IP address: lower case,
-// without a final dot, internationalised names in their ASCII form, addresses as
-// netip writes them. It is a security boundary: two spellings of one host must
-// compare equal, and what clients read as different things must be refused.
+// Normalize returns the canonical spelling of a host name or IP address: lower
+// case, without a final dot, internationalised names in their ASCII form, and
+// addresses as netip writes them. It is a security boundary: two spellings of the
+// same host must compare equal, and input that clients interpret differently must
+// be refused.
 //
-// User names, ports, percent signs, zones, and numbers that some resolvers take
-// for addresses (2130706433, 0x7f.1, 127.1) are errors. Errors do not repeat the
-// input.
+// It returns an error for user names, ports, percent signs, zones, and numbers that
+// some resolvers accept as addresses (2130706433, 0x7f.1, 127.1). Errors do not
+// contain the input.
 func Normalize(s string) (string, error) {
 	if len(s) > maxHostText {
-		return "", errors.New("host name longer than 253 bytes")
+		return "", errors.New("the host name is longer than 253 bytes")
 	}
 	if strings.Contains(s, ":") || strings.HasPrefix(s, "[") {
 		return normalizeIP(s)
@@ -40,7 +41,7 @@ func Normalize(s string) (string, error) {
 	}
 	s = strings.TrimSuffix(s, ".")
 	if s == "" {
-		return "", errors.New("no host")
+		return "", errors.New("empty host name")
 	}
 	if plainName(s) {
 		return checkName(s)
@@ -67,13 +68,14 @@ func normalizeIP(s string) (string, error) {
 	case err != nil:
 		return "", errors.New("not an IP address")
 	case ip.Zone() != "":
-		return "", errors.New("zones are not accepted")
+		return "", errors.New("an IPv6 zone is not supported")
 	}
-	// A mapped address is the IPv4 address, for every rule and every dial.
+	// An IPv4 address mapped into IPv6 is treated as the IPv4 address everywhere.
 	return ip.Unmap().String(), nil
 }
 
-// plainName reports whether s is lower-case labels that IDNA leaves alone.
+// plainName reports whether s consists of lower-case labels that IDNA does not
+// change.
 func plainName(s string) bool {
 	if strings.Contains(s, "xn--") {
 		return validPunycode(s)
@@ -87,7 +89,8 @@ func plainName(s string) bool {
 	return true
 }
 
-// validPunycode holds an ASCII form to being the one that IDNA would produce.
+// validPunycode reports whether s is the ASCII form that IDNA itself produces for
+// the name.
 func validPunycode(s string) bool {
 	unicode, err := idna.Lookup.ToUnicode(s)
 	if err != nil {
@@ -97,26 +100,27 @@ func validPunycode(s string) bool {
 	return err == nil && ascii == s
 }
 
-// checkName bounds the labels (RFC 1035 section 2.3.4) and refuses names whose
-// last label is a number: the URL standard and resolvers read those as IPv4.
+// checkName checks the lengths of s and its labels (RFC 1035 section 2.3.4). It
+// refuses names whose last label is a number, because the URL standard and
+// resolvers read those as IPv4 addresses.
 func checkName(s string) (string, error) {
 	if len(s) > 253 {
-		return "", errors.New("host name longer than 253 bytes")
+		return "", errors.New("the host name is longer than 253 bytes")
 	}
 	last := ""
 	for label := range strings.SplitSeq(s, ".") {
 		switch {
 		case label == "":
-			return "", errors.New("empty label in the host name")
+			return "", errors.New("the host name has an empty label")
 		case len(label) > 63:
-			return "", errors.New("label longer than 63 bytes in the host name")
+			return "", errors.New("the host name has a label longer than 63 bytes")
 		case label[0] == '-' || label[len(label)-1] == '-':
-			return "", errors.New("label with a hyphen at its end in the host name")
+			return "", errors.New("the host name has a label that begins or ends with a hyphen")
 		}
 		last = label
 	}
 	if numeric(last) {
-		return "", fmt.Errorf("host name that ends in a number")
+		return "", errors.New("the host name ends in a number")
 	}
 	return s, nil
 }

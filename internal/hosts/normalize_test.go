@@ -20,12 +20,12 @@ func TestNormalize(t *testing.T) {
 	for _, bad := range []string{"", ".", "a..b", "..", "a.b..", "-a.com", "a-.com", "a b", "a/b", "a%2eb", "u@h", "h:443", "[::1", "fe80::1%eth0", "[fe80::1%25eth0]",
 		"2130706433", "0x7f.1", "127.1", "0x7f000001", "1.2.3", "a.1", "h\x00", "h\n", strings.Repeat("a", 64) + ".com", strings.Repeat("a.", 127) + "aa"} {
 		if got, err := Normalize(bad); err == nil {
-			t.Errorf("%q was taken for %q", bad, got)
+			t.Errorf("%q was accepted as %q", bad, got)
 		}
 	}
-	// a Cyrillic а makes another host
+	// The first letter is a Cyrillic а, so this is a different host.
 	if got, _ := Normalize("аpi.github.com"); got == "api.github.com" {
-		t.Error("a look-alike became the host")
+		t.Error("a look-alike was normalised to the real host")
 	}
 }
 
@@ -42,13 +42,13 @@ func FuzzNormalize(f *testing.F) {
 		}
 		if ip, err := netip.ParseAddr(host); err == nil {
 			if ip.Zone() != "" || ip.Is4In6() {
-				t.Errorf("%q became %q", s, host)
+				t.Errorf("%q became %q, which has a zone or is mapped", s, host)
 			}
 		} else if !plainHost.MatchString(host) {
-			t.Errorf("%q became %q", s, host)
+			t.Errorf("%q became %q, which is not a plain name", s, host)
 		}
-		if again, err := Normalize(host); again != host || err != nil {
-			t.Errorf("%q became %q became %q, %v", s, host, again, err)
+		if twice, err := Normalize(host); twice != host || err != nil {
+			t.Errorf("%q became %q and then %q, %v", s, host, twice, err)
 		}
 	})
 }

@@ -1,8 +1,8 @@
-// Package draft writes definitions to start from: an empty one, or one that an
-// OpenAPI document fills in as far as it goes.
+// Package draft writes drafts of definitions: an empty one, or one with the facts of an
+// OpenAPI document.
 //
-// It installs nothing. Its invariant: what it could not find out is on the draft's
-// list of things to do, so that a draft never passes for a finished definition.
+// The package does not install definitions. Its invariant: a draft marks what is
+// missing, with TODO in an empty draft and with the list x_todo in one from a document.
 package draft
 
 import (
@@ -16,36 +16,42 @@ import (
 	"github.com/authsome/authsome/providers"
 )
 
-// schemaURL is where editors find the published schema.
+// schemaURL is the address of the published schema, for editors.
 const schemaURL = "https://raw.githubusercontent.com/authsome/authsome/main/docs/provider.schema.json"
 
 //go:embed draft.json
 var emptyDraft string
 
-// New is a definition to fill in: comments stand in members that begin with
-// x_, and what is missing is marked TODO, which no definition can have.
+// New returns a definition to fill in. Members that begin with x_ are comments. Values
+// to replace begin with TODO. The draft is not valid until its host and links are
+// replaced.
 func New(name string) ([]byte, error) {
 	if err := providers.ValidateName(name); err != nil {
 		return nil, err
 	}
-	prefix := strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name))
-	return []byte(strings.NewReplacer("$NAME", name, "$PREFIX", prefix).Replace(emptyDraft)), nil
+	return []byte(strings.NewReplacer("$NAME", name, "$PREFIX", variablePrefix(name)).Replace(emptyDraft)), nil
 }
 
-// drafted is a definition with what its reader still has to do.
+// variablePrefix converts the name of a provider to the start of a variable's name.
+func variablePrefix(name string) string {
+	return strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name))
+}
+
+// drafted is a definition with a list of what its author has to do.
 type drafted struct {
 	Todo []string `json:"x_todo,omitzero"`
 	providers.Definition
 }
 
-// write is the draft as a file. What keeps it from being valid is on its list.
+// write returns the draft as a file. If the definition is not valid, the list has the
+// reason.
 func (d *drafted) write() ([]byte, error) {
 	if _, err := d.marshal(); err != nil {
 		return nil, err
 	}
 	text, err := json.Marshal(&d.Definition)
 	if err != nil {
-		return nil, fmt.Errorf("write the draft: %w", err)
+		return nil, fmt.Errorf("write draft: %w", err)
 	}
 	if _, err := providers.Parse(text); err != nil {
 		d.Todo = append(d.Todo, err.Error())
@@ -56,7 +62,7 @@ func (d *drafted) write() ([]byte, error) {
 func (d *drafted) marshal() ([]byte, error) {
 	text, err := json.Marshal(d, jsontext.WithIndent("  "), jsontext.EscapeForHTML(false))
 	if err != nil {
-		return nil, fmt.Errorf("write the draft: %w", err)
+		return nil, fmt.Errorf("write draft: %w", err)
 	}
 	return append(text, '\n'), nil
 }

@@ -8,14 +8,13 @@ import (
 	"github.com/authsome/authsome/providers"
 )
 
-// A draft is refused until its TODOs are done, and valid then.
-func TestDraft(t *testing.T) {
+func TestNewIsValidOnceItsTodosAreDone(t *testing.T) {
 	text, err := New("acme-2")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := providers.Parse(text); err == nil {
-		t.Error("an unfinished draft is a definition")
+		t.Error("Parse accepts an unfinished draft")
 	}
 	filled := strings.NewReplacer("TODO: the host of the API", "api.acme.com", "TODO: https://…", "https://acme.com").Replace(string(text))
 	d, err := providers.Parse([]byte(filled))
@@ -23,15 +22,15 @@ func TestDraft(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d.Name != "acme-2" || d.Variables()[0].Name != "ACME_2_API_KEY" {
-		t.Errorf("it is %+v", d)
+		t.Errorf("definition %+v", d)
 	}
 	for _, category := range providers.Categories {
 		if !strings.Contains(filled, category) {
-			t.Errorf("category %s is not mentioned", category)
+			t.Errorf("the comment does not mention category %s", category)
 		}
 	}
 	if _, err := New("A/b"); err == nil {
-		t.Error("a path is a name")
+		t.Error("New accepts a path as a name")
 	}
 }
 
@@ -39,16 +38,16 @@ func TestFromOpenAPI(t *testing.T) {
 	const info = `{"openapi":"3.1.0","info":{"title":"Acme API"},"externalDocs":{"url":"https://acme.com/docs"},`
 	for _, tt := range []struct {
 		name, document string
-		hosts, request string // what the draft sends, for api_key services
+		hosts, request string // the entries of inject
 		flows          string
 		todo           string
 	}{
 		{"bearer", info + `"servers":[{"url":"https://api.acme.com/v1"},{"url":"http://localhost:8080"}],"security":[{"t":[]}],"components":{"securitySchemes":{"t":{"type":"http","scheme":"Bearer"}}}}`,
-			"api.acme.com", "header Authorization Bearer {api_key}", "api_key", "no https URL"},
+			"api.acme.com", "header Authorization Bearer {api_key}", "api_key", "does not have an https URL"},
 		{"header", info + `"servers":[{"url":"https://api.acme.com"}],"components":{"securitySchemes":{"k":{"type":"apiKey","in":"header","name":"X-Key"}}}}`, "api.acme.com", "header X-Key {api_key}", "api_key", ""},
 		{"query", info + `"servers":[{"url":"https://api.acme.com"}],"components":{"securitySchemes":{"k":{"type":"apiKey","in":"query","name":"key"}}}}`, "api.acme.com", "query key {api_key}", "api_key", ""},
 		{"two keys", info + `"servers":[{"url":"https://api.acme.com"}],"security":[{},{"appKey":[],"apiKey":[]},{"t":[]}],"components":{"securitySchemes":{"apiKey":{"type":"apiKey","in":"header","name":"X-Api"},"appKey":{"type":"apiKey","in":"header","name":"X-App"},"t":{"type":"http","scheme":"bearer"}}}}`,
-			"api.acme.com", "header X-Api {api_key}, header X-App {app_key}", "api_key", "the document knows t, too"},
+			"api.acme.com", "header X-Api {api_key}, header X-App {app_key}", "api_key", "the document also has the security scheme t"},
 		{"basic, in a region", info + `"servers":[{"url":"https://{regionName}.acme.com/api/","variables":{"regionName":{"default":"eu","enum":["eu","us"]}}}],"components":{"securitySchemes":{"b":{"type":"http","scheme":"basic"}}}}`,
 			"{region_name}.acme.com", "basic  {username}:{api_key}", "api_key", ""},
 		{"oauth", info + `"servers":[{"url":"https://api.acme.com"}],"components":{"securitySchemes":{"o":{"type":"oauth2","flows":{"implicit":{},"authorizationCode":{"authorizationUrl":"https://acme.com/a","tokenUrl":"https://acme.com/t","scopes":{"w":"","r":""}},"clientCredentials":{"tokenUrl":"https://acme.com/t","scopes":{}}}}}}}`,
@@ -79,12 +78,15 @@ func TestFromOpenAPI(t *testing.T) {
 			}
 		})
 	}
-	for _, bad := range []string{"", "{", "[]", `{"swagger":"2.0"}`, "a: [", `{"openapi":3}`} {
-		if text, err := FromOpenAPI("acme", []byte(bad)); err == nil {
-			t.Errorf("%q became %s", bad, text)
+	for _, bad := range []string{"", "{", "[]", `{"swagger":"2.0"}`, "a: [", `{"openapi":3}`, "openapi: [3]"} {
+		text, err := FromOpenAPI("acme", []byte(bad))
+		if err == nil {
+			t.Errorf("%q was accepted: %s", bad, text)
+		} else if strings.Contains(err.Error(), "Go ") || strings.Contains(err.Error(), "openAPI") {
+			t.Errorf("%q: the error names Go types: %v", bad, err)
 		}
 	}
-	// What the document does not say is on the list, and nothing is made up.
+	// What the document does not say is on the list.
 	text, err := FromOpenAPI("acme", []byte(info+`"servers":[{"url":"/v1"}],"components":{"securitySchemes":{"m":{"type":"mutualTLS"}}}}`))
 	if err != nil {
 		t.Fatal(err)
@@ -92,5 +94,24 @@ func TestFromOpenAPI(t *testing.T) {
 	_, err = providers.Parse(text)
 	if field, ok := errors.AsType[*providers.FieldError](err); !ok || field.Field != "hosts[0]" || !strings.Contains(string(text), "the document does not say how") {
 		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+func TestFromOpenAPILabels(t *testing.T) {
+	text, err := FromOpenAPI("acme", []byte(`{"openapi":"3.1.0","info":{"title":"Acme"},"servers":[{"url":"https://api.acme.com"}],"security":[{"login":[],"ökey":[]}],
+		"components":{"securitySchemes":{"login":{"type":"http","scheme":"basic"},"ökey":{"type":"apiKey","in":"header","name":"X-Key"}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := providers.Parse(text)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	var labels []string
+	for _, p := range d.Params {
+		labels = append(labels, p.Name+"="+p.Label)
+	}
+	if got, want := strings.Join(labels, ", "), "username=User name, api_key=Password, key=ökey"; got != want {
+		t.Errorf("labels %s, want %s", got, want)
 	}
 }

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,8 +16,8 @@ import (
 	"github.com/authsome/authsome/providers"
 )
 
-// openAPI is what an OpenAPI 3 document says about where a service is and how
-// its requests are authenticated.
+// openAPI has the parts of an OpenAPI 3 document that say which servers a service has
+// and how requests are authenticated.
 type openAPI struct {
 	OpenAPI string `json:"openapi" yaml:"openapi"`
 	Info    struct {
@@ -62,8 +62,8 @@ type openAPIFlow struct {
 	Scopes           map[string]string `json:"scopes" yaml:"scopes"`
 }
 
-// FromOpenAPI makes a definition from an OpenAPI 3 document in JSON or YAML.
-// What the document does not say is on the list x_todo of the draft.
+// FromOpenAPI makes a draft from an OpenAPI 3 document in JSON or YAML. The list x_todo
+// of the draft has what the document does not say.
 func FromOpenAPI(name string, document []byte) ([]byte, error) {
 	if err := providers.ValidateName(name); err != nil {
 		return nil, err
@@ -76,10 +76,10 @@ func FromOpenAPI(name string, document []byte) ([]byte, error) {
 		err = yaml.Unmarshal(document, &o)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("not an OpenAPI document: %w", err)
+		return nil, documentError(err)
 	}
 	if !strings.HasPrefix(o.OpenAPI, "3.") {
-		return nil, fmt.Errorf("not a document of OpenAPI 3")
+		return nil, errors.New("not an OpenAPI 3 document")
 	}
 	d := &drafted{Definition: providers.Definition{
 		Schema: schemaURL, SchemaVersion: 2, Name: name, DisplayName: cmp.Or(o.Info.Title, name), Category: "other",
@@ -91,18 +91,34 @@ func FromOpenAPI(name string, document []byte) ([]byte, error) {
 	o.servers(d)
 	o.security(d)
 	if d.Docs == "" {
-		d.Todo = append(d.Todo, "docs: the vendor's page on authentication")
+		d.Todo = append(d.Todo, "docs: the URL of the vendor's page on authentication")
 	}
 	d.Todo = append(d.Todo, "category, key_url and verify: see docs/providers.md")
 	return d.write()
 }
 
-// servers become hosts and paths; their variables, params.
+// documentError converts an error of the JSON or YAML decoder, which may contain names
+// of Go types.
+func documentError(err error) error {
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("not an OpenAPI document: invalid JSON at byte %d", e.Offset)
+	}
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("not an OpenAPI document: wrong type of value at byte %d", e.Offset)
+	}
+	if e, ok := errors.AsType[*yaml.TypeError](err); ok {
+		line, _, _ := strings.Cut(e.Errors[0], ":")
+		return fmt.Errorf("not an OpenAPI document: wrong type of value in %s", line)
+	}
+	return fmt.Errorf("not an OpenAPI document: %w", err)
+}
+
+// servers adds the servers as hosts and paths, and their variables as params.
 func (o *openAPI) servers(d *drafted) {
 	for _, s := range o.Servers {
 		rest, ok := strings.CutPrefix(s.URL, "https://")
 		if !ok {
-			d.Todo = append(d.Todo, fmt.Sprintf("hosts: the document has a server %q, which is no https URL", s.URL))
+			d.Todo = append(d.Todo, fmt.Sprintf("hosts: the server %q of the document does not have an https URL", s.URL))
 			continue
 		}
 		for _, variable := range slices.Sorted(maps.Keys(s.Variables)) {
@@ -134,6 +150,7 @@ func (o *openAPI) servers(d *drafted) {
 	}
 }
 
+// paramName converts a name in the document to the name of a param.
 func paramName(s string) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -154,114 +171,4 @@ func paramName(s string) string {
 		name += "_value"
 	}
 	return strings.TrimPrefix(name, "_")
-}
-
-// security takes the first way to authenticate that a definition can have: all
-// schemes of one requirement together. The others are named.
-func (o *openAPI) security(d *drafted) {
-	var ways [][]string
-	for _, requirement := range o.Security {
-		if len(requirement) > 0 {
-			ways = append(ways, slices.Sorted(maps.Keys(requirement)))
-		}
-	}
-	if ways == nil {
-		for _, name := range slices.Sorted(maps.Keys(o.Components.SecuritySchemes)) {
-			ways = append(ways, []string{name})
-		}
-	}
-	for i, way := range ways {
-		if !o.take(d, way) {
-			d.Todo = append(d.Todo, fmt.Sprintf("the document's way %s cannot be a definition", strings.Join(way, " and ")))
-			continue
-		}
-		for _, other := range ways[i+1:] {
-			d.Todo = append(d.Todo, fmt.Sprintf("the document knows %s, too: a definition of its own", strings.Join(other, " and ")))
-		}
-		return
-	}
-	d.Todo = append(d.Todo, "flows and inject: the document does not say how requests are authenticated")
-	d.Flows = []string{providers.FlowAPIKey}
-}
-
-// take puts all schemes of a requirement into the draft, or none.
-func (o *openAPI) take(d *drafted, way []string) bool {
-	var inject []providers.Inject
-	var params []providers.Param
-	secretParam := func(scheme string) string {
-		name := "api_key"
-		if slices.ContainsFunc(params, func(p providers.Param) bool { return p.Secret }) {
-			name = paramName(scheme)
-		}
-		params = append(params, providers.Param{Name: name, Label: scheme, Secret: true})
-		return "{" + name + "}"
-	}
-	for _, name := range way {
-		s := o.Components.SecuritySchemes[name]
-		switch kind := s.Type + " " + strings.ToLower(cmp.Or(s.In, s.Scheme)); kind {
-		case "apiKey header":
-			inject = append(inject, providers.Inject{In: providers.InHeader, Name: s.Name, Value: secretParam(name)})
-		case "apiKey query":
-			inject = append(inject, providers.Inject{In: providers.InQuery, Name: s.Name, Value: secretParam(name)})
-		case "apiKey cookie":
-			inject = append(inject, providers.Inject{In: providers.InHeader, Name: "Cookie", Value: s.Name + "=" + secretParam(name)})
-		case "http bearer":
-			inject = append(inject, providers.Inject{In: providers.InHeader, Name: "Authorization", Value: "Bearer " + secretParam(name)})
-		case "http basic":
-			params = append(params, providers.Param{Name: "username", Label: "User name"})
-			inject = append(inject, providers.Inject{In: providers.InBasic, Username: "{username}", Password: secretParam("password")})
-			params[len(params)-1].Label = "Password"
-		case "oauth2 ", "openIdConnect ":
-			if len(way) > 1 || !s.into(d) {
-				return false
-			}
-			return true
-		default:
-			return false
-		}
-	}
-	d.Flows, d.Inject = []string{providers.FlowAPIKey}, inject
-	d.Params = append(params, d.Params...)
-	prefix := strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(d.Name))
-	for _, p := range params {
-		if p.Secret {
-			d.Env = append(d.Env, providers.Env{Name: prefix + "_" + strings.ToUpper(p.Name), Value: "{" + p.Name + "}"})
-		}
-	}
-	d.Todo = append(d.Todo, "env: the names that the service's clients really read, and placeholders in the shape that they check")
-	return true
-}
-
-// into takes the endpoints of providers.OAuth flows.
-func (s *openAPIScheme) into(d *drafted) bool {
-	oauth := &providers.OAuth{}
-	var flows []string
-	take := func(f *openAPIFlow, flow string) {
-		if f == nil {
-			return
-		}
-		flows = append(flows, flow)
-		oauth.TokenURL = cmp.Or(oauth.TokenURL, f.TokenURL)
-		oauth.AuthorizationURL = cmp.Or(oauth.AuthorizationURL, f.AuthorizationURL)
-		oauth.DeviceURL = cmp.Or(oauth.DeviceURL, f.DeviceURL)
-		if f.RefreshURL != f.TokenURL {
-			oauth.RefreshURL = cmp.Or(oauth.RefreshURL, f.RefreshURL)
-		}
-		if oauth.Scopes == nil {
-			oauth.Scopes = slices.Sorted(maps.Keys(f.Scopes))
-		}
-	}
-	take(s.Flows.AuthorizationCode, providers.FlowPKCE)
-	take(s.Flows.DeviceAuthorization, providers.FlowDeviceCode)
-	take(s.Flows.ClientCredentials, providers.FlowClientCredentials)
-	if u, err := url.Parse(s.OpenID); s.Type == "openIdConnect" && err == nil && u.Scheme == "https" {
-		flows = []string{providers.FlowPKCE}
-		oauth.Discovery, oauth.Issuer = "issuer", strings.TrimSuffix(s.OpenID, "/.well-known/openid-configuration")
-	}
-	if flows == nil {
-		return false
-	}
-	d.Flows, d.OAuth = flows, oauth
-	d.Todo = append(d.Todo, "oauth.scopes: those that a login should ask for", "key_url: where a user registers the providers.OAuth client")
-	return true
 }

@@ -1,4 +1,4 @@
-package main
+package explain
 
 import (
 	"testing"
@@ -6,7 +6,7 @@ import (
 	"github.com/authsome/authsome/intercept"
 )
 
-func TestFixOfARefusal(t *testing.T) {
+func TestFix(t *testing.T) {
 	for _, tt := range []struct {
 		profile string
 		refusal intercept.Refusal
@@ -25,14 +25,14 @@ func TestFixOfARefusal(t *testing.T) {
 		{"p", intercept.Refusal{Code: intercept.CodePlaceholder, URL: "https://api.acme.test/v1"}, "authsome --profile p why https://api.acme.test/v1"},
 		{"", intercept.Refusal{Code: intercept.CodeHostDenied, Host: "other.test"}, "connect its provider, or start without --unmatched deny"},
 		{"", intercept.Refusal{Code: intercept.CodePrivateTarget}, "start with --allow-private"},
-		{"", intercept.Refusal{Code: intercept.CodeVaultUnavailable}, "authsome list says why"},
-		{"p", intercept.Refusal{Code: intercept.CodeVaultUnavailable}, "authsome --profile p list says why"},
-		{"p", intercept.Refusal{Code: intercept.CodeUpstreamTLS}, "for a private authority, start with --upstream-ca FILE"},
+		{"", intercept.Refusal{Code: intercept.CodeVaultUnavailable}, "authsome doctor"},
+		{"p", intercept.Refusal{Code: intercept.CodeVaultUnavailable}, "authsome --profile p doctor"},
+		{"p", intercept.Refusal{Code: intercept.CodeUpstreamTLS}, "if the service has a private authority, start with --upstream-ca FILE"},
 		{"", intercept.Refusal{Code: intercept.CodeUpstreamTimeout}, "start with a longer --response-timeout"},
 		{"", intercept.Refusal{Code: intercept.CodeBadRequest}, ""},
 		{"p", intercept.Refusal{Code: intercept.CodeRefreshUnavailable}, ""},
 	} {
-		if got := fixFor(tt.profile)(&tt.refusal); got != tt.want {
+		if got := Fix(tt.profile)(&tt.refusal); got != tt.want {
 			t.Errorf("profile %q, %s: %q, want %q", tt.profile, tt.refusal.Code, got, tt.want)
 		}
 	}
