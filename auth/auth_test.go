@@ -98,7 +98,7 @@ func (p *profile) openAs(tb testing.TB, name string) *auth.Auth {
 
 func (p *profile) openDir(tb testing.TB, dir, name string) *auth.Auth {
 	tb.Helper()
-	key, err := vault.EnsureMasterKey(filepath.Join(p.dir, "master.key"))
+	key, err := masterKey(p.dir)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -111,6 +111,15 @@ func (p *profile) openDir(tb testing.TB, dir, name string) *auth.Auth {
 		tb.Fatal(err)
 	}
 	return &auth.Auth{Vault: v, Providers: p.set, Profile: name}
+}
+
+// masterKey reads the master key of a home, which the first call creates.
+func masterKey(home string) (*vault.MasterKey, error) {
+	return (&vault.Keeper{
+		Home:   home,
+		Places: func() (vault.Places, error) { return vault.Places{Place: vault.Place{Mode: vault.ModeLocalKey}}, nil },
+		Vaults: func() ([]string, error) { return nil, nil },
+	}).Load()
 }
 
 func newAuth(tb testing.TB) *auth.Auth {

@@ -62,7 +62,7 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 	// A new home, with another master key: sealed under the vault's own keys.
 	other := filepath.Join(t.TempDir(), "profile")
-	otherKey, err := EnsureMasterKey(filepath.Join(filepath.Dir(other), "master.key"))
+	otherKey, err := localKeeper(filepath.Dir(other)).Load()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,13 +153,13 @@ func TestRestoreOverDamage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, _, backup, as := backedUp(t)
-			if _, err := EnsureMasterKey(filepath.Join(dir, "other.key")); err != nil {
+			if err := makeKeyFile(filepath.Join(dir, "other.key"), newMasterKey()); err != nil {
 				t.Fatal(err)
 			}
 			if err := damage(dir); err != nil {
 				t.Fatal(err)
 			}
-			key, err := LoadMasterKey(filepath.Join(filepath.Dir(dir), "master.key"))
+			key, err := ReadKey(filepath.Dir(dir), Place{Mode: ModeLocalKey})
 			if err != nil {
 				t.Fatal(err)
 			}

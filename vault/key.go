@@ -33,9 +33,6 @@ func newMasterKey() *MasterKey {
 	return &MasterKey{key: secret.New(string(raw))}
 }
 
-// equal reports whether the keys that wrap are the same.
-func (m *MasterKey) equal(other *MasterKey) bool { return m.key.Equal(other.key) }
-
 // wrappedKey is a data key in vault.json.
 type wrappedKey struct {
 	KID     string `json:"kid"`

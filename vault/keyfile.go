@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
+	"strings"
 	"time"
 	"unicode"
 
@@ -38,36 +38,6 @@ var (
 	// ErrNoKeyFile says that the file of [ModeFile] is not there.
 	ErrNoKeyFile = errors.New("the file with the master key is not there")
 )
-
-// EnsureMasterKey reads the key at path, and makes one where there is none. Of
-// several processes that do so at once, all return the same key.
-func EnsureMasterKey(path string) (*MasterKey, error) {
-	k, err := LoadMasterKey(path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return k, err
-	}
-	if err := makeKeyFile(path, newMasterKey()); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("make master key: %w", err)
-	}
-	return LoadMasterKey(path)
-}
-
-// LoadMasterKey reads the key at path. Its vaults notice when it is changed.
-func LoadMasterKey(path string) (*MasterKey, error) {
-	f, err := readKeyFile(path, checkPrivate)
-	if err != nil {
-		return nil, err
-	}
-	if f.KDF != nil {
-		return nil, fmt.Errorf("master key %s: %w", path, ErrNoPassphrase)
-	}
-	k, err := f.plain(path)
-	if err != nil {
-		return nil, err
-	}
-	k.again = func() (*MasterKey, error) { return LoadMasterKey(path) }
-	return k, nil
-}
 
 // readKeyFile reads a key in any form that is accepted: our JSON, 32 bytes, or
 // these in base64.
@@ -125,9 +95,7 @@ func printable(b []byte) bool {
 }
 
 func decodeKey(s string) ([]byte, error) {
-	for len(s) > 0 && (s[len(s)-1] == '\n' || s[len(s)-1] == '\r') {
-		s = s[:len(s)-1]
-	}
+	s = strings.TrimRight(s, "\r\n")
 	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding, base64.RawStdEncoding, base64.RawURLEncoding} {
 		if raw, err := encoding.DecodeString(s); err == nil && len(raw) == keySize {
 			return raw, nil

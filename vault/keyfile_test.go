@@ -105,7 +105,7 @@ func TestPassphrase(t *testing.T) {
 	if err != nil || strings.Contains(string(b), encodeForTest(m)) {
 		t.Fatalf("%s, %v", b, err)
 	}
-	if got, err := f.unwrapMaster(f.KDF.derive(secret.New("correct horse"))); err != nil || !got.equal(m) {
+	if got, err := f.unwrapMaster(f.KDF.derive(secret.New("correct horse"))); err != nil || !got.key.Equal(m.key) {
 		t.Errorf("the passphrase: %v", err)
 	}
 	if _, err := f.unwrapMaster(f.KDF.derive(secret.New("wrong horse"))); !errors.Is(err, ErrWrongPassphrase) || !errors.Is(err, ErrWrongKey) {
@@ -226,7 +226,7 @@ func TestFirstKey(t *testing.T) {
 				return
 			}
 			for _, m := range keys {
-				if !m.equal(keys[0]) {
+				if !m.key.Equal(keys[0].key) {
 					t.Error("two keys were made")
 				}
 			}

@@ -102,3 +102,16 @@ func (p Places) previousFile(home string) string {
 	}
 	return base
 }
+
+// ReadKey reads the master key in a place of the home. It never creates a key and
+// never asks for a passphrase: a key under a passphrase is [ErrNoPassphrase], and
+// a key that does not exist is [os.ErrNotExist]. A vault opened with the key reads
+// the place again when a rotation has replaced the key.
+func ReadKey(home string, p Place) (*MasterKey, error) {
+	m, err := (&Keeper{Home: home}).readPlace(p, p.base(home), &passphrases{})
+	if err != nil {
+		return nil, err
+	}
+	m.again = func() (*MasterKey, error) { return ReadKey(home, p) }
+	return m, nil
+}

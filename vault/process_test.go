@@ -31,7 +31,7 @@ func process(t *testing.T, role, dir string) *exec.Cmd {
 
 // count adds one to a record n times, saying each number once it is acknowledged.
 func count(dir, record string, n int) {
-	key, err := EnsureMasterKey(filepath.Join(filepath.Dir(dir), "master.key"))
+	key, err := localKeeper(filepath.Dir(dir)).Load()
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -88,7 +88,7 @@ func TestManyProcesses(t *testing.T) {
 			t.Errorf("process %d: %v: %s", i, err, outputs[i])
 		}
 	}
-	key, err := LoadMasterKey(filepath.Join(filepath.Dir(dir), "master.key"))
+	key, err := ReadKey(filepath.Dir(dir), Place{Mode: ModeLocalKey})
 	if err != nil {
 		t.Fatal(err)
 	}

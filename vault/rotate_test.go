@@ -433,6 +433,23 @@ func TestOpenVaultFollows(t *testing.T) {
 	}
 }
 
+// A vault that was opened with a key from ReadKey goes on after a rotation that
+// reseals it.
+func TestReadKeyFollowsRotation(t *testing.T) {
+	h := newTestHome(t)
+	m, err := ReadKey(h.dir, Place{Mode: ModeLocalKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := mustOpen(t, filepath.Join(h.dir, "profiles", "work"), m)
+	if err := h.keeper().Change(t.Context(), Change{To: Place{Mode: ModeLocalKey}, Reseal: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := get(v, "a"); got != "value of work" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 // Writers that run all through rotations with resealing lose nothing.
 func TestChangeAmongWriters(t *testing.T) {
 	h := newTestHome(t)

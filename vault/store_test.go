@@ -25,7 +25,7 @@ func TestStores(t *testing.T) {
 		"badger": func(t *testing.T) func() store {
 			home := t.TempDir()
 			return func() store {
-				key, err := EnsureMasterKey(filepath.Join(home, "master.key"))
+				key, err := localKeeper(home).Load()
 				if err != nil {
 					t.Fatal(err)
 				}

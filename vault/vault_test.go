@@ -13,10 +13,19 @@ import (
 	"testing"
 )
 
+// localKeeper is the keeper of a home in the mode local_key.
+func localKeeper(home string) *Keeper {
+	return &Keeper{
+		Home:   home,
+		Places: func() (Places, error) { return Places{Place: Place{Mode: ModeLocalKey}}, nil },
+		Vaults: func() ([]string, error) { return nil, nil },
+	}
+}
+
 func newVault(t testing.TB) (*Vault, string, *MasterKey) {
 	t.Helper()
 	home := t.TempDir()
-	key, err := EnsureMasterKey(filepath.Join(home, "master.key"))
+	key, err := localKeeper(home).Load()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +234,7 @@ func TestMain(m *testing.M) {
 	case "hold":
 		holdLock(os.Getenv("VAULT_TEST_DIR"))
 	case "load-key":
-		if _, err := LoadMasterKey(os.Getenv("VAULT_TEST_DIR")); err != nil {
+		if _, err := ReadKey(os.Getenv("VAULT_TEST_DIR"), Place{Mode: ModeLocalKey}); err != nil {
 			fmt.Println(err)
 			os.Exit(3)
 		}
@@ -238,12 +247,13 @@ func TestMain(m *testing.M) {
 }
 
 func TestMasterKeyFile(t *testing.T) {
+	local := Place{Mode: ModeLocalKey}
 	dir := t.TempDir()
-	python := filepath.Join(dir, "python.key")
+	python := filepath.Join(dir, "master.key")
 	if err := os.WriteFile(python, []byte(`{"version": 1, "key": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "algorithm": "AES-256-GCM", "created_at": "2026-01-01"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	k, err := LoadMasterKey(python)
+	k, err := ReadKey(dir, local)
 	if err != nil || k.key.Reveal() != "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f" {
 		t.Errorf("the Python authsome's key: %v", err)
 	}
@@ -253,17 +263,18 @@ func TestMasterKeyFile(t *testing.T) {
 	if err := os.Chmod(python, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := LoadMasterKey(python); !errors.Is(err, ErrKeyExposed) {
+	if _, err := ReadKey(dir, local); !errors.Is(err, ErrKeyExposed) {
 		t.Errorf("a key that the group can read: %v", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "cut.key"), []byte(`{"version":1,"key":"AAEC"}`), 0o600); err != nil {
+	short := t.TempDir()
+	if err := os.WriteFile(filepath.Join(short, "master.key"), []byte(`{"version":1,"key":"AAEC"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var damage *DamageError
-	if _, err := LoadMasterKey(filepath.Join(dir, "cut.key")); !errors.As(err, &damage) {
+	if _, err := ReadKey(short, local); !errors.As(err, &damage) {
 		t.Errorf("a short key: %v", err)
 	}
-	if _, err := LoadMasterKey(filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := ReadKey(t.TempDir(), local); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no key: %v", err)
 	}
 }
@@ -285,11 +296,11 @@ func TestMasterKeyOfAnotherUser(t *testing.T) {
 	}
 	os.Chmod(dir, 0o755)
 	path := filepath.Join(dir, "master.key")
-	if _, err := EnsureMasterKey(path); err != nil {
+	if _, err := localKeeper(dir).Load(); err != nil {
 		t.Fatal(err)
 	}
 	load := func() (string, error) {
-		cmd := process(t, "load-key", path)
+		cmd := process(t, "load-key", dir)
 		cmd.Path, cmd.Args = exe, []string{exe}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 		out, err := cmd.CombinedOutput()
@@ -304,7 +315,7 @@ func TestMasterKeyOfAnotherUser(t *testing.T) {
 	if out, err := load(); err != nil {
 		t.Errorf("one's own key: %v: %s", err, out)
 	}
-	if _, err := LoadMasterKey(path); !errors.Is(err, ErrKeyExposed) {
+	if _, err := ReadKey(dir, Place{Mode: ModeLocalKey}); !errors.Is(err, ErrKeyExposed) {
 		t.Errorf("another user's key, as root: %v", err)
 	}
 }

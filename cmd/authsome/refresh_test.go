@@ -139,7 +139,7 @@ func (p *provider) logIn(b *bench, end time.Time) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	key, err := vault.EnsureMasterKey(filepath.Join(b.home, "master.key"))
+	key, err := masterKey(b.home)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -344,10 +344,19 @@ func TestLeave(t *testing.T) {
 	}
 }
 
+// masterKey reads the master key of a home, which the first call creates.
+func masterKey(home string) (*vault.MasterKey, error) {
+	return (&vault.Keeper{
+		Home:   home,
+		Places: func() (vault.Places, error) { return vault.Places{Place: vault.Place{Mode: vault.ModeLocalKey}}, nil },
+		Vaults: func() ([]string, error) { return nil, nil },
+	}).Load()
+}
+
 // age makes the stored token one that was obtained at that time.
 func (p *provider) age(b *bench, obtained string) {
 	b.t.Helper()
-	key, err := vault.EnsureMasterKey(filepath.Join(b.home, "master.key"))
+	key, err := masterKey(b.home)
 	if err != nil {
 		b.t.Fatal(err)
 	}

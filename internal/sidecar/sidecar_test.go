@@ -44,7 +44,7 @@ func start(t *testing.T) *life {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := vault.EnsureMasterKey(filepath.Join(dir, "master.key"))
+	key, err := masterKey(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +81,15 @@ func start(t *testing.T) *life {
 		}
 	})
 	return l
+}
+
+// masterKey reads the master key of a home, which the first call creates.
+func masterKey(home string) (*vault.MasterKey, error) {
+	return (&vault.Keeper{
+		Home:   home,
+		Places: func() (vault.Places, error) { return vault.Places{Place: vault.Place{Mode: vault.ModeLocalKey}}, nil },
+		Vaults: func() ([]string, error) { return nil, nil },
+	}).Load()
 }
 
 // login is another process's.

@@ -25,9 +25,3 @@ func (m *MasterKey) OpenPython(sealed string) ([]byte, error) {
 	}
 	return plain, nil
 }
-
-// ReadKey reads the master key of a home that is not ours to change: it makes no
-// key, and asks for no passphrase.
-func ReadKey(home string, p Place) (*MasterKey, error) {
-	return (&Keeper{Home: home}).readPlace(p, p.base(home), &passphrases{})
-}
