@@ -12,11 +12,9 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
-	"net"
 	"time"
 )
 
@@ -33,12 +31,7 @@ type Options struct {
 	CommonName string
 	Lifetime   time.Duration // 0 means 90 days
 
-	// Hosts, when not empty, are the only DNS names the authority can vouch for
-	// (RFC 5280 section 4.2.1.10), each with the names under it. IP addresses are
-	// excluded then: DNS constraints alone would leave them free.
-	Hosts []string
-
-	Now func() time.Time // nil means time.Now
+	now func() time.Time // nil means time.Now; tests set it
 }
 
 // Authority signs leaves. It is safe for concurrent use.
@@ -54,8 +47,8 @@ type Authority struct {
 
 // New makes an authority with a P-256 key, in memory.
 func New(o Options) (*Authority, error) {
-	if o.Now == nil {
-		o.Now = time.Now
+	if o.now == nil {
+		o.now = time.Now
 	}
 	if o.Lifetime == 0 {
 		o.Lifetime = defaultLifetime
@@ -64,7 +57,7 @@ func New(o Options) (*Authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the authority's key: %w", err)
 	}
-	now := o.Now()
+	now := o.now()
 	template := &x509.Certificate{
 		SerialNumber: serial(),
 		Subject:      pkix.Name{CommonName: o.CommonName, Organization: []string{"authsome"}},
@@ -72,19 +65,15 @@ func New(o Options) (*Authority, error) {
 		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true,
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
-	if len(o.Hosts) > 0 {
-		template.PermittedDNSDomainsCritical = true
-		template.PermittedDNSDomains = o.Hosts
-		template.ExcludedIPRanges = []*net.IPNet{
-			{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)},
-			{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)},
-		}
-	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		return nil, fmt.Errorf("sign the authority: %w", err)
 	}
-	return assemble(der, key, o.Now)
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("sign the authority: %w", err)
+	}
+	return assemble(certificate, key, o.now), nil
 }
 
 // ErrExpired says that an authority's time is over.
@@ -93,9 +82,12 @@ var ErrExpired = errors.New("it expired")
 // Parse puts an authority together again from [Authority.CertificatePEM] and
 // [Authority.KeyDER]. An expired one is [ErrExpired].
 func Parse(certificatePEM, keyDER []byte) (*Authority, error) {
-	block, rest := pem.Decode(certificatePEM)
-	if block == nil || block.Type != "CERTIFICATE" || len(rest) > 0 {
-		return nil, errors.New("parse authority: not one certificate in PEM form")
+	certificates, err := ParseCertificates(certificatePEM)
+	if err != nil {
+		return nil, fmt.Errorf("parse authority: %w", err)
+	}
+	if len(certificates) != 1 {
+		return nil, fmt.Errorf("parse authority: %d certificates, not one", len(certificates))
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(keyDER)
 	if err != nil {
@@ -105,10 +97,7 @@ func Parse(certificatePEM, keyDER []byte) (*Authority, error) {
 	if !ok {
 		return nil, errors.New("parse authority: its key is not ECDSA")
 	}
-	a, err := assemble(block.Bytes, key, time.Now)
-	if err != nil {
-		return nil, err
-	}
+	a := assemble(certificates[0], key, time.Now)
 	switch {
 	case !a.certificate.IsCA || !key.PublicKey.Equal(a.certificate.PublicKey):
 		return nil, errors.New("parse authority: certificate and key do not belong together")
@@ -118,18 +107,12 @@ func Parse(certificatePEM, keyDER []byte) (*Authority, error) {
 	return a, nil
 }
 
-func assemble(der []byte, key *ecdsa.PrivateKey, now func() time.Time) (*Authority, error) {
-	certificate, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("parse authority: %w", err)
-	}
-	return &Authority{certificate: certificate, key: key, now: now, cache: newLeafCache()}, nil
+func assemble(certificate *x509.Certificate, key *ecdsa.PrivateKey, now func() time.Time) *Authority {
+	return &Authority{certificate: certificate, key: key, now: now, cache: newLeafCache()}
 }
 
 // CertificatePEM is the authority's certificate, for clients to trust.
-func (a *Authority) CertificatePEM() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})
-}
+func (a *Authority) CertificatePEM() []byte { return encodePEM(a.certificate) }
 
 // Certificate is what [Authority.CertificatePEM] has, parsed. It is not to be
 // changed.

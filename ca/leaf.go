@@ -5,11 +5,13 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -58,8 +60,8 @@ func (a *Authority) sign(host string) (*tls.Certificate, error) {
 	}
 	template := &x509.Certificate{
 		SerialNumber: serial(),
-		NotBefore:    latest(now.Add(-clockSkew), a.certificate.NotBefore),
-		NotAfter:     earliest(now.Add(leafLifetime), a.certificate.NotAfter),
+		NotBefore:    slices.MaxFunc([]time.Time{now.Add(-clockSkew), a.certificate.NotBefore}, time.Time.Compare),
+		NotAfter:     slices.MinFunc([]time.Time{now.Add(leafLifetime), a.certificate.NotAfter}, time.Time.Compare),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		// Python's strict verification wants the key identifiers (RFC 5280
@@ -90,18 +92,11 @@ func (a *Authority) sign(host string) (*tls.Certificate, error) {
 	return &tls.Certificate{Certificate: [][]byte{der, a.certificate.Raw}, PrivateKey: key, Leaf: leaf}, nil
 }
 
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-func earliest(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
+// keyID returns a subject key identifier: the first 160 bits of the SHA-256 of the
+// public key (RFC 7093 section 2, method 4).
+func keyID(spki []byte) []byte {
+	sum := sha256.Sum256(spki)
+	return sum[:20]
 }
 
 // leafCache keeps the most recently used leaves.

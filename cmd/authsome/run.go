@@ -240,7 +240,11 @@ func (o *runOptions) process(app *app, s *sidecar.Sidecar, connections []auth.Co
 	if err != nil {
 		return child.Process{}, child.Files{}, err
 	}
-	own, extra := s.Authority.CertificatePEM(), ca.ExtraRoots(app.getenv)
+	extra, err := ca.ExtraRoots(app.getenv)
+	if err != nil {
+		return child.Process{}, child.Files{}, err
+	}
+	own := s.Authority.CertificatePEM()
 	files, err := child.WriteFiles(os.TempDir(), ca.Bundle(own, roots, extra), ca.Bundle(own, extra), child.UserWgetrc(app.getenv))
 	if err != nil {
 		return child.Process{}, child.Files{}, err
