@@ -16,9 +16,9 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// keyFile is master.key. In version 1 the key is in it, as the Python authsome
-// wrote it too; in version 2 a passphrase wraps it. Members that are not read
-// are somebody else's, and go with the key when it is changed.
+// keyFile is master.key. Version 1 contains the key itself, as the files of the
+// Python authsome do. In version 2 the key is wrapped under a passphrase. Members
+// that are not listed here are ignored, and lost when the key is changed.
 type keyFile struct {
 	Version   int    `json:"version"`
 	Key       string `json:"key,omitzero"` // base64
@@ -28,19 +28,19 @@ type keyFile struct {
 	CreatedAt string `json:"created_at,omitzero"` // for people; RFC 3339
 }
 
-// Errors about where a master key is kept.
+// Errors about the file of a master key.
 var (
-	// ErrKeyExposed says that others can read the master key, or that another
+	// ErrKeyExposed means that other users can read the master key, or that another
 	// user owns it.
 	ErrKeyExposed = errors.New("others can read the master key, or own it")
-	// ErrKeyMissing says that there are vaults and no master key for them.
+	// ErrKeyMissing means that the home has vaults but no master key.
 	ErrKeyMissing = errors.New("the master key is missing, and there are vaults that need it")
-	// ErrNoKeyFile says that the file of [ModeFile] is not there.
-	ErrNoKeyFile = errors.New("the file with the master key is not there")
+	// ErrNoKeyFile means that the file of [ModeFile] does not exist.
+	ErrNoKeyFile = errors.New("the master key file does not exist")
 )
 
-// readKeyFile reads a key in any form that is accepted: our JSON, 32 bytes, or
-// these in base64.
+// readKeyFile reads a key in any accepted form: our JSON, 32 bytes, or 32 bytes in
+// base64. check verifies the owner and the mode of the file.
 func readKeyFile(path string, check func(*os.File) error) (keyFile, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -61,6 +61,7 @@ func readKeyFile(path string, check func(*os.File) error) (keyFile, error) {
 	return k, nil
 }
 
+// parseKeyFile returns the key file, or the reason why b is not one.
 func parseKeyFile(b []byte) (k keyFile, reason string) {
 	if len(b) == keySize && !printable(b) {
 		return keyFile{Version: 1, Key: base64.StdEncoding.EncodeToString(b)}, ""
@@ -81,10 +82,11 @@ func parseKeyFile(b []byte) (k keyFile, reason string) {
 	case 2:
 		return k, k.checkPassphrase()
 	}
-	return keyFile{}, "not a master key file, or one of a newer authsome"
+	return keyFile{}, "not a master key file, or from a newer authsome"
 }
 
-// printable: 32 letters are a word somebody typed, and no key.
+// printable reports whether b is text: 32 characters that somebody typed are not
+// a random key.
 func printable(b []byte) bool {
 	for _, c := range b {
 		if c >= 0x80 || !unicode.IsPrint(rune(c)) && !unicode.IsSpace(rune(c)) {
@@ -94,6 +96,7 @@ func printable(b []byte) bool {
 	return true
 }
 
+// decodeKey accepts every common form of base64, with line ends after it.
 func decodeKey(s string) ([]byte, error) {
 	s = strings.TrimRight(s, "\r\n")
 	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding, base64.RawStdEncoding, base64.RawURLEncoding} {
@@ -104,8 +107,8 @@ func decodeKey(s string) ([]byte, error) {
 	return nil, errors.New("not 32 bytes in base64")
 }
 
-// plain is the key of a file that holds it in clear.
-func (k keyFile) plain(path string) (*MasterKey, error) {
+// unwrapped returns the key of a version 1 file.
+func (k keyFile) unwrapped(path string) (*MasterKey, error) {
 	raw, err := decodeKey(k.Key)
 	if err != nil {
 		return nil, &DamageError{Path: path, Reason: err.Error()}
@@ -113,8 +116,8 @@ func (k keyFile) plain(path string) (*MasterKey, error) {
 	return &MasterKey{key: secret.New(string(raw))}, nil
 }
 
-// makeKeyFile writes a key in clear to a file that is not there yet.
-func makeKeyFile(path string, m *MasterKey) error {
+// createUnwrappedKeyFile writes a key to a version 1 file, which must not exist.
+func createUnwrappedKeyFile(path string, m *MasterKey) error {
 	return createKeyFile(path, keyFile{
 		Version: 1, Key: base64.StdEncoding.EncodeToString([]byte(m.key.Reveal())), Algorithm: algorithm, CreatedAt: time.Now().UTC().Format(time.RFC3339),
 	})

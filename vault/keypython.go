@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// OpenPython opens a value of the Python authsome's vault, which the master key
-// sealed without binding it to anything: base64(nonce) "." base64(ciphertext, tag).
+// OpenPython decrypts a value of the Python authsome's vault. Its form is
+// base64(nonce) "." base64(ciphertext, tag). The master key sealed it without
+// associated data.
 func (m *MasterKey) OpenPython(sealed string) ([]byte, error) {
 	first, second, found := strings.Cut(sealed, ".")
 	nonce, err := base64.StdEncoding.DecodeString(first)

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// localKeeper is the keeper of a home in the mode local_key.
+// localKeeper returns the keeper of a home in mode local_key.
 func localKeeper(home string) *Keeper {
 	return &Keeper{
 		Home:   home,
@@ -58,17 +58,17 @@ func TestRecords(t *testing.T) {
 	put(t, v, "a:1", "one")
 	put(t, v, "a:2", "two")
 	put(t, v, "b:1", "other")
-	again, err := Open(dir, key)
+	reopened, err := Open(dir, key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := get(again, "a:1"); got != "one" || err != nil {
+	if got, err := get(reopened, "a:1"); got != "one" || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if _, err := get(again, "none"); !errors.Is(err, ErrNotFound) {
-		t.Errorf("a record that is not there: %v", err)
+	if _, err := get(reopened, "none"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("missing record: %v", err)
 	}
-	err = again.View(context.Background(), func(tx *Tx) error {
+	err = reopened.View(context.Background(), func(tx *Tx) error {
 		all, err := tx.List("a:")
 		if len(all) != 2 || all[0].Key != "a:1" || string(all[1].Value) != "two" {
 			t.Errorf("listed %v", all)
@@ -81,8 +81,8 @@ func TestRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, _ := again.Generation()
-	if err := again.Update(context.Background(), func(tx *Tx) error { return tx.Delete("a:1") }); err != nil {
+	before, _ := reopened.Generation()
+	if err := reopened.Update(context.Background(), func(tx *Tx) error { return tx.Delete("a:1") }); err != nil {
 		t.Fatal(err)
 	}
 	if after, _ := v.Generation(); after != before+1 {
@@ -93,8 +93,7 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// What fails in an update is not there, and moves nothing.
-func TestFailedUpdateLeavesNothing(t *testing.T) {
+func TestFailedUpdateStoresNothing(t *testing.T) {
 	v, _, _ := newVault(t)
 	wrong := errors.New("wrong")
 	err := v.Update(context.Background(), func(tx *Tx) error {
@@ -112,6 +111,7 @@ func TestFailedUpdateLeavesNothing(t *testing.T) {
 	put(t, v, "k", "later")
 }
 
+// contents returns the contents of all files below a directory, by path.
 func contents(t *testing.T, dir string) map[string][]byte {
 	t.Helper()
 	all := make(map[string][]byte)
@@ -129,7 +129,7 @@ func contents(t *testing.T, dir string) map[string][]byte {
 	return all
 }
 
-func TestWrongKeyAndSwappedVaults(t *testing.T) {
+func TestWrongKeyAndOtherVaultsStore(t *testing.T) {
 	_, dirA, _ := newVault(t)
 	vB, dirB, keyB := newVault(t)
 	put(t, vB, "k", "v")
@@ -177,24 +177,24 @@ func TestDamage(t *testing.T) {
 			if err := damage(dir); err != nil {
 				t.Fatal(err)
 			}
-			var is *DamageError
-			again, err := Open(dir, key)
+			var damaged *DamageError
+			reopened, err := Open(dir, key)
 			if err == nil {
-				_, err = get(again, "k")
+				_, err = get(reopened, "k")
 			}
-			if !errors.As(err, &is) || is.Path == "" || is.Reason == "" {
+			if !errors.As(err, &damaged) || damaged.Path == "" || damaged.Reason == "" {
 				t.Errorf("reading: %v", err)
 			}
-			if err := v.Update(context.Background(), func(*Tx) error { return nil }); name != "no vault.json" && !errors.As(err, &is) {
+			if err := v.Update(context.Background(), func(*Tx) error { return nil }); name != "no vault.json" && !errors.As(err, &damaged) {
 				t.Errorf("writing: %v", err)
 			}
 		})
 	}
 }
 
-// An old copy of the store beside the present generation is found out, and so is
-// an old generation beside the present store.
-func TestRollback(t *testing.T) {
+// An old store with the current generation is detected, and so is an old
+// generation with the current store.
+func TestRollbackIsDetected(t *testing.T) {
 	for _, name := range []string{"vault", "generation"} {
 		t.Run(name, func(t *testing.T) {
 			v, dir, _ := newVault(t)
@@ -224,7 +224,7 @@ func copyAll(t testing.TB, from, to string) {
 	}
 }
 
-// TestMain lets the test binary be the other processes of a test.
+// TestMain runs the tests, or one of the other processes of a test.
 func TestMain(m *testing.M) {
 	switch os.Getenv("VAULT_TEST_ROLE") {
 	case "count":
@@ -258,7 +258,7 @@ func TestMasterKeyFile(t *testing.T) {
 		t.Errorf("the Python authsome's key: %v", err)
 	}
 	if s := fmt.Sprintf("%v %+v %#v", k, k, *k); strings.Contains(s, "\x01\x02") {
-		t.Error("the key prints")
+		t.Error("formatting shows the key")
 	}
 	if err := os.Chmod(python, 0o640); err != nil {
 		t.Fatal(err)
@@ -279,7 +279,7 @@ func TestMasterKeyFile(t *testing.T) {
 	}
 }
 
-// Another user's key is refused; the same file as one's own is read.
+// A key that another user owns is refused, even for root.
 func TestMasterKeyOfAnotherUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can become another user")
@@ -313,7 +313,7 @@ func TestMasterKeyOfAnotherUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out, err := load(); err != nil {
-		t.Errorf("one's own key: %v: %s", err, out)
+		t.Errorf("the user's own key: %v: %s", err, out)
 	}
 	if _, err := ReadKey(dir, Place{Mode: ModeLocalKey}); !errors.Is(err, ErrKeyExposed) {
 		t.Errorf("another user's key, as root: %v", err)
