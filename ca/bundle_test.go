@@ -19,7 +19,7 @@ func TestBundle(t *testing.T) {
 	mixed = append(mixed, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("broken")})...)
 	got := string(Bundle(mixed, []byte("# a comment\n"), b.CertificatePEM(), a.CertificatePEM()))
 	if want := string(a.CertificatePEM()) + string(b.CertificatePEM()); got != want {
-		t.Errorf("joined to\n%s", got)
+		t.Errorf("got\n%s", got)
 	}
 }
 
@@ -34,13 +34,13 @@ func TestSystemRoots(t *testing.T) {
 		want            [][]byte
 	}{
 		{"neither", "", "", []string{"/nonexistent", empty, bundle}, [][]byte{system}},
-		{"a file replaces", file, "", []string{bundle}, [][]byte{a}},
-		{"a directory adds", "", dir, []string{bundle}, [][]byte{system, b}},
+		{"a file replaces the bundle", file, "", []string{bundle}, [][]byte{a}},
+		{"a directory adds to the bundle", "", dir, []string{bundle}, [][]byte{system, b}},
 		{"both", file, dir, []string{bundle}, [][]byte{a, b}},
-		{"a file that is not there", "/nonexistent", "", []string{bundle}, [][]byte{system}},
-		{"a directory alone", "", dir, nil, [][]byte{b}},
+		{"a missing file", "/nonexistent", "", []string{bundle}, [][]byte{system}},
+		{"a directory without a bundle", "", dir, nil, [][]byte{b}},
 		{"two directories, one twice", "", dir + ":/nonexistent:" + dir, nil, [][]byte{b}},
-		{"nothing", "", "", []string{empty}, nil},
+		{"no roots", "", "", []string{empty}, nil},
 	} {
 		vars := map[string]string{"SSL_CERT_FILE": tt.file, "SSL_CERT_DIR": tt.dir}
 		got, err := systemRoots(func(name string) string { return vars[name] }, tt.bundles)
@@ -49,7 +49,7 @@ func TestSystemRoots(t *testing.T) {
 		}
 	}
 	if !strings.Contains(errNoRoots.Error(), "SSL_CERT_FILE") {
-		t.Error("the error does not say what to set")
+		t.Error("the error does not name the variable to set")
 	}
 }
 
@@ -57,7 +57,7 @@ func TestExtraRoots(t *testing.T) {
 	a, b := newAuthority(t, Options{CommonName: "a"}).CertificatePEM(), newAuthority(t, Options{CommonName: "b"}).CertificatePEM()
 	file, dir := write(t, "a.pem", a), filepath.Dir(write(t, "b.pem", b))
 	if err := exec.Command("mkfifo", filepath.Join(dir, "pipe")).Run(); err != nil {
-		t.Log("no pipe in the directory:", err)
+		t.Log("tested without a pipe in the directory:", err)
 	}
 	for _, name := range extraVariables {
 		getenv := func(asked string) string { return map[string]string{name: file}[asked] }
@@ -67,7 +67,7 @@ func TestExtraRoots(t *testing.T) {
 	}
 	vars := map[string]string{"NODE_EXTRA_CA_CERTS": file, "REQUESTS_CA_BUNDLE": dir, "CURL_CA_BUNDLE": file, "PIP_CERT": "/nonexistent"}
 	if got, err := ExtraRoots(func(name string) string { return vars[name] }); !bytes.Equal(got, append(bytes.Clone(a), b...)) || err != nil {
-		t.Errorf("a file, a directory, a repeat: %v\n%s", err, got)
+		t.Errorf("a file, a directory and the file again: %v\n%s", err, got)
 	}
 }
 

@@ -50,7 +50,7 @@ func TestAuthority(t *testing.T) {
 	now := time.Now().Truncate(time.Second)
 	c := newAuthority(t, Options{CommonName: "test", now: func() time.Time { return now }}).certificate
 	if !c.IsCA || !c.BasicConstraintsValid || !c.MaxPathLenZero || c.KeyUsage != x509.KeyUsageCertSign|x509.KeyUsageCRLSign {
-		t.Errorf("authority %v, path length 0 %v, key usage %b", c.IsCA, c.MaxPathLenZero, c.KeyUsage)
+		t.Errorf("is a CA %v, zero path length %v, key usage %b", c.IsCA, c.MaxPathLenZero, c.KeyUsage)
 	}
 	if k, ok := c.PublicKey.(*ecdsa.PublicKey); !ok || k.Curve != elliptic.P256() {
 		t.Errorf("key %T", c.PublicKey)
@@ -87,7 +87,7 @@ func TestLeaf(t *testing.T) {
 			t.Errorf("%s: names %v %v", host, l.DNSNames, l.IPAddresses)
 		}
 		if life := l.NotAfter.Sub(l.NotBefore); life != 25*time.Hour || time.Since(l.NotBefore) < 59*time.Minute {
-			t.Errorf("%s: lives %v from %v", host, life, l.NotBefore)
+			t.Errorf("%s: valid for %v from %v", host, life, l.NotBefore)
 		}
 		if !bytes.Equal(l.AuthorityKeyId, a.certificate.SubjectKeyId) || len(l.SubjectKeyId) == 0 || bytes.Equal(l.SubjectKeyId, l.AuthorityKeyId) {
 			t.Errorf("%s: key identifiers %x, %x", host, l.SubjectKeyId, l.AuthorityKeyId)
@@ -104,7 +104,7 @@ func TestLeaf(t *testing.T) {
 	}
 }
 
-func TestLeavesAreKeptAndRenewed(t *testing.T) {
+func TestLeavesAreCachedAndRenewed(t *testing.T) {
 	now := time.Now()
 	a := newAuthority(t, Options{CommonName: "test", now: func() time.Time { return now }})
 	var mu sync.Mutex
@@ -116,62 +116,62 @@ func TestLeavesAreKeptAndRenewed(t *testing.T) {
 	}
 	all.Wait()
 	if minted != 1 {
-		t.Errorf("%d leaves for one host", minted)
+		t.Errorf("signed %d leaves for one host", minted)
 	}
 	first := leaf(t, a, "api.example.com")
 	now = now.Add(12*time.Hour - time.Minute)
 	if kept := leaf(t, a, "api.example.com"); kept.SerialNumber.Cmp(first.SerialNumber) != 0 {
-		t.Error("the leaf was renewed before half of its life")
+		t.Error("the leaf was renewed before half its life")
 	}
 	now = now.Add(2 * time.Minute)
 	if second := leaf(t, a, "api.example.com"); second.SerialNumber.Cmp(first.SerialNumber) == 0 {
-		t.Error("the leaf was not renewed at half of its life")
+		t.Error("the leaf was not renewed after half its life")
 	}
 	for n := range maxLeaves + 10 {
 		leaf(t, a, fmt.Sprintf("h%d.example.com", n))
 	}
 	if n := len(a.cache.items); n != maxLeaves || a.cache.order.Len() != n {
-		t.Errorf("%d leaves are kept", n)
+		t.Errorf("%d leaves are cached", n)
 	}
 }
 
-func TestLeafEndsWithTheAuthority(t *testing.T) {
+func TestLeafDoesNotOutliveAuthority(t *testing.T) {
 	now := time.Now()
 	a := newAuthority(t, Options{CommonName: "short", Lifetime: time.Hour, now: func() time.Time { return now }})
 	minted := 0
 	a.OnMint = func() { minted++ }
-	now = now.Add(50 * time.Minute) // less is left than the leaf's start is back
+	now = now.Add(50 * time.Minute) // the authority is valid for a shorter time than clockSkew
 	if l := leaf(t, a, "a.test"); !l.NotAfter.Equal(a.Certificate().NotAfter) {
-		t.Errorf("the leaf ends %v, the authority %v", l.NotAfter, a.Certificate().NotAfter)
+		t.Errorf("the leaf is valid until %v, the authority until %v", l.NotAfter, a.Certificate().NotAfter)
 	}
 	if leaf(t, a, "a.test"); minted != 1 {
 		t.Errorf("signed %d times", minted)
 	}
 	now = now.Add(10 * time.Minute)
 	if _, err := a.Leaf("a.test"); err == nil || !strings.Contains(err.Error(), "expired on") {
-		t.Errorf("an expired authority signs: %v", err)
+		t.Errorf("expired authority: %v", err)
 	}
 }
 
 func TestParse(t *testing.T) {
-	a := newAuthority(t, Options{CommonName: "kept"})
+	a := newAuthority(t, Options{CommonName: "stored"})
 	key, err := a.KeyDER()
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := Parse(a.CertificatePEM(), key)
+	parsed, err := Parse(a.CertificatePEM(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := leaf(t, again, "a.test").Verify(x509.VerifyOptions{Roots: pool(a), DNSName: "a.test"}); err != nil {
-		t.Errorf("a leaf of the one put together again: %v", err)
+	if _, err := leaf(t, parsed, "a.test").Verify(x509.VerifyOptions{Roots: pool(a), DNSName: "a.test"}); err != nil {
+		t.Errorf("a leaf of the parsed authority: %v", err)
 	}
 	other := newAuthority(t, Options{CommonName: "other"})
 	otherKey, _ := other.KeyDER()
 	expired := newAuthority(t, Options{CommonName: "expired", Lifetime: time.Minute, now: func() time.Time { return time.Now().Add(-time.Hour) }})
 	expiredKey, _ := expired.KeyDER()
 	for name, parts := range map[string][2][]byte{
-		"another's key": {a.CertificatePEM(), otherKey}, "no certificate": {[]byte("x"), key}, "no key": {a.CertificatePEM(), []byte("x")}, "expired": {expired.CertificatePEM(), expiredKey},
+		"another key": {a.CertificatePEM(), otherKey}, "no certificate": {[]byte("x"), key}, "no key": {a.CertificatePEM(), []byte("x")}, "expired": {expired.CertificatePEM(), expiredKey},
 	} {
 		if _, err := Parse(parts[0], parts[1]); err == nil {
 			t.Errorf("%s: no error", name)
@@ -179,7 +179,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// program finds a program; in CI it must be there.
+// program finds a program. Without it the test is skipped, except in CI.
 func program(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)

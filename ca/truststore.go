@@ -6,16 +6,17 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 )
 
-// TrustStorePassword is what a [TrustStore] is locked with, and Java's own trust
-// store is: its certificates are no secret, but Java reads none without one.
+// TrustStorePassword is the password of a [TrustStore]. Its certificates are
+// public, but Java does not read a trust store without a password. Java's own trust
+// store has the same password.
 const TrustStorePassword = pkcs12.DefaultPassword
 
-// TrustStore is the certificates of PEM texts as a PKCS #12 file without a key, as
-// Java reads it from 8u301 on.
+// TrustStore encodes the certificates of PEM texts as a PKCS #12 file without a
+// key. Java 8u301 and later read it.
 func TrustStore(texts ...[]byte) ([]byte, error) {
 	certificates, err := ParseCertificates(Bundle(texts...))
 	if err != nil {
-		return nil, fmt.Errorf("make a PKCS #12 trust store: %w", err)
+		return nil, fmt.Errorf("encode the PKCS #12 trust store: %w", err)
 	}
 	var entries []pkcs12.TrustStoreEntry
 	for i, certificate := range certificates {
@@ -24,7 +25,7 @@ func TrustStore(texts ...[]byte) ([]byte, error) {
 	}
 	store, err := pkcs12.Modern2023.EncodeTrustStoreEntries(entries, TrustStorePassword)
 	if err != nil {
-		return nil, fmt.Errorf("make a PKCS #12 trust store: %w", err)
+		return nil, fmt.Errorf("encode the PKCS #12 trust store: %w", err)
 	}
 	return store, nil
 }
