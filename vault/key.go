@@ -18,8 +18,8 @@ type MasterKey struct {
 	others  []secret.String // also unwrap
 	readErr error           // why another key could not be read
 
-	reload     func() (*MasterKey, error)                       // reads the key again, after a change; nil if it cannot change
-	loadLocked func() (m *MasterKey, release func(), err error) // reads the key and prevents a change until release; nil if it cannot change
+	reload     func() (*MasterKey, error)                       // reads the key again after a change; nil if it cannot change
+	loadLocked func() (m *MasterKey, release func(), err error) // reads the key and blocks a change until release; nil if it cannot change
 }
 
 const keySize = 32

@@ -48,8 +48,8 @@ type Ask struct {
 // the wait of a change for each vault.
 const keyLockWait = 30 * time.Second
 
-// lock prevents that the key is changed twice at the same time, or while a vault
-// is created. It does not prevent reading the key.
+// lock excludes other changes of the key, and the creation of vaults. The key can
+// be read without it.
 func (k *Keeper) lock(ctx context.Context, mode lockMode) (release func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, keyLockWait)
 	defer cancel()
@@ -200,8 +200,8 @@ func (k *Keeper) store(p Place, path string, m *MasterKey, d *kdf) error {
 	return createUnwrappedKeyFile(path, m)
 }
 
-// loadLocked reads the key and prevents that it is changed until release. It is
-// for the creation of a vault: a change would not see the new vault.
+// loadLocked reads the key and blocks changes of it until release. It is for the
+// creation of a vault: a change at that time would not see the new vault.
 func (k *Keeper) loadLocked() (m *MasterKey, release func(), err error) {
 	release, err = k.lock(context.Background(), shared)
 	if err != nil {

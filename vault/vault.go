@@ -91,7 +91,7 @@ type Vault struct {
 // vault.
 func Open(dir string, master *MasterKey) (*Vault, error) {
 	v := &Vault{dir: filepath.Clean(dir)}
-	info, _ := os.Stat(v.path("vault.json")) // before it is read; an error shows again then
+	info, _ := os.Stat(v.path("vault.json")) // taken before the read, which reports an error
 	f, err := readVaultFile(v.path("vault.json"))
 	if errors.Is(err, os.ErrNotExist) {
 		info = nil
