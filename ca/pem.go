@@ -14,18 +14,19 @@ const (
 	pemEnd         = "-----END "
 )
 
-// ParseCertificates reads the certificates of a PEM file (RFC 7468): one at least,
+// ParseCertificates reads the certificates of a PEM file (RFC 7468), at least one,
 // in the order of the file. It accepts text before a certificate, CRLF line ends,
 // indented blocks and a UTF-8 byte order mark.
 //
-// Everything that could hide a certificate is an error that names the block and
-// the line: a block that is cut off or broken, a certificate that cannot be
+// Everything that could hide a certificate is an error that names the block or the
+// line: a block that is cut off or broken, a certificate that cannot be
 // parsed, a block of another type such as a private key, and text after the last
 // certificate. [x509.CertPool.AppendCertsFromPEM] skips all of these silently.
 func ParseCertificates(data []byte) ([]*x509.Certificate, error) {
 	var all []*x509.Certificate
 	var block []byte // the lines of the block that is being read
-	var blocks, line, text int
+	var blocks, line int
+	var text int // the first line of text after the last block, or 0
 	for l := range bytes.Lines(bytes.TrimPrefix(data, []byte("\ufeff"))) {
 		line++
 		l = bytes.TrimSpace(l)
