@@ -21,6 +21,7 @@ import (
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/secret"
 	"github.com/authsome/authsome/vault"
+	"github.com/authsome/authsome/vault/vaulttest"
 )
 
 const canary = "ak-canary-4d5e6f"
@@ -98,7 +99,7 @@ func (p *profile) openAs(tb testing.TB, name string) *auth.Auth {
 
 func (p *profile) openDir(tb testing.TB, dir, name string) *auth.Auth {
 	tb.Helper()
-	key, err := vault.EnsureMasterKey(filepath.Join(p.dir, "master.key"))
+	key, err := vaulttest.MasterKey(p.dir)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -18,17 +18,21 @@ import (
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/secret"
 	"github.com/authsome/authsome/vault"
+	"github.com/authsome/authsome/vault/vaulttest"
 )
 
-// exampleAuth is a profile in a temporary directory with one connection. A
-// program that uses what `authsome login` has stored opens ~/.authsome/master.key
-// and ~/.authsome/profiles/default instead.
+// exampleAuth creates a profile with one connection in a temporary directory. A
+// program that uses what `authsome login` stored calls vault.ReadKey with
+// ~/.authsome and vault.Open with ~/.authsome/profiles/default.
 func exampleAuth() (a *auth.Auth, remove func()) {
 	dir, err := os.MkdirTemp("", "authsome-example")
 	if err != nil {
 		log.Fatal(err)
 	}
-	key, err := vault.EnsureMasterKey(filepath.Join(dir, "master.key"))
+	if _, err := vaulttest.MasterKey(dir); err != nil { // creates it, as the first login does
+		log.Fatal(err)
+	}
+	key, err := vault.ReadKey(dir, vault.Place{Mode: vault.ModeLocalKey})
 	if err != nil {
 		log.Fatal(err)
 	}

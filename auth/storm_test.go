@@ -63,7 +63,7 @@ func stormProcess() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	key, err := vault.LoadMasterKey(filepath.Join(os.Getenv("STORM_DIR"), "master.key"))
+	key, err := vault.ReadKey(os.Getenv("STORM_DIR"), vault.Place{Mode: vault.ModeLocalKey})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -1,9 +1,10 @@
-// Package ca is the local certificate authority: it signs the certificates that
-// intercepted clients are shown, and knows which roots a client trusts already.
+// Package ca is the local certificate authority. It signs the certificates that
+// intercepted clients see. It also reads the certificates that clients already
+// trust, and writes them in the forms that clients read.
 //
-// It neither listens nor stores: a lasting authority's key is handed out once,
-// for the vault. Its invariant: a leaf has exactly one name and lives a day, and
-// the authority signs nothing else.
+// It does not listen and does not store anything: the caller keeps the key of a
+// lasting authority in the vault. Its invariant: a leaf has exactly one name and is
+// valid for at most a day, and the authority signs nothing else.
 package ca
 
 import (
@@ -12,16 +13,14 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
-	"net"
 	"time"
 )
 
-// Lifetimes. A leaf is made again at half its life; both start in the past, for
-// clients whose clock is behind.
+// Lifetimes. A leaf is replaced after half its life. Authorities and leaves are
+// valid from clockSkew ago, for clients whose clock is slow.
 const (
 	defaultLifetime = 90 * 24 * time.Hour
 	leafLifetime    = 24 * time.Hour
@@ -33,12 +32,7 @@ type Options struct {
 	CommonName string
 	Lifetime   time.Duration // 0 means 90 days
 
-	// Hosts, when not empty, are the only DNS names the authority can vouch for
-	// (RFC 5280 section 4.2.1.10), each with the names under it. IP addresses are
-	// excluded then: DNS constraints alone would leave them free.
-	Hosts []string
-
-	Now func() time.Time // nil means time.Now
+	now func() time.Time // tests set it; nil means time.Now
 }
 
 // Authority signs leaves. It is safe for concurrent use.
@@ -48,23 +42,24 @@ type Authority struct {
 	now         func() time.Time
 	cache       leafCache
 
-	// OnMint, when set before the first Leaf, is called for each leaf signed.
+	// OnMint, if not nil, is called for each leaf that is signed. It must be set before
+	// the first Leaf.
 	OnMint func()
 }
 
-// New makes an authority with a P-256 key, in memory.
+// New creates an authority with a P-256 key, in memory.
 func New(o Options) (*Authority, error) {
-	if o.Now == nil {
-		o.Now = time.Now
+	if o.now == nil {
+		o.now = time.Now
 	}
 	if o.Lifetime == 0 {
 		o.Lifetime = defaultLifetime
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, fmt.Errorf("make the authority's key: %w", err)
+		return nil, fmt.Errorf("generate the authority's key: %w", err)
 	}
-	now := o.Now()
+	now := o.now()
 	template := &x509.Certificate{
 		SerialNumber: serial(),
 		Subject:      pkix.Name{CommonName: o.CommonName, Organization: []string{"authsome"}},
@@ -72,70 +67,56 @@ func New(o Options) (*Authority, error) {
 		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true,
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
-	if len(o.Hosts) > 0 {
-		template.PermittedDNSDomainsCritical = true
-		template.PermittedDNSDomains = o.Hosts
-		template.ExcludedIPRanges = []*net.IPNet{
-			{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)},
-			{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)},
-		}
-	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		return nil, fmt.Errorf("sign the authority: %w", err)
+		return nil, fmt.Errorf("sign the authority's certificate: %w", err)
 	}
-	return assemble(der, key, o.Now)
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("sign the authority's certificate: %w", err)
+	}
+	return &Authority{certificate: certificate, key: key, now: o.now, cache: newLeafCache()}, nil
 }
 
-// ErrExpired says that an authority's time is over.
+// ErrExpired means that an authority is no longer valid.
 var ErrExpired = errors.New("it expired")
 
-// Parse puts an authority together again from [Authority.CertificatePEM] and
-// [Authority.KeyDER]. An expired one is [ErrExpired].
+// Parse restores an authority from [Authority.CertificatePEM] and
+// [Authority.KeyDER]. If it has expired, the error is [ErrExpired].
 func Parse(certificatePEM, keyDER []byte) (*Authority, error) {
-	block, rest := pem.Decode(certificatePEM)
-	if block == nil || block.Type != "CERTIFICATE" || len(rest) > 0 {
-		return nil, errors.New("parse authority: not one certificate in PEM form")
+	certificates, err := ParseCertificates(certificatePEM)
+	if err != nil {
+		return nil, fmt.Errorf("parse the authority: %w", err)
+	}
+	if len(certificates) != 1 {
+		return nil, fmt.Errorf("parse the authority: found %d certificates instead of one", len(certificates))
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(keyDER)
 	if err != nil {
-		return nil, errors.New("parse authority: its key is not PKCS #8")
+		return nil, errors.New("parse the authority: its key is not PKCS #8")
 	}
 	key, ok := parsed.(*ecdsa.PrivateKey)
 	if !ok {
-		return nil, errors.New("parse authority: its key is not ECDSA")
+		return nil, errors.New("parse the authority: its key is not ECDSA")
 	}
-	a, err := assemble(block.Bytes, key, time.Now)
-	if err != nil {
-		return nil, err
-	}
+	a := &Authority{certificate: certificates[0], key: key, now: time.Now, cache: newLeafCache()}
 	switch {
 	case !a.certificate.IsCA || !key.PublicKey.Equal(a.certificate.PublicKey):
-		return nil, errors.New("parse authority: certificate and key do not belong together")
+		return nil, errors.New("parse the authority: the certificate does not belong to the key")
 	case time.Now().After(a.certificate.NotAfter):
-		return nil, fmt.Errorf("parse authority: %w on %s", ErrExpired, a.certificate.NotAfter.Format(time.DateOnly))
+		return nil, fmt.Errorf("parse the authority: %w on %s", ErrExpired, a.certificate.NotAfter.Format(time.DateOnly))
 	}
 	return a, nil
 }
 
-func assemble(der []byte, key *ecdsa.PrivateKey, now func() time.Time) (*Authority, error) {
-	certificate, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("parse authority: %w", err)
-	}
-	return &Authority{certificate: certificate, key: key, now: now, cache: newLeafCache()}, nil
-}
+// CertificatePEM returns the authority's certificate, which clients must trust.
+func (a *Authority) CertificatePEM() []byte { return encodePEM(a.certificate) }
 
-// CertificatePEM is the authority's certificate, for clients to trust.
-func (a *Authority) CertificatePEM() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})
-}
-
-// Certificate is what [Authority.CertificatePEM] has, parsed. It is not to be
-// changed.
+// Certificate returns the authority's certificate. The caller must not modify it.
 func (a *Authority) Certificate() *x509.Certificate { return a.certificate }
 
-// KeyDER is the private key as PKCS #8: a secret, for the vault only.
+// KeyDER returns the private key as PKCS #8. It is a secret: store it in the vault
+// only.
 func (a *Authority) KeyDER() ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(a.key)
 	if err != nil {
@@ -144,12 +125,12 @@ func (a *Authority) KeyDER() ([]byte, error) {
 	return der, nil
 }
 
+// serial returns a random serial number.
 func serial() *big.Int {
-	// 128 random bits: positive and well under the 20 bytes of RFC 5280 section
-	// 4.1.2.2.
+	// 128 random bits: RFC 5280 section 4.1.2.2 allows 20 bytes.
 	n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 128))
 	if err != nil {
-		panic("crypto/rand failed") // documented never to happen
+		panic(err) // crypto/rand never fails
 	}
-	return n.Add(n, big.NewInt(1))
+	return n.Add(n, big.NewInt(1)) // positive, as the RFC requires
 }

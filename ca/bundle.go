@@ -11,7 +11,7 @@ import (
 	"slices"
 )
 
-// systemBundles are where systems keep their roots in one PEM file.
+// systemBundles are the files in which operating systems keep their roots.
 var systemBundles = []string{
 	"/etc/ssl/certs/ca-certificates.crt",                // Debian, Ubuntu, Alpine, Arch
 	"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // RHEL, Fedora
@@ -20,83 +20,141 @@ var systemBundles = []string{
 	"/etc/ssl/cert.pem",                                 // macOS, BSD
 }
 
-// extraVariables are those with which users already tell clients about further
-// certificates; the ones that the child gets must not take any away.
+// systemDirectories are the directories in which they keep one file per root.
+var systemDirectories = []string{"/etc/ssl/certs", "/etc/pki/tls/certs"}
+
+// extraVariables are the variables with which users give clients additional
+// certificates. The child gets variables of the same names, so the files that
+// it gets must have these certificates too.
 var extraVariables = []string{
 	"NODE_EXTRA_CA_CERTS", "DENO_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "AWS_CA_BUNDLE", "PIP_CERT",
 	"CARGO_HTTP_CAINFO", "NPM_CONFIG_CAFILE", "npm_config_cafile", "HTTPLIB2_CA_CERTS", "PERL_LWP_SSL_CA_FILE", "HTTPS_CA_FILE",
 	"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "NIX_SSL_CERT_FILE", "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
 }
 
-// ErrNoRoots says that no file with the system's roots was found.
-var ErrNoRoots = errors.New("no bundle of root certificates found; install ca-certificates, or set SSL_CERT_FILE to one")
+var errNoRoots = errors.New("no bundle of root certificates found; install ca-certificates, or set SSL_CERT_FILE to one")
 
-// SystemRoots are the roots that clients of this environment trust, in PEM: the
-// system's bundle, or the file that SSL_CERT_FILE names in its place, and what is
-// in the directories of SSL_CERT_DIR. It is [ErrNoRoots] if there are none.
+// SystemRoots returns the roots that clients in this environment trust, in PEM:
+// the system's bundle, or the file that SSL_CERT_FILE names instead, and the
+// files in the directories of SSL_CERT_DIR. Finding no root is an error, and so
+// is a file that [ParseCertificates] refuses. A file or directory that cannot be
+// read is skipped.
 func SystemRoots(getenv func(string) string) ([]byte, error) {
 	return systemRoots(getenv, systemBundles)
 }
 
 func systemRoots(getenv func(string) string, bundles []string) ([]byte, error) {
-	var roots []byte
-	for _, path := range append([]string{getenv("SSL_CERT_FILE")}, bundles...) {
-		if roots = Bundle(read(path)); len(roots) > 0 {
+	roots, err := namedRoots("SSL_CERT_FILE", getenv("SSL_CERT_FILE"))
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range bundles {
+		if len(roots) > 0 {
 			break
 		}
+		b, _ := os.ReadFile(path)
+		roots = Bundle(b)
 	}
-	if dirs := filepath.SplitList(getenv("SSL_CERT_DIR")); len(dirs) > 0 {
-		parts := [][]byte{roots}
-		for _, dir := range dirs {
-			parts = append(parts, read(dir))
+	parts := [][]byte{roots}
+	for _, dir := range filepath.SplitList(getenv("SSL_CERT_DIR")) {
+		part, err := namedRoots("SSL_CERT_DIR", dir)
+		if err != nil {
+			return nil, err
 		}
-		roots = Bundle(parts...)
+		parts = append(parts, part)
 	}
-	if len(roots) == 0 {
-		return nil, ErrNoRoots
+	if roots = Bundle(parts...); len(roots) == 0 {
+		return nil, errNoRoots
 	}
 	return roots, nil
 }
 
-// ExtraRoots are the certificates that the environment's own variables add for
-// one client or another, in PEM. What cannot be read is left out, as those
-// clients would have had nothing of it either.
-func ExtraRoots(getenv func(string) string) []byte {
+// ExtraRoots returns the certificates that variables of the environment add for
+// one client or another, in PEM. A file that [ParseCertificates] refuses is an
+// error. A file or directory that cannot be read is skipped: the clients cannot
+// read it either.
+func ExtraRoots(getenv func(string) string) ([]byte, error) {
 	var paths []string
 	var extra [][]byte
 	for _, name := range extraVariables {
-		if path := getenv(name); path != "" && !slices.Contains(paths, path) {
-			paths = append(paths, path)
-			extra = append(extra, read(path))
+		path := getenv(name)
+		if path == "" || slices.Contains(paths, path) {
+			continue
 		}
+		part, err := namedRoots(name, path)
+		if err != nil {
+			return nil, err
+		}
+		paths, extra = append(paths, path), append(extra, part)
 	}
-	return Bundle(extra...)
+	return Bundle(extra...), nil
 }
 
-// read returns a file, or all the regular files of a directory, which some
-// clients take in a file's place.
-func read(path string) []byte {
+// namedRoots reads the certificates at the path that an environment variable
+// names: a file, or a directory, which some clients accept too.
+func namedRoots(variable, path string) ([]byte, error) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		b, _ := os.ReadFile(path)
-		return b
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, nil
+		}
+		return checkedRoots(variable, path, b)
 	}
-	var all bytes.Buffer
+	var parts [][]byte
 	for _, e := range entries {
 		member := filepath.Join(path, e.Name())
 		if info, err := os.Stat(member); err != nil || !info.Mode().IsRegular() {
-			continue // to open a pipe would block
+			continue // opening a pipe would block
 		}
-		if b, err := os.ReadFile(member); err == nil {
-			all.Write(b)
-			all.WriteByte('\n') // PEM begins on a line of its own
+		b, err := os.ReadFile(member)
+		if err != nil || !bytes.Contains(b, []byte(pemBegin+pemCertificate)) {
+			continue // such directories also have revocation lists and notes
 		}
+		part, err := checkedRoots(variable, member, b)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part)
 	}
-	return all.Bytes()
+	return Bundle(parts...), nil
 }
 
-// Bundle joins certificates in PEM, each once. What is no certificate is left
-// out: some clients refuse a whole bundle for one bad block.
+// checkedRoots reads a user's file strictly: a certificate that is left out of
+// it would only show as a failed handshake in the child.
+func checkedRoots(variable, path string, b []byte) ([]byte, error) {
+	if isSystemFile(path) {
+		return Bundle(b), nil
+	}
+	certificates, err := ParseCertificates(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %s: %w", variable, path, err)
+	}
+	var roots []byte
+	for _, c := range certificates {
+		roots = append(roots, encodePEM(c)...)
+	}
+	return roots, nil
+}
+
+// isSystemFile reports whether path is a bundle of the operating system or in a
+// directory of it: variables often name these.
+func isSystemFile(path string) bool {
+	same := func(a, b string) bool {
+		infoA, errA := os.Stat(a)
+		infoB, errB := os.Stat(b)
+		return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+	}
+	return slices.ContainsFunc(systemBundles, func(bundle string) bool { return same(path, bundle) }) ||
+		slices.ContainsFunc(systemDirectories, func(dir string) bool { return same(filepath.Dir(path), dir) })
+}
+
+// Bundle joins the certificates of PEM texts and drops duplicates. It skips what
+// [ParseCertificates] would refuse, because it also reads the operating system's
+// own bundles: the user cannot correct these, they may have a certificate that Go
+// does not parse (one with a negative serial number, for example), and refusing
+// the bundle would leave no roots at all. Files that a user names are checked
+// before they get here.
 func Bundle(parts ...[]byte) []byte {
 	var joined bytes.Buffer
 	seen := make(map[string]bool)
@@ -106,44 +164,16 @@ func Bundle(parts ...[]byte) []byte {
 			if block, rest = pem.Decode(rest); block == nil {
 				break
 			}
-			if block.Type != "CERTIFICATE" || seen[string(block.Bytes)] {
-				continue
-			}
-			if _, err := x509.ParseCertificate(block.Bytes); err != nil {
-				continue
-			}
-			seen[string(block.Bytes)] = true
-			pem.Encode(&joined, &pem.Block{Type: "CERTIFICATE", Bytes: block.Bytes})
-		}
-	}
-	return joined.Bytes()
-}
-
-// Pool holds the certificates of all parts, in PEM. It is strict where [Bundle]
-// is lenient, for files that someone named: a part without a certificate, or
-// with a broken one, is an error.
-func Pool(parts ...[]byte) (*x509.CertPool, error) {
-	pool := x509.NewCertPool()
-	for n, rest := range parts {
-		found := false
-		for {
-			var block *pem.Block
-			if block, rest = pem.Decode(rest); block == nil {
-				break
-			}
-			if block.Type != "CERTIFICATE" {
+			if block.Type != pemCertificate || seen[string(block.Bytes)] {
 				continue
 			}
 			certificate, err := x509.ParseCertificate(block.Bytes)
 			if err != nil {
-				return nil, fmt.Errorf("read certificates, part %d: %w", n+1, err)
+				continue // some clients refuse a whole bundle for one bad block
 			}
-			pool.AddCert(certificate)
-			found = true
-		}
-		if !found {
-			return nil, fmt.Errorf("read certificates, part %d: no certificate in PEM form", n+1)
+			seen[string(block.Bytes)] = true
+			joined.Write(encodePEM(certificate))
 		}
 	}
-	return pool, nil
+	return joined.Bytes()
 }

@@ -5,23 +5,26 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
 )
 
-// maxLeaves bounds the cache; a leaf that falls out is signed again in 0.1 ms.
+// maxLeaves limits the cache. Signing an evicted leaf again takes 0.1 ms.
 const maxLeaves = 1024
 
-// Leaf is the certificate for host, a DNS name or an IP address. It is signed at
-// most once at a time per host, kept, and signed again at half its life. An
-// authority that has expired signs nothing: clients would refuse it.
+// Leaf returns the certificate for host, a DNS name or an IP address. It signs the
+// certificate once, even for concurrent calls, and caches it for half its life.
+// After the authority has expired it returns an error: clients would refuse the
+// certificate.
 func (a *Authority) Leaf(host string) (*tls.Certificate, error) {
 	if c := a.cache.fresh(host, a.now()); c != nil {
 		return c, nil
@@ -50,7 +53,7 @@ func (a *Authority) Leaf(host string) (*tls.Certificate, error) {
 func (a *Authority) sign(host string) (*tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, fmt.Errorf("make a key for %s: %w", host, err)
+		return nil, fmt.Errorf("generate a key for %s: %w", host, err)
 	}
 	now := a.now()
 	if !now.Before(a.certificate.NotAfter) {
@@ -58,15 +61,15 @@ func (a *Authority) sign(host string) (*tls.Certificate, error) {
 	}
 	template := &x509.Certificate{
 		SerialNumber: serial(),
-		NotBefore:    latest(now.Add(-clockSkew), a.certificate.NotBefore),
-		NotAfter:     earliest(now.Add(leafLifetime), a.certificate.NotAfter),
+		NotBefore:    slices.MaxFunc([]time.Time{now.Add(-clockSkew), a.certificate.NotBefore}, time.Time.Compare),
+		NotAfter:     slices.MinFunc([]time.Time{now.Add(leafLifetime), a.certificate.NotAfter}, time.Time.Compare),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		// Python's strict verification wants the key identifiers (RFC 5280
-		// sections 4.2.1.1 and 4.2.1.2), and an explicit "not an authority".
+		// Python's strict verification requires the key identifiers (RFC 5280
+		// sections 4.2.1.1 and 4.2.1.2) and basic constraints.
 		BasicConstraintsValid: true,
 	}
-	if len(host) < 64 { // the bound of CommonName, RFC 5280 appendix A
+	if len(host) < 64 { // the limit of a common name, RFC 5280 appendix A
 		template.Subject = pkix.Name{CommonName: host}
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
@@ -90,21 +93,14 @@ func (a *Authority) sign(host string) (*tls.Certificate, error) {
 	return &tls.Certificate{Certificate: [][]byte{der, a.certificate.Raw}, PrivateKey: key, Leaf: leaf}, nil
 }
 
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
+// keyID returns a subject key identifier: the first 160 bits of the SHA-256 of the
+// public key (RFC 7093 section 2, method 4).
+func keyID(spki []byte) []byte {
+	sum := sha256.Sum256(spki)
+	return sum[:20]
 }
 
-func earliest(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-// leafCache keeps the most recently used leaves.
+// leafCache has the most recently used leaves.
 type leafCache struct {
 	flights singleflight.Group
 
@@ -116,7 +112,7 @@ type leafCache struct {
 type cached struct {
 	host  string
 	leaf  *tls.Certificate
-	stale time.Time // at half of what was left of its life when it was signed
+	stale time.Time // halfway from the signing to the end of its life
 }
 
 func newLeafCache() leafCache {

@@ -8,8 +8,8 @@ import (
 
 func TestTrustStore(t *testing.T) {
 	one, two := newAuthority(t, Options{CommonName: "one"}), newAuthority(t, Options{CommonName: "two"})
-	junk := []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-	store, err := TrustStore(one.CertificatePEM(), junk, two.CertificatePEM(), one.CertificatePEM())
+	broken := []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+	store, err := TrustStore(one.CertificatePEM(), broken, two.CertificatePEM(), one.CertificatePEM())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -18,6 +18,6 @@ func TestTrustStore(t *testing.T) {
 		t.Errorf("%d certificates, %v", len(certificates), err)
 	}
 	if _, err := pkcs12.DecodeTrustStore(store, "other"); err == nil {
-		t.Error("opened with another password")
+		t.Error("a wrong password opened it")
 	}
 }

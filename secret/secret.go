@@ -1,8 +1,8 @@
-// Package secret holds the type of values that must never print.
+// Package secret has the type of text that must never be printed.
 //
-// It does not protect memory, and does not hide a value from code that asks for
-// it: [String.Reveal] is the one way to the value, and easy to search for. Its
-// invariant is that no formatting, logging or encoding of a String, or of
+// It does not protect memory, and it does not hide a value from code that asks for
+// it: [String.Reveal] is the only way to read the value, and its calls are easy to
+// find. The invariant: no formatting, logging or encoding of a String, or of
 // anything that contains one, shows the value.
 package secret
 
@@ -15,22 +15,22 @@ import (
 	"log/slog"
 )
 
-// Redacted is what a secret prints as.
+// Redacted is printed instead of a secret.
 const Redacted = "***REDACTED***"
 
-// ErrMarshal is returned by every encoder: a record that holds a secret spells
-// its fields out, so that one written in clear is never an accident.
-var ErrMarshal = errors.New("a secret cannot be encoded")
+// errMarshal is returned by every encoder. A type that stores a secret must convert
+// it explicitly, so that no secret is written in plain text by accident.
+var errMarshal = errors.New("a secret cannot be encoded")
 
-// String is a secret text. The zero value is the absent secret. Values may be
-// copied and used concurrently; they are compared with [String.Equal], since ==
-// compares identities.
+// String is a secret text. The zero value means that the secret is not set. Values
+// may be copied and used concurrently. Compare them with [String.Equal]: ==
+// compares pointers.
 //
-// It holds a pointer because fmt does not call methods on unexported fields:
-// there it prints an address, where a plain string would be printed in clear.
+// String has a pointer because fmt does not call methods on unexported fields. It
+// prints an address there; a plain string would be printed in plain text.
 type String struct{ p *string }
 
-// New makes s a secret. The empty text makes the absent secret.
+// New returns s as a secret. For "" it returns the zero value.
 func New(s string) String {
 	if s == "" {
 		return String{}
@@ -38,7 +38,7 @@ func New(s string) String {
 	return String{&s}
 }
 
-// Reveal returns the secret in clear, or "" for the absent secret.
+// Reveal returns the secret in plain text, or "" for the zero value.
 func (s String) Reveal() string {
 	if s.p == nil {
 		return ""
@@ -46,10 +46,11 @@ func (s String) Reveal() string {
 	return *s.p
 }
 
-// IsZero reports whether there is no secret.
+// IsZero reports whether s is the zero value.
 func (s String) IsZero() bool { return s.p == nil }
 
-// Equal compares in a time that depends on neither value.
+// Equal reports whether the secrets are equal. Its time does not depend on how much
+// of them is equal.
 func (s String) Equal(other String) bool {
 	a, b := sha256.Sum256([]byte(s.Reveal())), sha256.Sum256([]byte(other.Reveal()))
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
@@ -67,14 +68,14 @@ func (String) Format(f fmt.State, _ rune) { io.WriteString(f, Redacted) }
 // LogValue logs [Redacted].
 func (String) LogValue() slog.Value { return slog.StringValue(Redacted) }
 
-// MarshalJSON returns [ErrMarshal].
-func (String) MarshalJSON() ([]byte, error) { return nil, ErrMarshal }
+// MarshalJSON returns an error.
+func (String) MarshalJSON() ([]byte, error) { return nil, errMarshal }
 
-// MarshalText returns [ErrMarshal].
-func (String) MarshalText() ([]byte, error) { return nil, ErrMarshal }
+// MarshalText returns an error.
+func (String) MarshalText() ([]byte, error) { return nil, errMarshal }
 
-// MarshalBinary returns [ErrMarshal].
-func (String) MarshalBinary() ([]byte, error) { return nil, ErrMarshal }
+// MarshalBinary returns an error.
+func (String) MarshalBinary() ([]byte, error) { return nil, errMarshal }
 
-// GobEncode returns [ErrMarshal].
-func (String) GobEncode() ([]byte, error) { return nil, ErrMarshal }
+// GobEncode returns an error.
+func (String) GobEncode() ([]byte, error) { return nil, errMarshal }

@@ -15,7 +15,8 @@ import (
 
 const planted = "sk-planted-5d41402abc4b2a76"
 
-// holder has a secret where fmt calls methods and where it does not.
+// holder has secrets in exported and unexported fields. fmt calls no methods on the
+// unexported ones.
 type holder struct {
 	Exported   String
 	unexported String
@@ -41,11 +42,11 @@ func TestNothingPrints(t *testing.T) {
 		}
 	}
 	if !strings.Contains(all.String(), Redacted) {
-		t.Error("nothing says that there is a secret")
+		t.Errorf("%q is never printed", Redacted)
 	}
 }
 
-// To encode a secret is an error: silence would leave a record without it.
+// Encoding a secret is an error. Encoding nothing would lose the secret silently.
 func TestNothingEncodes(t *testing.T) {
 	type record struct{ S String }
 	v := record{New(planted)}
@@ -63,12 +64,12 @@ func TestNothingEncodes(t *testing.T) {
 	}
 	for name, encode := range encoders {
 		b, err := encode()
-		if err == nil || !strings.Contains(err.Error(), ErrMarshal.Error()) {
+		if err == nil || !strings.Contains(err.Error(), errMarshal.Error()) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
 		if bytes.Contains(b, []byte(planted)) || strings.Contains(err.Error(), planted) {
-			t.Errorf("%s shows it", name)
+			t.Errorf("%s shows the secret", name)
 		}
 	}
 }
@@ -76,9 +77,9 @@ func TestNothingEncodes(t *testing.T) {
 func TestReveal(t *testing.T) {
 	var zero String
 	if New(planted).Reveal() != planted || zero.Reveal() != "" || !zero.IsZero() || !New("").IsZero() || New(planted).IsZero() {
-		t.Error("a value does not come back, or an absent one does")
+		t.Error("Reveal or IsZero returns a wrong result")
 	}
 	if !New(planted).Equal(New(strings.Clone(planted))) || New(planted).Equal(New(planted+" ")) || New(planted).Equal(zero) || !zero.Equal(New("")) {
-		t.Error("equality is not that of the values")
+		t.Error("Equal returns a wrong result")
 	}
 }

@@ -11,26 +11,26 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Backup is what a backup file holds: the records of one vault, opened. Only the
-// encryption of the file protects them, so nothing but [Vault.Restore] should
-// get one.
+// Backup is the content of a backup file: the decrypted records of one vault.
+// Only the encryption of the file protects them, so pass a Backup to [Restore] and
+// to nothing else.
 type Backup struct {
 	Format  int       `json:"format"`
 	Profile string    `json:"profile"`
 	Vault   string    `json:"vault"` // its ID
-	Seq     uint64    `json:"seq"`
+	Seq     uint64    `json:"seq"`   // its generation
 	Time    time.Time `json:"time"`
 	Records []Record  `json:"records"`
-	Retired []Record  `json:"retired,omitzero"` // what verifies the audit log in a vault with another key
+	Retired []Record  `json:"retired,omitzero"` // keys that verify this vault's audit log after a restore elsewhere
 }
 
-// maxBackup bounds what is read of a backup, in bytes: 100 times what a vault of
-// ten thousand connections has.
+// maxBackup limits how much of a backup is read, in bytes. A vault with ten
+// thousand connections needs a hundredth of it.
 const maxBackup = 1 << 30
 
-// ErrNotBackup says that a file is no backup, was changed or cut, or that the
-// identity does not open it.
-var ErrNotBackup = errors.New("not a whole backup")
+// ErrNotBackup means that a file is not a backup, that it was modified or
+// truncated, or that the identity does not decrypt it.
+var ErrNotBackup = errors.New("not a valid backup")
 
 // Backup writes every record to w as one file in the age format, encrypted to
 // the recipients and authenticated from the first byte to the last.
@@ -39,7 +39,7 @@ func (v *Vault) Backup(ctx context.Context, w io.Writer, to ...age.Recipient) (*
 	err := v.View(ctx, func(tx *Tx) (err error) {
 		b.Seq = tx.seq
 		keys := v.keys.Load()
-		b.Retired = retired(v.id, keys.kid, keys.present())
+		b.Retired = retired(v.id, keys.kid, keys.current())
 		b.Records, err = tx.List("")
 		return err
 	})
@@ -59,7 +59,7 @@ func (v *Vault) Backup(ctx context.Context, w io.Writer, to ...age.Recipient) (*
 	return b, nil
 }
 
-// IsBackup reports whether a file begins as one that [Vault.Backup] writes.
+// IsBackup reports whether a file starts like one that [Vault.Backup] writes.
 func IsBackup(r io.ReaderAt) bool {
 	const intro = "age-encryption.org/" // https://c2sp.org/age
 	b := make([]byte, len(intro))
@@ -67,7 +67,8 @@ func IsBackup(r io.ReaderAt) bool {
 	return err == nil && string(b) == intro
 }
 
-// ReadBackup reads a backup to its end; what it returns is whole and genuine.
+// ReadBackup decrypts a backup. It reads to the end of the file first, so the
+// Backup that it returns is complete and authentic.
 func ReadBackup(r io.Reader, as ...age.Identity) (*Backup, error) {
 	opened, err := age.Decrypt(r, as...)
 	if err != nil {
@@ -79,7 +80,7 @@ func ReadBackup(r io.Reader, as ...age.Identity) (*Backup, error) {
 	}
 	var b Backup
 	if err := json.Unmarshal(data, &b); err != nil || len(data) > maxBackup || b.Format < 1 || b.Profile == "" {
-		return nil, fmt.Errorf("%w: its content is something else", ErrNotBackup)
+		return nil, fmt.Errorf("%w: unexpected content", ErrNotBackup)
 	}
 	if b.Format > format {
 		return nil, ErrNewerFormat

@@ -22,8 +22,8 @@ func newIdentity(t testing.TB) *age.X25519Identity {
 	return i
 }
 
-// backedUp is a vault with some records, and a backup of it.
-func backedUp(t *testing.T) (dir string, key *MasterKey, backup []byte, as *age.X25519Identity) {
+// backupOfVault creates a vault with two records and a backup of it.
+func backupOfVault(t *testing.T) (dir string, key *MasterKey, backup []byte, as *age.X25519Identity) {
 	t.Helper()
 	v, dir, key := newVault(t)
 	put(t, v, "a", "first")
@@ -37,20 +37,20 @@ func backedUp(t *testing.T) (dir string, key *MasterKey, backup []byte, as *age.
 }
 
 func TestBackupAndRestore(t *testing.T) {
-	dir, key, backup, as := backedUp(t)
+	dir, key, backup, as := backupOfVault(t)
 	if bytes.Contains(backup, []byte("first")) || bytes.Contains(backup, []byte("record")) {
-		t.Error("the backup can be read")
+		t.Error("the backup contains plain text")
 	}
 	b, err := ReadBackup(bytes.NewReader(backup), as)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A vault with records stays, unless it is forced.
+	// Records are replaced only with force.
 	v := mustOpen(t, dir, key)
 	put(t, v, "a", "newer")
 	put(t, v, "c", "more")
 	if err := Restore(t.Context(), dir, key, b, false); !errors.Is(err, ErrNotEmpty) {
-		t.Errorf("over records: %v", err)
+		t.Errorf("vault with records, without force: %v", err)
 	}
 	before, _ := v.Generation()
 	if err := Restore(t.Context(), dir, key, b, true); err != nil {
@@ -60,9 +60,10 @@ func TestBackupAndRestore(t *testing.T) {
 	if after, err := v.Generation(); after != before+1 || err != nil {
 		t.Errorf("generation %d after %d: %v", after, before, err)
 	}
-	// A new home, with another master key: sealed under the vault's own keys.
+	// In a new home, with another master key, the records are sealed under that
+	// vault's own keys.
 	other := filepath.Join(t.TempDir(), "profile")
-	otherKey, err := EnsureMasterKey(filepath.Join(filepath.Dir(other), "master.key"))
+	otherKey, err := localKeeper(filepath.Dir(other)).Load()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,9 +73,9 @@ func TestBackupAndRestore(t *testing.T) {
 	restored := mustOpen(t, other, otherKey)
 	wantRecords(t, restored, "a=first b=second")
 	if restored.ID() == v.ID() || restored.keys.Load().kid == v.keys.Load().kid {
-		t.Error("the restored vault has the old one's identity or key")
+		t.Error("the restored vault has the ID or the data key of the old one")
 	}
-	// What was written under the old one's derived keys can still be verified.
+	// The keys that the old vault derived can still verify what they authenticated.
 	err = restored.View(t.Context(), func(tx *Tx) error {
 		keys, err := tx.RetiredKeys("audit")
 		if len(keys) != 1 || !bytes.Equal(keys[0], v.DeriveKey("audit")) {
@@ -86,7 +87,7 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Error(err)
 	}
 	if err := Restore(t.Context(), filepath.Join(filepath.Dir(other), "work"), otherKey, b, false); !errors.Is(err, ErrOtherProfile) {
-		t.Errorf("into another profile: %v", err)
+		t.Errorf("another profile: %v", err)
 	}
 }
 
@@ -110,11 +111,11 @@ func wantRecords(t *testing.T, v *Vault, want string) {
 	}
 }
 
-// A backup that is not whole is refused before anything is touched: the age
-// format authenticates all of it.
-func TestDamagedBackup(t *testing.T) {
-	_, _, backup, as := backedUp(t)
-	refused := func(what string, b []byte, as age.Identity) {
+// A modified or truncated backup is refused: the age format authenticates every
+// byte.
+func TestDamagedBackupIsRefused(t *testing.T) {
+	_, _, backup, as := backupOfVault(t)
+	wantRefused := func(what string, b []byte, as age.Identity) {
 		t.Helper()
 		if _, err := ReadBackup(bytes.NewReader(b), as); !errors.Is(err, ErrNotBackup) {
 			t.Errorf("%s: %v", what, err)
@@ -123,11 +124,11 @@ func TestDamagedBackup(t *testing.T) {
 	for at := range backup {
 		flipped := bytes.Clone(backup)
 		flipped[at] ^= 1
-		refused(fmt.Sprint("byte ", at), flipped, as)
-		refused(fmt.Sprint("cut at ", at), backup[:at], as)
+		wantRefused(fmt.Sprint("byte ", at), flipped, as)
+		wantRefused(fmt.Sprint("truncated to ", at), backup[:at], as)
 	}
-	refused("more at the end", append(bytes.Clone(backup), '\n'), as)
-	refused("another identity", backup, newIdentity(t))
+	wantRefused("one more byte", append(bytes.Clone(backup), '\n'), as)
+	wantRefused("another identity", backup, newIdentity(t))
 	var other bytes.Buffer
 	w, err := age.Encrypt(&other, as.Recipient())
 	if err != nil {
@@ -135,31 +136,31 @@ func TestDamagedBackup(t *testing.T) {
 	}
 	fmt.Fprint(w, "{}")
 	w.Close()
-	refused("another age file", other.Bytes(), as)
+	wantRefused("another age file", other.Bytes(), as)
 }
 
-// What cannot be opened any more can be restored over, and only by force.
-func TestRestoreOverDamage(t *testing.T) {
+// A vault that cannot be opened can be restored with force, and only with force.
+func TestRestoreDamagedVault(t *testing.T) {
 	for name, damage := range map[string]func(dir string) error{
 		"no vault.json":    func(dir string) error { return os.Remove(filepath.Join(dir, "vault.json")) },
 		"empty vault.json": func(dir string) error { return os.Truncate(filepath.Join(dir, "vault.json"), 0) },
 		"no store":         func(dir string) error { return os.RemoveAll(filepath.Join(dir, "vault")) },
 		"no manifest":      func(dir string) error { return os.Remove(filepath.Join(dir, "vault", "MANIFEST")) },
 		"no generation":    func(dir string) error { return os.Remove(filepath.Join(dir, "generation")) },
-		"cut table":        func(dir string) error { return os.Truncate(filepath.Join(dir, "vault", "000001.sst"), 100) },
+		"truncated table":  func(dir string) error { return os.Truncate(filepath.Join(dir, "vault", "000001.sst"), 100) },
 		"another master key": func(dir string) error {
 			return os.Rename(filepath.Join(dir, "other.key"), filepath.Join(filepath.Dir(dir), "master.key"))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir, _, backup, as := backedUp(t)
-			if _, err := EnsureMasterKey(filepath.Join(dir, "other.key")); err != nil {
+			dir, _, backup, as := backupOfVault(t)
+			if err := createUnwrappedKeyFile(filepath.Join(dir, "other.key"), newMasterKey()); err != nil {
 				t.Fatal(err)
 			}
 			if err := damage(dir); err != nil {
 				t.Fatal(err)
 			}
-			key, err := LoadMasterKey(filepath.Join(filepath.Dir(dir), "master.key"))
+			key, err := ReadKey(filepath.Dir(dir), Place{Mode: ModeLocalKey})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -173,7 +174,7 @@ func TestRestoreOverDamage(t *testing.T) {
 			}
 			for path, was := range before {
 				if now, err := os.ReadFile(path); !bytes.Equal(now, was) {
-					t.Errorf("without force %s was changed: %v", path, err)
+					t.Errorf("without force %s was modified: %v", path, err)
 				}
 			}
 			if err := Restore(t.Context(), dir, key, b, true); err != nil {
@@ -188,18 +189,18 @@ func TestRestoreOverDamage(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	v, dir, _ := newVault(t)
-	put(t, v, "sound", "1")
+	put(t, v, "undamaged", "1")
 	put(t, v, "moved", "2")
-	put(t, v, "cut", "3")
+	put(t, v, "truncated", "3")
 	if r, err := v.Check(t.Context()); err != nil || len(r.Damage) != 0 || r.Records != 3 || r.Generation != 4 {
-		t.Errorf("a sound vault: %+v, %v", r, err)
+		t.Errorf("undamaged vault: %+v, %v", r, err)
 	}
-	raw(t, v, func(tx storeTx) error {
-		sealed, err := tx.get("sound")
-		return errors.Join(err, tx.set("moved", sealed), tx.set("cut", sealed[:len(sealed)-9]))
+	rawUpdate(t, v, func(tx storeTx) error {
+		sealed, err := tx.get("undamaged")
+		return errors.Join(err, tx.set("moved", sealed), tx.set("truncated", sealed[:len(sealed)-9]))
 	})
 	r, err := v.Check(t.Context())
-	if err != nil || len(r.Damage) != 2 || r.Records != 1 || r.Damage[0].Path != "record cut" || r.Damage[1].Path != "record moved" {
+	if err != nil || len(r.Damage) != 2 || r.Records != 1 || r.Damage[0].Path != "record moved" || r.Damage[1].Path != "record truncated" {
 		t.Errorf("two damaged records: %+v, %v", r, err)
 	}
 	for _, name := range []string{"MANIFEST", "KEYREGISTRY"} {
@@ -213,40 +214,40 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// What an update replaced or deleted is in no file any more, under any key: no
-// store before the present one is left, and a table has a record once.
-func TestOldSecretsAreGone(t *testing.T) {
+// After an update no file contains a replaced or deleted value, under any key: the
+// old store is deleted, and a table has one version of each record.
+func TestReplacedValuesAreDeleted(t *testing.T) {
 	v, dir, _ := newVault(t)
 	var old [][]byte // files of all earlier stores
 	keep := func() {
 		for path, b := range contents(t, filepath.Join(dir, "vault")) {
-			if filepath.Base(path) != "MANIFEST" { // it holds no record, and is always the same
+			if filepath.Base(path) != "MANIFEST" { // it has no record and is always the same
 				old = append(old, b)
 			}
 		}
 	}
-	put(t, v, "k", "superseded")
-	put(t, v, "gone", "deleted")
+	put(t, v, "k", "replaced")
+	put(t, v, "d", "deleted")
 	keep()
-	put(t, v, "k", "present")
+	put(t, v, "k", "current")
 	keep()
-	if err := v.Update(context.Background(), func(tx *Tx) error { return tx.Delete("gone") }); err != nil {
+	if err := v.Update(context.Background(), func(tx *Tx) error { return tx.Delete("d") }); err != nil {
 		t.Fatal(err)
 	}
 	for path, b := range contents(t, dir) {
 		for _, o := range old {
 			if bytes.Contains(b, o[:min(len(o), 64)]) {
-				t.Errorf("%s has something of an earlier store", path)
+				t.Errorf("%s contains data of an earlier store", path)
 			}
 		}
 	}
-	wantRecords(t, v, "k=present")
+	wantRecords(t, v, "k=current")
 	versions := 0
 	err := v.files().allVersions(func(key string) { versions++ })
-	if err != nil || versions != 2 { // k and the head
+	if err != nil || versions != 2 { // k and head
 		t.Errorf("the store has %d versions of records: %v", versions, err)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 5 {
-		t.Errorf("the profile has %v: %v", entries, err)
+		t.Errorf("the directory has %v: %v", entries, err)
 	}
 }

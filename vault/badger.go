@@ -25,11 +25,12 @@ import (
 	"github.com/authsome/authsome/internal/durable"
 )
 
-// Badger's own writer maps its files into memory, so that a full disk kills the
-// process with SIGBUS; it replays logs after a kill, and drops from them what it
-// cannot read; and it keeps superseded values for a long time. So a database is
-// written here once, whole, with ordinary writes, from the parts that Badger
-// offers, and never changed. Badger reads it.
+// Badger's own writer does not suit a vault. It maps its files into memory, so a
+// full disk kills the process with SIGBUS. After a kill it replays its logs and
+// drops the entries that it cannot read. It keeps superseded values for a long
+// time. So this file writes a database with ordinary writes, from the parts that
+// Badger exports: the whole database at once, which is never modified afterwards.
+// Badger only reads it.
 
 const (
 	tableLevel  = 1
@@ -37,7 +38,7 @@ const (
 	manifestFmt = 8 // the version in MANIFEST's header
 )
 
-// writeBadger makes a database of the records in dir, which exists and is empty.
+// writeBadger writes a database with the records to dir, an empty directory.
 func writeBadger(dir string, key []byte, seq uint64, records memory) error {
 	dataKey := &pb.DataKey{KeyId: 1, Data: make([]byte, keySize), Iv: make([]byte, aes.BlockSize), CreatedAt: time.Now().Unix()}
 	rand.Read(dataKey.Data) // never fails
@@ -52,18 +53,18 @@ func writeBadger(dir string, key []byte, seq uint64, records memory) error {
 	if err := durable.Write(table.NewFilename(tableID, dir), b.Finish()); err != nil {
 		return err
 	}
-	kept, err := registry(key, dataKey)
+	keys, err := registry(key, dataKey)
 	if err != nil {
 		return err
 	}
-	if err := durable.Write(filepath.Join(dir, badger.KeyRegistryFileName), kept); err != nil {
+	if err := durable.Write(filepath.Join(dir, badger.KeyRegistryFileName), keys); err != nil {
 		return err
 	}
 	return durable.Write(filepath.Join(dir, badger.ManifestFilename), manifest(dataKey.KeyId))
 }
 
-// registry holds the table's key under the store's: a text by which Badger knows
-// the store's key, and the key.
+// registry encodes KEYREGISTRY: a known text, with which Badger checks the store's
+// key, and the table's key. Both are encrypted under the store's key.
 func registry(key []byte, dataKey *pb.DataKey) ([]byte, error) {
 	iv := make([]byte, aes.BlockSize)
 	rand.Read(iv)
@@ -79,42 +80,43 @@ func registry(key []byte, dataKey *pb.DataKey) ([]byte, error) {
 	return appendChecked(append(iv, known...), b), err
 }
 
-// manifest says that there is one table: a header, and a set of changes.
+// manifest encodes MANIFEST, a header and one change set, for a single table.
 func manifest(keyID uint64) []byte {
 	changes, err := proto.Marshal(&pb.ManifestChangeSet{Changes: []*pb.ManifestChange{{
 		Id: tableID, Op: pb.ManifestChange_CREATE, Level: tableLevel, KeyId: keyID,
 		EncryptionAlgo: pb.EncryptionAlgo_aes, Compression: uint32(options.None),
 	}}})
 	if err != nil {
-		panic(err) // only for strings that are not UTF-8
+		panic(err) // only strings that are not UTF-8 fail
 	}
 	b := append([]byte("Bdgr"), 0, 0, 0, manifestFmt)
 	return appendChecked(b, changes)
 }
 
-// appendChecked appends data with its length and checksum before it, as Badger
-// has it.
+// appendChecked appends the length and the checksum of data and then data, in
+// Badger's layout.
 func appendChecked(b, data []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(len(data)))
 	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(data, y.CastagnoliCrcTable))
 	return append(b, data...)
 }
 
-// openBadger opens a database to read, in Badger's smallest form. The caller has
-// checked every file: on damage Badger may crash the process, or lose records.
+// openBadger opens a database for reading, with the least memory that Badger can
+// use. The caller must have checked every file: a damaged file can make Badger
+// crash the process or lose records.
 func openBadger(dir string, key []byte) (*badger.DB, error) {
 	o := badger.DefaultOptions(dir)
 	o.ReadOnly = true
 	o.Logger = nil
 	o.MetricsEnabled = false
 	o.EncryptionKey = key
-	o.EncryptionKeyRotationDuration = math.MaxInt64 // a key that is due ends the process of a reader
+	o.EncryptionKeyRotationDuration = math.MaxInt64 // rotation of an old key would end a read-only process
 	o.MemTableSize = 1 << 20
 	o.NumMemtables = 1
 	o.ValueLogFileSize = 1 << 20
 	o.ValueThreshold = 64 << 10
 	o.BlockCacheSize = 1 << 20
-	o.IndexCacheSize = 1 << 20 // 0 panics in the background with an encryption key
+	o.IndexCacheSize = 1 << 20 // with an encryption key, 0 panics in a background goroutine
 	db, err := badger.Open(o)
 	switch {
 	case err == nil:
@@ -128,10 +130,10 @@ func openBadger(dir string, key []byte) (*badger.DB, error) {
 	}
 }
 
-// badgerTx is a transaction that only reads.
+// badgerTx is a read-only transaction.
 type badgerTx struct{ t *badger.Txn }
 
-var errReadOnly = errors.New("write outside an update")
+var errReadOnly = errors.New("write outside of an update")
 
 func (badgerTx) set(string, []byte) error { return errReadOnly }
 func (badgerTx) delete(string) error      { return errReadOnly }

@@ -6,8 +6,8 @@ import (
 	"github.com/dgraph-io/badger/v4"
 )
 
-// allVersions lists everything that Badger finds in the store, deleted and
-// superseded too.
+// allVersions calls fn for every version of a record in the store, including
+// deleted and replaced ones.
 func (f *files) allVersions(fn func(key string)) error {
 	unlock, err := lock(context.Background(), f.path("vault.lock"), shared, nil)
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// What a barrier between a store and its secrets must hold, whoever has the
-// store: confidential, integrity, move integrity, rotate, upgrade.
+// These tests check what the encryption guarantees against somebody who has the
+// store: confidentiality, integrity, integrity of names, rotation and upgrade.
 
-func TestConfidential(t *testing.T) {
+func TestConfidentiality(t *testing.T) {
 	v, dir, _ := newVault(t)
 	const value = "plaintext-7261c0ffee"
 	put(t, v, "name-of-the-record", value)
@@ -24,7 +24,7 @@ func TestConfidential(t *testing.T) {
 	}
 	for path, b := range found {
 		if bytes.Contains(b, []byte(value)) || bytes.Contains(b, []byte("name-of-the-record")) {
-			t.Errorf("%s shows the record", path)
+			t.Errorf("%s contains plain text of the record", path)
 		}
 	}
 	for path := range found {
@@ -34,9 +34,9 @@ func TestConfidential(t *testing.T) {
 	}
 }
 
-// raw reads and writes sealed records under other names, as an attacker with the
-// store's key would. The head is not moved.
-func raw(t *testing.T, v *Vault, fn func(storeTx) error) {
+// rawUpdate reads and writes sealed records without decrypting them, as an attacker
+// with the store's key could. It keeps the head record valid.
+func rawUpdate(t *testing.T, v *Vault, fn func(storeTx) error) {
 	t.Helper()
 	err := v.store.update(context.Background(), func(seq uint64, tx storeTx) error {
 		if err := fn(tx); err != nil {
@@ -49,31 +49,30 @@ func raw(t *testing.T, v *Vault, fn func(storeTx) error) {
 	}
 }
 
-func TestIntegrity(t *testing.T) {
+func TestModifiedEnvelopeIsRefused(t *testing.T) {
 	v, _, _ := newVault(t)
-	put(t, v, "k", "valu") // its base64 ends in bits that mean nothing
+	put(t, v, "k", "valu") // its base64 ends in bits that decoders ignore
 	var sealed []byte
-	raw(t, v, func(tx storeTx) (err error) { sealed, err = tx.get("k"); return err })
+	rawUpdate(t, v, func(tx storeTx) (err error) { sealed, err = tx.get("k"); return err })
 	for at := range sealed {
 		for bit := range 8 {
 			flipped := bytes.Clone(sealed)
 			flipped[at] ^= 1 << bit
 			if value, err := v.unseal("k", flipped); !isDamage(err) {
-				t.Errorf("bit %d of byte %d was changed: %q, %v", bit, at, value, err)
+				t.Errorf("bit %d of byte %d was flipped: %q, %v", bit, at, value, err)
 			}
 		}
 	}
 	if value, err := v.unseal("k", sealed); string(value) != "valu" || err != nil {
-		t.Errorf("unchanged: %q, %v", value, err)
+		t.Errorf("unmodified: %q, %v", value, err)
 	}
 }
 
-// A record does not open under another name.
-func TestMoveIntegrity(t *testing.T) {
+func TestMovedRecordIsRefused(t *testing.T) {
 	v, _, _ := newVault(t)
 	put(t, v, "mine", "one")
 	put(t, v, "yours", "two")
-	raw(t, v, func(tx storeTx) error {
+	rawUpdate(t, v, func(tx storeTx) error {
 		sealed, err := tx.get("yours")
 		if err != nil {
 			return err
@@ -89,11 +88,11 @@ func TestMoveIntegrity(t *testing.T) {
 	}
 }
 
-// A vault with a second data key writes under that one, and reads both.
-func TestRotate(t *testing.T) {
+// A vault with a second data key writes under that one and reads both.
+func TestTwoDataKeys(t *testing.T) {
 	v, dir, key := newVault(t)
 	put(t, v, "old", "one")
-	f, err := readFile(v.path("vault.json"))
+	f, err := readVaultFile(v.path("vault.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,14 +101,14 @@ func TestRotate(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Keys = append(f.Keys, second)
-	if err := v.writeFile(f); err != nil {
+	if err := v.writeVaultFile(f); err != nil {
 		t.Fatal(err)
 	}
 	rotated := mustOpen(t, dir, key)
 	put(t, rotated, "new", "two")
 	wantRecords(t, rotated, "new=two old=one")
 	kids := make(map[string]string)
-	raw(t, rotated, func(tx storeTx) error {
+	rawUpdate(t, rotated, func(tx storeTx) error {
 		return tx.list("", func(key string, sealed []byte) error {
 			e, err := decodeEnvelope(sealed)
 			kids[key] = e.KID
@@ -117,27 +116,27 @@ func TestRotate(t *testing.T) {
 		})
 	})
 	if kids["old"] == second.KID || kids["new"] != second.KID || kids["head"] != second.KID {
-		t.Errorf("sealed under %v, the second key is %s", kids, second.KID)
+		t.Errorf("sealed under %v; the second key is %s", kids, second.KID)
 	}
 	if g, err := readGeneration(v.path("generation")); err != nil || g.KID != second.KID {
 		t.Errorf("the generation is under %s: %v", g.KID, err)
 	}
 }
 
-// What a later version wrote is told from damage, and never guessed at.
-func TestUpgrade(t *testing.T) {
+// Files of a newer version are not reported as damage, and not read.
+func TestNewerFormat(t *testing.T) {
 	v, dir, key := newVault(t)
-	f, err := readFile(v.path("vault.json"))
+	f, err := readVaultFile(v.path("vault.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for later, want := range map[int]error{format + 1: ErrNewerFormat, format - 1: nil} {
-		f.Format = later
-		if err := v.writeFile(f); err != nil {
+	for version, want := range map[int]error{format + 1: ErrNewerFormat, format - 1: nil} {
+		f.Format = version
+		if err := v.writeVaultFile(f); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := Open(dir, key); want != nil && !errors.Is(err, want) || want == nil && !isDamage(err) {
-			t.Errorf("format %d: %v", later, err)
+			t.Errorf("format %d: %v", version, err)
 		}
 	}
 	b := []byte(`{"format":2,"id":"x","keys":[{"kid":"k","wrapped":"","kdf":"new"}],"more":{}}`)
@@ -145,10 +144,10 @@ func TestUpgrade(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := Open(dir, key); !errors.Is(err, ErrNewerFormat) {
-		t.Errorf("a format with more in it: %v", err)
+		t.Errorf("newer format with unknown members: %v", err)
 	}
 	if _, err := decodeEnvelope([]byte(`{"enc":2,"alg":"AES-256-GCM","kid":"","nonce":"","ciphertext":"","tag":""}`)); err == nil {
-		t.Error("an envelope of a later version was taken")
+		t.Error("an envelope of a newer version was accepted")
 	}
 }
 
@@ -168,10 +167,10 @@ func FuzzEnvelope(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if again, err := json.Marshal(e); err != nil || !bytes.Equal(again, b) {
-			t.Errorf("%s is decoded and encoded to %s, %v", b, again, err)
+		if encoded, err := json.Marshal(e); err != nil || !bytes.Equal(encoded, b) {
+			t.Errorf("%s was decoded and encoded to %s, %v", b, encoded, err)
 		}
-		// Only what was sealed, under the name it was sealed for, opens.
+		// Only the sealed envelope opens, and only under its own key.
 		value, err := s.open(key, e)
 		if err == nil && (key != "key" || string(value) != "value") {
 			t.Errorf("opened %q as %q", value, key)
@@ -213,13 +212,13 @@ func FuzzSealOpen(f *testing.F) {
 
 func FuzzGeneration(f *testing.F) {
 	g := generation{Seq: 7, KID: "0123456789abcdef", Files: []sealedFile{{"MANIFEST", 24, []byte{1, 2}}}}
-	g.MAC = g.code([]byte("key"))
+	g.MAC = g.mac([]byte("key"))
 	f.Add(g.encode())
 	f.Add([]byte(`{"seq":1}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		g, ok := decodeGeneration(b)
 		if ok && !bytes.Equal(g.encode(), b) {
-			t.Errorf("%q is taken for %q", b, g.encode())
+			t.Errorf("%q was accepted as %q", b, g.encode())
 		}
 	})
 }

@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-// Each measures opening and closing too: nobody holds the store open.
+// The benchmarks include opening and closing the store, as every transaction does.
 func BenchmarkView(b *testing.B) {
 	for _, records := range []int{100, 10_000} {
 		b.Run(fmt.Sprint(records, " records"), func(b *testing.B) {
-			v := filled(b, records)
+			v := newFilledVault(b, records)
 			for b.Loop() {
 				if err := v.View(b.Context(), func(tx *Tx) error { _, err := tx.Get("k:7"); return err }); err != nil {
 					b.Fatal(err)
@@ -21,7 +21,7 @@ func BenchmarkView(b *testing.B) {
 }
 
 func BenchmarkList(b *testing.B) {
-	v := filled(b, 10_000)
+	v := newFilledVault(b, 10_000)
 	for b.Loop() {
 		if err := v.View(b.Context(), func(tx *Tx) error { _, err := tx.List(""); return err }); err != nil {
 			b.Fatal(err)
@@ -32,7 +32,7 @@ func BenchmarkList(b *testing.B) {
 func BenchmarkUpdate(b *testing.B) {
 	for _, records := range []int{100, 10_000} {
 		b.Run(fmt.Sprint(records, " records"), func(b *testing.B) {
-			v := filled(b, records)
+			v := newFilledVault(b, records)
 			for b.Loop() {
 				put(b, v, "k:7", string(bytes.Repeat([]byte("v"), 400)))
 			}
@@ -40,7 +40,7 @@ func BenchmarkUpdate(b *testing.B) {
 	}
 }
 
-func filled(b *testing.B, records int) *Vault {
+func newFilledVault(b *testing.B, records int) *Vault {
 	b.Helper()
 	v, _, _ := newVault(b)
 	err := v.Update(b.Context(), func(tx *Tx) error {

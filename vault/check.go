@@ -6,15 +6,15 @@ import (
 	"fmt"
 )
 
-// Report is what [Vault.Check] found.
+// Report is the result of [Vault.Check].
 type Report struct {
 	Generation uint64
-	Records    int            // that open
-	Damage     []*DamageError // each file and record that is not as it was left
+	Records    int            // the number of undamaged records
+	Damage     []*DamageError // one for each damaged file and record
 }
 
-// Check looks at every file and opens every record. It goes on behind damage
-// where it can, and fails only if it could not look.
+// Check verifies every file and decrypts every record. It continues after damage
+// where it can. It returns an error only if something could not be checked.
 func (v *Vault) Check(ctx context.Context) (Report, error) {
 	var r Report
 	unlock, err := v.lock(ctx, shared)
@@ -27,17 +27,17 @@ func (v *Vault) Check(ctx context.Context) (Report, error) {
 	if err != nil {
 		if g, err := store.readGeneration(); err == nil {
 			for err := range g.differences(store.path("vault")) {
-				if err := r.note(err); err != nil {
+				if err := r.add(err); err != nil {
 					return r, err
 				}
 			}
 			return r, nil
 		}
-		return r, r.note(err)
+		return r, r.add(err)
 	}
 	r.Generation = g.Seq
-	return r, r.note(store.read(g, dir, func(seq uint64, t storeTx) error {
-		if err := r.note((&Tx{v: v, t: t, seq: seq}).checkHead()); err != nil {
+	return r, r.add(store.read(g, dir, func(seq uint64, t storeTx) error {
+		if err := r.add((&Tx{v: v, t: t, seq: seq}).checkHead()); err != nil {
 			return err
 		}
 		return t.list("", func(key string, sealed []byte) error {
@@ -48,21 +48,19 @@ func (v *Vault) Check(ctx context.Context) (Report, error) {
 			if err == nil {
 				r.Records++
 			}
-			return r.note(err)
+			return r.add(err)
 		})
 	}))
 }
 
-// note takes damage into the report, and gives other errors back.
-func (r *Report) note(err error) error {
+// add records damage in the report and returns other errors.
+func (r *Report) add(err error) error {
 	if err == nil {
 		return nil
 	}
-	if damage, ok := asDamage(err); ok {
+	if damage, ok := errors.AsType[*DamageError](err); ok {
 		r.Damage = append(r.Damage, damage)
 		return nil
 	}
 	return fmt.Errorf("check the vault: %w", err)
 }
-
-func asDamage(err error) (*DamageError, bool) { return errors.AsType[*DamageError](err) }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -14,69 +15,83 @@ import (
 	"github.com/authsome/authsome/internal/durable"
 )
 
-// file is vault.json, the marker that the vault exists.
-type file struct {
+// vaultFile is vault.json. A vault exists if and only if this file does.
+type vaultFile struct {
 	Format int          `json:"format"`
 	ID     string       `json:"id"`
 	Keys   []wrappedKey `json:"keys"`
 }
 
-// createWait bounds the wait for another process that is making the same vault,
-// createLook is how often it is looked whether it is made.
+// createWait limits the wait for another process that is creating the same vault.
+// createPoll is the interval of the checks whether it has finished.
 const (
 	createWait = 30 * time.Second
-	createLook = 100 * time.Millisecond
+	createPoll = 100 * time.Millisecond
 )
 
-func readFile(path string) (file, error) {
+func readVaultFile(path string) (vaultFile, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return file{}, fmt.Errorf("vault: %w", err)
+		return vaultFile{}, fmt.Errorf("read the vault: %w", err)
 	}
-	var f file
+	var f vaultFile
 	if err := json.Unmarshal(b, &f); err == nil && f.Format > format {
-		return file{}, ErrNewerFormat
+		return vaultFile{}, ErrNewerFormat
 	}
 	if err := json.Unmarshal(b, &f, json.RejectUnknownMembers(true)); err != nil || f.Format != format || f.ID == "" || len(f.Keys) == 0 {
-		return file{}, &DamageError{Path: path, Reason: "not a vault's description"}
+		return vaultFile{}, &DamageError{Path: path, Reason: "not a valid vault.json"}
 	}
 	return f, nil
 }
 
-// create makes a vault: the store and its generation, and then vault.json, which
-// says that there is one. Killed anywhere, the next Open starts over or goes on,
-// and never takes a store that was lost for one that was not made yet.
-func (v *Vault) create(master *MasterKey) (file, error) {
+// createFirst creates the vault while the master key cannot be changed.
+func (v *Vault) createFirst(master *MasterKey) (vaultFile, error) {
+	if master.loadLocked == nil {
+		return v.create(master)
+	}
+	locked, release, err := master.loadLocked()
+	if err != nil {
+		return vaultFile{}, err
+	}
+	defer release()
+	return v.create(locked)
+}
+
+// create creates a vault: first the store and its generation, then vault.json. If
+// the process is killed on the way, the next Open starts again or continues. A
+// store without vault.json is an error, unless it is the first store: a lost
+// vault must not be mistaken for one that was never completed.
+func (v *Vault) create(master *MasterKey) (vaultFile, error) {
 	unlock, err := v.lockToCreate()
 	if err != nil {
-		return file{}, err
+		return vaultFile{}, err
 	}
 	if unlock == nil {
-		return readFile(v.path("vault.json"))
+		return readVaultFile(v.path("vault.json"))
 	}
 	defer unlock()
-	if f, err := readFile(v.path("vault.json")); !errors.Is(err, os.ErrNotExist) {
+	if f, err := readVaultFile(v.path("vault.json")); !errors.Is(err, os.ErrNotExist) {
 		return f, err // another process was first
 	}
 	if v.wasUsed() {
-		return file{}, &DamageError{Path: v.path("vault.json"), Reason: "missing, and there is a store: its keys are lost without it"}
+		return vaultFile{}, &DamageError{Path: v.path("vault.json"), Reason: "missing, but the vault has a store; without this file its keys are lost"}
 	}
-	made, f, err := generate(v.dir, master)
+	created, f, err := generateVault(v.dir, master)
 	if err == nil {
-		err = made.fill(*f)
+		err = created.writeFirst(*f)
 	}
 	if err != nil {
-		return file{}, fmt.Errorf("make vault: %w", err)
+		return vaultFile{}, fmt.Errorf("create the vault: %w", err)
 	}
 	return *f, nil
 }
 
-// generate makes up a vault's identity and data key; nothing is written.
-func generate(dir string, master *MasterKey) (*Vault, *file, error) {
+// generateVault generates a vault's ID and data key. It writes nothing.
+func generateVault(dir string, master *MasterKey) (*Vault, *vaultFile, error) {
 	id, data := make([]byte, 16), make([]byte, keySize)
 	rand.Read(id) // never fails
 	rand.Read(data)
-	f := &file{Format: format, ID: hex.EncodeToString(id)}
+	f := &vaultFile{Format: format, ID: hex.EncodeToString(id)}
 	wrapped, err := master.wrap(f.ID, data)
 	if err != nil {
 		return nil, nil, err
@@ -91,7 +106,8 @@ func generate(dir string, master *MasterKey) (*Vault, *file, error) {
 	return v, f, nil
 }
 
-// wasUsed says that there is more than what an interrupted creation leaves.
+// wasUsed reports whether the directory has more than an interrupted creation
+// leaves.
 func (v *Vault) wasUsed() bool {
 	if !missing(v.path("vault")) {
 		return true
@@ -100,8 +116,9 @@ func (v *Vault) wasUsed() bool {
 	return !errors.Is(err, os.ErrNotExist) && (err != nil || g.Seq > 1)
 }
 
-// fill writes the first store with its head, and vault.json.
-func (v *Vault) fill(f file) error {
+// writeFirst writes the first store, which has the head record only, and
+// vault.json.
+func (v *Vault) writeFirst(f vaultFile) error {
 	first := make(memory)
 	if err := (&Tx{v: v, t: first}).putHead(1); err != nil {
 		return err
@@ -113,13 +130,13 @@ func (v *Vault) fill(f file) error {
 	if err := store.commit(); err != nil {
 		return err
 	}
-	if err := v.writeFile(f); err != nil {
+	if err := v.writeVaultFile(f); err != nil {
 		return err
 	}
 	return store.promote()
 }
 
-func (v *Vault) writeFile(f file) error {
+func (v *Vault) writeVaultFile(f vaultFile) error {
 	b, err := json.Marshal(f)
 	if err != nil {
 		return err
@@ -131,13 +148,14 @@ func (v *Vault) writeFile(f file) error {
 	return durable.Rename(path+".new", path)
 }
 
-// lockToCreate gives no unlock if the vault was made meanwhile.
+// lockToCreate locks the vault. If another process creates the vault before the
+// lock is free, unlock is nil.
 func (v *Vault) lockToCreate() (unlock func(), err error) {
 	if err := os.MkdirAll(v.dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make vault: %w", err)
+		return nil, fmt.Errorf("create the vault: %w", err)
 	}
 	for deadline := time.Now().Add(createWait); ; {
-		ctx, cancel := context.WithTimeout(context.Background(), createLook)
+		ctx, cancel := context.WithTimeout(context.Background(), createPoll)
 		unlock, err = v.lock(ctx, exclusive)
 		cancel()
 		switch {
@@ -149,6 +167,20 @@ func (v *Vault) lockToCreate() (unlock func(), err error) {
 			return nil, err
 		}
 	}
+}
+
+// Describe reads what is known of a profile's vault without a key: its ID, and
+// the IDs of its data keys. If the vault does not exist, the error is
+// [os.ErrNotExist].
+func Describe(dir string) (id string, kids []string, err error) {
+	f, err := readVaultFile(filepath.Join(dir, "vault.json"))
+	if err != nil {
+		return "", nil, err
+	}
+	for _, w := range f.Keys {
+		kids = append(kids, w.KID)
+	}
+	return f.ID, kids, nil
 }
 
 func missing(path string) bool {

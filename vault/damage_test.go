@@ -14,22 +14,22 @@ import (
 	"testing"
 )
 
-// campaign damages a vault in every way and looks at what a reader and a writer
-// then get: a clear error, or all records as they were. It runs in this process,
-// so that a crash in any goroutine ends the test.
-type campaign struct {
-	t       *testing.T
-	dir     string
-	key     *MasterKey
-	records map[string]string
-	sound   map[string][]byte // the vault's files
-	tried   int
+// damageTest damages a vault in many ways and checks that a reader and a writer
+// then get either a clear error or all the original records. It runs in this
+// process, so a crash in any goroutine fails the test.
+type damageTest struct {
+	t        *testing.T
+	dir      string
+	key      *MasterKey
+	records  map[string]string
+	original map[string][]byte // the vault's files
+	tried    int
 }
 
-func newCampaign(t *testing.T) *campaign {
+func newDamageTest(t *testing.T) *damageTest {
 	t.Helper()
 	v, dir, key := newVault(t)
-	c := &campaign{t: t, dir: dir, key: key, records: make(map[string]string)}
+	c := &damageTest{t: t, dir: dir, key: key, records: make(map[string]string)}
 	for i := range 6 {
 		c.records[fmt.Sprint("record:", i)] = strings.Repeat(fmt.Sprint("value ", i, " "), 10)
 	}
@@ -44,22 +44,22 @@ func newCampaign(t *testing.T) *campaign {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.sound = contents(t, dir)
-	if len(c.sound) < 6 {
-		t.Fatalf("only %d files", len(c.sound))
+	c.original = contents(t, dir)
+	if len(c.original) < 6 {
+		t.Fatalf("only %d files", len(c.original))
 	}
 	return c
 }
 
-// restore makes the vault sound again.
-func (c *campaign) restore() {
+// restore restores the original files.
+func (c *damageTest) restore() {
 	c.t.Helper()
 	for path := range contents(c.t, c.dir) {
-		if _, known := c.sound[path]; !known {
+		if _, known := c.original[path]; !known {
 			os.Remove(path)
 		}
 	}
-	for path, b := range c.sound {
+	for path, b := range c.original {
 		if now, err := os.ReadFile(path); err == nil && bytes.Equal(now, b) {
 			continue
 		}
@@ -70,8 +70,8 @@ func (c *campaign) restore() {
 	}
 }
 
-// check looks at the damaged vault: harmless says that all may be well.
-func (c *campaign) check(what string, harmless bool) {
+// check checks the damaged vault. With harmless set, the vault may also work.
+func (c *damageTest) check(what string, harmless bool) {
 	c.t.Helper()
 	c.tried++
 	before := contents(c.t, c.dir)
@@ -95,12 +95,12 @@ func (c *campaign) check(what string, harmless bool) {
 			}
 		}
 		if !maps.EqualFunc(before, after, bytes.Equal) {
-			c.t.Errorf("%s: what was left was changed", what)
+			c.t.Errorf("%s: files of the damaged vault were modified", what)
 		}
 	}
 }
 
-func (c *campaign) judge(what string, err error, harmless bool) {
+func (c *damageTest) judge(what string, err error, harmless bool) {
 	c.t.Helper()
 	if err == nil && harmless {
 		return
@@ -110,13 +110,13 @@ func (c *campaign) judge(what string, err error, harmless bool) {
 		c.t.Errorf("%s: %v", what, err)
 	}
 	if ok && (damage.Path == "" || damage.Reason == "") {
-		c.t.Errorf("%s: the error names nothing: %v", what, err)
+		c.t.Errorf("%s: the error has no path or no reason: %v", what, err)
 	}
 }
 
-// read fails the test if a record is wrong; that one is missing is an error of
-// the vault too.
-func (c *campaign) read(v *Vault) error {
+// read returns the vault's error. It fails the test if the vault returns wrong
+// records without an error.
+func (c *damageTest) read(v *Vault) error {
 	return v.View(context.Background(), func(tx *Tx) error {
 		all, err := tx.List("")
 		if err != nil {
@@ -127,29 +127,30 @@ func (c *campaign) read(v *Vault) error {
 			got[r.Key] = string(r.Value)
 		}
 		if !maps.Equal(got, c.records) {
-			c.t.Errorf("the vault gives %q", got)
+			c.t.Errorf("the vault returns %q", got)
 		}
 		return nil
 	})
 }
 
-// harmless files carry nothing.
-func (c *campaign) harmless(path string) bool {
+// harmless reports whether a file has no content that matters.
+func (c *damageTest) harmless(path string) bool {
 	return strings.HasPrefix(filepath.Base(path), "vault.lock")
 }
 
-func (c *campaign) paths() []string { return slices.Sorted(maps.Keys(c.sound)) }
+func (c *damageTest) paths() []string { return slices.Sorted(maps.Keys(c.original)) }
 
-func (c *campaign) name(path string) string {
+func (c *damageTest) name(path string) string {
 	name, _ := filepath.Rel(c.dir, path)
 	return name
 }
 
-func number(t *testing.T, variable string, otherwise int) int {
+// envInt returns a number from the environment.
+func envInt(t *testing.T, variable string, fallback int) int {
 	t.Helper()
 	text := os.Getenv(variable)
 	if text == "" {
-		return otherwise
+		return fallback
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
@@ -158,17 +159,17 @@ func number(t *testing.T, variable string, otherwise int) int {
 	return n
 }
 
-// Every byte of the small files, and every 16th of the table, or as
-// AUTHSOME_VAULT_STRIDE has it.
-func TestDamagedBytes(t *testing.T) {
-	c := newCampaign(t)
-	stride := number(t, "AUTHSOME_VAULT_STRIDE", 16)
+// TestModifiedBytes modifies every byte of the small files. Of the table it modifies
+// every 16th byte, or every nth for AUTHSOME_VAULT_STRIDE=n.
+func TestModifiedBytes(t *testing.T) {
+	c := newDamageTest(t)
+	stride := envInt(t, "AUTHSOME_VAULT_STRIDE", 16)
 	for _, path := range c.paths() {
 		step := 1
 		if strings.HasSuffix(path, ".sst") {
 			step = stride
 		}
-		b := c.sound[path]
+		b := c.original[path]
 		for at := 0; at < len(b); at += step {
 			for _, flip := range []byte{1, 0x20, 0x80} {
 				damaged := bytes.Clone(b)
@@ -184,28 +185,28 @@ func TestDamagedBytes(t *testing.T) {
 		}
 		c.restore()
 	}
-	t.Logf("%d ways", c.tried)
+	t.Logf("tried %d kinds of damage", c.tried)
 }
 
-func TestCutAndLostFiles(t *testing.T) {
-	c := newCampaign(t)
+func TestTruncatedAndMissingFiles(t *testing.T) {
+	c := newDamageTest(t)
 	for _, path := range c.paths() {
-		b := c.sound[path]
+		b := c.original[path]
 		for at := 0; at < len(b); at += max(1, len(b)/64) {
 			if err := os.WriteFile(path, b[:at], 0o600); err != nil {
 				t.Fatal(err)
 			}
-			c.check(fmt.Sprintf("%s cut at %d", c.name(path), at), c.harmless(path))
+			c.check(fmt.Sprintf("%s truncated to %d", c.name(path), at), c.harmless(path))
 		}
-		for what, more := range map[string][]byte{"a byte": {0}, "a line": []byte("\n"), "itself": b} {
+		for what, more := range map[string][]byte{"a zero byte": {0}, "an empty line": []byte("\n"), "its content again": b} {
 			if len(more) == 0 {
 				continue
 			}
 			if err := os.WriteFile(path, append(bytes.Clone(b), more...), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			// An editor may leave a line more in vault.json: it means nothing there.
-			c.check(fmt.Sprintf("%s and %s", c.name(path), what), c.harmless(path) || what == "a line" && c.name(path) == "vault.json")
+			// An editor may append an empty line to vault.json; JSON ignores it.
+			c.check(fmt.Sprintf("%s with %s appended", c.name(path), what), c.harmless(path) || what == "an empty line" && c.name(path) == "vault.json")
 		}
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
@@ -214,15 +215,15 @@ func TestCutAndLostFiles(t *testing.T) {
 		if err := os.Mkdir(path, 0o700); err != nil && !c.harmless(path) {
 			t.Fatal(err)
 		} else if !c.harmless(path) {
-			c.checkAny(c.name(path) + " as a directory")
+			c.checkAny(c.name(path) + " replaced by a directory")
 		}
 		c.restore()
 	}
-	for what, extra := range map[string]string{"a log of Badger": "vault/00001.mem", "a table of Badger": "vault/000002.sst", "a value log": "vault/000001.vlog"} {
-		if err := os.WriteFile(filepath.Join(c.dir, extra), c.sound[filepath.Join(c.dir, "vault/000001.sst")], 0o600); err != nil {
+	for what, extra := range map[string]string{"a Badger log": "vault/00001.mem", "a Badger table": "vault/000002.sst", "a value log": "vault/000001.vlog"} {
+		if err := os.WriteFile(filepath.Join(c.dir, extra), c.original[filepath.Join(c.dir, "vault/000001.sst")], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		c.check(what+" that is not the store's", false)
+		c.check(what+" that does not belong to the store", false)
 		c.restore()
 	}
 	for _, names := range [][]string{{"vault"}, {"vault", "vault.json"}, {"vault", "generation"}, {"generation", "vault.json"}} {
@@ -234,11 +235,11 @@ func TestCutAndLostFiles(t *testing.T) {
 		c.check(strings.Join(names, " and ")+" deleted", false)
 		c.restore()
 	}
-	t.Logf("%d ways", c.tried)
+	t.Logf("tried %d kinds of damage", c.tried)
 }
 
-// checkAny is for damage that the system itself reports.
-func (c *campaign) checkAny(what string) {
+// checkAny accepts any error, for damage that the operating system reports.
+func (c *damageTest) checkAny(what string) {
 	c.t.Helper()
 	v, err := Open(c.dir, c.key)
 	if err == nil {
@@ -250,22 +251,23 @@ func (c *campaign) checkAny(what string) {
 }
 
 func TestSwappedFiles(t *testing.T) {
-	c := newCampaign(t)
+	c := newDamageTest(t)
 	paths := c.paths()
 	for i, a := range paths {
 		for _, b := range paths[i+1:] {
-			if err := errors.Join(os.WriteFile(a, c.sound[b], 0o600), os.WriteFile(b, c.sound[a], 0o600)); err != nil {
+			if err := errors.Join(os.WriteFile(a, c.original[b], 0o600), os.WriteFile(b, c.original[a], 0o600)); err != nil {
 				t.Fatal(err)
 			}
-			c.check(c.name(a)+" and "+c.name(b)+" exchanged", c.harmless(a) && c.harmless(b))
+			c.check(c.name(a)+" and "+c.name(b)+" swapped", c.harmless(a) && c.harmless(b))
 			c.restore()
 		}
 	}
 }
 
-// Parts of another vault under the same master key, and of another time.
+// Parts of a vault are swapped with those of another vault under the same master
+// key.
 func TestSwappedVaults(t *testing.T) {
-	c := newCampaign(t)
+	c := newDamageTest(t)
 	other := filepath.Join(filepath.Dir(c.dir), "other")
 	v, err := Open(other, c.key)
 	if err != nil {
@@ -286,12 +288,12 @@ func TestSwappedVaults(t *testing.T) {
 			names = []string{""}
 		}
 		swap(names...)
-		c.check(fmt.Sprintf("%q of two vaults exchanged", names), false)
+		c.check(fmt.Sprintf("%q of two vaults swapped", names), false)
 		swap(names...)
 	}
 	c.restore()
 	if err := c.read(mustOpen(t, c.dir, c.key)); err != nil {
-		t.Errorf("after all that: %v", err)
+		t.Errorf("after the files were swapped back: %v", err)
 	}
 }
 

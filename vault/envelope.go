@@ -12,14 +12,14 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// format is the version of the vault's files and of every sealed thing in it. It
-// is part of what is authenticated.
+// format is the version of the vault's files and of everything sealed in it. It
+// is part of the associated data.
 const format = 1
 
 const algorithm = "AES-256-GCM"
 
-// envelope is a sealed record as it is stored: JSON, so that other programs can
-// take a vault's records along.
+// envelope is a sealed record as it is stored. It is JSON so that other stores can
+// keep the records of a vault.
 type envelope struct {
 	Enc        int    `json:"enc"`
 	Alg        string `json:"alg"`
@@ -34,28 +34,30 @@ const (
 	tagSize   = 16
 )
 
-// decodeEnvelope checks the form; only [sealer.open] says that it is genuine.
+// decodeEnvelope parses an envelope and checks its form. Only [sealer.open]
+// authenticates it.
 func decodeEnvelope(b []byte) (envelope, error) {
 	var e envelope
 	if err := json.Unmarshal(b, &e, json.RejectUnknownMembers(true)); err != nil {
-		return envelope{}, errors.New("not an envelope")
+		return envelope{}, errors.New("invalid envelope")
 	}
 	switch {
 	case e.Enc != format:
-		return envelope{}, fmt.Errorf("envelope of version %d", e.Enc)
+		return envelope{}, fmt.Errorf("unsupported envelope version %d", e.Enc)
 	case e.Alg != algorithm:
-		return envelope{}, errors.New("envelope of another algorithm")
+		return envelope{}, errors.New("unsupported encryption algorithm")
 	case len(e.Nonce) != nonceSize || len(e.Tag) != tagSize:
-		return envelope{}, errors.New("envelope cut short")
+		return envelope{}, errors.New("truncated envelope")
 	}
-	// An envelope has one form: base64 has bits that no decoder looks at.
-	if again, err := json.Marshal(e); err != nil || !bytes.Equal(again, b) {
-		return envelope{}, errors.New("not an envelope as it is written")
+	// Only the exact encoding is valid: decoders ignore the last bits of base64, so
+	// a modified envelope could decode to the same values.
+	if encoded, err := json.Marshal(e); err != nil || !bytes.Equal(encoded, b) {
+		return envelope{}, errors.New("not the canonical encoding of an envelope")
 	}
 	return e, nil
 }
 
-// sealer seals and opens under one data key.
+// sealer seals and opens records under one data key.
 type sealer struct {
 	aead    cipher.AEAD
 	data    []byte // the data key
@@ -82,7 +84,8 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 	return aead, nil
 }
 
-// seal binds value to the vault, the format, the data key and the record's key.
+// seal encrypts value and binds it to the vault, the format, the data key and the
+// record's key.
 func (s *sealer) seal(key string, value []byte) ([]byte, error) {
 	nonce := make([]byte, nonceSize)
 	rand.Read(nonce) // never fails
@@ -100,9 +103,9 @@ func (s *sealer) open(key string, e envelope) ([]byte, error) {
 	return s.aead.Open(nil, e.Nonce, sealed, associated("record", s.id, e.KID, key))
 }
 
-// associated is the associated data of everything sealed: a purpose, the format,
-// and the names it is bound to, each with its length before it, so that no two
-// lists of names give the same bytes.
+// associated returns the associated data for sealing: the format, a purpose, and
+// the names that the ciphertext is bound to. The length of each name precedes it,
+// so that different lists of names never give the same bytes.
 func associated(purpose string, names ...string) []byte {
 	b := fmt.Appendf(nil, "authsome vault %d %s", format, purpose)
 	for _, n := range names {

@@ -12,21 +12,22 @@ import (
 	"github.com/authsome/authsome/internal/durable"
 )
 
-// files is the store in a profile's directory. A store, once written, is never
-// changed: an update writes the next one beside it and then replaces the
-// generation, which names the store in force by its content. A process may be
-// killed, or the disk be full, at any moment: either the old generation is there
-// with the old store, or the new one with the new.
+// files is the store in a profile's directory. A store is never modified after it
+// is written: an update writes the next store to another directory and then
+// replaces the generation file, which identifies the current store by the
+// checksums of its files. If the process is killed or the disk is full at any
+// moment, the directory has either the old generation and the old store, or the
+// new generation and the new store.
 //
-//	vault/       the store in force
-//	vault.new/   the next one; in force if a process was killed just after its update
+//	vault/       the current store
+//	vault.new/   the next store; it is current if a process was killed just after its update
 //	generation
 //	vault.lock, vault.lock.turn
 type files struct {
-	dir     string
-	lock    func(context.Context, lockMode) (unlock func(), err error)
-	present func() (kid string)                             // of the data key that writes
-	keys    func(kid string) (store, mac []byte, err error) // what derives from a data key
+	dir        string
+	lock       func(context.Context, lockMode) (unlock func(), err error)
+	currentKID func() string                                   // the ID of the data key for writing
+	keys       func(kid string) (store, mac []byte, err error) // derived from a data key
 }
 
 func (f *files) path(name string) string { return filepath.Join(f.dir, name) }
@@ -43,13 +44,13 @@ func (f *files) readGeneration() (generation, error) {
 		return generation{}, err
 	}
 	_, mac, err := f.keys(g.KID)
-	if err != nil || !hmac.Equal(g.MAC, g.code(mac)) {
-		return generation{}, &DamageError{Path: path, Reason: "it was changed, or belongs to another vault", Err: err}
+	if err != nil || !hmac.Equal(g.MAC, g.mac(mac)) {
+		return generation{}, &DamageError{Path: path, Reason: "modified, or from another vault", Err: err}
 	}
 	return g, nil
 }
 
-// current finds the store that the generation names. The caller has the lock.
+// current finds the store that matches the generation. The caller has the lock.
 func (f *files) current() (g generation, dir string, err error) {
 	if g, err = f.readGeneration(); err != nil {
 		return generation{}, "", err
@@ -96,11 +97,11 @@ func (f *files) update(ctx context.Context, fn func(uint64, storeTx) error) erro
 		return err
 	}
 	defer unlock()
-	return f.change(fn)
+	return f.updateLocked(fn)
 }
 
-// change is update for a caller that has the lock.
-func (f *files) change(fn func(uint64, storeTx) error) error {
+// updateLocked is update for a caller that has the exclusive lock.
+func (f *files) updateLocked(fn func(uint64, storeTx) error) error {
 	g, dir, err := f.current()
 	if err != nil {
 		return err
@@ -117,7 +118,7 @@ func (f *files) change(fn func(uint64, storeTx) error) error {
 	}
 	if dir != f.path("vault") {
 		if err := f.promote(); err != nil {
-			return fmt.Errorf("vault: finish an interrupted update: %w", err)
+			return fmt.Errorf("finish an interrupted update of the vault: %w", err)
 		}
 	}
 	if err := f.prepare(g.Seq+1, records); err != nil {
@@ -132,12 +133,13 @@ func (f *files) change(fn func(uint64, storeTx) error) error {
 	return nil
 }
 
-// prepare writes the next store and generation beside those in force.
+// prepare writes the next store and the next generation. The current ones stay as
+// they are.
 func (f *files) prepare(seq uint64, records memory) (err error) {
 	dir := f.path("vault.new")
 	defer func() {
 		if err != nil {
-			os.RemoveAll(dir) // it may be what fills the disk
+			os.RemoveAll(dir) // frees the space if the disk is full
 			os.Remove(f.path("generation.new"))
 		}
 	}()
@@ -147,7 +149,7 @@ func (f *files) prepare(seq uint64, records memory) (err error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	kid := f.present()
+	kid := f.currentKID()
 	key, mac, err := f.keys(kid)
 	if err != nil {
 		return err
@@ -162,20 +164,20 @@ func (f *files) prepare(seq uint64, records memory) (err error) {
 	if g.Files, err = inventory(dir); err != nil {
 		return err
 	}
-	g.MAC = g.code(mac)
+	g.MAC = g.mac(mac)
 	if err := durable.Write(f.path("generation.new"), g.encode()); err != nil {
 		return err
 	}
 	return durable.SyncDir(f.dir)
 }
 
-// commit puts what was prepared in force.
+// commit makes the prepared store the current one.
 func (f *files) commit() error {
 	return durable.Rename(f.path("generation.new"), f.path("generation"))
 }
 
-// promote deletes the store that is no longer in force, and with it all that the
-// update replaced, and gives the new one its name.
+// promote deletes the previous store, with every value that the update replaced,
+// and renames the current store to its final name.
 func (f *files) promote() error {
 	if err := os.RemoveAll(f.path("vault")); err != nil {
 		return err

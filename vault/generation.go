@@ -15,15 +15,15 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// generation is the small file beside the store: the number of the last update,
-// and what the store's files are since then. Replacing it is what makes an update
-// happen. Its code makes it the only truth: a store with another byte in it, an
-// older store, or another vault's is none.
+// generation is the small file next to the store. It has the number of the last
+// update, and the size and checksum of each file of the store. Replacing it is the
+// moment at which an update takes effect. Its MAC authenticates the file list, so
+// a store that was modified, or that is older or from another vault, is detected.
 type generation struct {
 	Seq   uint64       `json:"seq"`
 	KID   string       `json:"kid"`
 	Files []sealedFile `json:"files"`
-	MAC   []byte       `json:"mac"` // HMAC-SHA256 of the rest
+	MAC   []byte       `json:"mac"` // HMAC-SHA256 of the other members
 }
 
 type sealedFile struct {
@@ -35,20 +35,20 @@ type sealedFile struct {
 func (g generation) encode() []byte {
 	b, err := json.Marshal(g, jsontext.Multiline(true))
 	if err != nil {
-		panic(err) // only for names that are not UTF-8
+		panic(err) // only names that are not UTF-8 fail
 	}
 	return append(b, '\n')
 }
 
-func (g generation) code(key []byte) []byte {
+func (g generation) mac(key []byte) []byte {
 	g.MAC = nil
 	h := hmac.New(sha256.New, key)
 	h.Write(g.encode())
 	return h.Sum(nil)
 }
 
-// decodeGeneration takes what encode makes, to the byte. It does not say that it
-// is genuine.
+// decodeGeneration accepts exactly the bytes that encode writes. It does not
+// check the MAC.
 func decodeGeneration(b []byte) (g generation, ok bool) {
 	err := json.Unmarshal(b, &g)
 	return g, err == nil && bytes.Equal(b, g.encode())
@@ -57,19 +57,19 @@ func decodeGeneration(b []byte) (g generation, ok bool) {
 func readGeneration(path string) (generation, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return generation{}, &DamageError{Path: path, Reason: "missing, though the vault was in use", Err: err}
+		return generation{}, &DamageError{Path: path, Reason: reasonMissing, Err: err}
 	}
 	if err != nil {
-		return generation{}, fmt.Errorf("vault: %w", err)
+		return generation{}, fmt.Errorf("read the vault: %w", err)
 	}
 	g, ok := decodeGeneration(b)
 	if !ok {
-		return generation{}, &DamageError{Path: path, Reason: "it was changed"}
+		return generation{}, &DamageError{Path: path, Reason: "modified"}
 	}
 	return g, nil
 }
 
-// inventory lists the files of a directory with their sums.
+// inventory lists the files of a directory with their sizes and checksums.
 func inventory(dir string) ([]sealedFile, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -77,7 +77,7 @@ func inventory(dir string) ([]sealedFile, error) {
 	}
 	var all []sealedFile
 	for _, e := range entries {
-		f, err := sum(filepath.Join(dir, e.Name()))
+		f, err := sumFile(filepath.Join(dir, e.Name()))
 		if err != nil {
 			return nil, err
 		}
@@ -86,7 +86,7 @@ func inventory(dir string) ([]sealedFile, error) {
 	return all, nil
 }
 
-func sum(path string) (sealedFile, error) {
+func sumFile(path string) (sealedFile, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return sealedFile{}, err
@@ -95,8 +95,7 @@ func sum(path string) (sealedFile, error) {
 	return sealedFile{filepath.Base(path), int64(len(b)), digest[:]}, nil
 }
 
-// check compares a store with its inventory, and names the first file that
-// differs.
+// check compares a store with the file list and returns the first difference.
 func (g generation) check(dir string) error {
 	for err := range g.differences(dir) {
 		return err
@@ -104,17 +103,17 @@ func (g generation) check(dir string) error {
 	return nil
 }
 
-// differences gives each file of a store that is not as the inventory has it, as
-// a [*DamageError], or what kept it from being read.
+// differences yields a [*DamageError] for each file of a store that differs from
+// the file list, or the error that prevented the check.
 func (g generation) differences(dir string) iter.Seq[error] {
 	return func(yield func(error) bool) {
 		entries, err := os.ReadDir(dir)
 		if errors.Is(err, os.ErrNotExist) {
-			yield(&DamageError{Path: dir, Reason: "missing, though the vault was in use", Err: err})
+			yield(&DamageError{Path: dir, Reason: reasonMissing, Err: err})
 			return
 		}
 		if err != nil {
-			yield(fmt.Errorf("vault: %w", err))
+			yield(fmt.Errorf("read the vault: %w", err))
 			return
 		}
 		for _, want := range g.Files {
@@ -138,18 +137,18 @@ func (want sealedFile) check(dir string) error {
 	case errors.Is(err, os.ErrNotExist):
 		return &DamageError{Path: path, Reason: "missing", Err: err}
 	case err != nil:
-		return fmt.Errorf("vault: %w", err)
+		return fmt.Errorf("read the vault: %w", err)
 	case !info.Mode().IsRegular():
-		return &DamageError{Path: path, Reason: "not a file"}
+		return &DamageError{Path: path, Reason: "not a regular file"}
 	case info.Size() != want.Size:
-		return &DamageError{Path: path, Reason: fmt.Sprintf("it has %d bytes, and was written with %d", info.Size(), want.Size)}
+		return &DamageError{Path: path, Reason: fmt.Sprintf("it has %d bytes instead of %d", info.Size(), want.Size)}
 	}
-	got, err := sum(path)
+	got, err := sumFile(path)
 	if err != nil {
-		return fmt.Errorf("vault: %w", err)
+		return fmt.Errorf("read the vault: %w", err)
 	}
 	if !bytes.Equal(got.Sum, want.Sum) {
-		return &DamageError{Path: path, Reason: "it was changed since it was written, or is of another time or vault"}
+		return &DamageError{Path: path, Reason: "checksum mismatch: modified, or from another vault or backup"}
 	}
 	return nil
 }

@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// holder names the process that holds the lock at path now, by the kernel's own
-// list, or gives "" where that cannot be known: a process in another container
-// has no number here.
+// holder returns the process that holds the lock at path, as "PID (NAME)", from the
+// kernel's list of locks. It returns "" if that is unknown: a process in another
+// container has no PID in this one.
 func holder(path string) string {
 	var file syscall.Stat_t
 	if err := syscall.Stat(path, &file); err != nil {
@@ -22,7 +22,7 @@ func holder(path string) string {
 	}
 	inode := fmt.Sprintf(":%d", file.Ino)
 	for line := range strings.Lines(string(locks)) {
-		// 1: FLOCK  ADVISORY  WRITE 4321 fe:00:131081 0 EOF; "->" marks one who waits
+		// 1: FLOCK  ADVISORY  WRITE 4321 fe:00:131081 0 EOF; "->" marks a process that waits
 		f := strings.Fields(line)
 		if len(f) < 6 || f[1] != "FLOCK" || !strings.HasSuffix(f[5], inode) {
 			continue

@@ -2,5 +2,5 @@
 
 package vault
 
-// holder cannot tell who holds a lock here.
+// holder returns "": this system does not say which process holds a lock.
 func holder(string) string { return "" }

@@ -4,25 +4,22 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/authsome/authsome/secret"
 )
 
-// MasterKey wraps the data keys of vaults. It does not print.
+// MasterKey wraps the data keys of vaults. Formatting it never shows the key.
 //
-// While the master key is being changed there are two: the present one wraps,
-// and both unwrap.
+// While a home's master key is being changed there are two keys: the current one
+// wraps, both unwrap.
 type MasterKey struct {
-	key   secret.String
-	older []secret.String
-	lost  error // why one of them could not be read
+	key     secret.String
+	others  []secret.String // also unwrap
+	readErr error           // why another key could not be read
 
-	again func() (*MasterKey, error)                       // reads it anew; nil if it stays
-	hold  func() (m *MasterKey, release func(), err error) // keeps it from being changed; nil if it stays
+	reload     func() (*MasterKey, error)                       // reads the key again after a change; nil if it cannot change
+	loadLocked func() (m *MasterKey, release func(), err error) // reads the key and blocks a change until release; nil if it cannot change
 }
 
 const keySize = 32
@@ -33,16 +30,13 @@ func newMasterKey() *MasterKey {
 	return &MasterKey{key: secret.New(string(raw))}
 }
 
-// equal reports whether the keys that wrap are the same.
-func (m *MasterKey) equal(other *MasterKey) bool { return m.key.Equal(other.key) }
-
 // wrappedKey is a data key in vault.json.
 type wrappedKey struct {
 	KID     string `json:"kid"`
 	Wrapped []byte `json:"wrapped"` // nonce, ciphertext, tag
 }
 
-// kidOf names a data key: the first 8 bytes of its SHA-256.
+// kidOf returns the ID of a data key: the first 8 bytes of its SHA-256.
 func kidOf(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:8])
@@ -63,7 +57,7 @@ func (m *MasterKey) unwrap(id string, w wrappedKey) ([]byte, error) {
 	if len(w.Wrapped) != nonceSize+keySize+tagSize {
 		return nil, &DamageError{Path: "vault.json", Reason: "a wrapped key has the wrong length"}
 	}
-	for _, key := range append([]secret.String{m.key}, m.older...) {
+	for _, key := range append([]secret.String{m.key}, m.others...) {
 		aead, err := newAEAD([]byte(key.Reveal()))
 		if err != nil {
 			return nil, err
@@ -73,55 +67,15 @@ func (m *MasterKey) unwrap(id string, w wrappedKey) ([]byte, error) {
 			return data, nil
 		}
 	}
-	if m.lost != nil {
-		return nil, m.lost
+	if m.readErr != nil {
+		return nil, m.readErr
 	}
 	return nil, ErrWrongKey
 }
 
-// dataKeys are a vault's data keys, unwrapped. They are immutable: what changes
-// them makes others.
-type dataKeys struct {
-	kid string             // of the present one, the last in vault.json
-	all map[string]*sealer // by kid
-
-	master *MasterKey
-	read   fs.FileInfo // vault.json, at the latest when it was read
-}
-
-func (k *dataKeys) add(id, kid string, data []byte) (err error) {
-	if k.all == nil {
-		k.all = make(map[string]*sealer)
-	}
-	k.kid = kid
-	k.all[kid], err = newSealer(data, id, kid)
-	return err
-}
-
-// present is what seals.
-func (k *dataKeys) present() *sealer { return k.all[k.kid] }
-
-// isRead reports whether the keys are those of this vault.json.
-func (k *dataKeys) isRead(info fs.FileInfo) bool {
-	return k.read != nil && os.SameFile(k.read, info) && k.read.ModTime().Equal(info.ModTime()) && k.read.Size() == info.Size()
-}
-
-// those are the keys of a vault.json that names no others: only the master key
-// was changed, and it is not needed.
-func (k *dataKeys) those(f file, info fs.FileInfo) (*dataKeys, bool) {
-	some := &dataKeys{master: k.master, read: info}
-	for _, w := range f.Keys {
-		s, known := k.all[w.KID]
-		if !known || some.add(f.ID, w.KID, s.data) != nil {
-			return nil, false
-		}
-	}
-	return some, true
-}
-
-// unwrapAll opens all data keys of a vault.
-func (m *MasterKey) unwrapAll(f file, info fs.FileInfo) (*dataKeys, error) {
-	k := &dataKeys{master: m, read: info}
+// unwrapAll unwraps all data keys of a vault.
+func (m *MasterKey) unwrapAll(f vaultFile, info fs.FileInfo) (*dataKeys, error) {
+	k := &dataKeys{master: m, info: info}
 	for _, w := range f.Keys {
 		data, err := m.unwrap(f.ID, w)
 		if err != nil {
@@ -134,44 +88,16 @@ func (m *MasterKey) unwrapAll(f file, info fs.FileInfo) (*dataKeys, error) {
 	return k, nil
 }
 
-// open is unwrapAll, with the master key read again if it was changed since.
-func (m *MasterKey) open(f file, info fs.FileInfo) (*dataKeys, error) {
+// open is unwrapAll, but if that fails it reads the master key again, which may
+// have changed, and tries once more.
+func (m *MasterKey) open(f vaultFile, info fs.FileInfo) (*dataKeys, error) {
 	k, err := m.unwrapAll(f, info)
-	if err == nil || m.again == nil {
+	if err == nil || m.reload == nil || isDamage(err) {
 		return k, err
 	}
-	if _, damaged := errors.AsType[*DamageError](err); damaged {
-		return nil, err
-	}
-	fresh, err := m.again()
+	fresh, err := m.reload()
 	if err != nil {
 		return nil, err
 	}
 	return fresh.unwrapAll(f, info)
-}
-
-// createFirst makes the vault while the master key cannot be changed.
-func (v *Vault) createFirst(master *MasterKey) (file, error) {
-	if master.hold == nil {
-		return v.create(master)
-	}
-	held, release, err := master.hold()
-	if err != nil {
-		return file{}, err
-	}
-	defer release()
-	return v.create(held)
-}
-
-// Describe is what can be known of a profile's vault without a key: its id, and
-// the names of its data keys. Without a vault the error is os.ErrNotExist.
-func Describe(dir string) (id string, kids []string, err error) {
-	f, err := readFile(filepath.Join(dir, "vault.json"))
-	if err != nil {
-		return "", nil, err
-	}
-	for _, w := range f.Keys {
-		kids = append(kids, w.KID)
-	}
-	return f.ID, kids, nil
 }

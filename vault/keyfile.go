@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
+	"strings"
 	"time"
 	"unicode"
 
@@ -16,9 +16,9 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// keyFile is master.key. In version 1 the key is in it, as the Python authsome
-// wrote it too; in version 2 a passphrase wraps it. Members that are not read
-// are somebody else's, and go with the key when it is changed.
+// keyFile is master.key. Version 1 contains the key itself, as the files of the
+// Python authsome do. In version 2 the key is wrapped under a passphrase. Members
+// that are not listed here are ignored, and lost when the key is changed.
 type keyFile struct {
 	Version   int    `json:"version"`
 	Key       string `json:"key,omitzero"` // base64
@@ -28,49 +28,19 @@ type keyFile struct {
 	CreatedAt string `json:"created_at,omitzero"` // for people; RFC 3339
 }
 
-// Errors about where a master key is kept.
+// Errors about the file of a master key.
 var (
-	// ErrKeyExposed says that others can read the master key, or that another
+	// ErrKeyExposed means that other users can read the master key, or that another
 	// user owns it.
 	ErrKeyExposed = errors.New("others can read the master key, or own it")
-	// ErrKeyMissing says that there are vaults and no master key for them.
+	// ErrKeyMissing means that the home has vaults but no master key.
 	ErrKeyMissing = errors.New("the master key is missing, and there are vaults that need it")
-	// ErrNoKeyFile says that the file of [ModeFile] is not there.
-	ErrNoKeyFile = errors.New("the file with the master key is not there")
+	// ErrNoKeyFile means that the file of [ModeFile] does not exist.
+	ErrNoKeyFile = errors.New("the master key file does not exist")
 )
 
-// EnsureMasterKey reads the key at path, and makes one where there is none. Of
-// several processes that do so at once, all return the same key.
-func EnsureMasterKey(path string) (*MasterKey, error) {
-	k, err := LoadMasterKey(path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return k, err
-	}
-	if err := makeKeyFile(path, newMasterKey()); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("make master key: %w", err)
-	}
-	return LoadMasterKey(path)
-}
-
-// LoadMasterKey reads the key at path. Its vaults notice when it is changed.
-func LoadMasterKey(path string) (*MasterKey, error) {
-	f, err := readKeyFile(path, checkPrivate)
-	if err != nil {
-		return nil, err
-	}
-	if f.KDF != nil {
-		return nil, fmt.Errorf("master key %s: %w", path, ErrNoPassphrase)
-	}
-	k, err := f.plain(path)
-	if err != nil {
-		return nil, err
-	}
-	k.again = func() (*MasterKey, error) { return LoadMasterKey(path) }
-	return k, nil
-}
-
-// readKeyFile reads a key in any form that is accepted: our JSON, 32 bytes, or
-// these in base64.
+// readKeyFile reads a key in any accepted form: our JSON, 32 bytes, or 32 bytes in
+// base64. check verifies the owner and the mode of the file.
 func readKeyFile(path string, check func(*os.File) error) (keyFile, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -91,6 +61,7 @@ func readKeyFile(path string, check func(*os.File) error) (keyFile, error) {
 	return k, nil
 }
 
+// parseKeyFile returns the key file, or the reason why b is not one.
 func parseKeyFile(b []byte) (k keyFile, reason string) {
 	if len(b) == keySize && !printable(b) {
 		return keyFile{Version: 1, Key: base64.StdEncoding.EncodeToString(b)}, ""
@@ -111,10 +82,11 @@ func parseKeyFile(b []byte) (k keyFile, reason string) {
 	case 2:
 		return k, k.checkPassphrase()
 	}
-	return keyFile{}, "not a master key file, or one of a newer authsome"
+	return keyFile{}, "not a master key file, or from a newer authsome"
 }
 
-// printable: 32 letters are a word somebody typed, and no key.
+// printable reports whether b is text: 32 characters that somebody typed are not
+// a random key.
 func printable(b []byte) bool {
 	for _, c := range b {
 		if c >= 0x80 || !unicode.IsPrint(rune(c)) && !unicode.IsSpace(rune(c)) {
@@ -124,10 +96,9 @@ func printable(b []byte) bool {
 	return true
 }
 
+// decodeKey accepts every common form of base64, with line ends after it.
 func decodeKey(s string) ([]byte, error) {
-	for len(s) > 0 && (s[len(s)-1] == '\n' || s[len(s)-1] == '\r') {
-		s = s[:len(s)-1]
-	}
+	s = strings.TrimRight(s, "\r\n")
 	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding, base64.RawStdEncoding, base64.RawURLEncoding} {
 		if raw, err := encoding.DecodeString(s); err == nil && len(raw) == keySize {
 			return raw, nil
@@ -136,8 +107,8 @@ func decodeKey(s string) ([]byte, error) {
 	return nil, errors.New("not 32 bytes in base64")
 }
 
-// plain is the key of a file that holds it in clear.
-func (k keyFile) plain(path string) (*MasterKey, error) {
+// unwrapped returns the key of a version 1 file.
+func (k keyFile) unwrapped(path string) (*MasterKey, error) {
 	raw, err := decodeKey(k.Key)
 	if err != nil {
 		return nil, &DamageError{Path: path, Reason: err.Error()}
@@ -145,8 +116,8 @@ func (k keyFile) plain(path string) (*MasterKey, error) {
 	return &MasterKey{key: secret.New(string(raw))}, nil
 }
 
-// makeKeyFile writes a key in clear to a file that is not there yet.
-func makeKeyFile(path string, m *MasterKey) error {
+// createUnwrappedKeyFile writes a key to a version 1 file, which must not exist.
+func createUnwrappedKeyFile(path string, m *MasterKey) error {
 	return createKeyFile(path, keyFile{
 		Version: 1, Key: base64.StdEncoding.EncodeToString([]byte(m.key.Reveal())), Algorithm: algorithm, CreatedAt: time.Now().UTC().Format(time.RFC3339),
 	})

@@ -22,58 +22,57 @@ const (
 	encodedKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 )
 
-// kdfFile is a master key file under a passphrase whose parameters are these.
+// kdfFile returns a master key file under a passphrase with these parameters.
 func kdfFile(parameters string) string {
 	return `{"version":2,"algorithm":"AES-256-GCM","kdf":` + parameters + `,"wrapped":"` + strings.Repeat("AAAA", 20) + `"}`
 }
 
 func TestKeyFileForms(t *testing.T) {
 	for name, text := range map[string]string{
-		"32 bytes":         rawKey,
-		"base64":           encodedKey,
-		"base64 and a LF":  encodedKey + "\n",
-		"base64 for URLs":  encodedKey[:len(encodedKey)-1],
-		"ours":             `{"version":1,"key":"` + encodedKey + `","algorithm":"AES-256-GCM"}`,
-		"with more of its": `{"version":1,"key":"` + encodedKey + `","algorithm":"AES-256-GCM","note":"n","created_at":"x"}`,
+		"32 bytes":                  rawKey,
+		"base64":                    encodedKey,
+		"base64 with a line end":    encodedKey + "\n",
+		"base64 without padding":    encodedKey[:len(encodedKey)-1],
+		"JSON":                      `{"version":1,"key":"` + encodedKey + `","algorithm":"AES-256-GCM"}`,
+		"JSON with unknown members": `{"version":1,"key":"` + encodedKey + `","algorithm":"AES-256-GCM","note":"n","created_at":"x"}`,
 	} {
 		f, reason := parseKeyFile([]byte(text))
-		if m, err := f.plain(""); reason != "" || err != nil || m.key.Reveal() != rawKey {
+		if m, err := f.unwrapped(""); reason != "" || err != nil || m.key.Reveal() != rawKey {
 			t.Errorf("%s: %s, %v", name, reason, err)
 		}
 	}
 	for name, text := range map[string]string{
-		"nothing":                 "",
-		"31 bytes":                rawKey[1:],
-		"33 bytes":                rawKey + "\n",
-		"a sentence of 32 bytes":  "this is not a key, and no secret",
-		"base64 of 31 bytes":      "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg==",
-		"another algorithm":       `{"version":1,"key":"` + encodedKey + `","algorithm":"ROT13"}`,
-		"a later version":         `{"version":3,"key":"` + encodedKey + `"}`,
-		"a passphrase's without":  `{"version":2,"algorithm":"AES-256-GCM"}`,
-		"64 GB":                   kdfFile(`{"name":"argon2id","time":1,"memory_kib":67108864,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
-		"an hour":                 kdfFile(`{"name":"argon2id","time":1000000,"memory_kib":65536,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
-		"more than a byte":        kdfFile(`{"name":"argon2id","time":3,"memory_kib":65536,"threads":400,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
-		"more than 32 bits":       kdfFile(`{"name":"argon2id","time":4294967297,"memory_kib":65536,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
-		"less than none":          kdfFile(`{"name":"argon2id","time":-1,"memory_kib":65536,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
-		"no time":                 kdfFile(`{"name":"argon2id","time":0,"memory_kib":65536,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
-		"no threads":              kdfFile(`{"name":"argon2id","time":3,"memory_kib":65536,"threads":0,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
-		"no memory":               kdfFile(`{"name":"argon2id","time":3,"memory_kib":1,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
-		"no salt":                 kdfFile(`{"name":"argon2id","time":3,"memory_kib":65536,"threads":4}`),
-		"another function":        kdfFile(`{"name":"md5","time":3,"memory_kib":65536,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
-		"a key beside the sealed": strings.Replace(kdfFile(`{"name":"argon2id","time":3,"memory_kib":65536,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`), `"kdf"`, `"key":"`+encodedKey+`","kdf"`, 1),
+		"empty":                           "",
+		"31 bytes":                        rawKey[1:],
+		"33 bytes":                        rawKey + "\n",
+		"32 printable characters":         "this is not a key, and no secret",
+		"base64 of 31 bytes":              "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg==",
+		"unknown algorithm":               `{"version":1,"key":"` + encodedKey + `","algorithm":"ROT13"}`,
+		"newer version":                   `{"version":3,"key":"` + encodedKey + `"}`,
+		"version 2 without a wrapped key": `{"version":2,"algorithm":"AES-256-GCM"}`,
+		"64 GiB of memory":                kdfFile(`{"name":"argon2id","time":1,"memory_kib":67108864,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
+		"an hour of work":                 kdfFile(`{"name":"argon2id","time":1000000,"memory_kib":65536,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
+		"threads over 8 bits":             kdfFile(`{"name":"argon2id","time":3,"memory_kib":65536,"threads":400,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
+		"time over 32 bits":               kdfFile(`{"name":"argon2id","time":4294967297,"memory_kib":65536,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
+		"negative time":                   kdfFile(`{"name":"argon2id","time":-1,"memory_kib":65536,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
+		"no time":                         kdfFile(`{"name":"argon2id","time":0,"memory_kib":65536,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
+		"no threads":                      kdfFile(`{"name":"argon2id","time":3,"memory_kib":65536,"threads":0,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
+		"no memory":                       kdfFile(`{"name":"argon2id","time":3,"memory_kib":1,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
+		"no salt":                         kdfFile(`{"name":"argon2id","time":3,"memory_kib":65536,"threads":4}`),
+		"unknown function":                kdfFile(`{"name":"md5","time":3,"memory_kib":65536,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`),
+		"both a key and a wrapped key":    strings.Replace(kdfFile(`{"name":"argon2id","time":3,"memory_kib":65536,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`), `"kdf"`, `"key":"`+encodedKey+`","kdf"`, 1),
 	} {
 		if _, reason := parseKeyFile([]byte(text)); reason == "" {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	// The control: what is refused above is refused for its numbers.
+	// The control: the same file with the usual parameters is accepted.
 	if _, reason := parseKeyFile([]byte(kdfFile(`{"name":"argon2id","time":3,"memory_kib":65536,"threads":4,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`))); reason != "" {
 		t.Errorf("usual parameters: %s", reason)
 	}
 }
 
-// Whatever a file holds, reading it takes next to nothing, and gives a key or a
-// reason.
+// Every file gives a key or a reason, and an accepted file is within the limits.
 func FuzzKeyFile(f *testing.F) {
 	f.Add([]byte(rawKey))
 	f.Add([]byte(`{"version":1,"key":"` + encodedKey + `"}`))
@@ -83,8 +82,8 @@ func FuzzKeyFile(f *testing.F) {
 		switch {
 		case reason != "":
 		case k.KDF == nil:
-			if _, err := k.plain(""); err != nil {
-				t.Errorf("accepted, and no key: %v", err)
+			if _, err := k.unwrapped(""); err != nil {
+				t.Errorf("accepted without a key: %v", err)
 			}
 		case uint64(k.KDF.Memory)*uint64(k.KDF.Time) > maxKDFWork || k.KDF.Memory > maxKDFMemory || k.KDF.Time == 0 || k.KDF.Threads == 0:
 			t.Errorf("accepted: %+v", k.KDF)
@@ -92,8 +91,8 @@ func FuzzKeyFile(f *testing.F) {
 	})
 }
 
-// A passphrase opens what it wrapped; another one, another cost or another salt
-// is a wrong key and nothing else.
+// A passphrase unwraps the key that it wrapped. With another passphrase or other
+// parameters the error is ErrWrongKey.
 func TestPassphrase(t *testing.T) {
 	m := newMasterKey()
 	d := newKDF()
@@ -102,19 +101,19 @@ func TestPassphrase(t *testing.T) {
 		t.Fatal(err)
 	}
 	b, err := json.Marshal(f)
-	if err != nil || strings.Contains(string(b), encodeForTest(m)) {
+	if err != nil || strings.Contains(string(b), encodedKeyOf(m)) {
 		t.Fatalf("%s, %v", b, err)
 	}
-	if got, err := f.unwrapMaster(f.KDF.derive(secret.New("correct horse"))); err != nil || !got.equal(m) {
-		t.Errorf("the passphrase: %v", err)
+	if got, err := f.unwrapMaster(f.KDF.derive(secret.New("correct horse"))); err != nil || !got.key.Equal(m.key) {
+		t.Errorf("right passphrase: %v", err)
 	}
 	if _, err := f.unwrapMaster(f.KDF.derive(secret.New("wrong horse"))); !errors.Is(err, ErrWrongPassphrase) || !errors.Is(err, ErrWrongKey) {
-		t.Errorf("a wrong passphrase: %v", err)
+		t.Errorf("wrong passphrase: %v", err)
 	}
 	weaker := f
 	weaker.KDF = &kdf{Name: d.Name, Time: 1, Memory: 64, Threads: 1, Salt: d.Salt}
 	if _, err := weaker.unwrapMaster(d.derive(secret.New("correct horse"))); !errors.Is(err, ErrWrongKey) {
-		t.Errorf("parameters that were changed: %v", err)
+		t.Errorf("modified parameters: %v", err)
 	}
 }
 
@@ -133,24 +132,24 @@ func TestPassphraseIsAskedAgain(t *testing.T) {
 		t.Errorf("tries %v, %v", tries, err)
 	}
 	if _, err := k.Load(); err != nil || len(tries) != 3 {
-		t.Errorf("asked again for what is known: %v, %v", tries, err)
+		t.Errorf("asked again for a known passphrase: %v, %v", tries, err)
 	}
 	k = h.keeper()
 	h.passphrase = "wrong"
 	if _, err := k.Load(); !errors.Is(err, ErrWrongPassphrase) {
-		t.Errorf("never right: %v", err)
+		t.Errorf("only wrong passphrases: %v", err)
 	}
 	k.Passphrase = nil
 	if _, err := k.Load(); !errors.Is(err, ErrNoPassphrase) {
-		t.Errorf("nobody to ask: %v", err)
+		t.Errorf("no Passphrase function: %v", err)
 	}
 }
 
-// A container's secret is often readable by all. That is fine where only its
-// runtime puts files, and nowhere else.
-func TestSecretFiles(t *testing.T) {
+// A key that all users can read is accepted only where just a container runtime puts
+// files.
+func TestContainerSecretFiles(t *testing.T) {
 	if runtime.GOOS != "linux" || os.Getuid() != 0 {
-		t.Skip("root on Linux makes these files")
+		t.Skip("only root on Linux can create these files")
 	}
 	memory, err := os.MkdirTemp("/dev/shm", "authsome-test-")
 	if err != nil {
@@ -189,14 +188,15 @@ func TestSecretFiles(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]bool{"/run/secrets/key": true, "/var/run/secrets/a/b": true, "/run/secrets/../key": false, "/run/secretsx/key": false, "run/secrets/key": false} {
-		if runtimeDirectory(path) != want {
+		if inSecretsDirectory(path) != want {
 			t.Errorf("%s: %v", path, !want)
 		}
 	}
 }
 
-// Of all that begin at once, one makes the key; where vaults are, nobody does.
-func TestFirstKey(t *testing.T) {
+// Of several keepers that load at the same time, one creates the key. If the home
+// has vaults, none does.
+func TestFirstKeyIsCreatedOnce(t *testing.T) {
 	for _, mode := range []string{ModeLocalKey, ModeKeyring, ModePassphrase} {
 		t.Run(mode, func(t *testing.T) {
 			keyring.MockInit()
@@ -204,7 +204,7 @@ func TestFirstKey(t *testing.T) {
 			if err := h.keeper().Save(Places{Place: Place{Mode: mode}}); err != nil {
 				t.Fatal(err)
 			}
-			if mode == ModeKeyring { // the mock is for one at a time
+			if mode == ModeKeyring { // the mock does not support concurrent use
 				if _, err := h.keeper().Load(); err != nil {
 					t.Fatal(err)
 				}
@@ -226,8 +226,8 @@ func TestFirstKey(t *testing.T) {
 				return
 			}
 			for _, m := range keys {
-				if !m.equal(keys[0]) {
-					t.Error("two keys were made")
+				if !m.key.Equal(keys[0].key) {
+					t.Error("two keys were created")
 				}
 			}
 		})
@@ -237,15 +237,14 @@ func TestFirstKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := h.keeper().Load(); !errors.Is(err, ErrKeyMissing) {
-		t.Errorf("the key of vaults is gone: %v", err)
+		t.Errorf("the key of existing vaults is missing: %v", err)
 	}
 	if !missing(filepath.Join(h.dir, "master.key")) {
-		t.Error("another key was made")
+		t.Error("another key was created")
 	}
 }
 
-// The Python authsome's entry is used as it is.
-func TestPythonKeyring(t *testing.T) {
+func TestPythonKeyringEntry(t *testing.T) {
 	keyring.MockInit()
 	if err := keyring.Set("authsome", "master_key", encodedKey); err != nil {
 		t.Fatal(err)
@@ -254,30 +253,37 @@ func TestPythonKeyring(t *testing.T) {
 	if err != nil || m.key.Reveal() != rawKey {
 		t.Errorf("%v", err)
 	}
+}
+
+// A change to a keyring that fails is undone.
+func TestFailingKeyring(t *testing.T) {
 	keyring.MockInitWithError(errors.New("locked"))
 	if _, err := ReadKey(t.TempDir(), Place{Mode: ModeKeyring}); !errors.Is(err, ErrKeyring) {
-		t.Errorf("a keyring that fails: %v", err)
+		t.Errorf("reading: %v", err)
 	}
 	h := &testHome{dir: t.TempDir()}
 	if _, err := h.keeper().Load(); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.keeper().Change(context.Background(), Change{To: Place{Mode: ModeKeyring}}); !errors.Is(err, ErrKeyring) {
-		t.Errorf("a change to it: %v", err)
+		t.Errorf("changing: %v", err)
 	}
 	if p, err := h.keeper().Places(); p.changing() || err != nil || p.Mode != ModeLocalKey {
-		t.Errorf("after a change that failed: %+v, %v", p, err)
+		t.Errorf("after the failed change: %+v, %v", p, err)
 	}
 	if _, err := h.keeper().Load(); err != nil {
 		t.Error(err)
 	}
-	if _, err := ReadKey(t.TempDir(), Place{Mode: "pigeon"}); !errors.Is(err, ErrUnknownMode) {
-		t.Errorf("an unknown mode: %v", err)
+}
+
+func TestUnknownMode(t *testing.T) {
+	if _, err := ReadKey(t.TempDir(), Place{Mode: "unknown"}); !errors.Is(err, ErrUnknownMode) {
+		t.Error(err)
 	}
 }
 
-// Vaults that are made while the key is changed are under the key that stays.
-func TestNewVaultsAmongChanges(t *testing.T) {
+// Vaults that are created while the key is changed can be opened afterwards.
+func TestNewVaultsDuringChanges(t *testing.T) {
 	h := newTestHome(t)
 	done := make(chan error)
 	const n = 12
@@ -309,7 +315,7 @@ func TestNewVaultsAmongChanges(t *testing.T) {
 	}
 }
 
-// A value of the Python authsome's vault opens with its key, whole or not at all.
+// A value of the Python authsome's vault opens with its key, and only unmodified.
 func TestOpenPython(t *testing.T) {
 	m := &MasterKey{key: secret.New(rawKey)}
 	aead, err := newAEAD([]byte(rawKey))
@@ -326,7 +332,7 @@ func TestOpenPython(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	if _, err := newMasterKey().OpenPython(sealed); !errors.Is(err, ErrWrongKey) {
-		t.Errorf("another key: %v", err)
+		t.Errorf("wrong key: %v", err)
 	}
 	for _, wrong := range []string{"", ".", sealed[1:], strings.Replace(sealed, ".", "", 1), sealed[:len(sealed)-8], "AAAA." + sealed} {
 		if got, err := m.OpenPython(wrong); err == nil {

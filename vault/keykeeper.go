@@ -12,63 +12,64 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// Keeper keeps a home's master key: it reads it where it is, makes it on first
-// use, and moves and replaces it for all vaults of the home. Its exported fields
-// must be set before the first use. Its methods are safe for concurrent use.
+// Keeper manages a home's master key: it reads the key from its place, creates it
+// on first use, and moves and replaces it for all vaults of the home. Its exported
+// fields must be set before the first use. Its methods are safe for concurrent
+// use.
 type Keeper struct {
-	Home   string                   // for master.key and the lock
-	Places func() (Places, error)   // reads what is noted of the key, anew
-	Save   func(Places) error       // notes it, durably
-	Vaults func() ([]string, error) // directories of the profiles
+	Home   string                   // the directory of master.key and of the lock
+	Places func() (Places, error)   // reads what the home records about the key
+	Save   func(Places) error       // records it, durably
+	Vaults func() ([]string, error) // returns the directories of the profiles
 
-	// Passphrase asks for the passphrase; nil has none. It is asked again, with
-	// Try counting, until the passphrase is right or it returns an error.
+	// Passphrase asks for a passphrase. It is called again, with Try counting up,
+	// until the passphrase is right or it returns an error. If it is nil, a key under
+	// a passphrase cannot be read ([ErrNoPassphrase]).
 	Passphrase func(Ask) (secret.String, error)
 
-	// after is told of each step of a change; an error interrupts it there. Tests
-	// set it.
-	after func(step string) error
-	cheap bool // new passphrases cost next to nothing: tests make many
+	// Tests set these.
+	afterStep func(step string) error // called after each step of a change; an error interrupts the change there
+	cheapKDF  bool                    // makes new passphrases fast to derive a key from
 
-	mu  sync.Mutex               // guards the following
-	kek map[string]secret.String // wrapping keys made of passphrases, by function and salt
-	was bool                     // the key has been read before
+	mu     sync.Mutex               // guards the fields below
+	kek    map[string]secret.String // keys derived from passphrases, by KDF and salt
+	loaded bool                     // the key was read before
 }
 
-// Ask says which passphrase is asked for.
+// Ask says which passphrase is needed.
 type Ask struct {
-	Try   int  // 0 at first
-	Again bool // by a process that has been running: nobody may be there
-	Next  bool // the one of the key that a change was leading to
-	New   bool // there is none yet: one is to be chosen
+	Try    int  // the number of wrong answers before
+	Reload bool // the process read the key before and may have no user at the terminal
+	Next   bool // the passphrase of the new key of an interrupted change
+	New    bool // the home has no passphrase yet: the user chooses one
 }
 
-// keyLockWait bounds the wait for a change of the key by another process, and a
-// change's wait for each vault.
+// keyLockWait limits the wait for another process that is changing the key, and
+// the wait of a change for each vault.
 const keyLockWait = 30 * time.Second
 
-// lock excludes changes of the key from each other and from the making of
-// vaults. It does not keep the key from being read.
+// lock excludes other changes of the key, and the creation of vaults. The key can
+// be read without it.
 func (k *Keeper) lock(ctx context.Context, mode lockMode) (release func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, keyLockWait)
 	defer cancel()
-	release, err = poll(ctx, filepath.Join(k.Home, "key.lock"), mode)
+	release, err = pollLock(ctx, filepath.Join(k.Home, "key.lock"), mode)
 	switch {
 	case err == nil:
 		return release, nil
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("change of the master key: %w: %w", ErrLocked, err)
+		return nil, fmt.Errorf("wait for a change of the master key: %w: %w", ErrLocked, err)
 	}
 	return nil, fmt.Errorf("lock the master key: %w", err)
 }
 
-// Load reads the master key, and makes one on first use.
+// Load reads the master key. On first use it creates the key.
 func (k *Keeper) Load() (*MasterKey, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	m, err := k.load()
 	if err == nil {
-		k.was = true
+		k.loaded = true
 	}
 	return m, err
 }
@@ -82,7 +83,7 @@ func (k *Keeper) load() (*MasterKey, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return m, err
 	}
-	// A change that ended between the two readings has moved the key.
+	// A change may have moved the key between the two reads above.
 	if p, err = k.Places(); err != nil {
 		return nil, err
 	}
@@ -92,12 +93,12 @@ func (k *Keeper) load() (*MasterKey, error) {
 	case p.Mode == ModeFile:
 		return nil, fmt.Errorf("%w: %w", ErrNoKeyFile, err)
 	}
-	return k.first(p)
+	return k.createFirst(p)
 }
 
-// first makes the first key of a home. Where vaults exist it was lost, and
-// another one would open none of them.
-func (k *Keeper) first(p Places) (*MasterKey, error) {
+// createFirst creates the first key of a home. If vaults exist, their key was lost
+// and a new one would not open them, so that is an error.
+func (k *Keeper) createFirst(p Places) (*MasterKey, error) {
 	release, err := k.lock(context.Background(), exclusive)
 	if err != nil {
 		return nil, err
@@ -106,7 +107,7 @@ func (k *Keeper) first(p Places) (*MasterKey, error) {
 	if m, err := k.read(p); !errors.Is(err, fs.ErrNotExist) {
 		return m, err // another process was first
 	}
-	dirs, err := k.withVault()
+	dirs, err := k.vaultDirs()
 	if err != nil {
 		return nil, err
 	}
@@ -114,39 +115,39 @@ func (k *Keeper) first(p Places) (*MasterKey, error) {
 		return nil, fmt.Errorf("%s: %w", p.Where(k.Home), ErrKeyMissing)
 	}
 	if err := k.store(p.Place, p.base(k.Home), newMasterKey(), nil); err != nil {
-		return nil, fmt.Errorf("make master key: %w", err)
+		return nil, fmt.Errorf("create the master key: %w", err)
 	}
 	return k.read(p)
 }
 
-// read reads the keys of all places that are noted. The present one must be
-// there, and with it one that a change has not come to use yet may be missing.
+// read reads the keys at all recorded places. Without a change that is one key,
+// which must exist. During a change one of the two keys may be missing.
 func (k *Keeper) read(p Places) (*MasterKey, error) {
-	given := &passphrases{ask: k.Passphrase, again: k.was}
+	given := &passphrases{ask: k.Passphrase, reload: k.loaded}
 	m, err := k.readPlace(p.Place, p.currentFile(k.Home), given)
 	if err != nil && !p.changing() {
 		return nil, err
 	}
-	var more *MasterKey
-	var errMore error
+	var other *MasterKey
+	var otherErr error
 	switch {
 	case p.Next != nil:
 		given.next = true
-		more, errMore = k.readPlace(*p.Next, p.nextFile(k.Home), given)
+		other, otherErr = k.readPlace(*p.Next, p.nextFile(k.Home), given)
 	case p.Previous != nil && (p.Previous.Mode == ModeKeyring || p.previousFile(k.Home) != ""):
-		more, errMore = k.readPlace(*p.Previous, p.previousFile(k.Home), given)
+		other, otherErr = k.readPlace(*p.Previous, p.previousFile(k.Home), given)
 	}
 	switch {
-	case m == nil && more == nil:
+	case m == nil && other == nil:
 		return nil, err
 	case m == nil:
-		m, m.lost = more, err
-	case more != nil:
-		m.older = append(m.older, more.key)
-	case errMore != nil && !errors.Is(errMore, fs.ErrNotExist):
-		m.lost = errMore
+		m, m.readErr = other, err
+	case other != nil:
+		m.others = append(m.others, other.key)
+	case otherErr != nil && !errors.Is(otherErr, fs.ErrNotExist):
+		m.readErr = otherErr
 	}
-	m.again, m.hold = k.Load, k.hold
+	m.reload, m.loadLocked = k.Load, k.loadLocked
 	return m, nil
 }
 
@@ -166,84 +167,28 @@ func (k *Keeper) readPlace(p Place, path string, given *passphrases) (*MasterKey
 		return nil, err
 	}
 	if f.KDF == nil {
-		return f.plain(path)
+		return f.unwrapped(path)
 	}
 	return k.unlock(f, given)
 }
 
-// ErrUnknownMode says that the master key is kept in a way that this version
-// does not know.
+// ErrUnknownMode means that this version does not know the mode in which the
+// master key is kept.
 var ErrUnknownMode = errors.New("the configuration names an unknown mode of the master key")
 
-// passphrases are those that were given for one reading of the keys.
-type passphrases struct {
-	ask   func(Ask) (secret.String, error)
-	again bool
-	next  bool
-	all   []secret.String
-}
-
-// unlock opens a key under a passphrase: with what was derived before, with a
-// passphrase that was given already, or with one that is asked for.
-func (k *Keeper) unlock(f keyFile, given *passphrases) (*MasterKey, error) {
-	if kek, ok := k.kek[f.KDF.id()]; ok {
-		return f.unwrapMaster(kek)
-	}
-	for _, passphrase := range given.all {
-		if m, err := k.derive(f, passphrase); err == nil {
-			return m, nil
-		}
-	}
-	if given.ask == nil {
-		return nil, ErrNoPassphrase
-	}
-	for try := 0; ; try++ {
-		passphrase, err := given.ask(Ask{Try: try, Again: given.again, Next: given.next})
-		switch {
-		case err != nil && try > 0:
-			return nil, ErrWrongPassphrase
-		case err != nil:
-			return nil, err
-		}
-		m, err := k.derive(f, passphrase)
-		if err == nil {
-			given.all = append(given.all, passphrase)
-			return m, nil
-		}
-	}
-}
-
-func (k *Keeper) derive(f keyFile, passphrase secret.String) (*MasterKey, error) {
-	kek := f.KDF.derive(passphrase)
-	m, err := f.unwrapMaster(kek)
-	if err == nil {
-		k.remember(*f.KDF, kek)
-	}
-	return m, err
-}
-
-// remember keeps the wrapping key, and not the passphrase: a running process
-// can follow a rotation with it.
-func (k *Keeper) remember(d kdf, kek secret.String) {
-	if k.kek == nil {
-		k.kek = make(map[string]secret.String)
-	}
-	k.kek[d.id()] = kek
-}
-
-// store writes a key to a place that has none. A key under a passphrase is
-// wrapped as d says, whose wrapping key is known; without d the passphrase is
-// asked for.
+// store writes a key to a place that has no key. In ModePassphrase, d says how to
+// wrap the key, and its wrapping key must be known; if d is nil, the user is asked
+// for a new passphrase.
 func (k *Keeper) store(p Place, path string, m *MasterKey, d *kdf) error {
 	switch {
 	case p.Mode == ModeKeyring:
 		return keyringStore(p.account(), m)
 	case p.Mode == ModePassphrase && d == nil:
-		made, err := k.newPassphrase()
+		created, err := k.newPassphrase()
 		if err != nil {
 			return err
 		}
-		d = &made
+		d = &created
 		fallthrough
 	case p.Mode == ModePassphrase:
 		f, err := wrapMaster(m, *d, k.kek[d.id()])
@@ -252,33 +197,12 @@ func (k *Keeper) store(p Place, path string, m *MasterKey, d *kdf) error {
 		}
 		return createKeyFile(path, f)
 	}
-	return makeKeyFile(path, m)
+	return createUnwrappedKeyFile(path, m)
 }
 
-// newPassphrase asks for the first passphrase of a home.
-func (k *Keeper) newPassphrase() (kdf, error) {
-	if k.Passphrase == nil {
-		return kdf{}, ErrNoPassphrase
-	}
-	passphrase, err := k.Passphrase(Ask{Again: k.was, New: true})
-	if err != nil {
-		return kdf{}, err
-	}
-	return k.usePassphrase(passphrase), nil
-}
-
-func (k *Keeper) usePassphrase(passphrase secret.String) kdf {
-	d := newKDF()
-	if k.cheap {
-		d.Time, d.Memory, d.Threads = 1, 64, 1
-	}
-	k.remember(d, d.derive(passphrase))
-	return d
-}
-
-// hold reads the key and keeps it from being changed until release: for the time
-// in which a new vault is made, which a change could not see.
-func (k *Keeper) hold() (m *MasterKey, release func(), err error) {
+// loadLocked reads the key and blocks changes of it until release. It is for the
+// creation of a vault: a change at that time would not see the new vault.
+func (k *Keeper) loadLocked() (m *MasterKey, release func(), err error) {
 	release, err = k.lock(context.Background(), shared)
 	if err != nil {
 		return nil, nil, err
@@ -290,8 +214,8 @@ func (k *Keeper) hold() (m *MasterKey, release func(), err error) {
 	return m, release, nil
 }
 
-// withVault are the directories of the profiles that have a vault.
-func (k *Keeper) withVault() ([]string, error) {
+// vaultDirs returns the directories of the profiles that have a vault.
+func (k *Keeper) vaultDirs() ([]string, error) {
 	all, err := k.Vaults()
 	if err != nil {
 		return nil, err

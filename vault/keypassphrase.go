@@ -15,11 +15,12 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// Errors of a passphrase.
+// Errors about passphrases.
 var (
-	// ErrNoPassphrase says that a passphrase is needed and there is none.
+	// ErrNoPassphrase means that a passphrase is needed and none was given.
 	ErrNoPassphrase = errors.New("the master key is under a passphrase, and none was given")
-	// ErrWrongPassphrase is an [ErrWrongKey]: what was given is not the passphrase.
+	// ErrWrongPassphrase means that the passphrase is wrong. It matches [ErrWrongKey]
+	// too.
 	ErrWrongPassphrase error = wrongPassphrase{}
 )
 
@@ -28,15 +29,15 @@ type wrongPassphrase struct{}
 func (wrongPassphrase) Error() string        { return "wrong passphrase" }
 func (wrongPassphrase) Is(target error) bool { return target == ErrWrongKey }
 
-// ReadPassphrase reads a passphrase from a file that others cannot read, or from
-// a pipe, as in /dev/fd/3. One line end behind it is not part of it.
+// ReadPassphrase reads a passphrase from a file that other users cannot read, or
+// from a pipe such as /dev/fd/3. It removes one line end after the passphrase.
 func ReadPassphrase(path string) (secret.String, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return secret.String{}, fmt.Errorf("passphrase: %w", err)
 	}
 	defer f.Close()
-	keepFromChildren(path)
+	closeOnExec(path)
 	info, err := f.Stat()
 	if err != nil {
 		return secret.String{}, fmt.Errorf("passphrase: %w", err)
@@ -57,7 +58,8 @@ func ReadPassphrase(path string) (secret.String, error) {
 	return secret.New(text), nil
 }
 
-// kdf is how the key that wraps the master key is made of the passphrase.
+// kdf is the function, with its parameters, that derives the key that wraps the
+// master key from the passphrase.
 type kdf struct {
 	Name    string `json:"name"`
 	Time    uint32 `json:"time"`
@@ -66,16 +68,16 @@ type kdf struct {
 	Salt    []byte `json:"salt"`
 }
 
-// Cost of new files: the second recommendation of RFC 9106, 64 MiB and some
-// 0.2 s.
+// The cost of new files: the second recommended option of RFC 9106, section 4. It
+// takes 64 MiB and about 0.2 s.
 const (
 	kdfTime    = 3
 	kdfMemory  = 64 << 10
 	kdfThreads = 4
 )
 
-// Limits of what is accepted from a file, so that one that somebody planted
-// takes neither the machine's memory nor minutes: 1 GiB, 4 GiB written in all.
+// The limits for a file, so that a planted file cannot use up the machine's
+// memory or run for minutes: 1 GiB of memory, 4 GiB written in total.
 const (
 	maxKDFMemory = 1 << 20
 	maxKDFWork   = 4 << 20
@@ -88,14 +90,15 @@ func newKDF() kdf {
 	return d
 }
 
-func (d kdf) check() string {
+// check returns the reason why the parameters are refused, or "".
+func (d kdf) check() (reason string) {
 	switch {
 	case d.Name != "argon2id":
-		return "its passphrase is for a function that this authsome does not have"
+		return "its key derivation function is not supported"
 	case d.Time < 1 || d.Threads < 1 || d.Memory < 8*uint32(d.Threads) || len(d.Salt) < 8 || len(d.Salt) > maxSalt:
-		return "the parameters of its passphrase make no sense"
+		return "its key derivation parameters are invalid"
 	case d.Memory > maxKDFMemory || uint64(d.Time)*uint64(d.Memory) > maxKDFWork:
-		return "the parameters of its passphrase ask for more memory or time than a key of authsome's"
+		return "its key derivation parameters ask for too much memory or time"
 	}
 	return ""
 }
@@ -107,15 +110,15 @@ func (k keyFile) checkPassphrase() (reason string) {
 	return k.KDF.check()
 }
 
-// id names the function with its parameters and salt.
+// id identifies the function, its parameters and the salt.
 func (d kdf) id() string {
 	return fmt.Sprintf("%s %d %d %d %x", d.Name, d.Time, d.Memory, d.Threads, d.Salt)
 }
 
-// derive makes the wrapping key. The parameters have been checked.
+// derive returns the wrapping key. The caller has checked the parameters.
 func (d kdf) derive(passphrase secret.String) secret.String {
 	key := argon2.IDKey([]byte(passphrase.Reveal()), d.Salt, d.Time, d.Memory, d.Threads, keySize)
-	debug.FreeOSMemory() // a proxy would hold the 64 MiB for minutes
+	debug.FreeOSMemory() // otherwise a proxy would keep the 64 MiB for minutes
 	return secret.New(string(key))
 }
 

@@ -12,23 +12,23 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// The Python authsome kept its key in this entry, and it is used where the
-// configuration names no other.
+// The Python authsome kept its key in this entry. It is used if the configuration
+// names no other account.
 const (
 	keyringService = "authsome"
 	keyringAccount = "master_key"
 )
 
-// keyringWait bounds the system's keyring. It may ask its user to unlock it; on
-// a machine without a screen it may wait for somebody who never comes.
+// keyringWait limits a call to the system's keyring. The keyring may ask the user
+// to unlock it, and on a machine without a screen nobody answers.
 const keyringWait = time.Minute
 
-// ErrKeyring says that the system has no keyring for this session, or that it
-// does not answer.
+// ErrKeyring means that this session has no keyring, or that the keyring does not
+// answer.
 var ErrKeyring = errors.New("the system's keyring cannot be used")
 
-// withKeyring calls the keyring. A call that does not return in time is left
-// behind: the libraries below cannot be told to stop.
+// withKeyring calls the keyring and waits for it for keyringWait. After that the
+// call's goroutine is abandoned: the libraries cannot cancel a call.
 func withKeyring(what string, fn func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- fn() }()
@@ -70,7 +70,7 @@ func keyringStore(account string, m *MasterKey) error {
 	})
 }
 
-// keyringDelete deletes an entry; one that is not there is no error.
+// keyringDelete deletes an entry. It succeeds if the entry does not exist.
 func keyringDelete(account string) error {
 	err := withKeyring("delete the old master key", func() error { return keyring.Delete(keyringService, account) })
 	if errors.Is(err, fs.ErrNotExist) {

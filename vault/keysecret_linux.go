@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// onNoDisk reports whether a file is on no disk: where Docker and Kubernetes
-// mount secrets.
-func onNoDisk(f *os.File) bool {
+// inMemoryFS reports whether a file is in a memory file system, in which Docker
+// Swarm and Kubernetes mount secrets.
+func inMemoryFS(f *os.File) bool {
 	var s unix.Statfs_t
 	if unix.Fstatfs(int(f.Fd()), &s) != nil {
 		return false

@@ -4,7 +4,7 @@ package vault
 
 import "os"
 
-// checkSecret relies on the access list of the file.
+// checkSecret relies on the access control list of the file.
 func checkSecret(f *os.File) error { return checkPrivate(f) }
 
-func keepFromChildren(string) {}
+func closeOnExec(string) {}

@@ -11,10 +11,10 @@ import (
 	"syscall"
 )
 
-// checkSecret is checkPrivate for a file that a container's runtime provides:
-// such files belong to root and are often readable by all, since all that there
-// is in the container is the program. That is accepted where only a runtime puts
-// files: below /run/secrets, or in memory and root's.
+// checkSecret is checkPrivate for a file that a container runtime may provide.
+// Such files belong to root and are often readable by all users, because the
+// container has no other users. That is accepted where only a runtime puts files:
+// below /run/secrets, or owned by root in a memory file system.
 func checkSecret(f *os.File) error {
 	if checkPrivate(f) == nil {
 		return nil
@@ -27,28 +27,29 @@ func checkSecret(f *os.File) error {
 	owner, known := info.Sys().(*syscall.Stat_t)
 	switch {
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("%w: not a file", ErrKeyExposed)
+		return fmt.Errorf("%w: not a regular file", ErrKeyExposed)
 	case known && owner.Uid != 0 && int(owner.Uid) != os.Geteuid():
 		return fmt.Errorf("%w (owner %d, neither root nor %d)", ErrKeyExposed, owner.Uid, os.Geteuid())
 	case mode&0o022 != 0:
-		return fmt.Errorf("%w: others can change it (mode %04o); chmod 400 it", ErrKeyExposed, mode)
-	case mode&0o044 == 0, runtimeDirectory(f.Name()), known && owner.Uid == 0 && onNoDisk(f):
+		return fmt.Errorf("%w: others can write to it (mode %04o); chmod 400 it", ErrKeyExposed, mode)
+	case mode&0o044 == 0, inSecretsDirectory(f.Name()), known && owner.Uid == 0 && inMemoryFS(f):
 		return nil
 	}
 	return fmt.Errorf("%w (mode %04o, on a disk); chmod 400 it, as the user of this process, or mount it as a secret below /run/secrets", ErrKeyExposed, mode)
 }
 
-// keepFromChildren closes a descriptor that was given by number to the programs
-// that this one starts: they could read it again from its beginning.
-func keepFromChildren(path string) {
+// closeOnExec keeps a file descriptor such as /dev/fd/3 from the programs that this
+// process starts. They could read the file again from its beginning.
+func closeOnExec(path string) {
 	number, isDescriptor := strings.CutPrefix(path, "/dev/fd/")
 	if fd, err := strconv.Atoi(number); isDescriptor && err == nil && fd > 2 {
 		syscall.CloseOnExec(fd)
 	}
 }
 
-// runtimeDirectory: only root can make names there.
-func runtimeDirectory(path string) bool {
+// inSecretsDirectory reports whether path is below a directory in which only root
+// can create files.
+func inSecretsDirectory(path string) bool {
 	path, err := filepath.Abs(path)
 	return err == nil && (strings.HasPrefix(path, "/run/secrets/") || strings.HasPrefix(path, "/var/run/secrets/"))
 }

@@ -4,4 +4,4 @@ package vault
 
 import "os"
 
-func onNoDisk(*os.File) bool { return false }
+func inMemoryFS(*os.File) bool { return false }

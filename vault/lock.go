@@ -9,8 +9,8 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Dir is the directory that the vault is in. Other locks of the profile have
-// their place beside the vault's.
+// Dir returns the vault's directory. Other locks of the profile are kept in it
+// too.
 func (v *Vault) Dir() string { return v.dir }
 
 type lockMode int
@@ -20,31 +20,42 @@ const (
 	exclusive
 )
 
-// A held lock is tried again after a quarter of the time that was waited, within
-// these bounds: hundreds of processes that wait must not keep the one that works
-// from working.
+// While a lock is held, it is tried again after a quarter of the time waited so
+// far, within these bounds. So hundreds of waiting processes do not slow down the
+// one that holds the lock.
 const (
 	shortestPoll = time.Millisecond
 	longestPoll  = 50 * time.Millisecond
 )
 
-// patience is how long a wait for a lock is not worth telling.
-const patience = time.Second
+// waitReportDelay is how long a wait for a lock takes before it is reported.
+const waitReportDelay = time.Second
 
-// lock waits for the lock at path until ctx is done, and tells waiting, if there
-// is one, who holds it when that takes a second. Everybody comes in through a
-// second lock, one at a time: while a writer waits there for the readers to
-// leave, no reader overtakes it. System locks die with their process, however it
-// dies. Each call has descriptors of its own, so goroutines exclude each other as
-// processes do.
+// lock waits for the lock at path until ctx is done. After waitReportDelay it
+// calls waiting, if that is not nil, with the process that holds the lock; lock
+// does not return while that call runs.
+//
+// A second lock, the turn, admits one process at a time: while a writer has the
+// turn and waits for the readers to leave, no new reader can overtake it. The
+// system releases a lock when its process ends, however it ends. Each call opens
+// its own descriptors, so goroutines exclude each other as processes do.
 func lock(ctx context.Context, path string, mode lockMode, waiting func(holder string)) (unlock func(), err error) {
 	if waiting != nil {
-		defer time.AfterFunc(patience, func() { waiting(holder(path)) }).Stop()
+		reported := make(chan struct{})
+		timer := time.AfterFunc(waitReportDelay, func() {
+			defer close(reported)
+			waiting(holder(path))
+		})
+		defer func() {
+			if !timer.Stop() {
+				<-reported
+			}
+		}()
 	}
-	turn, err := poll(ctx, path+".turn", exclusive)
+	turn, err := pollLock(ctx, path+".turn", exclusive)
 	if err == nil {
 		defer turn()
-		unlock, err = poll(ctx, path, mode)
+		unlock, err = pollLock(ctx, path, mode)
 	}
 	switch {
 	case err == nil:
@@ -58,7 +69,8 @@ func lock(ctx context.Context, path string, mode lockMode, waiting func(holder s
 	return nil, fmt.Errorf("%w: %w", ErrLocked, err)
 }
 
-func poll(ctx context.Context, path string, mode lockMode) (unlock func(), err error) {
+// pollLock waits for the system lock at path until ctx is done.
+func pollLock(ctx context.Context, path string, mode lockMode) (unlock func(), err error) {
 	l := flock.New(path, flock.SetPermissions(0o600))
 	try := l.TryRLock
 	if mode == exclusive {

@@ -6,32 +6,32 @@ import (
 	"maps"
 )
 
-// inMemory is a store for the suite: what a store is, without a disk. The slot
-// holds it whole, and whoever took it out has the lock.
-type inMemory struct {
+// memoryStore is a store without a disk. The records are in slot; the goroutine
+// that took them out has the lock.
+type memoryStore struct {
 	slot chan memory
 	seq  chan uint64
 }
 
 var (
-	_ store = (*inMemory)(nil)
+	_ store = (*memoryStore)(nil)
 	_ store = (*files)(nil)
 )
 
-func newInMemory() *inMemory {
-	m := &inMemory{slot: make(chan memory, 1), seq: make(chan uint64, 1)}
+func newMemoryStore() *memoryStore {
+	m := &memoryStore{slot: make(chan memory, 1), seq: make(chan uint64, 1)}
 	m.slot <- memory{}
 	m.seq <- 1
 	return m
 }
 
-func (m *inMemory) generation() (uint64, error) {
+func (m *memoryStore) generation() (uint64, error) {
 	seq := <-m.seq
 	m.seq <- seq
 	return seq, nil
 }
 
-func (m *inMemory) take(ctx context.Context) (memory, error) {
+func (m *memoryStore) take(ctx context.Context) (memory, error) {
 	select {
 	case records := <-m.slot:
 		return records, nil
@@ -40,17 +40,17 @@ func (m *inMemory) take(ctx context.Context) (memory, error) {
 	}
 }
 
-func (m *inMemory) view(ctx context.Context, fn func(uint64, storeTx) error) error {
+func (m *memoryStore) view(ctx context.Context, fn func(uint64, storeTx) error) error {
 	records, err := m.take(ctx)
 	if err != nil {
 		return err
 	}
 	seq, _ := m.generation()
-	m.slot <- records // it is never changed
+	m.slot <- records // an update writes to a copy
 	return fn(seq, readOnly{records})
 }
 
-func (m *inMemory) update(ctx context.Context, fn func(uint64, storeTx) error) error {
+func (m *memoryStore) update(ctx context.Context, fn func(uint64, storeTx) error) error {
 	records, err := m.take(ctx)
 	if err != nil {
 		return err

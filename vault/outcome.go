@@ -20,7 +20,7 @@ type Outcome string
 // The outcomes.
 const (
 	OutcomeOK       Outcome = "ok"
-	OutcomeAborted  Outcome = "aborted"   // the caller's own function returned an error
+	OutcomeAborted  Outcome = "aborted"   // the caller's function returned an error
 	OutcomeNotFound Outcome = "not_found" // the record does not exist
 	OutcomeLocked   Outcome = "locked"    // another process held the vault for too long
 	OutcomeDamaged  Outcome = "damaged"   // including a wrong key
@@ -32,24 +32,23 @@ func Outcomes() []Outcome {
 	return []Outcome{OutcomeOK, OutcomeAborted, OutcomeNotFound, OutcomeLocked, OutcomeDamaged, OutcomeError}
 }
 
-// observe reports an operation that ended with err. own is the error that the
+// observe reports an operation that ended with err. fnErr is the error that the
 // caller's function returned, or nil.
-func (v *Vault) observe(operation Operation, err, own error) {
+func (v *Vault) observe(operation Operation, err, fnErr error) {
 	if v.OnOperation != nil {
-		v.OnOperation(operation, outcomeOf(err, own))
+		v.OnOperation(operation, outcomeOf(err, fnErr))
 	}
 }
 
-func outcomeOf(err, own error) Outcome {
-	_, damaged := errors.AsType[*DamageError](err)
+func outcomeOf(err, fnErr error) Outcome {
 	switch {
 	case err == nil:
 		return OutcomeOK
-	case damaged, errors.Is(err, ErrWrongKey):
+	case isDamage(err), errors.Is(err, ErrWrongKey):
 		return OutcomeDamaged
 	case errors.Is(err, ErrNotFound):
 		return OutcomeNotFound
-	case own != nil:
+	case fnErr != nil:
 		return OutcomeAborted
 	case errors.Is(err, ErrLocked):
 		return OutcomeLocked

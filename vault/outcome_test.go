@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Every transaction is reported once, with how it ended.
+// Every transaction is reported once, with its outcome.
 func TestOnOperation(t *testing.T) {
 	dir := t.TempDir()
 	master := newMasterKey()
@@ -23,11 +23,11 @@ func TestOnOperation(t *testing.T) {
 		Outcome
 	}
 	var got []report
-	v.OnOperation = func(o Operation, how Outcome) { got = append(got, report{o, how}) }
-	want := func(name string, o Operation, how Outcome) {
+	v.OnOperation = func(o Operation, outcome Outcome) { got = append(got, report{o, outcome}) }
+	want := func(name string, o Operation, outcome Outcome) {
 		t.Helper()
-		if !slices.Equal(got, []report{{o, how}}) {
-			t.Errorf("%s: reported %v, want %v %v", name, got, o, how)
+		if !slices.Equal(got, []report{{o, outcome}}) {
+			t.Errorf("%s: reported %v, want %v %v", name, got, o, outcome)
 		}
 		got = nil
 	}
@@ -38,7 +38,7 @@ func TestOnOperation(t *testing.T) {
 	want("view", OperationView, OutcomeOK)
 	v.View(ctx, func(tx *Tx) error { _, err := tx.Get("b"); return err })
 	want("missing record", OperationView, OutcomeNotFound)
-	v.Update(ctx, func(*Tx) error { return errors.New("changed my mind") })
+	v.Update(ctx, func(*Tx) error { return errors.New("the caller's error") })
 	want("caller's error", OperationUpdate, OutcomeAborted)
 
 	unlock, err := v.lock(ctx, exclusive)

@@ -8,7 +8,8 @@ import (
 	"syscall"
 )
 
-// checkPrivate refuses a file that others can reach, or own.
+// checkPrivate refuses a file that other users can access, or that another user
+// owns.
 func checkPrivate(f *os.File) error {
 	info, err := f.Stat()
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"time"
 )
 
+// process is another process, which runs a role of TestMain on the vault in dir.
 func process(t *testing.T, role, dir string) *exec.Cmd {
 	t.Helper()
 	exe, err := os.Executable()
@@ -29,9 +30,9 @@ func process(t *testing.T, role, dir string) *exec.Cmd {
 	return cmd
 }
 
-// count adds one to a record n times, saying each number once it is acknowledged.
+// count increments a record n times and prints each number when it is stored.
 func count(dir, record string, n int) {
-	key, err := EnsureMasterKey(filepath.Join(filepath.Dir(dir), "master.key"))
+	key, err := localKeeper(filepath.Dir(dir)).Load()
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -68,11 +69,11 @@ func holdLock(dir string) {
 	select {}
 }
 
-// AUTHSOME_VAULT_PROCESSES processes that start at once, in a home that none has
-// made yet.
+// TestManyProcesses starts AUTHSOME_VAULT_PROCESSES processes at the same time, in
+// a home without a key or a vault.
 func TestManyProcesses(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "profile")
-	n := number(t, "AUTHSOME_VAULT_PROCESSES", 40)
+	n := envInt(t, "AUTHSOME_VAULT_PROCESSES", 40)
 	var all []*exec.Cmd
 	var outputs []*bytes.Buffer
 	for range n {
@@ -88,20 +89,20 @@ func TestManyProcesses(t *testing.T) {
 			t.Errorf("process %d: %v: %s", i, err, outputs[i])
 		}
 	}
-	key, err := LoadMasterKey(filepath.Join(filepath.Dir(dir), "master.key"))
+	key, err := ReadKey(filepath.Dir(dir), Place{Mode: ModeLocalKey})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, err := get(mustOpen(t, dir, key), "count"); got != strconv.Itoa(n) || err != nil {
-		t.Errorf("%s updates of %d are there: %v", got, n, err)
+		t.Errorf("%s of %d updates are stored: %v", got, n, err)
 	}
 }
 
-// Writers that are killed at any moment block nobody, and lose nothing that they
-// said was written. AUTHSOME_VAULT_KILLS says how many.
+// A writer that is killed at any moment blocks no other process and loses no value
+// that it reported as stored. AUTHSOME_VAULT_KILLS is the number of kills.
 func TestKilledWriters(t *testing.T) {
 	v, dir, _ := newVault(t)
-	kills := number(t, "AUTHSOME_VAULT_KILLS", 25)
+	kills := envInt(t, "AUTHSOME_VAULT_KILLS", 25)
 	const writers = 3
 	left := make(chan struct{}, kills)
 	for range kills {
@@ -128,12 +129,12 @@ func TestKilledWriters(t *testing.T) {
 					if !lines.Scan() {
 						break
 					}
-					acknowledged = number1(t, lines.Text())
+					acknowledged = parseCount(t, lines.Text())
 				}
-				time.Sleep(rand.N(20 * time.Millisecond)) // at any moment of the next write, or of its start
+				time.Sleep(rand.N(20 * time.Millisecond)) // until any moment of the next write, or of the start
 				cmd.Process.Kill()
 				for lines.Scan() {
-					acknowledged = number1(t, lines.Text())
+					acknowledged = parseCount(t, lines.Text())
 				}
 				cmd.Wait()
 				got, err := get(v, record)
@@ -144,7 +145,7 @@ func TestKilledWriters(t *testing.T) {
 					t.Errorf("the first command after a kill: %v", err)
 					return
 				}
-				now := number1(t, got)
+				now := parseCount(t, got)
 				if now < acknowledged || now > acknowledged+1 {
 					t.Errorf("%d acknowledged, %d found", acknowledged, now)
 				}
@@ -155,17 +156,17 @@ func TestKilledWriters(t *testing.T) {
 	all.Wait()
 }
 
-func number1(t *testing.T, text string) int {
+func parseCount(t *testing.T, text string) int {
 	n, err := strconv.Atoi(strings.TrimSpace(text))
 	if err != nil {
-		t.Errorf("a writer says %q", text)
+		t.Errorf("a writer printed %q", text)
 	}
 	return n
 }
 
-// Who waits too long is told who is in the way, as long as that one lives; and
-// nobody is blocked by one who was killed.
-func TestHolderIsNamed(t *testing.T) {
+// A wait that times out reports the process that holds the lock. A killed process
+// holds no lock.
+func TestLockErrorNamesHolder(t *testing.T) {
 	v, dir, _ := newVault(t)
 	cmd := process(t, "hold", dir)
 	out, err := cmd.StdoutPipe()
@@ -176,16 +177,16 @@ func TestHolderIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	if held, err := bufio.NewReader(out).ReadString('\n'); held != "held\n" {
-		t.Fatalf("it says %q: %v", held, err)
+		t.Fatalf("it printed %q: %v", held, err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	err = v.View(ctx, func(*Tx) error { return nil })
 	if !errors.Is(err, ErrLocked) || !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("waiting for a held lock: %v", err)
+		t.Errorf("lock held by another process: %v", err)
 	}
 	if named := strings.Contains(fmt.Sprint(err), fmt.Sprintf("process, %d (", cmd.Process.Pid)); named != (runtime.GOOS == "linux") {
-		t.Errorf("the holder is %d: %v", cmd.Process.Pid, err)
+		t.Errorf("the holder is process %d: %v", cmd.Process.Pid, err)
 	}
 	cmd.Process.Kill()
 	cmd.Wait()

@@ -9,31 +9,31 @@ import (
 	"time"
 )
 
+// Errors of [Restore].
 var (
-	// ErrNotEmpty says that the vault to be restored has records.
-	ErrNotEmpty = errors.New("the vault has records, which restoring would replace")
-	// ErrOtherProfile says that a backup is of another profile.
-	ErrOtherProfile = errors.New("the backup is of another profile")
+	// ErrNotEmpty means that the vault has records, and that force was not given.
+	ErrNotEmpty = errors.New("the vault has records that restoring would replace")
+	// ErrOtherProfile means that a backup belongs to another profile.
+	ErrOtherProfile = errors.New("the backup belongs to another profile")
 )
 
-// Restore makes the vault in dir hold what the backup holds and nothing else,
-// sealed under the vault's own key, whatever state the vault is in. Only with
-// force does it replace records, or a vault that is damaged. Killed anywhere, the
-// vault is as it was or restored; one that could not be opened may have to be
-// restored again.
+// Restore replaces the content of the vault in dir by the content of the backup,
+// sealed under the vault's own key, whatever state the vault is in. It replaces
+// records, or a damaged vault, only with force. If the process is killed, the
+// vault is either unchanged or restored, except that a vault that could not be
+// opened before may have to be restored again.
 func Restore(ctx context.Context, dir string, master *MasterKey, b *Backup, force bool) error {
 	dir = filepath.Clean(dir)
 	if name := filepath.Base(dir); b.Profile != name {
 		return fmt.Errorf("%w: %s, not %s", ErrOtherProfile, b.Profile, name)
 	}
 	v, err := Open(dir, master)
-	var anew *file
+	var newFile *vaultFile // if vault.json cannot be used
 	if isDamage(err) || errors.Is(err, ErrWrongKey) {
 		if !force {
 			return err
 		}
-		// Not even its description can be used.
-		v, anew, err = generate(dir, master)
+		v, newFile, err = generateVault(dir, master)
 	}
 	if err != nil {
 		return err
@@ -44,20 +44,20 @@ func Restore(ctx context.Context, dir string, master *MasterKey, b *Backup, forc
 	}
 	defer unlock()
 	store := v.files()
-	seq, err := v.makeWay(store)
+	seq, err := v.checkEmpty(store)
 	if err != nil && !(force && (isDamage(err) || errors.Is(err, ErrNotEmpty))) {
 		return err
 	}
-	if err := v.replace(store, seq, slices.Concat(b.Records, b.Retired), anew); err != nil {
+	if err := v.replace(store, seq, slices.Concat(b.Records, b.Retired), newFile); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
 	return nil
 }
 
-// makeWay looks at what is to be replaced: that it is empty, or is not. It gives
-// the number of the next generation, also with an error.
-func (v *Vault) makeWay(store *files) (next uint64, err error) {
-	next = uint64(time.Now().Unix()) // a number that no process has seen
+// checkEmpty returns [ErrNotEmpty] if the vault has records. Even with an error it
+// returns the number for the next generation.
+func (v *Vault) checkEmpty(store *files) (next uint64, err error) {
+	next = uint64(time.Now().Unix()) // for a damaged vault: a number that no process has seen
 	g, dir, err := store.current()
 	if err != nil {
 		return next, err
@@ -83,7 +83,9 @@ func (v *Vault) makeWay(store *files) (next uint64, err error) {
 	})
 }
 
-func (v *Vault) replace(store *files, seq uint64, records []Record, anew *file) error {
+// replace writes a store with the records. If newFile is not nil, it replaces
+// vault.json too.
+func (v *Vault) replace(store *files, seq uint64, records []Record, newFile *vaultFile) error {
 	sealed := make(memory)
 	tx := &Tx{v: v, t: sealed, writable: true}
 	for _, r := range records {
@@ -97,8 +99,8 @@ func (v *Vault) replace(store *files, seq uint64, records []Record, anew *file) 
 	if err := store.prepare(seq, sealed); err != nil {
 		return err
 	}
-	if anew != nil {
-		if err := v.writeFile(*anew); err != nil {
+	if newFile != nil {
+		if err := v.writeVaultFile(*newFile); err != nil {
 			return err
 		}
 	}
@@ -106,9 +108,4 @@ func (v *Vault) replace(store *files, seq uint64, records []Record, anew *file) 
 		return err
 	}
 	return store.promote()
-}
-
-func isDamage(err error) bool {
-	_, is := asDamage(err)
-	return is
 }

@@ -14,30 +14,30 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// Change is what becomes of a home's master key: another key, in the same place
-// or in another one.
+// Change is a change of a home's master key: a new key, in the same place or in
+// another one.
 type Change struct {
 	To Place
-	// Reseal replaces the vaults' data keys too and seals every record anew.
+	// Reseal also replaces the vaults' data keys and seals every record again.
 	Reseal bool
-	// Passphrase is the new one of ModePassphrase. Without it the present one
-	// stays.
+	// Passphrase is the new passphrase for ModePassphrase. If it is zero, the
+	// current one stays.
 	Passphrase secret.String
 }
 
 // Errors of a change.
 var (
-	// ErrSamePlace says that the key is kept there already.
-	ErrSamePlace = errors.New("the master key is kept there already")
-	// ErrKeyReadOnly says that a file is not one that the key in it can be
-	// replaced in: a container's runtime provides it.
-	ErrKeyReadOnly = errors.New("the master key's file cannot be replaced")
+	// ErrSamePlace means that the key is already kept at that place.
+	ErrSamePlace = errors.New("the master key is already kept there")
+	// ErrKeyReadOnly means that the key in a file cannot be replaced, because a
+	// container runtime provides the file.
+	ErrKeyReadOnly = errors.New("the master key file cannot be replaced")
 )
 
-// Change makes a new master key, wraps the data keys of all the home's vaults
-// under it, and removes the old one. Interrupted anywhere, every vault can be
-// opened, and [Keeper.Resume] goes on. A change that was interrupted before is
-// finished first.
+// Change creates a new master key, wraps the data keys of all vaults of the home
+// under it, and deletes the old key. If it is interrupted at any moment, every
+// vault can still be opened, and [Keeper.Resume] continues. It first finishes an
+// earlier change that was interrupted.
 func (k *Keeper) Change(ctx context.Context, c Change) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -47,17 +47,17 @@ func (k *Keeper) Change(ctx context.Context, c Change) error {
 	}
 	defer release()
 	if err := k.resume(ctx); err != nil {
-		return fmt.Errorf("finish the change that was interrupted: %w", err)
+		return fmt.Errorf("finish the interrupted change: %w", err)
 	}
 	p, err := k.Places()
 	if err != nil {
 		return err
 	}
-	present, err := k.read(p)
+	current, err := k.read(p)
 	if err != nil {
 		return err
 	}
-	if err := k.opensAll(present); err != nil {
+	if err := k.checkOpensAll(current); err != nil {
 		return err
 	}
 	next := c.To
@@ -65,19 +65,27 @@ func (k *Keeper) Change(ctx context.Context, c Change) error {
 		next.Account = "master_key " + rand.Text()[:8]
 	}
 	p.Next, p.Reseal = &next, c.Reseal
-	path := next.pending(k.Home)
-	if next.Mode == ModeFile {
+	if err := k.storeNext(p, c.Passphrase); err != nil {
+		return err
+	}
+	return k.resume(ctx)
+}
+
+// storeNext saves the next place and stores a new key there.
+func (k *Keeper) storeNext(p Places, passphrase secret.String) (err error) {
+	path := p.Next.pending(k.Home)
+	if p.Next.Mode == ModeFile {
 		if path, err = k.checkFile(p); err != nil {
 			return err
 		}
 	}
 	var d *kdf
-	if next.Mode == ModePassphrase {
-		if d, err = k.nextKDF(p, c.Passphrase); err != nil {
+	if p.Next.Mode == ModePassphrase {
+		if d, err = k.nextKDF(p, passphrase); err != nil {
 			return err
 		}
 	}
-	// What a change before left at the pending name was never used.
+	// A file that an earlier change left at the pending path was never used.
 	if path != "" {
 		if err := removeFile(path); err != nil {
 			return err
@@ -86,22 +94,19 @@ func (k *Keeper) Change(ctx context.Context, c Change) error {
 	if err := k.Save(p); err != nil {
 		return err
 	}
-	if err := k.step("note the next place"); err != nil {
+	if err := k.step("save the next place"); err != nil {
 		return err
 	}
-	if path != "" || next.Mode == ModeKeyring {
-		if err := k.store(next, path, newMasterKey(), d); err != nil {
-			return errors.Join(fmt.Errorf("store the new master key: %w", err), k.forgetNext(p))
+	if path != "" || p.Next.Mode == ModeKeyring {
+		if err := k.store(*p.Next, path, newMasterKey(), d); err != nil {
+			return errors.Join(fmt.Errorf("store the new master key: %w", err), k.clearNext(p))
 		}
 	}
-	if err := k.step("store the new key"); err != nil {
-		return err
-	}
-	return k.resume(ctx)
+	return k.step("store the new key")
 }
 
-// checkFile says where a new key for a file is to be written, or "" where the
-// file has one already, which then becomes the master key.
+// checkFile returns the path at which to write a new key for ModeFile. It returns
+// "" if the file already has a key, which then becomes the master key.
 func (k *Keeper) checkFile(p Places) (path string, err error) {
 	base := p.Next.base(k.Home)
 	if !filepath.IsAbs(base) {
@@ -111,7 +116,7 @@ func (k *Keeper) checkFile(p Places) (path string, err error) {
 		return "", fmt.Errorf("%s is the file of mode %s: %w", base, ModeLocalKey, ErrSamePlace)
 	}
 	if base == p.base(k.Home) {
-		// Replacing needs a name beside it.
+		// Replacing the file needs a second file in its directory.
 		f, err := os.CreateTemp(filepath.Dir(base), ".authsome-*")
 		if err != nil {
 			return "", fmt.Errorf("%s: %w: %w", base, ErrKeyReadOnly, err)
@@ -128,32 +133,13 @@ func (k *Keeper) checkFile(p Places) (path string, err error) {
 		return "", err
 	}
 	if f.KDF != nil {
-		return "", fmt.Errorf("%s: a key under a passphrase cannot be used as a file", base)
+		return "", fmt.Errorf("%s: mode %s does not support a key under a passphrase", base, ModeFile)
 	}
 	return "", nil
 }
 
-// nextKDF is how the next key is wrapped: under a new passphrase, or under the
-// present one with the same salt, so that processes that run can follow.
-func (k *Keeper) nextKDF(p Places, passphrase secret.String) (*kdf, error) {
-	if !passphrase.IsZero() {
-		d := k.usePassphrase(passphrase)
-		return &d, nil
-	}
-	if p.Mode == ModePassphrase {
-		f, err := readKeyFile(p.currentFile(k.Home), checkPrivate)
-		if err != nil {
-			return nil, err
-		}
-		if f.KDF != nil {
-			return f.KDF, nil
-		}
-	}
-	return nil, ErrNoPassphrase
-}
-
-// Resume finishes a change that was interrupted, if there is one that no other
-// process is at.
+// Resume finishes an interrupted change, if there is one. It waits for another
+// process that is changing the key.
 func (k *Keeper) Resume(ctx context.Context) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -169,7 +155,8 @@ func (k *Keeper) Resume(ctx context.Context) error {
 	return k.resume(ctx)
 }
 
-// resume goes on from what is noted. Every step may have been done before.
+// resume continues from the saved places. Each step may already have been done by
+// an interrupted change.
 func (k *Keeper) resume(ctx context.Context) error {
 	p, err := k.Places()
 	if err != nil || !p.changing() {
@@ -183,7 +170,7 @@ func (k *Keeper) resume(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read the new master key: %w", err)
 		}
-		if err := k.wrapAll(ctx, p, next); err != nil {
+		if err := k.rewrapAll(ctx, p, next); err != nil {
 			return err
 		}
 		old := p.Place
@@ -192,16 +179,17 @@ func (k *Keeper) resume(ctx context.Context) error {
 		if err := k.Save(p); err != nil {
 			return err
 		}
-		if err := k.step("note the new place"); err != nil {
+		if err := k.step("save the new place"); err != nil {
 			return err
 		}
 	}
-	// The old key goes only once the new one was seen to open everything by itself.
-	alone, err := k.readPlace(p.Place, p.currentFile(k.Home), &passphrases{ask: k.Passphrase, again: k.was})
+	// The old key is deleted only after a check that the new one alone opens every
+	// vault.
+	alone, err := k.readPlace(p.Place, p.currentFile(k.Home), &passphrases{ask: k.Passphrase, reload: k.loaded})
 	if err != nil {
 		return fmt.Errorf("read the new master key: %w", err)
 	}
-	if err := k.opensAll(alone); err != nil {
+	if err := k.checkOpensAll(alone); err != nil {
 		return err
 	}
 	if err := k.removePrevious(p); err != nil {
@@ -214,37 +202,37 @@ func (k *Keeper) resume(ctx context.Context) error {
 	if err := k.Save(p); err != nil {
 		return err
 	}
-	return k.step("note that it is removed")
+	return k.step("save that the old key is removed")
 }
 
 func (k *Keeper) nextKey(p Places) (*MasterKey, error) {
-	return k.readPlace(*p.Next, p.nextFile(k.Home), &passphrases{ask: k.Passphrase, again: k.was, next: true})
+	return k.readPlace(*p.Next, p.nextFile(k.Home), &passphrases{ask: k.Passphrase, reload: k.loaded, next: true})
 }
 
-// abandon ends a change whose new key was noted and not made.
+// abandon ends a change whose new key was never stored.
 func (k *Keeper) abandon(p Places) error {
 	m, err := k.read(p)
 	if err == nil {
-		err = k.opensAll(m)
+		err = k.checkOpensAll(m)
 	}
 	if err != nil {
 		return fmt.Errorf("the new master key is lost: %w", err)
 	}
-	return k.forgetNext(p)
+	return k.clearNext(p)
 }
 
-func (k *Keeper) forgetNext(p Places) error {
+func (k *Keeper) clearNext(p Places) error {
 	p.Next, p.Reseal = nil, false
 	return k.Save(p)
 }
 
-// wrapAll brings every vault under the next key.
-func (k *Keeper) wrapAll(ctx context.Context, p Places, next *MasterKey) error {
+// rewrapAll moves every vault to the next key.
+func (k *Keeper) rewrapAll(ctx context.Context, p Places, next *MasterKey) error {
 	all, err := k.read(p)
 	if err != nil {
 		return err
 	}
-	dirs, err := k.withVault()
+	dirs, err := k.vaultDirs()
 	if err != nil {
 		return err
 	}
@@ -257,14 +245,14 @@ func (k *Keeper) wrapAll(ctx context.Context, p Places, next *MasterKey) error {
 	return nil
 }
 
-// opensAll checks that a key opens every vault.
-func (k *Keeper) opensAll(m *MasterKey) error {
-	dirs, err := k.withVault()
+// checkOpensAll checks that a key opens every vault.
+func (k *Keeper) checkOpensAll(m *MasterKey) error {
+	dirs, err := k.vaultDirs()
 	if err != nil {
 		return err
 	}
 	for _, dir := range dirs {
-		f, err := readFile(filepath.Join(dir, "vault.json"))
+		f, err := readVaultFile(filepath.Join(dir, "vault.json"))
 		if err == nil {
 			_, err = m.unwrapAll(f, nil)
 		}
@@ -275,13 +263,13 @@ func (k *Keeper) opensAll(m *MasterKey) error {
 	return nil
 }
 
-// removePrevious takes the old key away, and gives the new one its lasting name.
-// A file that is replaced is gone with that; one that a user named is the user's.
+// removePrevious gives the new key its final name and deletes the old key. A file
+// of ModeFile is not deleted: it belongs to the user.
 func (k *Keeper) removePrevious(p Places) error {
 	base, pending := p.base(k.Home), p.pending(k.Home)
 	if base != "" && !missing(pending) {
 		if err := durable.Rename(pending, base); err != nil {
-			return fmt.Errorf("put the new master key in place: %w", err)
+			return fmt.Errorf("rename the new master key: %w", err)
 		}
 	}
 	switch p.Previous.Mode {
@@ -298,7 +286,7 @@ func (k *Keeper) removePrevious(p Places) error {
 	return nil
 }
 
-// removeFile is durable, and content with a file that is not there.
+// removeFile deletes a file durably. It succeeds if the file does not exist.
 func removeFile(path string) error {
 	if err := os.Remove(path); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -310,8 +298,8 @@ func removeFile(path string) error {
 }
 
 func (k *Keeper) step(name string) error {
-	if k.after == nil {
+	if k.afterStep == nil {
 		return nil
 	}
-	return k.after(name)
+	return k.afterStep(name)
 }

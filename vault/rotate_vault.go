@@ -3,20 +3,19 @@ package vault
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"os"
 )
 
-// rewrapping brings one vault under another master key.
+// rewrapping moves one vault from one master key to another.
 type rewrapping struct {
 	v        *Vault
-	from, to *MasterKey
+	from, to *MasterKey // from unwraps under both keys
 	step     func(string) error
 }
 
-// run wraps the data keys anew, in one rename, and seals the records anew if that
-// is wanted or was begun. Every step may have been done before.
+// run wraps the data keys under the new master key, with a single rename. If
+// reseal is set, or an earlier run began to reseal, it also seals the records under
+// a new data key. Each step may already have been done by an interrupted run.
 func (r *rewrapping) run(ctx context.Context, reseal bool) error {
 	v := r.v
 	wait, cancel := context.WithTimeout(ctx, keyLockWait)
@@ -26,7 +25,7 @@ func (r *rewrapping) run(ctx context.Context, reseal bool) error {
 		return err
 	}
 	defer unlock()
-	f, err := readFile(v.path("vault.json"))
+	f, err := readVaultFile(v.path("vault.json"))
 	if err != nil {
 		return err
 	}
@@ -42,19 +41,19 @@ func (r *rewrapping) run(ctx context.Context, reseal bool) error {
 	if len(f.Keys) == 1 {
 		switch {
 		case done:
-			return nil // resealing changes both keys with the same rename
+			return nil // with reseal too: its first rename adds a second data key
 		case !reseal:
 			return r.wrap(f, keys)
 		}
-		if err := r.add(f, keys); err != nil {
+		if err := r.addDataKey(f, keys); err != nil {
 			return err
 		}
 	}
 	return r.reseal(f)
 }
 
-// wrap writes vault.json with these data keys, the present one last.
-func (r *rewrapping) wrap(f file, keys *dataKeys) error {
+// wrap writes vault.json with these data keys, the current one last.
+func (r *rewrapping) wrap(f vaultFile, keys *dataKeys) error {
 	f.Keys = nil
 	add := func(s *sealer) error {
 		w, err := r.to.wrap(f.ID, s.data)
@@ -68,22 +67,22 @@ func (r *rewrapping) wrap(f file, keys *dataKeys) error {
 			}
 		}
 	}
-	if err := add(keys.present()); err != nil {
+	if err := add(keys.current()); err != nil {
 		return err
 	}
-	if err := r.v.writeFile(f); err != nil {
-		return fmt.Errorf("vault: %w", err)
+	if err := r.v.writeVaultFile(f); err != nil {
+		return fmt.Errorf("write vault.json: %w", err)
 	}
 	return r.step("wrap the data keys of a vault")
 }
 
-// add makes another data key, which from then on seals what is written. What the
-// one before sealed stays readable by its name.
-func (r *rewrapping) add(f file, old *dataKeys) error {
+// addDataKey adds a new data key, which seals every later write. Records under the
+// old data key stay readable: each record names its key.
+func (r *rewrapping) addDataKey(f vaultFile, old *dataKeys) error {
 	data := make([]byte, keySize)
 	rand.Read(data) // never fails
 	both := &dataKeys{master: r.to}
-	for _, d := range [][]byte{old.present().data, data} {
+	for _, d := range [][]byte{old.current().data, data} {
 		if err := both.add(f.ID, kidOf(d), d); err != nil {
 			return err
 		}
@@ -92,12 +91,12 @@ func (r *rewrapping) add(f file, old *dataKeys) error {
 	return r.wrap(f, both)
 }
 
-// reseal seals every record under the present data key, as one update, whose
-// store is under that key as well; then the data keys before it go.
-func (r *rewrapping) reseal(f file) error {
+// reseal seals every record under the current data key in one update, whose store
+// is encrypted under that key too. Then it removes the old data keys.
+func (r *rewrapping) reseal(f vaultFile) error {
 	v := r.v
 	keys := v.keys.Load()
-	err := v.files().change(func(seq uint64, t storeTx) error {
+	err := v.files().updateLocked(func(seq uint64, t storeTx) error {
 		tx := &Tx{v: v, t: t, seq: seq, writable: true}
 		if err := tx.checkHead(); err != nil {
 			return err
@@ -119,80 +118,18 @@ func (r *rewrapping) reseal(f file) error {
 		return tx.putHead(seq + 1)
 	})
 	if err != nil {
-		return fmt.Errorf("seal the records anew: %w", err)
+		return fmt.Errorf("reseal the records: %w", err)
 	}
-	if err := r.step("seal the records anew"); err != nil {
+	if err := r.step("reseal the records"); err != nil {
 		return err
 	}
-	present := &dataKeys{master: r.to}
-	if err := present.add(f.ID, keys.kid, keys.present().data); err != nil {
+	current := &dataKeys{master: r.to}
+	if err := current.add(f.ID, keys.kid, keys.current().data); err != nil {
 		return err
 	}
-	v.keys.Store(present)
-	if err := r.wrap(f, present); err != nil {
+	v.keys.Store(current)
+	if err := r.wrap(f, current); err != nil {
 		return err
 	}
-	return r.step("drop the old data keys")
-}
-
-// Keys that were derived of a data key verify what was written under them after
-// the data key is gone, from which nothing leads back to it. They are records,
-// retired:<label>:<kid>.
-const retiredPrefix = "retired:"
-
-var retiredLabels = []string{"audit"}
-
-func retired(id, kid string, s *sealer) []Record {
-	var all []Record
-	for _, label := range retiredLabels {
-		all = append(all, Record{retiredPrefix + label + ":" + kid, derive(s.data, id, label)})
-	}
-	return all
-}
-
-// Retire keeps a key that another vault derived for a label, and that is to go.
-func (tx *Tx) Retire(label string, key []byte) error {
-	return tx.Put(retiredPrefix+label+":"+kidOf(key), key)
-}
-
-// RetiredKeys are what [Vault.DeriveKey] gave for a label under data keys that
-// the vault had before, and those that were given to [Tx.Retire].
-func (tx *Tx) RetiredKeys(label string) ([][]byte, error) {
-	records, err := tx.List(retiredPrefix + label + ":")
-	var keys [][]byte
-	for _, r := range records {
-		keys = append(keys, r.Value)
-	}
-	return keys, err
-}
-
-// follow takes the keys from vault.json if it is another one than was read.
-func (v *Vault) follow() error {
-	path := v.path("vault.json")
-	info, err := os.Stat(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return &DamageError{Path: path, Reason: "missing, though the vault was in use", Err: err}
-	}
-	if err != nil {
-		return fmt.Errorf("vault: %w", err)
-	}
-	keys := v.keys.Load()
-	if keys.isRead(info) {
-		return nil
-	}
-	f, err := readFile(path)
-	if err != nil {
-		return err
-	}
-	if f.ID != v.id {
-		return &DamageError{Path: path, Reason: "it belongs to another vault"}
-	}
-	fresh, known := keys.those(f, info)
-	if !known {
-		if fresh, err = keys.master.open(f, info); err != nil {
-			return err
-		}
-	}
-	v.keys.Store(fresh)
-	return nil
+	return r.step("remove the old data keys")
 }

@@ -7,36 +7,36 @@ import (
 	"strings"
 )
 
-// store keeps sealed records by key, for many processes at once. It knows no
-// secret of the records; what it returns is authenticated by the vault. The
-// store on disk is [files]; another could be on a network. One suite of tests
-// holds for all.
+// store keeps sealed records by key for many processes at the same time. It does
+// not have the keys of the records; the vault authenticates what it returns.
+// [files] is the store on disk; another store could be on a network. TestStores
+// tests every store.
 type store interface {
-	// view runs fn over one state, the last that an update left, and gives the
-	// number of that update. It waits for what is in its way until ctx is done
-	// (ErrLocked).
+	// view runs fn on the state that the last update left. seq is the number of that
+	// update. view waits for running updates until ctx is done (ErrLocked).
 	view(ctx context.Context, fn func(seq uint64, t storeTx) error) error
 
-	// update runs fn alone and makes what it wrote durable, all or nothing, as
-	// the update after seq. When it returns nil the change is stored and every
-	// later view shows it. If fn fails, nothing happened.
+	// update runs fn while no other transaction runs, and stores what fn wrote as
+	// the update after seq, all or nothing. When update returns nil, the change is
+	// durable and every later view shows it. If fn fails, nothing has changed.
 	update(ctx context.Context, fn func(seq uint64, t storeTx) error) error
 
-	// generation is the number of the last update. It waits for nobody, so that
+	// generation returns the number of the last update. It never waits, so that
 	// processes can poll it.
 	generation() (uint64, error)
 }
 
-// storeTx is what a transaction needs of a store.
+// storeTx is a transaction of a store.
 type storeTx interface {
 	get(key string) ([]byte, error) // ErrNotFound
 	set(key string, value []byte) error
 	delete(key string) error
-	// list calls fn in the order of the keys.
+	// list calls fn for each record whose key has the prefix, in the order of the
+	// keys.
 	list(prefix string, fn func(key string, value []byte) error) error
 }
 
-// memory is a transaction over records that are all in memory.
+// memory is a transaction on records in memory.
 type memory map[string][]byte
 
 func (m memory) get(key string) ([]byte, error) {

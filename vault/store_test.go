@@ -13,19 +13,19 @@ import (
 	"time"
 )
 
-// What every store must do, whatever it keeps its records in. A new one is a
-// line here: open gives a store with the generation 1, and calling what it gives
-// again opens the same store anew, as another process would.
+// TestStores tests what every kind of store must do. For each kind, open returns a
+// function that opens a new store of generation 1. Each further call of the
+// function opens the same store again, as another process would.
 func TestStores(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) func() store{
 		"memory": func(*testing.T) func() store {
-			m := newInMemory()
+			m := newMemoryStore()
 			return func() store { return m }
 		},
 		"badger": func(t *testing.T) func() store {
 			home := t.TempDir()
 			return func() store {
-				key, err := EnsureMasterKey(filepath.Join(home, "master.key"))
+				key, err := localKeeper(home).Load()
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -37,13 +37,14 @@ func TestStores(t *testing.T) {
 			}
 		},
 	} {
-		for what, test := range suite {
+		for what, test := range storeTests {
 			t.Run(name+"/"+what, func(t *testing.T) { test(t, open(t)) })
 		}
 	}
 }
 
-var suite = map[string]func(*testing.T, func() store){
+// storeTests are the tests of TestStores.
+var storeTests = map[string]func(*testing.T, func() store){
 	"get, put and delete": testRecords,
 	"list by prefix":      testList,
 	"atomic update":       testAtomic,
@@ -76,7 +77,7 @@ func testRecords(t *testing.T, open func() store) {
 			}
 		}
 		if got, err := tx.get("short"); string(got) != "v" || err != nil {
-			t.Errorf("an update does not see what it wrote: %q, %v", got, err)
+			t.Errorf("an update does not see its own write: %q, %v", got, err)
 		}
 		return nil
 	})
@@ -87,7 +88,7 @@ func testRecords(t *testing.T, open func() store) {
 			}
 		}
 		if _, err := tx.get("none"); !errors.Is(err, ErrNotFound) {
-			t.Errorf("a record that is not there: %v", err)
+			t.Errorf("missing record: %v", err)
 		}
 		if tx.set("short", nil) == nil || tx.delete("short") == nil {
 			t.Error("a view wrote")
@@ -99,7 +100,7 @@ func testRecords(t *testing.T, open func() store) {
 			return err
 		}
 		if err := tx.delete("none"); err != nil {
-			t.Errorf("deleting what is not there: %v", err)
+			t.Errorf("deleting a missing record: %v", err)
 		}
 		return tx.delete("short")
 	})
@@ -133,7 +134,7 @@ func testList(t *testing.T, open func() store) {
 		}
 		stop := errors.New("stop")
 		if err := tx.list("p", func(string, []byte) error { return stop }); !errors.Is(err, stop) {
-			t.Errorf("a list that is stopped: %v", err)
+			t.Errorf("list with an error of the function: %v", err)
 		}
 		return nil
 	}
@@ -174,7 +175,7 @@ func testAtomic(t *testing.T, open func() store) {
 		return nil
 	})
 	if after, err := s.generation(); after != before || err != nil {
-		t.Errorf("a failed update moved the generation from %d to %d: %v", before, after, err)
+		t.Errorf("a failed update changed the generation from %d to %d: %v", before, after, err)
 	}
 }
 
@@ -193,9 +194,9 @@ func testGeneration(t *testing.T, open func() store) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mustUpdate(t, writer, func(storeTx) error { // nothing written: it moves too
+		mustUpdate(t, writer, func(storeTx) error { // an update without writes increments it too
 			if got, err := reader.generation(); got != want || err != nil {
-				t.Errorf("within an update: generation %d, want %d: %v", got, want, err)
+				t.Errorf("during an update: generation %d, want %d: %v", got, want, err)
 			}
 			return nil
 		})
@@ -206,14 +207,14 @@ func testDeadline(t *testing.T, open func() store) {
 	mustUpdate(t, open(), func(storeTx) error {
 		short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
-		nothing := func(uint64, storeTx) error { t.Error("it ran beside an update"); return nil }
-		if err := open().view(short, nothing); !errors.Is(err, ErrLocked) || !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("a view beside an update: %v", err)
+		unexpected := func(uint64, storeTx) error { t.Error("it ran during an update"); return nil }
+		if err := open().view(short, unexpected); !errors.Is(err, ErrLocked) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a view during an update: %v", err)
 		}
-		given, stop := context.WithCancel(t.Context())
+		cancelled, stop := context.WithCancel(t.Context())
 		stop()
-		if err := open().update(given, nothing); !errors.Is(err, ErrLocked) || !errors.Is(err, context.Canceled) {
-			t.Errorf("an update beside an update: %v", err)
+		if err := open().update(cancelled, unexpected); !errors.Is(err, ErrLocked) || !errors.Is(err, context.Canceled) {
+			t.Errorf("an update during an update: %v", err)
 		}
 		return nil
 	})
@@ -247,7 +248,7 @@ func testWriters(t *testing.T, open func() store) {
 	all.Wait()
 	mustView(t, open(), func(tx storeTx) error {
 		if got, err := tx.get("n"); string(got) != strconv.Itoa(writers*each) || err != nil {
-			t.Errorf("%s of %d updates are there: %v", got, writers*each, err)
+			t.Errorf("%s of %d updates are stored: %v", got, writers*each, err)
 		}
 		return nil
 	})

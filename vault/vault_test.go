@@ -13,10 +13,19 @@ import (
 	"testing"
 )
 
+// localKeeper returns the keeper of a home in mode local_key.
+func localKeeper(home string) *Keeper {
+	return &Keeper{
+		Home:   home,
+		Places: func() (Places, error) { return Places{Place: Place{Mode: ModeLocalKey}}, nil },
+		Vaults: func() ([]string, error) { return nil, nil },
+	}
+}
+
 func newVault(t testing.TB) (*Vault, string, *MasterKey) {
 	t.Helper()
 	home := t.TempDir()
-	key, err := EnsureMasterKey(filepath.Join(home, "master.key"))
+	key, err := localKeeper(home).Load()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,17 +58,17 @@ func TestRecords(t *testing.T) {
 	put(t, v, "a:1", "one")
 	put(t, v, "a:2", "two")
 	put(t, v, "b:1", "other")
-	again, err := Open(dir, key)
+	reopened, err := Open(dir, key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := get(again, "a:1"); got != "one" || err != nil {
+	if got, err := get(reopened, "a:1"); got != "one" || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if _, err := get(again, "none"); !errors.Is(err, ErrNotFound) {
-		t.Errorf("a record that is not there: %v", err)
+	if _, err := get(reopened, "none"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("missing record: %v", err)
 	}
-	err = again.View(context.Background(), func(tx *Tx) error {
+	err = reopened.View(context.Background(), func(tx *Tx) error {
 		all, err := tx.List("a:")
 		if len(all) != 2 || all[0].Key != "a:1" || string(all[1].Value) != "two" {
 			t.Errorf("listed %v", all)
@@ -72,8 +81,8 @@ func TestRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, _ := again.Generation()
-	if err := again.Update(context.Background(), func(tx *Tx) error { return tx.Delete("a:1") }); err != nil {
+	before, _ := reopened.Generation()
+	if err := reopened.Update(context.Background(), func(tx *Tx) error { return tx.Delete("a:1") }); err != nil {
 		t.Fatal(err)
 	}
 	if after, _ := v.Generation(); after != before+1 {
@@ -84,8 +93,7 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// What fails in an update is not there, and moves nothing.
-func TestFailedUpdateLeavesNothing(t *testing.T) {
+func TestFailedUpdateStoresNothing(t *testing.T) {
 	v, _, _ := newVault(t)
 	wrong := errors.New("wrong")
 	err := v.Update(context.Background(), func(tx *Tx) error {
@@ -103,6 +111,7 @@ func TestFailedUpdateLeavesNothing(t *testing.T) {
 	put(t, v, "k", "later")
 }
 
+// contents returns the contents of all files below a directory, by path.
 func contents(t *testing.T, dir string) map[string][]byte {
 	t.Helper()
 	all := make(map[string][]byte)
@@ -120,7 +129,7 @@ func contents(t *testing.T, dir string) map[string][]byte {
 	return all
 }
 
-func TestWrongKeyAndSwappedVaults(t *testing.T) {
+func TestWrongKeyAndOtherVaultsStore(t *testing.T) {
 	_, dirA, _ := newVault(t)
 	vB, dirB, keyB := newVault(t)
 	put(t, vB, "k", "v")
@@ -168,24 +177,24 @@ func TestDamage(t *testing.T) {
 			if err := damage(dir); err != nil {
 				t.Fatal(err)
 			}
-			var is *DamageError
-			again, err := Open(dir, key)
+			var damaged *DamageError
+			reopened, err := Open(dir, key)
 			if err == nil {
-				_, err = get(again, "k")
+				_, err = get(reopened, "k")
 			}
-			if !errors.As(err, &is) || is.Path == "" || is.Reason == "" {
+			if !errors.As(err, &damaged) || damaged.Path == "" || damaged.Reason == "" {
 				t.Errorf("reading: %v", err)
 			}
-			if err := v.Update(context.Background(), func(*Tx) error { return nil }); name != "no vault.json" && !errors.As(err, &is) {
+			if err := v.Update(context.Background(), func(*Tx) error { return nil }); name != "no vault.json" && !errors.As(err, &damaged) {
 				t.Errorf("writing: %v", err)
 			}
 		})
 	}
 }
 
-// An old copy of the store beside the present generation is found out, and so is
-// an old generation beside the present store.
-func TestRollback(t *testing.T) {
+// An old store with the current generation is detected, and so is an old
+// generation with the current store.
+func TestRollbackIsDetected(t *testing.T) {
 	for _, name := range []string{"vault", "generation"} {
 		t.Run(name, func(t *testing.T) {
 			v, dir, _ := newVault(t)
@@ -215,7 +224,7 @@ func copyAll(t testing.TB, from, to string) {
 	}
 }
 
-// TestMain lets the test binary be the other processes of a test.
+// TestMain runs the tests, or one of the other processes of a test.
 func TestMain(m *testing.M) {
 	switch os.Getenv("VAULT_TEST_ROLE") {
 	case "count":
@@ -225,7 +234,7 @@ func TestMain(m *testing.M) {
 	case "hold":
 		holdLock(os.Getenv("VAULT_TEST_DIR"))
 	case "load-key":
-		if _, err := LoadMasterKey(os.Getenv("VAULT_TEST_DIR")); err != nil {
+		if _, err := ReadKey(os.Getenv("VAULT_TEST_DIR"), Place{Mode: ModeLocalKey}); err != nil {
 			fmt.Println(err)
 			os.Exit(3)
 		}
@@ -238,37 +247,39 @@ func TestMain(m *testing.M) {
 }
 
 func TestMasterKeyFile(t *testing.T) {
+	local := Place{Mode: ModeLocalKey}
 	dir := t.TempDir()
-	python := filepath.Join(dir, "python.key")
+	python := filepath.Join(dir, "master.key")
 	if err := os.WriteFile(python, []byte(`{"version": 1, "key": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "algorithm": "AES-256-GCM", "created_at": "2026-01-01"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	k, err := LoadMasterKey(python)
+	k, err := ReadKey(dir, local)
 	if err != nil || k.key.Reveal() != "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f" {
 		t.Errorf("the Python authsome's key: %v", err)
 	}
 	if s := fmt.Sprintf("%v %+v %#v", k, k, *k); strings.Contains(s, "\x01\x02") {
-		t.Error("the key prints")
+		t.Error("formatting shows the key")
 	}
 	if err := os.Chmod(python, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := LoadMasterKey(python); !errors.Is(err, ErrKeyExposed) {
+	if _, err := ReadKey(dir, local); !errors.Is(err, ErrKeyExposed) {
 		t.Errorf("a key that the group can read: %v", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "cut.key"), []byte(`{"version":1,"key":"AAEC"}`), 0o600); err != nil {
+	short := t.TempDir()
+	if err := os.WriteFile(filepath.Join(short, "master.key"), []byte(`{"version":1,"key":"AAEC"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var damage *DamageError
-	if _, err := LoadMasterKey(filepath.Join(dir, "cut.key")); !errors.As(err, &damage) {
+	if _, err := ReadKey(short, local); !errors.As(err, &damage) {
 		t.Errorf("a short key: %v", err)
 	}
-	if _, err := LoadMasterKey(filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := ReadKey(t.TempDir(), local); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no key: %v", err)
 	}
 }
 
-// Another user's key is refused; the same file as one's own is read.
+// A key that another user owns is refused, even for root.
 func TestMasterKeyOfAnotherUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can become another user")
@@ -285,11 +296,11 @@ func TestMasterKeyOfAnotherUser(t *testing.T) {
 	}
 	os.Chmod(dir, 0o755)
 	path := filepath.Join(dir, "master.key")
-	if _, err := EnsureMasterKey(path); err != nil {
+	if _, err := localKeeper(dir).Load(); err != nil {
 		t.Fatal(err)
 	}
 	load := func() (string, error) {
-		cmd := process(t, "load-key", path)
+		cmd := process(t, "load-key", dir)
 		cmd.Path, cmd.Args = exe, []string{exe}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 		out, err := cmd.CombinedOutput()
@@ -302,9 +313,9 @@ func TestMasterKeyOfAnotherUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out, err := load(); err != nil {
-		t.Errorf("one's own key: %v: %s", err, out)
+		t.Errorf("the user's own key: %v: %s", err, out)
 	}
-	if _, err := LoadMasterKey(path); !errors.Is(err, ErrKeyExposed) {
+	if _, err := ReadKey(dir, Place{Mode: ModeLocalKey}); !errors.Is(err, ErrKeyExposed) {
 		t.Errorf("another user's key, as root: %v", err)
 	}
 }

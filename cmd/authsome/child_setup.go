@@ -101,7 +101,10 @@ func (c *childSetup) writeFiles() error {
 	if err != nil {
 		return err
 	}
-	extra := ca.ExtraRoots(c.app.Getenv)
+	extra, err := ca.ExtraRoots(c.app.Getenv)
+	if err != nil {
+		return err
+	}
 	if c.files, err = child.WriteFiles(os.TempDir(), ca.Bundle(c.authority, roots, extra), ca.Bundle(c.authority, extra), child.UserWgetrc(c.app.Getenv)); err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func (a *app) passphrase(ask vault.Ask) (secret.String, error) {
 		return vault.ReadPassphrase(path)
 	}
 	switch {
-	case ask.Again, !a.canAsk():
+	case ask.Reload, !a.canAsk():
 		return secret.String{}, vault.ErrNoPassphrase
 	case ask.New:
 		return a.choosePassphrase("New passphrase: ", minPassphrase)

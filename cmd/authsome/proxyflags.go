@@ -17,6 +17,7 @@ import (
 	_ "golang.org/x/crypto/x509roots/fallback"
 
 	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/ca"
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/intercept"
@@ -164,8 +165,12 @@ func (o *proxyOptions) roots() (*x509.CertPool, error) {
 		if err != nil {
 			return nil, exit.Usagef("--upstream-ca: %v", err)
 		}
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, exit.Usagef("--upstream-ca %s: no certificate in PEM form in it", name)
+		certificates, err := ca.ParseCertificates(pem)
+		if err != nil {
+			return nil, exit.Usagef("--upstream-ca %s: %v", name, err)
+		}
+		for _, c := range certificates {
+			pool.AddCert(c)
 		}
 	}
 	return pool, nil

@@ -22,6 +22,7 @@ import (
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/secret"
 	"github.com/authsome/authsome/vault"
+	"github.com/authsome/authsome/vault/vaulttest"
 )
 
 // provider is an API with the authorization server that it goes by.
@@ -139,7 +140,7 @@ func (p *provider) logIn(b *bench, end time.Time) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	key, err := vault.EnsureMasterKey(filepath.Join(b.home, "master.key"))
+	key, err := vaulttest.MasterKey(b.home)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -347,7 +348,7 @@ func TestLeave(t *testing.T) {
 // age makes the stored token one that was obtained at that time.
 func (p *provider) age(b *bench, obtained string) {
 	b.t.Helper()
-	key, err := vault.EnsureMasterKey(filepath.Join(b.home, "master.key"))
+	key, err := vaulttest.MasterKey(b.home)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -104,7 +104,10 @@ func TestReplacedRootsAreKept(t *testing.T) {
 	}
 	for _, name := range slices.Concat(bundleVariables, bundleVariablesIfSet, extraRootVariables, []string{"npm_config_cafile"}) {
 		getenv := func(asked string) string { return map[string]string{name: file}[asked] }
-		roots := ca.ExtraRoots(getenv)
+		roots, err := ca.ExtraRoots(getenv)
+		if err != nil {
+			t.Error(err)
+		}
 		if name == "SSL_CERT_FILE" { // replaces the system's roots
 			if roots, err = ca.SystemRoots(getenv); err != nil {
 				t.Error(err)

@@ -1,9 +1,11 @@
-// Package durable writes files that survive a crash whole: after a power failure
-// at any moment a file has its old content or its new content, never a part of
-// either, and what a function acknowledged is on the disk.
+// Package durable writes files that survive a crash. After a power failure at any
+// moment, a file has either its old content or its new content, never a part of
+// one. When a function has returned nil, its change is on the disk. On Windows,
+// [Replace] overwrites the file in place and directories are not synced, so a crash
+// can lose a change or a file's content there.
 //
-// It does not lock: callers that may run at the same time agree on an order, or
-// use [Create], of which exactly one succeeds.
+// It does not lock. Callers that may run at the same time must take turns, or use
+// [Create]: of several concurrent calls for one path, exactly one succeeds.
 package durable
 
 import (
@@ -13,8 +15,9 @@ import (
 	"github.com/google/renameio/v2/maybe"
 )
 
-// Replace writes a file in place of one that may exist. Other processes see the
-// old file or the new one.
+// Replace writes a file and replaces the file that may exist. Other processes see
+// the old file or the new one. mode is for a new file; an existing file keeps its
+// mode.
 func Replace(path string, data []byte, mode os.FileMode) error {
 	if err := maybe.WriteFile(path, data, mode); err != nil {
 		return err
@@ -22,10 +25,10 @@ func Replace(path string, data []byte, mode os.FileMode) error {
 	return SyncDir(filepath.Dir(path))
 }
 
-// Create writes a file that does not exist yet, with mode 0600. The name appears
-// together with the whole content. If the file exists, the error is
-// [os.ErrExist]: of several processes that create it at the same time one
-// succeeds, because link(2) fails where rename(2) would replace.
+// Create writes a new file with mode 0600. Other processes see it only with its
+// whole content. If the file exists, the error is [os.ErrExist]. Of several
+// processes that create it at the same time, one succeeds: link(2) fails for an
+// existing name, while rename(2) would replace it.
 func Create(path string, data []byte) error {
 	dir, name := filepath.Split(path)
 	f, err := os.CreateTemp(dir, "."+name+"-*") // 0600
@@ -42,9 +45,10 @@ func Create(path string, data []byte) error {
 	return SyncDir(filepath.Dir(path))
 }
 
-// Write writes the content of a file, with mode 0600 if it is new. The content is
-// on the disk when Write returns; the name is once [SyncDir] or [Rename] has
-// returned. It is for files that nobody reads before that.
+// Write writes a file in place, with mode 0600 if it is new. The content is on the
+// disk when Write returns. The name is on the disk after [SyncDir] or [Rename]. Use
+// it for files that no process reads before that: they could see a part of the
+// content.
 func Write(path string, data []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -53,8 +57,8 @@ func Write(path string, data []byte) error {
 	return fill(f, data)
 }
 
-// Rename gives a file or directory another name in place of one that may exist,
-// as [os.Rename] does, and makes the new name durable.
+// Rename renames a file or directory as [os.Rename] does, replacing a file that may
+// exist, and makes the new name durable.
 func Rename(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
@@ -62,7 +66,7 @@ func Rename(from, to string) error {
 	return SyncDir(filepath.Dir(to))
 }
 
-// fill writes and closes f.
+// fill writes data to f, syncs and closes it.
 func fill(f *os.File, data []byte) error {
 	_, err := f.Write(data)
 	if err == nil {

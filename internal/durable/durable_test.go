@@ -11,7 +11,6 @@ import (
 	"testing"
 )
 
-// Readers see whole files only, whichever function writes them.
 func TestReadersSeeWholeFiles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	const size = 1 << 16
@@ -48,7 +47,7 @@ func TestReadersSeeWholeFiles(t *testing.T) {
 	}
 }
 
-func TestCreateHappensOnce(t *testing.T) {
+func TestCreateSucceedsOnce(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")
 	var created atomic.Int32
@@ -69,14 +68,14 @@ func TestCreateHappensOnce(t *testing.T) {
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 1 {
-		t.Errorf("left %v, %v", entries, err)
+		t.Errorf("the directory has %v, %v", entries, err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 }
 
-func TestFailureLeavesTheOldFile(t *testing.T) {
+func TestFailureKeepsOldFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")
 	if err := Replace(path, []byte("old"), 0o640); err != nil {

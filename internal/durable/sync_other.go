@@ -2,5 +2,5 @@
 
 package durable
 
-// SyncDir does nothing: directories cannot be synced on this system.
+// SyncDir does nothing: this system cannot sync directories.
 func SyncDir(string) error { return nil }

@@ -17,6 +17,7 @@ import (
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/secret"
 	"github.com/authsome/authsome/vault"
+	"github.com/authsome/authsome/vault/vaulttest"
 )
 
 const definition = `{"schema_version": 2, "name": "acme", "flows": ["api_key"], "base_url": "https://one.acme.test", "hosts": ["{base_url}"],
@@ -42,7 +43,7 @@ func start(t *testing.T, change func(r *rig, o *Options)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := vault.EnsureMasterKey(filepath.Join(r.dir, "master.key"))
+	key, err := vaulttest.MasterKey(r.dir)
 	if err != nil {
 		t.Fatal(err)
 	}

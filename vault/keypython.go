@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// OpenPython opens a value of the Python authsome's vault, which the master key
-// sealed without binding it to anything: base64(nonce) "." base64(ciphertext, tag).
+// OpenPython decrypts a value of the Python authsome's vault. Its form is
+// base64(nonce) "." base64(ciphertext, tag). The master key sealed it without
+// associated data.
 func (m *MasterKey) OpenPython(sealed string) ([]byte, error) {
 	first, second, found := strings.Cut(sealed, ".")
 	nonce, err := base64.StdEncoding.DecodeString(first)
@@ -24,10 +25,4 @@ func (m *MasterKey) OpenPython(sealed string) ([]byte, error) {
 		return nil, ErrWrongKey
 	}
 	return plain, nil
-}
-
-// ReadKey reads the master key of a home that is not ours to change: it makes no
-// key, and asks for no passphrase.
-func ReadKey(home string, p Place) (*MasterKey, error) {
-	return (&Keeper{Home: home}).readPlace(p, p.base(home), &passphrases{})
 }
