@@ -66,7 +66,11 @@ func New(o Options) *Sidecar {
 		Token: o.Token, RequireToken: o.RequireToken, ConnectTo: o.ConnectTo, UpstreamRoots: o.UpstreamRoots,
 		UpstreamProxy: o.UpstreamProxy, ResponseTimeout: o.ResponseTimeout, AllowPrivate: o.AllowPrivate,
 	}
-	s.auth.OnRefresh = s.refreshed
+	refreshes := RefreshReport{Profile: o.Profile, Metrics: o.Metrics, Log: o.Log}
+	if o.Audit != nil {
+		refreshes.Record = o.Audit.Record
+	}
+	refreshes.Attach(o.Auth)
 	s.vault.OnOperation = s.metrics.VaultOperation
 	s.authority.OnMint = s.metrics.Leaf
 	s.metrics.Active(func() int { return s.proxy.Stats().Connections }, func() int { return s.proxy.Stats().Tunnels })

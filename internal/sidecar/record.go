@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 
-	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/intercept"
 	"github.com/authsome/authsome/internal/audit"
 )
@@ -40,33 +39,4 @@ func (s *Sidecar) record(x intercept.Exchange) {
 	s.log.Log(ctx, level, "exchange", "kind", x.Kind, "host", x.Host, "port", x.Port, "method", x.Method, "provider", x.Provider,
 		"connection", x.Connection, "injected", x.Injected, "reason", x.Reason, "code", x.Code, "status", x.Status,
 		"duration", x.Duration, "added", x.Added, "sent", x.Sent, "received", x.Received, "aborted", x.Aborted)
-}
-
-// refreshed reports an attempt to refresh a token to metrics, audit log and log.
-func (s *Sidecar) refreshed(r auth.Refresh) {
-	s.metrics.Refresh(r)
-	if s.audit != nil {
-		s.audit.Record(RefreshEvent(r, s.profile))
-	}
-	log := s.log.With("provider", r.Provider, "connection", r.Connection, "outcome", r.Outcome, "forced", r.Forced, "duration", r.Duration)
-	switch r.Outcome {
-	case auth.RefreshDone:
-		log.Info("token refreshed")
-	case auth.RefreshInvalid:
-		log.Error("token can no longer be refreshed; a login is required", "code", r.Code, "err", r.Err)
-	default:
-		log.Warn("token not refreshed; trying again later", "code", r.Code, "err", r.Err)
-	}
-}
-
-// RefreshEvent is the audit event for an attempt to refresh a token.
-func RefreshEvent(r auth.Refresh, profile string) audit.Event {
-	e := audit.Event{Event: audit.Refresh, Profile: profile, Provider: r.Provider, Connection: r.Connection, Outcome: "ok", Duration: r.Duration}
-	if r.Outcome != auth.RefreshDone {
-		e.Outcome = r.Outcome
-		if r.Code != "" {
-			e.Outcome += ": " + r.Code
-		}
-	}
-	return e
 }

@@ -64,11 +64,11 @@ func (p *Profile) openAuth() (*auth.Auth, error) {
 		return nil, err
 	}
 	opened := &auth.Auth{Vault: v, Providers: set, Profile: p.Name}
-	opened.OnRefresh = func(r auth.Refresh) {
-		if err := p.Record(sidecar.RefreshEvent(r, p.Name)); err != nil {
-			p.opener.o.Warnf("the audit log does not have a refresh of %s: %v", r.Provider, err)
+	sidecar.RefreshReport{Profile: p.Name, Record: func(e audit.Event) {
+		if err := p.Record(e); err != nil {
+			p.opener.o.Warnf("the audit log does not have a refresh of %s: %v", e.Provider, err)
 		}
-	}
+	}}.Attach(opened)
 	p.opener.onClose(opened.Close)
 	return opened, nil
 }
