@@ -128,7 +128,7 @@ func (w *writer) writeHome() {
 func authorize(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	if r.URL.Path == "/device" {
-		fmt.Fprintf(w, `{"device_code":"golden-device","user_code":"GOLD-EN","verification_uri":"http://%s/enter","expires_in":60,"interval":1}`, r.Host)
+		fmt.Fprintf(w, `{"device_code":"golden-device","user_code":"GOLD-EN","verification_uri":"http://%s/enter","expires_in":60,"interval":0.01}`, r.Host)
 		return
 	}
 	for _, c := range golden.Connections {
