@@ -37,7 +37,7 @@ type result struct {
 }
 
 // peerResult is the result of one peer in one workload. Times are in microseconds.
-// A spread is taken over the rounds; a ratio is computed within each round.
+// A spread covers all rounds; a ratio is computed within each round.
 type peerResult struct {
 	Peer          string   `json:"peer"`
 	CPUPerRequest spread   `json:"cpu_us_per_request"`

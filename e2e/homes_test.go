@@ -36,8 +36,8 @@ func TestOlderBinaryOpensNewerHome(t *testing.T) {
 	} {
 		cmd := exec.Command(older, args...)
 		cmd.Env = []string{"AUTHSOME_HOME=" + filepath.Join(dir, "home"), "HOME=" + dir, "PATH=" + os.Getenv("PATH")}
-		var problems strings.Builder
-		cmd.Stderr = &problems
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
 		out, err := cmd.Output()
 		var failed *exec.ExitError
 		switch {
@@ -48,8 +48,8 @@ func TestOlderBinaryOpensNewerHome(t *testing.T) {
 				t.Errorf("%s: authsome %v printed %q", commit, args, out)
 			}
 		case err == nil:
-		case !errors.As(err, &failed) || failed.ExitCode() != 7 || !refusesNewer(problems.String()+string(out)):
-			t.Errorf("%s: authsome %v: %v\n%s%s", commit, args, err, out, problems.String())
+		case !errors.As(err, &failed) || failed.ExitCode() != 7 || !refusesNewer(stderr.String()+string(out)):
+			t.Errorf("%s: authsome %v: %v\n%s%s", commit, args, err, out, stderr.String())
 		}
 	}
 }

@@ -10,8 +10,7 @@ import (
 	"testing"
 )
 
-// metric is what the proxy says about one metric. For a histogram the values are
-// its counts.
+// metric has the series of one metric. The value of a histogram is its count.
 type metric struct{ series []series }
 
 type series struct {
@@ -84,7 +83,7 @@ var (
 )
 
 // readDocumentedMetrics reads the tables of metrics and labels in docs/sidecar.md.
-// A cell that links errors.md stands for the codes that are listed there.
+// A cell that links errors.md means the codes that are listed there.
 func readDocumentedMetrics(t *testing.T) map[string]*documentedMetric {
 	t.Helper()
 	page, err := os.ReadFile("../docs/sidecar.md")
@@ -143,7 +142,7 @@ func spans(cell string) []string {
 	return all
 }
 
-// testNames are the values of labels that have the names of the user.
+// testNames are label values that TestMetrics chooses.
 var testNames = map[string][]string{"provider": {"upstream", "renewed", "refused", "down"}, "connection": {"default"}}
 
 // check checks that a series has the documented labels, with documented values.

@@ -60,7 +60,7 @@ func TestMetrics(t *testing.T) {
 	documented := readDocumentedMetrics(t)
 	var got map[string]*metric
 	var missing []string
-	for deadline := time.Now().Add(limit / 4); ; { // what is recorded at the end of a request comes after its response
+	for deadline := time.Now().Add(limit / 4); ; { // a request is recorded after its response
 		got = p.metrics()
 		if missing = unmoved(documented, got); len(missing) == 0 || time.Now().After(deadline) {
 			break
@@ -82,7 +82,8 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// unmoved names what is zero: documented metrics and the series of moved.
+// unmoved returns the documented metrics, and the series in moved, that are zero or
+// absent.
 func unmoved(documented map[string]*documentedMetric, got map[string]*metric) []string {
 	var missing []string
 	for name := range documented {

@@ -33,8 +33,8 @@ func (r *rig) startProxy(args ...string) *proxyProcess {
 	}
 	p := &proxyProcess{t: r.t, cmd: exec.Command(binary, args...), upstreamCA: r.ca}
 	p.cmd.Env = r.environment()
-	var problems bytes.Buffer
-	p.cmd.Stderr = &problems
+	var stderr bytes.Buffer
+	p.cmd.Stderr = &stderr
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		r.t.Fatal(err)
@@ -45,7 +45,7 @@ func (r *rig) startProxy(args ...string) *proxyProcess {
 	r.t.Cleanup(func() { p.cmd.Process.Kill(); p.cmd.Wait() })
 	var at struct{ Proxy, Admin string }
 	if err := json.NewDecoder(stdout).Decode(&at); err != nil {
-		r.t.Fatalf("the proxy did not start: %v\n%s", err, &problems)
+		r.t.Fatalf("the proxy did not start: %v\n%s", err, &stderr)
 	}
 	p.address, p.admin = at.Proxy, "http://"+at.Admin
 	return p
