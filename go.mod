@@ -39,6 +39,7 @@ require (
 	github.com/google/go-cmp v0.7.0 // differences of structures
 	github.com/rogpeppe/go-internal v1.16.0 // testscript
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // the published schema, held to by somebody else's validator
+	golang.org/x/tools v0.52.0 // the types of every package, to find exported names that nothing uses
 )
 
 require (
@@ -70,6 +71,6 @@ require (
 	go.opentelemetry.io/otel v1.41.0 // indirect
 	go.opentelemetry.io/otel/metric v1.41.0 // indirect
 	go.opentelemetry.io/otel/trace v1.41.0 // indirect
+	golang.org/x/mod v0.42.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
-	golang.org/x/tools v0.52.0 // indirect
 )

@@ -23,7 +23,7 @@ type authority struct {
 func newAuthority(name string) (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, fmt.Errorf("make an authority: %w", err)
+		return nil, fmt.Errorf("create an authority: %w", err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
@@ -32,11 +32,11 @@ func newAuthority(name string) (*authority, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		return nil, fmt.Errorf("make an authority: %w", err)
+		return nil, fmt.Errorf("create an authority: %w", err)
 	}
 	certificate, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, fmt.Errorf("make an authority: %w", err)
+		return nil, fmt.Errorf("create an authority: %w", err)
 	}
 	return &authority{key, certificate}, nil
 }
@@ -45,12 +45,12 @@ func (a *authority) pem() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})
 }
 
-// leaf is one certificate for both hosts, and for the loopback address that a
-// proxy without a dialer to set has to name.
+// leaf issues one certificate for both hosts and for 127.0.0.1, the name that a
+// proxy uses if it cannot be given a dialer.
 func (a *authority) leaf() (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("make a leaf: %w", err)
+		return tls.Certificate{}, fmt.Errorf("create a leaf: %w", err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: hostHTTP1},
@@ -60,17 +60,17 @@ func (a *authority) leaf() (tls.Certificate, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key.Public(), a.key)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("make a leaf: %w", err)
+		return tls.Certificate{}, fmt.Errorf("create a leaf: %w", err)
 	}
 	certificate, err := x509.ParseCertificate(der)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("make a leaf: %w", err)
+		return tls.Certificate{}, fmt.Errorf("create a leaf: %w", err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: certificate}, nil
 }
 
-// serverIdentity is an authority's certificate and a leaf of it, for a proxy
-// with a fixed leaf.
+// serverIdentity creates an authority and one leaf, for a server that uses the
+// same certificate for every host.
 func serverIdentity(name string) (leaf tls.Certificate, authorityPEM []byte, err error) {
 	a, err := newAuthority(name)
 	if err != nil {

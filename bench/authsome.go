@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// buildAuthsome builds the program from the module that this one lies in.
+// buildAuthsome builds the program from the module in the parent directory.
 func buildAuthsome(ctx context.Context, dir string) (string, error) {
 	path := filepath.Join(dir, "authsome-binary")
 	out, err := exec.CommandContext(ctx, "go", "build", "-C", "..", "-o", path, "./cmd/authsome").CombinedOutput()
@@ -26,8 +26,8 @@ const definition = `{
   "export": {"env": {"api_key": "BENCH_API_KEY"}}
 }`
 
-// startAuthsome connects the benchmark's provider in a home of its own and starts
-// the proxy as its users do.
+// startAuthsome connects the benchmark's provider in a new home and starts the
+// proxy in the way that users do.
 func startAuthsome(ctx context.Context, binary string, up endpoints, home, upstreamCA string) (*process, proxyReady, error) {
 	var ready proxyReady
 	env := environment(home, upstreamCA)
@@ -56,7 +56,7 @@ func startAuthsome(ctx context.Context, binary string, up endpoints, home, upstr
 	pem, err := os.ReadFile(certificate)
 	if err != nil {
 		p.stop()
-		return nil, ready, fmt.Errorf("the certificate that authsome wrote: %w", err)
+		return nil, ready, fmt.Errorf("read the certificate that authsome wrote: %w", err)
 	}
 	ready.Authority = string(pem)
 	return p, ready, nil

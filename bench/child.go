@@ -10,13 +10,13 @@ import (
 	"os"
 )
 
-// childCommand is the hidden command that the bench binary runs itself with, for
-// the upstream and for each proxy that lives in it.
+// childCommand is the hidden command with which the bench binary starts itself,
+// as the upstream or as one of the proxies that it contains.
 const childCommand = "serve-child"
 
 const upstreamName = "upstream"
 
-// proxyReady and upstreamReady are what a child prints once it serves.
+// proxyReady and upstreamReady are what a child prints when it is ready.
 type proxyReady struct {
 	Proxy     string `json:"proxy"`
 	Authority string `json:"authority"` // PEM
@@ -31,11 +31,11 @@ func announce(v any) error { return json.NewEncoder(os.Stdout).Encode(v) }
 
 func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
 
-// serveChild serves until its standard input ends, which it does when the parent
-// is gone.
+// serveChild serves until its standard input is closed, which also happens when
+// the parent process ends.
 func serveChild(args []string) error {
 	f := flag.NewFlagSet(childCommand, flag.ContinueOnError)
-	name := f.String("name", "", "which `PEER`")
+	name := f.String("name", "", "serve as `PEER`")
 	var up endpoints
 	f.StringVar(&up.HTTP1, "http1", "", "`ADDRESS` of the upstream that speaks HTTP/1.1")
 	f.StringVar(&up.HTTP2, "http2", "", "`ADDRESS` of the upstream that speaks HTTP/2")
@@ -81,5 +81,5 @@ func servePeer(name string, up endpoints) error {
 		}
 		return serve(l)
 	}
-	return fmt.Errorf("no peer is called %q", name)
+	return fmt.Errorf("unknown peer %q", name)
 }

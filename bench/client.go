@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// client asks one proxy for one host. Get may be called again once the body of
-// the answer before has been read to its end.
+// client sends requests for one host through one proxy. The body of a response
+// must be read to its end before the next Get.
 type client interface {
 	Get(ctx context.Context, path string) (*http.Response, error)
 	Close()
 }
 
-// target is what a client needs to know.
+// target is where a client connects, and what it sends.
 type target struct {
 	proxy         string // address
 	roots         *x509.CertPool
@@ -28,18 +28,17 @@ type target struct {
 	authorization string
 }
 
-// connection is an HTTP/1.1 client on one connection. It writes requests and
-// reads answers on the caller's goroutine: what the client costs, the proxy's
-// share of the machine lacks.
+// connection is an HTTP/1.1 client with one connection. It writes and reads on the
+// caller's goroutine, so that more CPU time is left for the proxy.
 type connection struct {
 	target target
 	conn   net.Conn
 	reader *bufio.Reader
 }
 
-// patience bounds the life of a connection, so that a proxy that hangs does not
-// hang the benchmark.
-const patience = 2 * time.Minute
+// connectionLimit bounds the life of a connection, so that a proxy that hangs does
+// not block the benchmark.
+const connectionLimit = 2 * time.Minute
 
 func (c *connection) open(ctx context.Context) error {
 	var d net.Dialer
@@ -47,7 +46,7 @@ func (c *connection) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	raw.SetDeadline(time.Now().Add(patience))
+	raw.SetDeadline(time.Now().Add(connectionLimit))
 	if _, err := fmt.Fprintf(raw, "CONNECT %s:443 HTTP/1.1\r\nHost: %[1]s:443\r\n\r\n", c.target.host); err != nil {
 		raw.Close()
 		return fmt.Errorf("send CONNECT: %w", err)
@@ -55,11 +54,11 @@ func (c *connection) open(ctx context.Context) error {
 	response, err := http.ReadResponse(bufio.NewReader(raw), &http.Request{Method: http.MethodConnect})
 	if err != nil {
 		raw.Close()
-		return fmt.Errorf("answer to CONNECT: %w", err)
+		return fmt.Errorf("response to CONNECT: %w", err)
 	}
 	if response.StatusCode != http.StatusOK {
 		raw.Close()
-		return fmt.Errorf("answer to CONNECT: %s", response.Status)
+		return fmt.Errorf("response to CONNECT: %s", response.Status)
 	}
 	secure := tls.Client(raw, &tls.Config{RootCAs: c.target.roots, ServerName: c.target.host, NextProtos: []string{"http/1.1"}})
 	if err := secure.HandshakeContext(ctx); err != nil {
@@ -83,7 +82,7 @@ func (c *connection) Get(ctx context.Context, path string) (*http.Response, erro
 	}
 	response, err := http.ReadResponse(c.reader, nil)
 	if err != nil {
-		return nil, fmt.Errorf("read an answer: %w", err)
+		return nil, fmt.Errorf("read a response: %w", err)
 	}
 	return response, nil
 }
@@ -95,7 +94,7 @@ func (c *connection) Close() {
 	}
 }
 
-// streams is an HTTP/2 client. Its callers share one connection.
+// streams is an HTTP/2 client. Concurrent callers share one connection.
 type streams struct {
 	target    target
 	transport *http.Transport
@@ -124,7 +123,7 @@ func (s *streams) Get(ctx context.Context, path string) (*http.Response, error) 
 	}
 	if response.ProtoMajor != 2 {
 		response.Body.Close()
-		return nil, fmt.Errorf("the proxy answered in %s, not HTTP/2", response.Proto)
+		return nil, fmt.Errorf("the proxy responded with %s instead of HTTP/2", response.Proto)
 	}
 	return response, nil
 }

@@ -10,9 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cpuTime is the CPU time that a process has used, user and system, all threads,
-// ended ones as well. The clock of a process has nanoseconds where /proc/PID/stat
-// has hundredths of a second; its number is made as clock_getcpuclockid(3) does.
+// cpuTime returns the user and system time that all threads of a process have used,
+// including those that ended. It reads the CPU clock of the process, which counts
+// nanoseconds; /proc/PID/stat counts hundredths of a second. The ID of the clock is
+// computed as in clock_getcpuclockid(3).
 func cpuTime(pid int) (time.Duration, error) {
 	const processScheduled = 2 // CPUCLOCK_SCHED
 	var t unix.Timespec
@@ -22,7 +23,7 @@ func cpuTime(pid int) (time.Duration, error) {
 	return time.Duration(t.Nano()), nil
 }
 
-// memory is the resident memory of a process, now and at its highest, in bytes.
+// memory returns the current and the peak resident memory of a process in bytes.
 func memory(pid int) (now, peak int64, err error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

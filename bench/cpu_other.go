@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-var errOnlyLinux = errors.New("the CPU time of another process is measured on Linux only")
+var errOnlyLinux = errors.New("the CPU time of another process can be measured on Linux only")
 
 func cpuTime(int) (time.Duration, error) { return 0, errOnlyLinux }
 

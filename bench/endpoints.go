@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// The two upstream hosts. No resolver knows them (RFC 6761): every proxy is told
-// where they are.
+// The two upstream hosts. DNS has no .test (RFC 6761), so every proxy is configured
+// with their addresses.
 const (
 	hostHTTP1 = "h1.bench.test"
 	hostHTTP2 = "h2.bench.test"
 )
 
-// The credential that proxies put on requests, and what clients send in its
-// place. Neither opens anything.
+// Proxies add credential to requests; clients send placeholder, of the same length,
+// instead. Both are made up.
 const (
-	credential = "Bearer bench-key-that-opens-nothing-000000000000"
-	stand      = "Bearer what-the-client-has-in-its-environment-00"
+	credential  = "Bearer bench-key-that-opens-nothing-000000000000"
+	placeholder = "Bearer what-the-client-has-in-its-environment-00"
 )
 
 // endpoints are the addresses of the upstream hosts.
@@ -36,7 +36,7 @@ func (e endpoints) address(authority string) (string, error) {
 	case hostHTTP2 + ":443":
 		return e.HTTP2, nil
 	}
-	return "", fmt.Errorf("%s is no upstream of this benchmark", authority)
+	return "", fmt.Errorf("%s is not an upstream of this benchmark", authority)
 }
 
 func (e endpoints) dial(ctx context.Context, network, authority string) (net.Conn, error) {
@@ -48,8 +48,8 @@ func (e endpoints) dial(ctx context.Context, network, authority string) (net.Con
 	return d.DialContext(ctx, network, address)
 }
 
-// transport has the settings of authsome's own, for every peer that can be given
-// one. The upstream's authority comes from SSL_CERT_FILE.
+// transport returns a transport with the settings of authsome's, for every peer
+// that accepts one. It trusts the authority in SSL_CERT_FILE, the upstream's.
 func (e endpoints) transport() *http.Transport {
 	return &http.Transport{
 		DialContext:           e.dial,

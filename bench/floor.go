@@ -10,9 +10,10 @@ import (
 	"sync"
 )
 
-// serveFloor is what any intercepting proxy costs at least while connections
-// last: two TLS sessions, and the bytes moved between them. It opens an upstream
-// connection for each of the client's, so for short connections it is no floor.
+// serveFloor does the minimum that an intercepting proxy has to do on a long
+// connection: two TLS sessions, and copying bytes between them. It opens an upstream
+// connection for each client connection, so for short connections it is not a
+// minimum.
 func serveFloor(up endpoints) (func(net.Listener) error, []byte, error) {
 	leaf, authority, err := serverIdentity("bench floor")
 	if err != nil {
@@ -43,7 +44,7 @@ func (f *floor) serve(l net.Listener) error {
 
 func (f *floor) relay(raw net.Conn) {
 	defer raw.Close()
-	// The client waits for the answer, so nothing but the head is in the buffer.
+	// The client waits for the response, so the buffer holds only the head.
 	request, err := http.ReadRequest(bufio.NewReader(raw))
 	if err != nil || request.Method != http.MethodConnect {
 		return

@@ -11,9 +11,9 @@ import (
 	"github.com/AdguardTeam/gomitmproxy/mitm"
 )
 
-// serveGomitmproxy uses the library's own interception, which authsome does not:
-// it serves HTTP/1.1 only, buffers answers to their end, and keeps two idle
-// connections to a host.
+// serveGomitmproxy intercepts with the library itself, which authsome does not: the
+// library serves only HTTP/1.1, buffers whole responses, and keeps at most two idle
+// connections per host.
 func serveGomitmproxy(up endpoints) (func(net.Listener) error, []byte, error) {
 	certificate, key, err := mitm.NewAuthority("bench gomitmproxy", "bench", 24*time.Hour)
 	if err != nil {
@@ -37,8 +37,8 @@ func serveGomitmproxy(up endpoints) (func(net.Listener) error, []byte, error) {
 			if r.Method == http.MethodConnect {
 				return nil, nil
 			}
-			// Its transport cannot be given a dialer: the URL names the address, and
-			// Host stays.
+			// The library's transport accepts no dialer, so the URL gets the address;
+			// Host keeps the name.
 			if address, err := up.address(net.JoinHostPort(r.Host, "443")); err == nil {
 				r.URL.Host = address
 			}

@@ -10,8 +10,8 @@ import (
 	"github.com/elazarl/goproxy"
 )
 
-// serveGoproxy sets goproxy up as its documentation advises: certificates are
-// cached, and HTTP/2 is on.
+// serveGoproxy configures goproxy as its documentation recommends, with cached
+// certificates and HTTP/2.
 func serveGoproxy(up endpoints) (func(net.Listener) error, []byte, error) {
 	a, err := newAuthority("bench goproxy")
 	if err != nil {
@@ -32,7 +32,7 @@ func serveGoproxy(up endpoints) (func(net.Listener) error, []byte, error) {
 	return server.Serve, a.pem(), nil
 }
 
-// leafStore keeps the certificates that goproxy makes.
+// leafStore caches the certificates that goproxy creates.
 type leafStore struct {
 	mu     sync.Mutex // guards leaves
 	leaves map[string]*tls.Certificate

@@ -8,9 +8,8 @@ import (
 	"sync"
 )
 
-// serveLean does to a request what authsome does, and nothing besides: no check,
-// no route, no vault, no audit, no metrics. What authsome costs over it is the
-// price of those.
+// serveLean forwards requests as authsome does, but without checks, routes, vault,
+// audit log and metrics. The difference to authsome is the cost of those.
 func serveLean(up endpoints) (func(net.Listener) error, []byte, error) {
 	leaf, authority, err := serverIdentity("bench lean")
 	if err != nil {
@@ -62,7 +61,8 @@ func (l *lean) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// stream flushes after every read but the last of a body of known length.
+// stream copies the body and flushes after every read, except after the last one of
+// a body of known length.
 func (l *lean) stream(w http.ResponseWriter, response *http.Response) error {
 	control := http.NewResponseController(w)
 	if response.ContentLength < 0 {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// machine is where a run took place.
+// machine describes the computer of a run.
 type machine struct {
 	CPU    string `json:"cpu"`
 	CPUs   int    `json:"cpus"`

@@ -1,13 +1,13 @@
-// Bench measures what the authsome proxy costs, beside other proxies that do the
+// Bench measures the cost of the authsome proxy and of other proxies that do the
 // same work, in one run on one machine.
 //
-// Each proxy is a process of its own; the upstream is another; the clients are in
-// this one. All of them take turns in short windows, so that what disturbs the
-// machine disturbs everybody, and the figure to trust is a ratio between two
-// proxies within a round. It judges nothing: it prints what it measured.
+// Each proxy is a separate process, and so is the upstream; the clients are in this
+// process. The proxies take turns in short windows, so that a disturbance of the
+// machine affects all of them. The most reliable figure is the ratio between two
+// proxies within a round. Bench prints what it measured and sets no limits.
 //
-// Its invariant: an answer only counts if the upstream saw exactly the
-// credential that the proxy was to put on the request.
+// Its invariant: a response counts only if the upstream received exactly the
+// credential that the proxy had to add to the request.
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 	"time"
 )
 
-// settings are the flags.
+// settings are the values of the flags.
 type settings struct {
 	quick    bool
 	rounds   int
@@ -60,15 +60,15 @@ func parseSettings(args []string, stderr io.Writer) (settings, error) {
 	var s settings
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.BoolVar(&s.quick, "quick", false, "a rough look in less than a minute: 3 rounds of 150ms, unless said otherwise")
+	f.BoolVar(&s.quick, "quick", false, "measure roughly in less than a minute: 3 rounds of 150ms unless -rounds or -window is set")
 	f.IntVar(&s.rounds, "rounds", 0, "measure each proxy `N` times (default 5)")
 	f.DurationVar(&s.window, "window", 0, "measure for `DURATION` each time (default 500ms)")
-	f.IntVar(&s.parallel, "parallel", 32, "`N` connections or streams in the workloads that have many")
-	f.Int64Var(&s.big, "big", 1<<20, "`BYTES` of the download")
-	f.StringVar(&s.only, "workloads", "", "measure only these, a comma-separated `LIST`: "+strings.Join(workloadNames(), ", "))
-	f.StringVar(&s.peers, "peers", "", "measure only these, a comma-separated `LIST`: "+strings.Join(peerNames(), ", "))
+	f.IntVar(&s.parallel, "parallel", 32, "use `N` connections or streams in the workloads that use many")
+	f.Int64Var(&s.big, "big", 1<<20, "download `BYTES`")
+	f.StringVar(&s.only, "workloads", "", "measure only the workloads in a comma-separated `LIST` of: "+strings.Join(workloadNames(), ", "))
+	f.StringVar(&s.peers, "peers", "", "measure only the proxies in a comma-separated `LIST` of: "+strings.Join(peerNames(), ", "))
 	f.StringVar(&s.authsome, "authsome", "", "measure the binary at `PATH` (default: build ../cmd/authsome)")
-	f.BoolVar(&s.json, "json", false, "print JSON with every round in place of the table")
+	f.BoolVar(&s.json, "json", false, "print JSON with every round instead of the table")
 	if err := f.Parse(args); err != nil {
 		return s, err
 	}
@@ -102,14 +102,15 @@ func (s settings) check(rest []string) error {
 	}{{"-workloads", s.only, workloadNames()}, {"-peers", s.peers, peerNames()}} {
 		for name := range strings.SplitSeq(list.value, ",") {
 			if name != "" && !slices.Contains(list.known, name) {
-				return fmt.Errorf("%s: %q is none of %s", list.flag, name, strings.Join(list.known, ", "))
+				return fmt.Errorf("%s: unknown name %q; use some of %s", list.flag, name, strings.Join(list.known, ", "))
 			}
 		}
 	}
 	return nil
 }
 
-// chosen reports whether name is in a comma-separated list; an empty list has all.
+// chosen reports whether name is in a comma-separated list. An empty list contains
+// every name.
 func chosen(list, name string) bool {
 	return list == "" || slices.Contains(strings.Split(list, ","), name)
 }

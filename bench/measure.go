@@ -10,38 +10,37 @@ import (
 	"time"
 )
 
-// sample is what one window of one peer in one workload gave.
+// sample is the measurement of one peer in one workload during one window.
 type sample struct {
 	Requests  int64         `json:"requests"`
 	Wall      time.Duration `json:"wall_ns"`
 	CPU       time.Duration `json:"cpu_ns"` // of the proxy's process
 	P50       time.Duration `json:"p50_ns"`
 	P99       time.Duration `json:"p99_ns"`
-	Latencies int           `json:"latencies"` // how many P50 and P99 come from
+	Latencies int           `json:"latencies"` // number of latencies of which P50 and P99 are quantiles
 }
 
-// CPUPerRequest is the figure that is compared.
+// CPUPerRequest is the figure by which peers are compared.
 func (s sample) CPUPerRequest() time.Duration { return s.CPU / time.Duration(max(s.Requests, 1)) }
 
-// PerSecond is the throughput.
+// PerSecond is the throughput in requests per second.
 func (s sample) PerSecond() float64 { return float64(s.Requests) / s.Wall.Seconds() }
 
-// running is a peer that serves.
+// running is a started peer.
 type running struct {
 	peer
 	process *process
-	target  target // its host is a workload's
-	atStart int64  // resident bytes
+	target  target // without a host and a credential, which depend on the workload
+	atStart int64  // resident memory in bytes
 }
 
-// measure runs a workload against one peer: clients go round, and after a
-// warm-up what happens within the window counts. A request that spans an edge of
-// the window counts where it ends.
+// measure runs a workload against one peer. Clients send one request after another;
+// after a warm-up, it counts the requests that end within the window.
 func measure(ctx context.Context, r running, w workload, window time.Duration) (sample, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	t := r.target
-	t.host, t.authorization = w.host, stand
+	t.host, t.authorization = w.host, placeholder
 	if r.blind {
 		t.authorization = credential
 	}
@@ -62,7 +61,7 @@ func measure(ctx context.Context, r running, w workload, window time.Duration) (
 	s, err := watch(ctx, r.process.pid(), workers, window, &counting)
 	stop.Store(true)
 	if err != nil {
-		closeAll() // ends a worker that waits
+		closeAll() // unblocks workers that wait for a response
 	}
 	all.Wait()
 	if failed := context.Cause(ctx); failed != nil {
@@ -83,8 +82,8 @@ func measure(ctx context.Context, r running, w workload, window time.Duration) (
 	return s, nil
 }
 
-// watch lets the workers warm up, then reads clocks and counters at both edges of
-// the window.
+// watch lets the workers warm up, then reads clocks and counters at the start and
+// the end of the window.
 func watch(ctx context.Context, pid int, workers []*worker, window time.Duration, counting *atomic.Bool) (s sample, err error) {
 	if err := pause(ctx, max(window/4, 40*time.Millisecond)); err != nil {
 		return s, err
@@ -121,15 +120,15 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// worker is one client going round.
+// worker sends the requests of one client, one after another.
 type worker struct {
 	client    client
 	latencies []time.Duration
 	done      atomic.Int64
 }
 
-// newWorkers makes the clients of a workload, each with a request behind it, so
-// that connections stand and the first one is where others can share it.
+// newWorkers creates the clients of a workload. Each of them has sent one request, so
+// that its connection is open; HTTP/2 clients share the first one.
 func newWorkers(ctx context.Context, t target, w workload) (workers []*worker, closeAll func(), err error) {
 	var shared *streams
 	if w.http2 {

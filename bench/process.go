@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	startTime = 30 * time.Second
-	stopTime  = 5 * time.Second
+	startTimeout = 30 * time.Second
+	stopTimeout  = 5 * time.Second
 )
 
-// process is a child that serves.
+// process is a child process.
 type process struct {
 	name   string
 	cmd    *exec.Cmd
@@ -28,8 +28,8 @@ type process struct {
 	exited chan struct{}
 }
 
-// startProcess runs cmd and decodes into ready the JSON that it prints once it
-// serves.
+// startProcess starts cmd and decodes into ready the JSON that cmd prints when it is
+// ready.
 func startProcess(ctx context.Context, name string, cmd *exec.Cmd, ready any) (*process, error) {
 	p := &process{name: name, cmd: cmd, stderr: &tail{}, exited: make(chan struct{})}
 	cmd.Stderr = p.stderr
@@ -60,14 +60,14 @@ func startProcess(ctx context.Context, name string, cmd *exec.Cmd, ready any) (*
 		cmd.Wait()
 		close(p.exited)
 	}()
-	timeout := time.NewTimer(startTime)
+	timeout := time.NewTimer(startTimeout)
 	defer timeout.Stop()
 	select {
 	case err = <-decoded:
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-timeout.C:
-		err = fmt.Errorf("not ready after %s", startTime)
+		err = fmt.Errorf("not ready after %s", startTimeout)
 	}
 	if err != nil {
 		p.stop()
@@ -78,19 +78,19 @@ func startProcess(ctx context.Context, name string, cmd *exec.Cmd, ready any) (*
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
-// stop asks the child to end, and after a while insists.
+// stop asks the child to exit, and kills it after stopTimeout.
 func (p *process) stop() {
 	p.stdin.Close()
 	p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.exited:
-	case <-time.After(stopTime):
+	case <-time.After(stopTimeout):
 		p.cmd.Process.Kill()
 		<-p.exited
 	}
 }
 
-// tail keeps the end of what a child said, for the message when it fails.
+// tail keeps the end of a child's standard error for error messages.
 type tail struct {
 	mu  sync.Mutex // guards buf
 	buf []byte
@@ -111,11 +111,11 @@ func (t *tail) note() string {
 	if len(bytes.TrimSpace(t.buf)) == 0 {
 		return ""
 	}
-	return "\nit said: " + strings.TrimSpace(string(t.buf))
+	return "\nstandard error: " + strings.TrimSpace(string(t.buf))
 }
 
-// environment is what children get: no proxy to go through, no home but home, and
-// only the upstream's authority to trust.
+// environment returns the environment of children. It has no proxy variables, home
+// as the home directory, and the upstream's authority as the only one to trust.
 func environment(home, upstreamCA string) []string {
 	var env []string
 	for _, v := range os.Environ() {

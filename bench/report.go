@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// report is all that a run found, and the shape of -json.
+// report is the result of a run, in the format of -json.
 type report struct {
 	Machine  machine        `json:"machine"`
 	Settings settingsJSON   `json:"settings"`
@@ -28,16 +28,16 @@ func settingsOf(s settings) settingsJSON {
 	return settingsJSON{Rounds: s.rounds, Window: s.window.Seconds(), Parallel: s.parallel, Big: s.big}
 }
 
-// result is one workload.
+// result is the result of one workload.
 type result struct {
 	Workload string       `json:"workload"`
 	Title    string       `json:"title"`
-	Latency  string       `json:"latency"` // of what: "request" or "first event"
+	Latency  string       `json:"latency"` // what it measures: "request" or "first event"
 	Peers    []peerResult `json:"peers"`
 }
 
-// peerResult is one peer in one workload. Times are in microseconds; a spread is
-// over the rounds, and the ratio is taken within each round.
+// peerResult is the result of one peer in one workload. Times are in microseconds.
+// A spread covers all rounds; a ratio is computed within each round.
 type peerResult struct {
 	Peer          string   `json:"peer"`
 	CPUPerRequest spread   `json:"cpu_us_per_request"`
@@ -54,32 +54,32 @@ type memoryResult struct {
 	Peak    int64  `json:"peak_bytes"`
 }
 
-func memories(lot []running) []memoryResult {
-	var all []memoryResult
-	for _, r := range lot {
+func memories(all []running) []memoryResult {
+	var results []memoryResult
+	for _, r := range all {
 		if _, peak, err := memory(r.process.pid()); err == nil {
-			all = append(all, memoryResult{Peer: r.name, AtStart: r.atStart, Peak: peak})
+			results = append(results, memoryResult{Peer: r.name, AtStart: r.atStart, Peak: peak})
 		}
 	}
-	return all
+	return results
 }
 
-func resultOf(w workload, field []running, samples map[string][]sample) result {
+func resultOf(w workload, competitors []running, samples map[string][]sample) result {
 	r := result{Workload: w.name, Title: w.title, Latency: "request"}
 	if w.event {
 		r.Latency = "first event"
 	}
 	cpu := func(s sample) float64 { return us(s.CPUPerRequest()) }
-	base := over(samples[reference], cpu)
-	for _, p := range field {
+	base := floats(samples[reference], cpu)
+	for _, p := range competitors {
 		rounds := samples[p.name]
 		r.Peers = append(r.Peers, peerResult{
 			Peer:          p.name,
-			CPUPerRequest: spreadOf(over(rounds, cpu)),
-			Ratio:         spreadOf(ratios(over(rounds, cpu), base)),
-			PerSecond:     spreadOf(over(rounds, sample.PerSecond)),
-			P50:           spreadOf(over(rounds, func(s sample) float64 { return us(s.P50) })),
-			P99:           spreadOf(over(rounds, func(s sample) float64 { return us(s.P99) })),
+			CPUPerRequest: spreadOf(floats(rounds, cpu)),
+			Ratio:         spreadOf(ratios(floats(rounds, cpu), base)),
+			PerSecond:     spreadOf(floats(rounds, sample.PerSecond)),
+			P50:           spreadOf(floats(rounds, func(s sample) float64 { return us(s.P50) })),
+			P99:           spreadOf(floats(rounds, func(s sample) float64 { return us(s.P99) })),
 			Rounds:        rounds,
 		})
 	}
@@ -95,7 +95,7 @@ func (r report) writeJSON(w io.Writer) error {
 }
 
 func (r report) writeText(w io.Writer) error {
-	fmt.Fprintf(w, "%s\n%d rounds of %gs for each proxy, one after the other; medians, and of ratios the lowest and highest round\n", r.Machine, r.Settings.Rounds, r.Settings.Window)
+	fmt.Fprintf(w, "%s\n%d rounds of %gs for each proxy, in turn; medians over the rounds, with the lowest and highest ratio\n", r.Machine, r.Settings.Rounds, r.Settings.Window)
 	for _, one := range r.Results {
 		fmt.Fprintf(w, "\n%s: %s\n", one.Workload, one.Title)
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// serveReverseProxy is the handler that the standard library has for this.
+// serveReverseProxy is like serveLean, with the handler of the standard library.
 func serveReverseProxy(up endpoints) (func(net.Listener) error, []byte, error) {
 	leaf, authority, err := serverIdentity("bench reverseproxy")
 	if err != nil {
@@ -18,12 +18,12 @@ func serveReverseProxy(up endpoints) (func(net.Listener) error, []byte, error) {
 			r.Out.Header.Set("Authorization", credential)
 		},
 		Transport:     up.transport(),
-		FlushInterval: -1, // at once
+		FlushInterval: -1, // after every write
 		BufferPool:    &bufferPool{},
 	}).serve, authority, nil
 }
 
-// bufferPool spares ReverseProxy a buffer a request.
+// bufferPool saves ReverseProxy one buffer per request.
 type bufferPool struct{ pool sync.Pool }
 
 func (p *bufferPool) Get() []byte {

@@ -20,11 +20,12 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) 
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	begin := time.Now()
-	lot, stop, err := startAll(ctx, s, dir)
+	l := &lab{dir: dir, upstreamCA: filepath.Join(dir, "upstream.pem")}
+	defer l.stop()
+	all, err := l.startAll(ctx, s)
 	if err != nil {
 		return err
 	}
-	defer stop()
 	var results []result
 	for _, w := range workloads(s) {
 		if !chosen(s.only, w.name) {
@@ -33,102 +34,111 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) 
 		if !s.json {
 			fmt.Fprintf(stderr, "bench: %s\n", w.title)
 		}
-		r, err := compete(ctx, s, w, lot)
+		r, err := compare(ctx, s, w, all)
 		if err != nil {
 			return err
 		}
 		results = append(results, r)
 	}
-	rep := report{Machine: thisMachine(), Settings: settingsOf(s), Results: results, Memory: memories(lot), Took: time.Since(begin).Seconds()}
+	rep := report{Machine: thisMachine(), Settings: settingsOf(s), Results: results, Memory: memories(all), Took: time.Since(begin).Seconds()}
 	if s.json {
 		return rep.writeJSON(stdout)
 	}
 	return rep.writeText(stdout)
 }
 
+// lab is a temporary directory with the processes of a run.
+type lab struct {
+	dir        string
+	upstreamCA string // file with the upstream's authority
+	processes  []*process
+}
+
+func (l *lab) stop() {
+	for _, p := range l.processes {
+		p.stop()
+	}
+}
+
 // startAll starts the upstream and the chosen peers.
-func startAll(ctx context.Context, s settings, dir string) (lot []running, stop func(), err error) {
-	var started []*process
-	stopAll := func() {
-		for _, p := range started {
-			p.stop()
-		}
-	}
-	defer func() {
-		if err != nil {
-			stopAll()
-		}
-	}()
-	self, err := os.Executable()
-	if err != nil {
-		return nil, nil, fmt.Errorf("find this binary: %w", err)
-	}
-	upstreamCA := filepath.Join(dir, "upstream.pem")
-	env := environment(dir, upstreamCA)
-	child := func(name string, ready any, args ...string) (*process, error) {
-		cmd := exec.CommandContext(ctx, self, append([]string{childCommand, "-name", name}, args...)...)
-		cmd.Env = env
-		p, err := startProcess(ctx, name, cmd, ready)
-		if err == nil {
-			started = append(started, p)
-		}
-		return p, err
-	}
+func (l *lab) startAll(ctx context.Context, s settings) ([]running, error) {
 	var up upstreamReady
-	if _, err := child(upstreamName, &up); err != nil {
-		return nil, nil, err
+	if _, err := l.startChild(ctx, upstreamName, &up); err != nil {
+		return nil, err
 	}
-	if err := os.WriteFile(upstreamCA, []byte(up.Authority), 0o600); err != nil {
-		return nil, nil, fmt.Errorf("write the upstream's certificate: %w", err)
+	if err := os.WriteFile(l.upstreamCA, []byte(up.Authority), 0o600); err != nil {
+		return nil, fmt.Errorf("write the upstream's certificate: %w", err)
 	}
+	var all []running
 	for _, p := range peers() {
 		if !chosen(s.peers, p.name) {
 			continue
 		}
-		var ready proxyReady
-		var proc *process
-		if p.serve != nil {
-			proc, err = child(p.name, &ready, "-http1", up.HTTP1, "-http2", up.HTTP2)
-		} else {
-			binary := s.authsome
-			if binary == "" {
-				if binary, err = buildAuthsome(ctx, dir); err != nil {
-					return nil, nil, err
-				}
-			}
-			if proc, ready, err = startAuthsome(ctx, binary, up.endpoints, dir, upstreamCA); err == nil {
-				started = append(started, proc)
-			}
-		}
+		r, err := l.startPeer(ctx, s, p, up.endpoints)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		roots := x509.NewCertPool()
-		if !roots.AppendCertsFromPEM([]byte(ready.Authority)) {
-			return nil, nil, fmt.Errorf("%s gave no certificate", p.name)
-		}
-		r := running{peer: p, process: proc, target: target{proxy: ready.Proxy, roots: roots}}
-		if r.atStart, _, err = memory(proc.pid()); err != nil {
-			return nil, nil, err
-		}
-		lot = append(lot, r)
+		all = append(all, r)
 	}
-	return lot, stopAll, nil
+	return all, nil
 }
 
-// compete gives every peer one window a round. Each round begins with another
-// peer, so that none always follows the same one.
-func compete(ctx context.Context, s settings, w workload, lot []running) (result, error) {
-	var field []running
-	for _, r := range lot {
-		if w.serves(r.peer) {
-			field = append(field, r)
+// startChild starts this binary as the upstream or a peer.
+func (l *lab) startChild(ctx context.Context, name string, ready any, args ...string) (*process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this binary: %w", err)
+	}
+	cmd := exec.CommandContext(ctx, self, append([]string{childCommand, "-name", name}, args...)...)
+	cmd.Env = environment(l.dir, l.upstreamCA)
+	p, err := startProcess(ctx, name, cmd, ready)
+	if err == nil {
+		l.processes = append(l.processes, p)
+	}
+	return p, err
+}
+
+func (l *lab) startPeer(ctx context.Context, s settings, p peer, up endpoints) (r running, err error) {
+	r.peer = p
+	var ready proxyReady
+	if p.serve != nil {
+		r.process, err = l.startChild(ctx, p.name, &ready, "-http1", up.HTTP1, "-http2", up.HTTP2)
+	} else {
+		binary := s.authsome
+		if binary == "" {
+			if binary, err = buildAuthsome(ctx, l.dir); err != nil {
+				return r, err
+			}
+		}
+		if r.process, ready, err = startAuthsome(ctx, binary, up, l.dir, l.upstreamCA); err == nil {
+			l.processes = append(l.processes, r.process)
+		}
+	}
+	if err != nil {
+		return r, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM([]byte(ready.Authority)) {
+		return r, fmt.Errorf("%s printed no certificate", p.name)
+	}
+	r.target = target{proxy: ready.Proxy, roots: roots}
+	r.atStart, _, err = memory(r.process.pid())
+	return r, err
+}
+
+// compare gives every peer one window per round. Each round starts with the next
+// peer, so that no peer is always the first.
+func compare(ctx context.Context, s settings, w workload, all []running) (result, error) {
+	var competitors []running
+	for _, r := range all {
+		if w.suits(r.peer) {
+			competitors = append(competitors, r)
 		}
 	}
 	samples := make(map[string][]sample)
 	for round := range s.rounds {
-		for i := range field {
-			r := field[(round+i)%len(field)]
+		for i := range competitors {
+			r := competitors[(round+i)%len(competitors)]
 			window := s.window
 			if r.slow {
 				window /= 4
@@ -140,5 +150,5 @@ func compete(ctx context.Context, s settings, w workload, lot []running) (result
 			samples[r.name] = append(samples[r.name], one)
 		}
 	}
-	return resultOf(w, field, samples), nil
+	return resultOf(w, competitors, samples), nil
 }

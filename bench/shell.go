@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// shell answers CONNECT with net/http, ends TLS with a fixed leaf, and serves
-// what is inside with a handler.
+// shell answers CONNECT with net/http, terminates TLS with a fixed leaf, and passes
+// the requests inside to a handler.
 type shell struct {
 	inside *http.Server
 	queue  connQueue
@@ -30,7 +30,7 @@ func newShell(leaf tls.Certificate, handler http.Handler) *shell {
 	}
 }
 
-// hostKey is the context key of the host that was named in CONNECT.
+// hostKey is the context key of the host in CONNECT.
 type hostKey struct{}
 
 func hostOf(r *http.Request) string { return r.Context().Value(hostKey{}).(string) }
@@ -57,7 +57,7 @@ func (s *shell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if buffered.Reader.Buffered() > 0 {
-		c.Close() // the clients of this benchmark wait for the answer
+		c.Close() // clients of this benchmark wait for the response
 		return
 	}
 	if _, err := c.Write([]byte("HTTP/1.1 200 OK\r\n\r\n")); err != nil {
@@ -67,7 +67,7 @@ func (s *shell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.queue <- &tunnelConn{c, host}
 }
 
-// connQueue is a listener of connections that were accepted already.
+// connQueue is a listener that returns connections which others accepted.
 type connQueue chan net.Conn
 
 func (q connQueue) Accept() (net.Conn, error) {

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// quantile is the nearest-rank quantile of values in order; of none, zero.
+// quantile returns the nearest-rank quantile of sorted values, or zero for an empty
+// slice.
 func quantile[T cmp.Ordered](sorted []T, q float64) (zero T) {
 	if len(sorted) == 0 {
 		return zero
@@ -13,7 +14,7 @@ func quantile[T cmp.Ordered](sorted []T, q float64) (zero T) {
 	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
 }
 
-// spread is the middle and the ends of what several rounds gave.
+// spread is the median and the range of a figure over several rounds.
 type spread struct {
 	Median float64 `json:"median"`
 	Min    float64 `json:"min"`
@@ -32,8 +33,8 @@ func spreadOf(values []float64) spread {
 	return spread{Median: middle, Min: v[0], Max: v[len(v)-1]}
 }
 
-// over applies f to every element.
-func over[T any](values []T, f func(T) float64) []float64 {
+// floats applies f to every element.
+func floats[T any](values []T, f func(T) float64) []float64 {
 	out := make([]float64, len(values))
 	for i, v := range values {
 		out[i] = f(v)
@@ -41,7 +42,8 @@ func over[T any](values []T, f func(T) float64) []float64 {
 	return out
 }
 
-// ratios divides element by element; both have one for each round.
+// ratios divides element by element, and leaves out a division by zero. Both slices
+// have one element per round.
 func ratios(of, by []float64) []float64 {
 	out := make([]float64, 0, len(of))
 	for i := range min(len(of), len(by)) {

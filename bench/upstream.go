@@ -18,15 +18,15 @@ const (
 	pathEvents = "/events"
 )
 
-// eventHold is how long a stream goes on after its first event. A proxy that
-// buffers to the end shows that much delay.
+// eventHold is how long a stream continues after its first event. A proxy that
+// buffers whole responses delays the first event by that much.
 const eventHold = 8 * time.Millisecond
 
-// smallSize is the length of the small answer.
+// smallSize is the length of the small response.
 const smallSize = 1024
 
-// serveUpstream is the service behind the proxies: one server that speaks
-// HTTP/1.1 only and one that speaks HTTP/2 as well.
+// serveUpstream runs the service to which the proxies connect: a server that speaks
+// only HTTP/1.1, and one that also speaks HTTP/2.
 func serveUpstream() error {
 	leaf, authority, err := serverIdentity("bench upstream")
 	if err != nil {
@@ -63,8 +63,8 @@ func serveUpstream() error {
 	return <-failed
 }
 
-// newUpstreamHandler refuses every request that does not carry exactly the
-// credential.
+// newUpstreamHandler refuses every request that does not carry exactly one
+// credential, the right one.
 func newUpstreamHandler() http.Handler {
 	small := append([]byte(`{"data":"`), bytes.Repeat([]byte("x"), smallSize-11)...)
 	small = append(small, `"}`...)
@@ -78,7 +78,7 @@ func newUpstreamHandler() http.Handler {
 	mux.HandleFunc("GET "+pathBig, func(w http.ResponseWriter, r *http.Request) {
 		n, err := strconv.Atoi(r.FormValue("n"))
 		if err != nil {
-			http.Error(w, "n is no number", http.StatusBadRequest)
+			http.Error(w, "n is not a number", http.StatusBadRequest)
 			return
 		}
 		w.Header().Set("Content-Type", "application/octet-stream")
@@ -96,7 +96,7 @@ func newUpstreamHandler() http.Handler {
 		w.WriteHeader(http.StatusOK)
 		control := http.NewResponseController(w)
 		control.Flush()
-		time.Sleep(time.Millisecond) // the head is on its way
+		time.Sleep(time.Millisecond) // so that the head is sent before the first event
 		for range 2 {
 			fmt.Fprintf(w, "data: %d\n\n", time.Now().UnixNano())
 			control.Flush()
@@ -115,9 +115,9 @@ func newUpstreamHandler() http.Handler {
 func checkCredential(h http.Header) error {
 	switch values := h["Authorization"]; {
 	case len(values) != 1:
-		return fmt.Errorf("the request carries %d Authorization fields, not one", len(values))
+		return fmt.Errorf("the request has %d Authorization fields instead of one", len(values))
 	case values[0] != credential:
-		return errors.New("the request does not carry the credential")
+		return errors.New("the request does not have the credential")
 	}
 	return nil
 }

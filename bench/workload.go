@@ -10,34 +10,34 @@ import (
 	"time"
 )
 
-// workload is something that clients do over and over.
+// workload is what clients repeat during a window.
 type workload struct {
 	name     string
 	title    string
 	host     string
 	path     string
 	parallel int
-	http2    bool // to the proxy; else HTTP/1.1
-	fresh    bool // a connection for each request
-	blind    bool // has a meaning for a proxy that copies bytes
-	slow     bool // is asked of the slow peer
-	// read takes the body in and returns when what the latency counts to had
-	// happened, and from when it counts: zero means from the request.
+	http2    bool // between client and proxy; otherwise HTTP/1.1
+	fresh    bool // a new connection for each request
+	blind    bool // also makes sense for a proxy that only copies bytes
+	slow     bool // also run with slow peers
+	// read reads a response body and returns the start and the end of the latency.
+	// A zero start means the start of the request.
 	read  func(body io.Reader) (from, to time.Time, err error)
-	event bool // the latency is that of an event
+	event bool // the latency is that of the first event
 }
 
 func workloads(s settings) []workload {
-	small := reading(smallSize)
+	small := readExactly(smallSize)
 	many := strconv.Itoa(s.parallel)
 	return []workload{
-		{name: "get-1", title: "1 KB answer, HTTP/1.1, 1 connection kept alive", host: hostHTTP1, path: pathSmall, parallel: 1, blind: true, slow: true, read: small},
-		{name: "get-many", title: "1 KB answer, HTTP/1.1, " + many + " connections kept alive", host: hostHTTP1, path: pathSmall, parallel: s.parallel, blind: true, slow: true, read: small},
-		{name: "get-many-mixed", title: "1 KB answer, HTTP/1.1 to an HTTP/2 upstream, " + many + " connections kept alive", host: hostHTTP2, path: pathSmall, parallel: s.parallel, read: small},
-		{name: "h2-many", title: "1 KB answer, HTTP/2, 1 connection, " + many + " streams", host: hostHTTP2, path: pathSmall, parallel: s.parallel, http2: true, blind: true, read: small},
-		{name: "connect", title: "1 KB answer, HTTP/1.1, a new connection each time, 4 at once", host: hostHTTP1, path: pathSmall, parallel: 4, fresh: true, blind: true, slow: true, read: small},
-		{name: "download", title: size(s.big) + " answer, HTTP/1.1, 2 connections kept alive", host: hostHTTP1, path: pathBig + "?n=" + strconv.FormatInt(s.big, 10), parallel: 2, blind: true, slow: true, read: reading(s.big)},
-		{name: "events", title: "server-sent events, HTTP/1.1, 1 connection kept alive; latency is that of the first event", host: hostHTTP1, path: pathEvents, parallel: 1, blind: true, slow: true, read: readEvents, event: true},
+		{name: "get-1", title: "1 KB response, HTTP/1.1, 1 keep-alive connection", host: hostHTTP1, path: pathSmall, parallel: 1, blind: true, slow: true, read: small},
+		{name: "get-many", title: "1 KB response, HTTP/1.1, " + many + " keep-alive connections", host: hostHTTP1, path: pathSmall, parallel: s.parallel, blind: true, slow: true, read: small},
+		{name: "get-many-mixed", title: "1 KB response, HTTP/1.1 to an HTTP/2 upstream, " + many + " keep-alive connections", host: hostHTTP2, path: pathSmall, parallel: s.parallel, read: small},
+		{name: "h2-many", title: "1 KB response, HTTP/2, 1 connection, " + many + " streams", host: hostHTTP2, path: pathSmall, parallel: s.parallel, http2: true, blind: true, read: small},
+		{name: "connect", title: "1 KB response, HTTP/1.1, a new connection each time, 4 at once", host: hostHTTP1, path: pathSmall, parallel: 4, fresh: true, blind: true, slow: true, read: small},
+		{name: "download", title: size(s.big) + " response, HTTP/1.1, 2 keep-alive connections", host: hostHTTP1, path: pathBig + "?n=" + strconv.FormatInt(s.big, 10), parallel: 2, blind: true, slow: true, read: readExactly(s.big)},
+		{name: "events", title: "server-sent events, HTTP/1.1, 1 keep-alive connection; latency is that of the first event", host: hostHTTP1, path: pathEvents, parallel: 1, blind: true, slow: true, read: readEvents, event: true},
 	}
 }
 
@@ -59,27 +59,27 @@ func size(n int64) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
-// serves reports whether a workload makes sense for a peer.
-func (w workload) serves(p peer) bool {
+// suits reports whether a workload makes sense for a peer.
+func (w workload) suits(p peer) bool {
 	return (!p.blind || w.blind) && (!w.http2 || p.http2) && (!p.slow || w.slow)
 }
 
-// reading takes in a body of a known length.
-func reading(length int64) func(io.Reader) (from, to time.Time, err error) {
+// readExactly returns a function that reads a body of a known length.
+func readExactly(length int64) func(io.Reader) (from, to time.Time, err error) {
 	return func(body io.Reader) (from, to time.Time, err error) {
 		n, err := io.Copy(io.Discard, body)
 		switch {
 		case err != nil:
-			err = fmt.Errorf("read an answer: %w", err)
+			err = fmt.Errorf("read a response: %w", err)
 		case n != length:
-			err = fmt.Errorf("the answer has %d bytes, not %d", n, length)
+			err = fmt.Errorf("the response has %d bytes instead of %d", n, length)
 		}
 		return time.Time{}, time.Now(), err
 	}
 }
 
-// readEvents takes in a stream. Its first event says when it was sent; all the
-// processes read one clock.
+// readEvents reads a stream. Its first event is the time at which it was sent; all
+// processes use the same clock.
 func readEvents(body io.Reader) (from, to time.Time, err error) {
 	reader := bufio.NewReader(body)
 	line, err := reader.ReadString('\n')
@@ -107,7 +107,7 @@ func (w workload) ask(c client, get func() (*http.Response, error)) (time.Durati
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(response.Body, 512))
-		return 0, fmt.Errorf("answer %s: %s", response.Status, strings.TrimSpace(string(text)))
+		return 0, fmt.Errorf("response %s: %s", response.Status, strings.TrimSpace(string(text)))
 	}
 	from, to, err := w.read(response.Body)
 	if err != nil {
@@ -119,6 +119,6 @@ func (w workload) ask(c client, get func() (*http.Response, error)) (time.Durati
 	if w.fresh {
 		c.Close()
 	}
-	// Round strips the monotonic reading where from has none.
+	// Round(0) drops the monotonic readings, because from may have none.
 	return to.Round(0).Sub(from.Round(0)), nil
 }

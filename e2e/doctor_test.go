@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// From behind the proxy doctor says of each installed client whether it uses the
-// proxy and trusts it, as the clients' own tests find.
+// TestDoctor checks that doctor, under authsome run, finds that each installed client
+// uses the proxy and trusts it, as TestClients does.
 func TestDoctor(t *testing.T) {
 	r := newRig(t)
 	newNode, err := filepath.Abs(node)
@@ -18,7 +18,7 @@ func TestDoctor(t *testing.T) {
 	out := r.run([]string{"PATH=" + filepath.Dir(newNode) + ":" + os.Getenv("PATH")}, binary, "doctor")
 	for _, client := range []string{"proxy", "curl", "wget", "Python", "Node fetch", "git"} {
 		if !regexp.MustCompile(`(?m)^ok +` + client + ` `).MatchString(out) {
-			t.Errorf("%s is not well:\n%s", client, out)
+			t.Errorf("%s is not reported as ok:\n%s", client, out)
 		}
 	}
 	if all := r.arrivals(); len(all) != 0 {

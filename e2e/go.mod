@@ -1,5 +1,5 @@
-// Tests of the built binary with real, unmodified clients. A module of its own:
-// what they need stays out of the program's.
+// Tests of the built binary with real, unmodified clients. They are a separate
+// module, so that the program does not depend on what they need.
 module github.com/authsome/authsome/e2e
 
 go 1.26.0

@@ -15,8 +15,8 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// echo is a service with a call of each kind, written by hand: its messages are
-// well-known types, so that no code is generated.
+// echo is a gRPC service with one method of each kind. Its messages are well-known
+// types, so that no generated code is needed.
 var echo = grpc.ServiceDesc{
 	ServiceName: "e2e.Echo", HandlerType: (*any)(nil),
 	Methods: []grpc.MethodDesc{{MethodName: "Unary", Handler: func(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
@@ -24,7 +24,7 @@ var echo = grpc.ServiceDesc{
 		if err := decode(in); err != nil {
 			return nil, err
 		}
-		grpc.SetTrailer(ctx, metadata.Pairs("e2e-trailer", "behind"))
+		grpc.SetTrailer(ctx, metadata.Pairs("e2e-trailer", "value"))
 		if in.Value == "fail" {
 			return nil, status.Error(codes.FailedPrecondition, "as asked")
 		}
@@ -66,8 +66,7 @@ var grpcServer = func() *grpc.Server {
 	return s
 }()
 
-// grpcClient makes a call of each kind, through the proxy that gRPC finds in its
-// environment.
+// grpcClient calls each method, through the proxy that gRPC finds in its environment.
 func grpcClient() {
 	ctx := context.Background()
 	c, err := grpc.NewClient("dns:///"+routeHost+":443", grpc.WithTransportCredentials(credentials.NewTLS(nil)))
@@ -90,7 +89,7 @@ func grpcClient() {
 
 	both, err := c.NewStream(ctx, &echo.Streams[1], "/e2e.Echo/Both")
 	check(err)
-	for n := range 20 { // each message only after the answer to the one before
+	for n := range 20 { // each message only after the reply to the previous one
 		check(both.SendMsg(wrapperspb.String(fmt.Sprint(n))))
 		check(both.RecvMsg(out))
 	}
@@ -100,7 +99,7 @@ func grpcClient() {
 
 func TestGRPC(t *testing.T) {
 	r := newRig(t)
-	want := "echo one [behind]\nFailedPrecondition as asked\nserver stream 20 n19\nboth echo 19 true\n"
+	want := "echo one [value]\nFailedPrecondition as asked\nserver stream 20 n19\nboth echo 19 true\n"
 	if out := r.self("grpc"); out != want {
 		t.Errorf("got\n%s\nwant\n%s", out, want)
 	}

@@ -1,5 +1,5 @@
-// Package e2e tests the built binary with unmodified client programs against an
-// upstream in a process of its own.
+// Package e2e tests the built binary with unmodified client programs. Their upstream
+// is a separate process.
 package e2e
 
 import (
@@ -24,15 +24,16 @@ import (
 const limit = 60 * time.Second
 
 const (
-	routeHost = "api.upstream.test"   // has a route
-	otherHost = "other.upstream.test" // has none
+	routeHost = "api.upstream.test"   // of the connected provider
+	otherHost = "other.upstream.test" // of no provider
 	variable  = "UPSTREAM_API_KEY"
 	authority = "e2e upstream authority"
 )
 
 var binary string // the program under test
 
-// roles are what the test binary can be, besides the tests: the other processes.
+// roles are the other processes of the tests. The test binary runs the one that
+// E2E_ROLE names, instead of the tests.
 var roles = map[string]func(){"upstream": upstream, "go": goClient, "events": eventsClient, "chunks": chunksClient, "socket": socketClient, "grpc": grpcClient, "transfer": transferClient, "hold": hold, "details": detailsClient}
 
 func TestMain(m *testing.M) {
@@ -59,7 +60,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// rig is a home with one connected provider, and the upstream it belongs to.
+// rig is a home with one connected provider, and the upstream of that provider.
 type rig struct {
 	t       *testing.T
 	home    string
@@ -69,10 +70,10 @@ type rig struct {
 	control string // base URL of the upstream's control port
 	ca      string // file with the upstream's authority
 
-	patience time.Duration // for a client to end; 0 means limit
+	timeout time.Duration // of a client; 0 means limit
 }
 
-// arrival is a request as the upstream saw it.
+// arrival is a request as the upstream received it.
 type arrival struct {
 	Host, Method, Path, Proto string
 	Authorized                bool // exactly one Authorization, and the right one
@@ -101,7 +102,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { stdin.Close(); cmd.Process.Kill(); cmd.Wait() })
-	fmt.Fprintln(stdin, r.key) // not in its environment: clients look into everybody's
+	fmt.Fprintln(stdin, r.key) // not in the environment, where clients search for it
 	var at struct{ TLS, Control, CA string }
 	if err := json.NewDecoder(stdout).Decode(&at); err != nil {
 		t.Fatalf("the upstream did not start: %v", err)
@@ -113,11 +114,13 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// environment is a clean one: the tests' own proxies and keys are nobody's business.
+// environment returns a clean environment, without proxies and keys that are set
+// where the tests run.
 func (r *rig) environment(more ...string) []string {
 	return append([]string{"AUTHSOME_HOME=" + r.home, "TMPDIR=" + r.tmp, "HOME=" + r.tmp, "PATH=" + os.Getenv("PATH"), "SSL_CERT_FILE=" + r.ca, "LANG=C"}, more...)
 }
 
+// authsome runs a command that must succeed, and returns what it printed.
 func (r *rig) authsome(stdin string, args ...string) string {
 	r.t.Helper()
 	cmd := exec.Command(binary, args...)
@@ -129,8 +132,8 @@ func (r *rig) authsome(stdin string, args ...string) string {
 	return string(out)
 }
 
-// command is a client under `authsome run`, and started when it is told to. Flags
-// of run's may stand before it.
+// command returns an `authsome run` of a client, which is not started yet. Flags of
+// run may precede the client.
 func (r *rig) command(env []string, client ...string) *exec.Cmd {
 	_, port, _ := net.SplitHostPort(r.tls)
 	args := []string{"run", "--upstream-ca", r.ca}
@@ -140,21 +143,21 @@ func (r *rig) command(env []string, client ...string) *exec.Cmd {
 	for strings.HasPrefix(client[0], "-") {
 		args, client = append(args, client[0]), client[1:]
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(r.patience, limit))
+	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(r.timeout, limit))
 	r.t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, binary, append(append(args, "--"), client...)...)
 	cmd.Env, cmd.Dir = r.environment(env...), r.tmp
 	return cmd
 }
 
-// run runs a client to its end and gives what it printed.
+// run runs a client under `authsome run`, and returns what it printed.
 func (r *rig) run(env []string, client ...string) string {
 	r.t.Helper()
 	cmd := r.command(env, client...)
-	var out, problems bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &problems
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
 	if err := cmd.Run(); err != nil {
-		r.t.Fatalf("%v: %v\n%s%s", client, err, out.String(), problems.String())
+		r.t.Fatalf("%v: %v\n%s%s", client, err, out.String(), stderr.String())
 	}
 	return out.String()
 }
@@ -169,7 +172,7 @@ func (r *rig) self(role string, env ...string) string {
 	return r.run(append(env, "E2E_ROLE="+role, "E2E_CONTROL="+r.control), exe)
 }
 
-// arrivals takes the upstream's record.
+// arrivals returns the requests that arrived at the upstream since the last call.
 func (r *rig) arrivals() []arrival {
 	r.t.Helper()
 	response, err := http.Post(r.control+"/arrivals", "", nil)
@@ -184,7 +187,7 @@ func (r *rig) arrivals() []arrival {
 	return all
 }
 
-// wantOnce checks that exactly one request arrived, authenticated.
+// wantOnce checks that exactly one request arrived, with the credential.
 func (r *rig) wantOnce(proto string) {
 	r.t.Helper()
 	all := r.arrivals()
@@ -193,7 +196,8 @@ func (r *rig) wantOnce(proto string) {
 	}
 }
 
-// report tells the upstream that n was seen, or a client that the upstream saw it.
+// report tells the upstream that the client received event n, or returns when the
+// upstream has received chunk n.
 func report(control, what string, n int) {
 	response, err := http.Post(fmt.Sprintf("%s/%s?n=%d", control, what, n), "", nil)
 	if err != nil {

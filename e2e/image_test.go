@@ -18,8 +18,8 @@ import (
 
 const imageUser = 65532
 
-// image is the Dockerfile's last stage, laid out in a directory: the binary that
-// its build line makes, and empty directories.
+// image is a directory with the content of the Dockerfile's last stage: the binary
+// that its build line makes, and empty directories.
 type image struct {
 	t    *testing.T
 	root string
@@ -28,7 +28,7 @@ type image struct {
 func newImage(t *testing.T) image {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Fatal("run this as root: it becomes another user in another root directory")
+		t.Fatal("run this as root: the test changes its user and root directory")
 	}
 	dockerfile, err := os.ReadFile("../Dockerfile")
 	if err != nil {
@@ -36,7 +36,7 @@ func newImage(t *testing.T) image {
 	}
 	build := regexp.MustCompile(`RUN (CGO_ENABLED=0 go build [^\n\\]+) -o /out/authsome (\./cmd/authsome)`).FindSubmatch(dockerfile)
 	if build == nil {
-		t.Fatal("the Dockerfile's build line is not where this test looks for it")
+		t.Fatal("the Dockerfile has no build line of the form that this test expects")
 	}
 	i := image{t, t.TempDir()}
 	os.Chmod(i.root, 0o755)
@@ -60,7 +60,8 @@ func newImage(t *testing.T) image {
 	return i
 }
 
-// command runs in the image as its user, with the environment of its ENV.
+// command returns a command in the image, with the user and the environment that the
+// Dockerfile sets.
 func (i image) command(env []string, args ...string) *exec.Cmd {
 	cmd := exec.Command("/authsome", args...)
 	cmd.Dir = "/"
@@ -80,8 +81,9 @@ func (i image) run(stdin string, args ...string) string {
 	return string(out)
 }
 
-// The image needs nothing of a distribution: no libc, no shell, no roots. In an
-// empty root directory, as its own user, it stores a key and serves with it.
+// TestImage checks that the binary runs without a distribution: in a root directory
+// without libc, shell and roots, as the image's user, it stores a key and serves
+// requests with it.
 func TestImage(t *testing.T) {
 	r := newRig(t)
 	i := newImage(t)
@@ -92,7 +94,7 @@ func TestImage(t *testing.T) {
 	defer program.Close()
 	for _, p := range program.Progs {
 		if p.Type == elf.PT_INTERP {
-			t.Error("the binary wants a dynamic linker")
+			t.Error("the binary needs a dynamic linker")
 		}
 	}
 	i.run(`{"schema_version":1,"name":"upstream","display_name":"Upstream","auth_type":"api_key","flow":"api_key","host_url":"`+routeHost+`"}`, "register", "-", "--yes")
@@ -104,7 +106,7 @@ func TestImage(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(i.root, "upstream.pem"), pem, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for name, verified := range map[string]bool{"with the upstream's authority": true, "with the roots that came along": false} {
+	for name, verified := range map[string]bool{"with the upstream's authority": true, "with the built-in roots": false} {
 		t.Run(name, func(t *testing.T) {
 			_, port, _ := net.SplitHostPort(r.tls)
 			token := rand.Text()
@@ -113,8 +115,8 @@ func TestImage(t *testing.T) {
 				args = append(args, "--upstream-ca", "/upstream.pem")
 			}
 			cmd := i.command([]string{"AUTHSOME_PROXY_TOKEN=" + token}, args...)
-			var problems bytes.Buffer
-			cmd.Stderr = &problems
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
 			stdout, err := cmd.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -125,7 +127,7 @@ func TestImage(t *testing.T) {
 			t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 			var at struct{ Proxy string }
 			if err := json.NewDecoder(stdout).Decode(&at); err != nil {
-				t.Fatalf("the proxy did not start: %v\n%s", err, &problems)
+				t.Fatalf("the proxy did not start: %v\n%s", err, &stderr)
 			}
 			_, proxyPort, _ := net.SplitHostPort(at.Proxy)
 			curl := exec.Command(need(t, "curl"), "-sS", "--max-time", "60", "-x", "http://authsome:"+token+"@127.0.0.1:"+proxyPort,
@@ -133,7 +135,7 @@ func TestImage(t *testing.T) {
 			curl.Env = []string{"PATH=" + os.Getenv("PATH")}
 			out, err := curl.CombinedOutput()
 			if err != nil {
-				t.Fatalf("%v\n%s%s", err, out, &problems)
+				t.Fatalf("%v\n%s%s", err, out, &stderr)
 			}
 			if verified {
 				if !strings.Contains(string(out), "hello from "+routeHost) {
@@ -146,7 +148,7 @@ func TestImage(t *testing.T) {
 				t.Errorf("the client printed %s", out)
 			}
 			if all := r.arrivals(); len(all) != 0 {
-				t.Errorf("arrived at a service that was not verified: %+v", all)
+				t.Errorf("requests arrived at a service that was not verified: %+v", all)
 			}
 			log, err := os.ReadFile(filepath.Join(i.root, "home/authsome/.authsome/logs/authsome.log"))
 			if err != nil || !strings.Contains(string(log), "certificate signed by unknown authority") {

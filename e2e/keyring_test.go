@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// keyringSession runs a script with a Secret Service of its own, as a desktop
-// session has one: a bus, and a keyring that is unlocked.
+// keyringSession runs a script in a new D-Bus session with an unlocked keyring, as a
+// desktop session has.
 func (r *rig) keyringSession(script string, env ...string) string {
 	r.t.Helper()
 	dbus, daemon := need(r.t, "dbus-run-session"), need(r.t, "gnome-keyring-daemon")
@@ -25,16 +25,16 @@ func (r *rig) keyringSession(script string, env ...string) string {
 		r.t.Fatal(err)
 	}
 	cmd.Env = r.environment(append(env, "DAEMON="+daemon, "AUTHSOME="+binary, "XDG_RUNTIME_DIR="+runtime, "XDG_DATA_HOME="+filepath.Join(r.tmp, "data"))...)
-	var out, problems bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &problems
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
 	if err := cmd.Run(); err != nil {
-		r.t.Fatalf("%v\n%s%s", err, &out, &problems)
+		r.t.Fatalf("%v\n%s%s", err, &out, &stderr)
 	}
 	return out.String()
 }
 
-// The master key moves into a real Secret Service, is replaced there, and comes
-// back; each time the vault opens, and the old key is gone.
+// TestKeyring moves the master key into a real Secret Service, replaces it there, and
+// moves it back. After each step the vault opens, and the old key is deleted.
 func TestKeyring(t *testing.T) {
 	r := newRig(t)
 	old, err := os.ReadFile(filepath.Join(r.home, "master.key"))
@@ -52,7 +52,7 @@ test ! -e "$AUTHSOME_HOME/master.key"
 	if strings.Count(out, r.key) != 2 || !strings.Contains(out, `"mode": "keyring"`) {
 		t.Errorf("in the keyring: %s", out)
 	}
-	// Outside of the session there is no keyring, and nothing opens.
+	// Outside the session the keyring is missing, so the vault does not open.
 	cmd := exec.Command(binary, "list", "--json")
 	cmd.Env = append(r.environment(), "DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(r.tmp, "none"))
 	answer, err := cmd.Output()
@@ -60,8 +60,8 @@ test ! -e "$AUTHSOME_HOME/master.key"
 	if json.Unmarshal(answer, &failure); err == nil || cmd.ProcessState.ExitCode() != 7 || failure.Error != "StoreUnavailable" || failure.Hint == "" {
 		t.Errorf("without a keyring: %v, %s", err, answer)
 	}
-	// A second session with the same keyring file: the key has lasted. Each change
-	// took away the entry before it.
+	// A second session with the same keyring file still has the key. Each change has
+	// deleted the previous entry.
 	out = r.keyringSession(`
 "$AUTHSOME" get upstream --field api_key --show-secret
 secret-tool search --all service authsome 2>/dev/null | grep -c '^label' || true
@@ -74,6 +74,6 @@ secret-tool search --all service authsome 2>/dev/null | grep -c '^label' || true
 	}
 	now, err := os.ReadFile(filepath.Join(r.home, "master.key"))
 	if err != nil || bytes.Equal(now, old) {
-		t.Errorf("master.key: %v, or it is the first one again", err)
+		t.Errorf("master.key: %v, or it is the old key", err)
 	}
 }

@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// start starts a child that holds, and gives the run's process and its files.
+// start starts a child that waits to be killed. It returns the run, the child's
+// process ID, and the directory of the run's files.
 func (r *rig) start() (run *exec.Cmd, child int, files string) {
 	r.t.Helper()
 	exe, err := os.Executable()
@@ -35,7 +36,7 @@ func (r *rig) start() (run *exec.Cmd, child int, files string) {
 		r.t.Fatal(err)
 	}
 	if !lines.Scan() {
-		r.t.Fatal("the child did not say where its files are")
+		r.t.Fatal("the child did not print where its files are")
 	}
 	files = lines.Text()
 	if !strings.Contains(files, "authsome-run-") {
@@ -44,6 +45,8 @@ func (r *rig) start() (run *exec.Cmd, child int, files string) {
 	return run, child, files
 }
 
+// TestKilledChild checks the exit code of a run whose child is killed, and that the
+// run deletes its files.
 func TestKilledChild(t *testing.T) {
 	r := newRig(t)
 	run, child, files := r.start()
@@ -55,10 +58,12 @@ func TestKilledChild(t *testing.T) {
 		t.Errorf("the run ended with %v, want 137", err)
 	}
 	if _, err := os.Stat(files); !os.IsNotExist(err) {
-		t.Errorf("the run's files are still there: %v", err)
+		t.Errorf("the run's files still exist: %v", err)
 	}
 }
 
+// TestKilledRun checks that the child of a killed run ends, and that the next run
+// deletes the files.
 func TestKilledRun(t *testing.T) {
 	r := newRig(t)
 	run, child, files := r.start()
@@ -67,21 +72,21 @@ func TestKilledRun(t *testing.T) {
 	for deadline := time.Now().Add(limit); syscall.Kill(child, 0) == nil; {
 		state, _ := os.ReadFile("/proc/" + strconv.Itoa(child) + "/stat")
 		if strings.Contains(string(state), ") Z ") {
-			break // dead; nobody has waited for it yet
+			break // a zombie
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("the child outlives its run")
+			t.Fatal("the child is alive after its run was killed")
 		}
-		time.Sleep(10 * time.Millisecond) // between looks at another process
+		time.Sleep(10 * time.Millisecond) // between checks of another process
 	}
-	// The next run sweeps what the killed one left, once it is sure that nobody is
-	// about to use it.
+	// The next run deletes the files only when they are old: new ones may belong to a
+	// run that is starting.
 	killed := time.Now().Add(-time.Hour)
 	if err := os.Chtimes(files, killed, killed); err != nil {
 		t.Fatal(err)
 	}
 	r.run(nil, "true")
 	if _, err := os.Stat(files); !os.IsNotExist(err) {
-		t.Errorf("the killed run's files are still there: %v", err)
+		t.Errorf("the killed run's files still exist: %v", err)
 	}
 }

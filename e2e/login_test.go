@@ -6,28 +6,29 @@ import (
 	"testing"
 )
 
-// A key that the service refuses is not stored, and the hint says how it could be;
-// the one that it takes needs no hint.
+// TestRefusedKey checks that a key which the service refuses is not stored, and that
+// the hint names the command that stores it without asking the service. A key that the
+// service accepts is stored without a hint.
 func TestRefusedKey(t *testing.T) {
 	r := newRig(t)
 	r.authsome(`{"schema_version":2,"name":"checked","flows":["api_key"],"hosts":["`+otherHost+`"],"verify":{"url":"https://`+otherHost+`/verify"}}`, "register", "-", "--yes")
-	// Behind a run only because that knows where the host is.
+	// Under authsome run, because only its proxy knows the address of the host.
 	login := func(key string) (string, error) {
 		cmd := r.command(nil, binary, "login", "checked", "--key-stdin")
-		var problems bytes.Buffer
-		cmd.Stdin, cmd.Stderr = strings.NewReader(key), &problems
+		var stderr bytes.Buffer
+		cmd.Stdin, cmd.Stderr = strings.NewReader(key), &stderr
 		err := cmd.Run()
-		return problems.String(), err
+		return stderr.String(), err
 	}
-	said, err := login("wrong-0123456789")
-	if err == nil || !strings.Contains(said, "authsome: error: checked: ") || !strings.Contains(said, "authsome: hint: authsome login checked --key-stdin < FILE --no-verify\n") {
-		t.Errorf("%v: %s", err, said)
+	output, err := login("wrong-0123456789")
+	if err == nil || !strings.Contains(output, "authsome: error: checked: ") || !strings.Contains(output, "authsome: hint: authsome login checked --key-stdin < FILE --no-verify\n") {
+		t.Errorf("%v: %s", err, output)
 	}
 	if out := r.authsome("", "list", "--connected"); strings.Contains(out, "checked") {
-		t.Errorf("it was stored: %s", out)
+		t.Errorf("the refused key was stored: %s", out)
 	}
-	if said, err := login(r.key); err != nil || strings.Contains(said, "not checked") {
-		t.Errorf("the right key: %v: %s", err, said)
+	if output, err := login(r.key); err != nil || strings.Contains(output, "not checked") {
+		t.Errorf("the right key: %v: %s", err, output)
 	}
 	for _, a := range r.arrivals() {
 		if a.Path != "/verify" || a.Authorizations != 1 {

@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// An agent of another user cannot use the run's proxy, though it knows its
-// address and may use the same programs.
+// TestOtherUserIsRefused checks that a process of another user cannot use the proxy of
+// a run, even if it knows the address.
 func TestOtherUserIsRefused(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Fatal("run this as root: it becomes another user")
+		t.Fatal("run this as root: the test changes its user")
 	}
 	setpriv, curl := need(t, "setpriv"), need(t, "curl")
 	for uid, want := range map[string]struct{ head, reason string }{
@@ -22,16 +22,16 @@ func TestOtherUserIsRefused(t *testing.T) {
 	} {
 		t.Run("uid "+uid, func(t *testing.T) {
 			r := newRig(t)
-			// curl -i shows the head of the proxy's own answer as well.
+			// curl -i also prints the head of a response from the proxy itself.
 			cmd := r.command(nil, setpriv, "--reuid="+uid, "--regid="+uid, "--clear-groups", curl, "-sSi", "https://"+routeHost+"/x")
-			var out, problems bytes.Buffer
-			cmd.Stdout, cmd.Stderr, cmd.Dir = &out, &problems, "/"
+			var out, stderr bytes.Buffer
+			cmd.Stdout, cmd.Stderr, cmd.Dir = &out, &stderr, "/"
 			var failed *exec.ExitError
 			if err := cmd.Run(); err != nil && !errors.As(err, &failed) {
 				t.Fatal(err)
 			}
 			if !strings.HasPrefix(out.String(), want.head) || !strings.Contains(out.String(), want.reason) {
-				t.Errorf("want %s and %q, got\n%s%s", want.head, want.reason, &out, &problems)
+				t.Errorf("want %s and %q, got\n%s%s", want.head, want.reason, &out, &stderr)
 			}
 			if uid == "0" {
 				r.wantOnce("")

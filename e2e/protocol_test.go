@@ -23,7 +23,7 @@ import (
 
 const patternBytes = 8<<20 + 7
 
-// pattern is the same in every process, and repeats nowhere.
+// pattern returns random bytes, the same in every process.
 func pattern() io.Reader {
 	return io.LimitReader(rand.NewChaCha8([32]byte{'e', '2', 'e'}), patternBytes)
 }
@@ -35,7 +35,7 @@ func hashOf(r io.Reader) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// protocol answers the paths of these tests, and reports whether it did.
+// protocol responds to the paths of these tests, and reports whether it did.
 func protocol(w http.ResponseWriter, r *http.Request) bool {
 	switch r.URL.Path {
 	case "/pattern":
@@ -60,8 +60,8 @@ func protocol(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// eachProtocol runs a test for every pair of what curl speaks with the proxy and
-// the proxy with the upstream.
+// eachProtocol runs a test for every combination of the protocol between curl and the
+// proxy, near, and the protocol between the proxy and the upstream, far.
 func eachProtocol(t *testing.T, test func(t *testing.T, r *rig, near, far string)) {
 	for _, near := range []string{"--http1.1", "--http2"} {
 		for far, offered := range map[string]string{"HTTP/1.1": "http/1.1", "HTTP/2.0": ""} {
@@ -73,16 +73,17 @@ func eachProtocol(t *testing.T, test func(t *testing.T, r *rig, near, far string
 	}
 }
 
+// TestInformationalAndTrailers checks that 1xx responses and trailers are forwarded.
 func TestInformationalAndTrailers(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, r *rig, near, far string) {
 		out := r.run(nil, need(t, "curl"), "-fsS", near, "-D", "-", "https://"+routeHost+"/informational")
 		got := strings.ToLower(strings.ReplaceAll(out, "\r", ""))
 		at := 0
-		// In this order: curl writes down heads, body and trailers as they come.
+		// curl prints heads, body and trailers in the order in which they arrive.
 		for _, want := range []string{" 103", "link: </early>", " 200", "body\n"} {
 			i := strings.Index(got[at:], want)
 			if i < 0 {
-				t.Fatalf("no %q in its place:\n%s", want, out)
+				t.Fatalf("no %q in the right place:\n%s", want, out)
 			}
 			at += i + len(want)
 		}
@@ -92,21 +93,21 @@ func TestInformationalAndTrailers(t *testing.T) {
 			}
 		}
 		if strings.Count(got, "link:") != 1 {
-			t.Errorf("the 103's field is in the final head too:\n%s", out)
+			t.Errorf("the field of the 103 is in the final head, too:\n%s", out)
 		}
 		r.wantOnce(far)
 	})
 }
 
-// Only a WebSocket may leave HTTP: behind any other upgrade the proxy could not
-// hold requests to its rules.
+// TestOnlyWebSocketUpgrades checks that no other upgrade is forwarded: the proxy
+// could not check the requests that follow one.
 func TestOnlyWebSocketUpgrades(t *testing.T) {
 	for protocol, want := range map[string]string{
 		"h2c": "upgrade=[]", "TLS/1.0": "upgrade=[]", "e2e": "upgrade=[]", "websocket, h2c": "upgrade=[]",
 		"websocket": `upgrade=["websocket"]`, // the control
 	} {
 		t.Run(strings.ReplaceAll(protocol, "/", " "), func(t *testing.T) {
-			// Over HTTP/2 there is no upgrade, so the upstream must not speak it.
+			// HTTP/2 does not support upgrades, so the upstream must not offer it.
 			t.Setenv("E2E_UPSTREAM_ALPN", "http/1.1")
 			r := newRig(t)
 			if out := r.run(nil, need(t, "curl"), "-fsS", "--http1.1", "-H", "Connection: Upgrade, HTTP2-Settings", "-H", "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA",
@@ -118,7 +119,8 @@ func TestOnlyWebSocketUpgrades(t *testing.T) {
 	}
 }
 
-// What goes through is what arrives, to a route and to any other host.
+// TestBytesAreIdentical transfers data in both directions, from and to an intercepted
+// host and one that is passed through.
 func TestBytesAreIdentical(t *testing.T) {
 	want := hashOf(pattern())
 	for _, host := range []string{routeHost, otherHost} {
@@ -142,8 +144,9 @@ func TestBytesAreIdentical(t *testing.T) {
 	}
 }
 
-// The causal streams again, to an upstream that has no HTTP/2.
-func TestStreamsAreCausalToHTTP1(t *testing.T) {
+// TestStreamsAreNotBufferedToHTTP1 is TestStreamsAreNotBuffered with an upstream that
+// does not support HTTP/2.
+func TestStreamsAreNotBufferedToHTTP1(t *testing.T) {
 	t.Setenv("E2E_UPSTREAM_ALPN", "http/1.1")
 	for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {
 		r := newRig(t)
@@ -158,8 +161,8 @@ func TestStreamsAreCausalToHTTP1(t *testing.T) {
 	}
 }
 
-// details is a service whose one call fails with a status that has details: gRPC
-// carries them in a binary trailer.
+// details is a gRPC service whose only method fails with a status that has details.
+// gRPC sends them in a binary trailer.
 var details = grpc.ServiceDesc{
 	ServiceName: "e2e.Details", HandlerType: (*any)(nil),
 	Streams: []grpc.StreamDesc{{StreamName: "Fail", Handler: func(_ any, s grpc.ServerStream) error {

@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// pythonWriter makes a home of the Python authsome from what it is given, says
-// so, and keeps its vault open until its input ends.
+// pythonWriter is a Python program that writes a home of the Python authsome from JSON
+// on standard input, prints "open", and keeps the vault open until its input ends.
 const pythonWriter = `
 import json, os, sqlite3, sys
 home, given = sys.argv[1], json.loads(sys.stdin.readline())
@@ -36,7 +36,8 @@ print("open", flush=True)
 sys.stdin.read()
 `
 
-// sealForPython seals values as the Python authsome does.
+// sealForPython encrypts values as the Python authsome does. It returns the input of
+// pythonWriter.
 func sealForPython(values map[string]string) ([]byte, error) {
 	key := make([]byte, 32)
 	rand.Read(key)
@@ -62,7 +63,8 @@ func sealForPython(values map[string]string) ([]byte, error) {
 	return bytes.TrimSpace(b.Bytes()), err
 }
 
-// contents are the files below a directory, with their times.
+// contents returns the modification time and the content of each file below a
+// directory.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
@@ -84,8 +86,9 @@ func contents(t *testing.T, dir string) map[string]string {
 	return all
 }
 
-// A vault that Python's own SQLite writes, in WAL mode and still open, is read,
-// and is not touched. The values come from Go; Python puts them in.
+// TestPythonVault imports a vault that Python's SQLite keeps open in WAL mode, and
+// checks that the import changes none of its files. Go encrypts the values, Python
+// stores them.
 func TestPythonVault(t *testing.T) {
 	r := newRig(t)
 	python := need(t, "python3")
@@ -125,11 +128,11 @@ func TestPythonVault(t *testing.T) {
 		t.Errorf("import: %s", out)
 	}
 	if got := strings.TrimSpace(r.authsome("", "get", "resend", "--field", "api_key", "--show-secret")); got != r.key {
-		t.Errorf("another key came over")
+		t.Errorf("another key was imported")
 	}
 	for name, was := range contents(t, dir) {
 		if before[name] != was {
-			t.Errorf("%s was made or changed", name)
+			t.Errorf("%s was created or changed", name)
 		}
 	}
 }

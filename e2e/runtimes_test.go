@@ -27,14 +27,14 @@ foreach (["api.upstream.test", "other.upstream.test"] as $host) {
 }
 `
 
-// Runtimes that want more than the usual variables, unmodified, with --trust: a
-// host with a route, and one whose own certificate they see.
+// TestTrust runs programs of runtimes that need --trust in addition to the usual
+// variables. They connect to an intercepted host and to one that is passed through.
 func TestTrust(t *testing.T) {
 	for _, tt := range []struct {
 		runtime   string
 		argv      func(*testing.T, *rig) []string
-		requests  int // that get the credential
-		untrusted string
+		requests  int    // with the credential
+		untrusted string // what the program prints without --trust; "" skips this check
 	}{
 		{"java", func(t *testing.T, r *rig) []string {
 			file := filepath.Join(r.tmp, "Client.java")
@@ -51,7 +51,7 @@ func TestTrust(t *testing.T) {
 			argv := tt.argv(t, r)
 			out := r.run(nil, append([]string{"--trust=" + tt.runtime}, argv...)...)
 			if !strings.Contains(out, "api.upstream.test 200") || !strings.Contains(out, "other.upstream.test") {
-				t.Errorf("it says %s", out)
+				t.Errorf("the program printed %s", out)
 			}
 			authorized := 0
 			for _, a := range r.arrivals() {
@@ -60,10 +60,10 @@ func TestTrust(t *testing.T) {
 				}
 			}
 			if authorized != tt.requests {
-				t.Errorf("%d requests were authorized, want %d", authorized, tt.requests)
+				t.Errorf("%d requests had the credential, want %d", authorized, tt.requests)
 			}
 			if tt.untrusted != "" {
-				// Without it the client goes its own way, so the test shows something.
+				// The control: without --trust the program fails.
 				if out, err := r.command(nil, argv...).CombinedOutput(); err == nil || !strings.Contains(string(out), tt.untrusted) {
 					t.Errorf("without --trust: %v %s", err, out)
 				}

@@ -22,24 +22,24 @@ import (
 	"testing"
 )
 
-// mark stands in every placeholder.
+// mark is part of every placeholder.
 const mark = "authsome-proxy-managed"
 
-// sdkCall is a vendor's own client with one of the catalogue's services: what is
-// stored, what the client asks for, and exactly what arrives.
+// sdkCall is a request of a vendor's client to its service: what is stored, what the
+// client sends, and exactly what must arrive.
 type sdkCall struct {
 	provider string
-	program  []string          // default: the script of that name, in Node
+	program  []string          // default: the Node script with the name of the provider
 	key      string            // the api_key
 	params   []string          // NAME=value
 	secrets  string            // NAME=value lines
-	hosts    []string          // that the client asks
-	answer   map[string]string // JSON by path; "" stands for every path
+	hosts    []string          // to which the client connects
+	answer   map[string]string // by path or by the first label of the host; "" is for all
 	method   string
 	path     string
-	header   map[string]string // credentials as they must arrive; the only ones
+	header   map[string]string // the credentials that must arrive, and no others
 	signed   bool              // by AWS Signature Version 4
-	want     string            // what the client makes of the answer
+	want     string            // what the client prints after "got "
 }
 
 func basic(user, password string) string {
@@ -105,11 +105,11 @@ var sdkCalls = []sdkCall{
 		answer: map[string]string{"": `{"records":[{"id":"rec1","fields":{"Name":"row"}}]}`}, header: map[string]string{"Authorization": "Bearer patreal0123456789.0123456789abcdef"}, want: "row"},
 }
 
-// carriers are the header fields in which services take credentials.
+// carriers are the header fields in which services expect credentials.
 var carriers = []string{"Authorization", "X-Api-Key", "Api-Key", "Apikey", "X-Goog-Api-Key", "X-Algolia-Api-Key", "X-Algolia-Application-Id", "Cookie", "X-Amz-Security-Token"}
 
-// Each vendor's client runs unmodified with nothing but placeholders, and what
-// arrives is what the vendor documents.
+// TestSDKs runs each vendor's client, unmodified and with placeholders only. What
+// arrives must be what the vendor documents.
 func TestSDKs(t *testing.T) {
 	for _, call := range sdkCalls {
 		name := call.provider
@@ -123,7 +123,7 @@ func TestSDKs(t *testing.T) {
 	}
 }
 
-// vendor is an HTTPS service that is every host of one call.
+// vendor is an HTTPS server for all hosts of one call.
 type vendor struct {
 	call sdkCall
 	mu   sync.Mutex // guards seen
@@ -205,13 +205,13 @@ func (c sdkCall) run(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, append(append(args, "--"), program...)...)
-	var out, problems bytes.Buffer
-	cmd.Env, cmd.Stdout, cmd.Stderr = environ, &out, &problems
+	var out, stderr bytes.Buffer
+	cmd.Env, cmd.Stdout, cmd.Stderr = environ, &out, &stderr
 	if err := cmd.Run(); err != nil {
-		t.Fatalf("%v: %v\n%s%s", program, err, &out, &problems)
+		t.Fatalf("%v: %v\n%s%s", program, err, &out, &stderr)
 	}
 	if got := strings.TrimSpace(out.String()); got != "got "+c.want {
-		t.Errorf("the client printed %q, want %q\n%s", got, "got "+c.want, &problems)
+		t.Errorf("the client printed %q, want %q\n%s", got, "got "+c.want, &stderr)
 	}
 	v.check(t)
 }
@@ -246,19 +246,19 @@ func (v *vendor) check(t *testing.T) {
 			case ok && (len(got) != 1 || got[0] != want):
 				t.Errorf("%s: %q, want %q", name, got, want)
 			case !ok && got != nil:
-				t.Errorf("%s: %q arrived, and is none of this service's", name, got)
+				t.Errorf("%s: %q arrived, but the service does not use this field", name, got)
 			}
 		}
 		for name := range maps.Keys(v.call.header) {
 			if !slices.Contains(carriers, name) {
-				t.Errorf("the test does not look for %s in other services' requests", name)
+				t.Errorf("carriers lacks %s, so the test does not look for it in requests to other services", name)
 			}
 		}
 	}
 }
 
-// checkSignature computes the signature of a request anew, as AWS documents it
-// (Signature Version 4 for API requests), with the real secret.
+// checkSignature computes the signature of a request with the real secret, as AWS
+// documents it (Signature Version 4 for API requests), and compares.
 func checkSignature(t *testing.T, r seenRequest) {
 	t.Helper()
 	fields := strings.Fields(strings.ReplaceAll(strings.TrimPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 "), ",", " "))
@@ -312,8 +312,8 @@ func mac(key []byte, s string) []byte {
 	return h.Sum(nil)
 }
 
-// Clients in Node that make agents of their own reach the proxy too, however
-// they make them; those that connect to a proxy by themselves go on doing so.
+// TestNodeAgents checks that Node programs with custom agents use the proxy, however
+// they create them. Agents that already connect to a proxy continue to do so.
 func TestNodeAgents(t *testing.T) {
 	r := newRig(t)
 	script, err := filepath.Abs("sdk/agents.cjs")
@@ -327,7 +327,7 @@ func TestNodeAgents(t *testing.T) {
 	out := strings.TrimSpace(r.run([]string{"E2E_HOST=" + routeHost}, interpreter, script))
 	all := r.arrivals()
 	if out != fmt.Sprint(len(all)) || len(all) < 9 {
-		t.Errorf("%d requests arrived, of %s", len(all), out)
+		t.Errorf("%d requests arrived, the client sent %s", len(all), out)
 	}
 	for _, a := range all {
 		if !a.Authorized {

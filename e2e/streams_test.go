@@ -18,7 +18,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// httpClient is net/http's own, over HTTP/2 or not.
+// httpClient returns a client for HTTP/1.1 if E2E_PROTO says so, and otherwise one
+// that negotiates HTTP/2.
 func httpClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	if os.Getenv("E2E_PROTO") == "HTTP/1.1" {
@@ -67,9 +68,9 @@ func chunksClient() {
 	fmt.Println(response.Proto, response.StatusCode)
 }
 
-// What buffers anywhere on the way hangs here: each side goes on only when the
-// other has seen what came before.
-func TestStreamsAreCausal(t *testing.T) {
+// TestStreamsAreNotBuffered fails if the proxy buffers: each side sends the next part
+// only when the other has received the previous one.
+func TestStreamsAreNotBuffered(t *testing.T) {
 	for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {
 		r := newRig(t)
 		if out := strings.TrimSpace(r.self("events", "E2E_PROTO="+proto)); out != proto+" 20" {
@@ -98,12 +99,13 @@ func socketClient() {
 func TestWebSocket(t *testing.T) {
 	r := newRig(t)
 	if out := strings.TrimSpace(r.self("socket")); out != "true" {
-		t.Errorf("5 MB there and back: %q", out)
+		t.Errorf("echo of 5 MB: %q", out)
 	}
 	r.wantOnce("HTTP/1.1")
 }
 
-// transferClient moves bytes and prints the proxy's peak memory, in kB.
+// transferClient downloads and uploads E2E_BYTES, and prints the proxy's peak memory
+// in kB.
 func transferClient() {
 	n, err := strconv.ParseInt(os.Getenv("E2E_BYTES"), 10, 64)
 	check(err)
@@ -129,7 +131,8 @@ func transferClient() {
 	}
 }
 
-// However much goes through, the proxy's memory stays what it was.
+// TestMemoryOfTransfers checks that the proxy's memory does not grow with the size of
+// a transfer.
 func TestMemoryOfTransfers(t *testing.T) {
 	bytes := os.Getenv("AUTHSOME_E2E_BYTES")
 	if bytes == "" {
@@ -139,7 +142,7 @@ func TestMemoryOfTransfers(t *testing.T) {
 	for _, host := range []string{routeHost, otherHost} {
 		for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {
 			r := newRig(t)
-			r.patience = 10 * time.Minute
+			r.timeout = 10 * time.Minute
 			peak, err := strconv.Atoi(strings.TrimSpace(r.self("transfer", "E2E_BYTES="+bytes, "E2E_HOST="+host, "E2E_PROTO="+proto)))
 			if err != nil || peak > bound {
 				t.Errorf("%s over %s: peak memory %d kB, %v", host, proto, peak, err)
@@ -149,7 +152,7 @@ func TestMemoryOfTransfers(t *testing.T) {
 	}
 }
 
-// hold waits to be killed, after saying where its files are.
+// hold prints where the run's files are, and waits to be killed.
 func hold() {
 	fmt.Println(filepath.Dir(os.Getenv("SSL_CERT_FILE")))
 	select {}

@@ -26,20 +26,20 @@ import (
 	"github.com/coder/websocket"
 )
 
-// oracle is the upstream's own record of what arrived, and the meeting point of
-// causal tests.
+// oracle is the upstream's handler. It records the requests that arrive, and waits
+// for the client in tests of streams.
 type oracle struct {
 	key string
 
 	mu   sync.Mutex // guards seen
 	seen []arrival
 
-	reported chan int // the client has seen event n
-	received chan int // the upstream has seen chunk n
+	reported chan int // the client has received event n
+	received chan int // the upstream has received chunk n
 }
 
-// upstream is the service: HTTPS on one port, control on another. It ends when
-// its standard input does.
+// upstream serves HTTPS on one port and control requests on another, until its
+// standard input is closed.
 func upstream() {
 	in := bufio.NewReader(os.Stdin)
 	key, err := in.ReadString('\n')
@@ -111,7 +111,7 @@ func (o *oracle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/up":
 		n, _ := io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, n)
-	case protocol(w, r): // answered
+	case protocol(w, r): // it has responded
 	default:
 		fmt.Fprint(w, "hello from "+r.Host)
 	}
@@ -138,7 +138,7 @@ func (o *oracle) events(w http.ResponseWriter) {
 	}
 }
 
-// chunks tells that chunk n has arrived; the client sends n+1 only then.
+// chunks reports each chunk that arrives. The client sends the next one only then.
 func (o *oracle) chunks(r *http.Request) {
 	lines := bufio.NewScanner(r.Body)
 	for n := 0; lines.Scan(); n++ {
@@ -167,7 +167,7 @@ func socket(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// git is a smart-HTTP server: git's own program for it.
+// git serves repositories with git's own program for smart HTTP.
 func (o *oracle) git(w http.ResponseWriter, r *http.Request) {
 	(&cgi.Handler{
 		Path: "/usr/lib/git-core/git-http-backend", Root: "/git",
@@ -175,7 +175,8 @@ func (o *oracle) git(w http.ResponseWriter, r *http.Request) {
 	}).ServeHTTP(w, r)
 }
 
-// certificates makes an authority and a certificate for both hosts.
+// certificates creates an authority and a certificate for hosts. The authority's
+// certificate is in caFile.
 func certificates(dir string, hosts ...string) (caFile string, config *tls.Config) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	check(err)
@@ -200,6 +201,7 @@ func certificates(dir string, hosts ...string) (caFile string, config *tls.Confi
 	return caFile, &tls.Config{NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{{Certificate: [][]byte{leafDER}, PrivateKey: leafKey}}}
 }
 
+// check ends a process of a test, which has no testing.T, on an error.
 func check(err error) {
 	if err != nil {
 		panic(err)

@@ -15,22 +15,22 @@ import (
 	"time"
 )
 
-// apart runs the test again in a mount namespace of its own, and reports whether
-// this is that run.
-func apart(t *testing.T) bool {
+// inNamespace reports whether the test runs in a separate mount namespace. If it does
+// not, inNamespace runs the test again in one.
+func inNamespace(t *testing.T) bool {
 	t.Helper()
-	if os.Getenv("E2E_APART") != "" {
+	if os.Getenv("E2E_NAMESPACE") != "" {
 		return true
 	}
 	if os.Getuid() != 0 {
-		t.Fatal("run this as root: it mounts file systems and becomes another user")
+		t.Fatal("run this as root: the test mounts file systems and changes its user")
 	}
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(need(t, "unshare"), "-m", exe, "-test.run=^"+t.Name()+"$", "-test.count=1", "-test.v")
-	cmd.Env = append(os.Environ(), "E2E_APART=1", "AUTHSOME_BINARY="+binary)
+	cmd.Env = append(os.Environ(), "E2E_NAMESPACE=1", "AUTHSOME_BINARY="+binary)
 	out, err := cmd.CombinedOutput()
 	if err != nil || !bytes.Contains(out, []byte("--- PASS: "+t.Name())) {
 		t.Errorf("%v\n%s", err, out)
@@ -38,8 +38,9 @@ func apart(t *testing.T) bool {
 	return false
 }
 
-// small is a stage on a file system of two megabytes.
-func small(t *testing.T) stage {
+// newSmallStage returns a stage with one connection, on a file system of two
+// megabytes.
+func newSmallStage(t *testing.T) stage {
 	t.Helper()
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=2m,mode=0700"); err != nil {
@@ -51,16 +52,17 @@ func small(t *testing.T) stage {
 	return s
 }
 
+// must runs a command that has to succeed, and returns what it printed.
 func (s stage) must(t *testing.T, stdin string, args ...string) string {
 	t.Helper()
-	out, problems, code := s.authsome(stdin, args...)
+	out, stderr, code := s.authsome(stdin, args...)
 	if code != 0 {
-		t.Fatalf("%v: %d: %s", args, code, problems)
+		t.Fatalf("%v: %d: %s", args, code, stderr)
 	}
 	return out
 }
 
-// fill leaves so many free bytes, in whole pages.
+// fill fills the file system until free bytes are left, in whole pages.
 func (s stage) fill(t *testing.T, free int64) {
 	t.Helper()
 	var fs syscall.Statfs_t
@@ -74,52 +76,54 @@ func (s stage) fill(t *testing.T, free int64) {
 	}
 }
 
-func (s stage) empty() { os.Remove(filepath.Join(s.dir, "filler")) }
+// drain deletes what fill has written.
+func (s stage) drain() { os.Remove(filepath.Join(s.dir, "filler")) }
 
+// key returns the stored key of resend.
 func (s stage) key(t *testing.T) string {
 	t.Helper()
 	return strings.TrimSpace(s.must(t, "", "get", "resend", "--field", "api_key", "--show-secret"))
 }
 
-// However little room is left, a change is made or refused, views work, and no
-// process dies of it, a running proxy least of all.
+// TestFullDisk checks that with any amount of free space a change is made or refused,
+// commands that only read work, and neither they nor a running proxy crash.
 func TestFullDisk(t *testing.T) {
-	if !apart(t) {
+	if !inNamespace(t) {
 		return
 	}
-	s := small(t)
+	s := newSmallStage(t)
 	proxy := s.proxy(t)
 	refused, made := 0, 0
 	for free := int64(0); free <= 96<<10; free += 4 << 10 {
 		want := fmt.Sprintf("re_%d_0123456789abcdef", free)
 		before := s.key(t)
 		s.fill(t, free)
-		_, problems, code := s.authsome(want, "login", "resend", "--key-stdin", "--force")
+		_, stderr, code := s.authsome(want, "login", "resend", "--key-stdin", "--force")
 		if out, viewed, code := s.authsome("", "list", "--connected"); code != 0 || !strings.Contains(out, "resend") {
 			t.Errorf("%d bytes free: list: %d: %s%s", free, code, out, viewed)
 		}
-		s.empty()
+		s.drain()
 		after := s.key(t)
 		switch {
 		case code == 0 && after == want:
 			made++
-		case code == 7 && after == before && strings.Contains(problems, "no space left") && strings.Contains(problems, "hint: free some space"):
+		case code == 7 && after == before && strings.Contains(stderr, "no space left") && strings.Contains(stderr, "hint: free some space"):
 			refused++
 		default:
-			t.Errorf("%d bytes free: %d, the key is %q: %s", free, code, after, problems)
+			t.Errorf("%d bytes free: %d, the key is %q: %s", free, code, after, stderr)
 		}
 	}
 	if refused == 0 || made == 0 {
 		t.Errorf("%d refused, %d made", refused, made)
 	}
-	// The disk fills and empties while it is written to.
+	// The disk fills up and empties again while commands write.
 	stop := make(chan struct{})
 	var filling sync.WaitGroup
 	filling.Go(func() {
 		for free := int64(0); ; free = (free + 12<<10) % (64 << 10) {
 			select {
 			case <-stop:
-				s.empty()
+				s.drain()
 				return
 			default:
 			}
@@ -127,17 +131,17 @@ func TestFullDisk(t *testing.T) {
 			if syscall.Statfs(s.dir, &fs) == nil {
 				os.WriteFile(filepath.Join(s.dir, "filler"), make([]byte, max(0, int64(fs.Bavail)*fs.Bsize-free)), 0o600)
 			}
-			s.empty()
+			s.drain()
 		}
 	})
 	last := s.dir
 	for i := range 15 {
 		want := fmt.Sprintf("re_racing_%d_0123456789", i)
-		_, problems, code := s.authsome(want, "login", "resend", "--key-stdin", "--force")
+		_, stderr, code := s.authsome(want, "login", "resend", "--key-stdin", "--force")
 		if code == 0 {
 			last = want
-		} else if code != 7 && code != 1 || strings.Contains(problems, "goroutine ") {
-			t.Errorf("%d: %s", code, problems)
+		} else if code != 7 && code != 1 || strings.Contains(stderr, "goroutine ") {
+			t.Errorf("%d: %s", code, stderr)
 		}
 	}
 	close(stop)
@@ -148,12 +152,12 @@ func TestFullDisk(t *testing.T) {
 	proxy(t)
 }
 
-// proxy starts one, and gives what checks that it still serves.
+// proxy starts a proxy, and returns a function that waits until it is ready.
 func (s stage) proxy(t *testing.T) (alive func(*testing.T)) {
 	t.Helper()
 	cmd := exec.Command(binary, "proxy", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log-file", "")
 	cmd.Env = []string{"AUTHSOME_HOME=" + filepath.Join(s.dir, "home"), "HOME=" + s.dir, "PATH=" + os.Getenv("PATH")}
-	problems, err := cmd.StderrPipe()
+	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +168,7 @@ func (s stage) proxy(t *testing.T) (alive func(*testing.T)) {
 	admin := ""
 	buffer := make([]byte, 4096)
 	for text := ""; admin == ""; {
-		n, err := problems.Read(buffer)
+		n, err := stderr.Read(buffer)
 		if err != nil {
 			t.Fatalf("the proxy did not start: %v: %s", err, text)
 		}
@@ -175,7 +179,7 @@ func (s stage) proxy(t *testing.T) (alive func(*testing.T)) {
 	}
 	go func() {
 		for err := error(nil); err == nil; {
-			_, err = problems.Read(buffer)
+			_, err = stderr.Read(buffer)
 		}
 	}()
 	return func(t *testing.T) {
@@ -183,7 +187,7 @@ func (s stage) proxy(t *testing.T) (alive func(*testing.T)) {
 		for deadline := time.Now().Add(limit); ; {
 			response, err := http.Get("http://" + admin + "/readyz")
 			if err != nil {
-				t.Fatalf("the proxy is gone: %v", err)
+				t.Fatalf("the proxy does not serve any more: %v", err)
 			}
 			response.Body.Close()
 			if response.StatusCode == http.StatusOK {
@@ -192,17 +196,18 @@ func (s stage) proxy(t *testing.T) (alive func(*testing.T)) {
 			if time.Now().After(deadline) {
 				t.Fatalf("the proxy is not ready: %s", response.Status)
 			}
-			time.Sleep(50 * time.Millisecond) // between looks at another process
+			time.Sleep(50 * time.Millisecond) // between checks of another process
 		}
 	}
 }
 
-// On a read-only disk views work and changes are refused.
+// TestReadOnlyDisk checks that on a read-only disk commands that only read work, and
+// changes are refused.
 func TestReadOnlyDisk(t *testing.T) {
-	if !apart(t) {
+	if !inNamespace(t) {
 		return
 	}
-	s := small(t)
+	s := newSmallStage(t)
 	remount := func(flags uintptr) {
 		t.Helper()
 		if err := syscall.Mount("tmpfs", s.dir, "", syscall.MS_REMOUNT|flags, "size=2m"); err != nil {
@@ -211,13 +216,13 @@ func TestReadOnlyDisk(t *testing.T) {
 	}
 	remount(syscall.MS_RDONLY)
 	for _, args := range [][]string{{"list", "--connected"}, {"get", "resend"}, {"vault", "check"}} {
-		if out, problems, code := s.authsome("", args...); code != 0 || out == "" {
-			t.Errorf("%v: %d: %s%s", args, code, out, problems)
+		if out, stderr, code := s.authsome("", args...); code != 0 || out == "" {
+			t.Errorf("%v: %d: %s%s", args, code, out, stderr)
 		}
 	}
-	_, problems, code := s.authsome(newKey, "login", "resend", "--key-stdin", "--force")
-	if code != 7 || !strings.Contains(problems, "read-only file system") || !strings.Contains(problems, "hint: the disk is read-only") {
-		t.Errorf("login: %d: %s", code, problems)
+	_, stderr, code := s.authsome(newKey, "login", "resend", "--key-stdin", "--force")
+	if code != 7 || !strings.Contains(stderr, "read-only file system") || !strings.Contains(stderr, "hint: the disk is read-only") {
+		t.Errorf("login: %d: %s", code, stderr)
 	}
 	remount(0)
 	if key := s.key(t); key != oldKey {
@@ -225,15 +230,16 @@ func TestReadOnlyDisk(t *testing.T) {
 	}
 }
 
-// Files and directories that this user may not use, or that others may: refused,
-// nothing changed, and well again once they are put right. As root this would
-// prove nothing.
+// TestVaultPermissions gives files and directories permissions that keep the user out
+// or let others in. Commands refuse, change nothing, and work again when the
+// permissions are restored. It runs them as another user, because root may do
+// everything.
 func TestVaultPermissions(t *testing.T) {
-	if !apart(t) {
+	if !inNamespace(t) {
 		return
 	}
 	const nobody = 65534
-	open, err := os.MkdirTemp("", "vault-permissions-") // t.TempDir is closed to others
+	open, err := os.MkdirTemp("", "vault-permissions-") // other users cannot reach t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,22 +255,22 @@ func TestVaultPermissions(t *testing.T) {
 	as := func(stdin string, args ...string) (string, string, int) {
 		return s.command(stdin, setpriv, append([]string{"--reuid=65534", "--regid=65534", "--clear-groups", program}, args...)...)
 	}
-	well := func(what string) {
+	checkKey := func(what string) {
 		t.Helper()
-		if out, problems, code := as("", "get", "resend", "--field", "api_key", "--show-secret"); strings.TrimSpace(out) != oldKey {
-			t.Errorf("%s: %d: %s%s", what, code, out, problems)
+		if out, stderr, code := as("", "get", "resend", "--field", "api_key", "--show-secret"); strings.TrimSpace(out) != oldKey {
+			t.Errorf("%s: %d: %s%s", what, code, out, stderr)
 		}
 	}
-	if _, problems, code := as(oldKey, "login", "resend", "--key-stdin"); code != 0 {
-		t.Fatalf("login: %d: %s", code, problems)
+	if _, stderr, code := as(oldKey, "login", "resend", "--key-stdin"); code != 0 {
+		t.Fatalf("login: %d: %s", code, stderr)
 	}
-	well("the control")
+	checkKey("the control")
 	const profile = "home/profiles/default"
 	for _, c := range []struct {
 		path   string
 		mode   os.FileMode
 		uid    int
-		reads  bool // views still work
+		reads  bool // commands that only read still work
 		reason string
 	}{
 		{profile + "/vault", 0o000, nobody, false, "permission denied"},
@@ -289,11 +295,11 @@ func TestVaultPermissions(t *testing.T) {
 			t.Fatal(err)
 		}
 		what := fmt.Sprintf("%s mode %o of user %d", c.path, c.mode, c.uid)
-		if _, problems, code := as("", "list", "--connected"); (code == 0) != c.reads || !c.reads && (code != 7 || !strings.Contains(problems, c.reason) || !strings.Contains(problems, "hint: ")) {
-			t.Errorf("%s: list: %d: %s", what, code, problems)
+		if _, stderr, code := as("", "list", "--connected"); (code == 0) != c.reads || !c.reads && (code != 7 || !strings.Contains(stderr, c.reason) || !strings.Contains(stderr, "hint: ")) {
+			t.Errorf("%s: list: %d: %s", what, code, stderr)
 		}
-		if _, problems, code := as(newKey, "login", "resend", "--key-stdin", "--force"); code != 7 || !strings.Contains(problems, c.reason) {
-			t.Errorf("%s: login: %d: %s", what, code, problems)
+		if _, stderr, code := as(newKey, "login", "resend", "--key-stdin", "--force"); code != 7 || !strings.Contains(stderr, c.reason) {
+			t.Errorf("%s: login: %d: %s", what, code, stderr)
 		}
 		if now, err := os.Stat(path); err != nil || now.Mode().Perm() != c.mode {
 			t.Errorf("%s: its mode was changed: %v", what, err)
@@ -301,6 +307,6 @@ func TestVaultPermissions(t *testing.T) {
 		if err := errors.Join(os.Chown(path, nobody, -1), os.Chmod(path, info.Mode().Perm())); err != nil {
 			t.Fatal(err)
 		}
-		well("after " + what)
+		checkKey("after " + what)
 	}
 }

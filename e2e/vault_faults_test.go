@@ -17,8 +17,8 @@ import (
 	"testing"
 )
 
-// An operation on a vault that may be killed at any of its system calls, or get
-// an error from any. A new one is an entry in this table.
+// operations are the commands that the tests kill at their system calls, and whose
+// system calls they make fail.
 var operations = []operation{
 	{name: "first login", args: []string{"login", "resend", "--key-stdin", "--no-verify"}, stdin: newKey, fresh: true},
 	{name: "replacement", args: []string{"login", "resend", "--key-stdin", "--force", "--no-verify"}, stdin: newKey},
@@ -33,27 +33,27 @@ type operation struct {
 	args  []string
 	stdin string
 	fresh bool // starts without a home
-	gone  bool // ends without the connection
-	same  bool // changes nothing that can be seen of the connection
+	gone  bool // deletes the connection
+	same  bool // does not change the key
 
-	ready func(*testing.T, stage) // makes more of the state before it
-	shown []string                // of get: what it changes; nil is the key of resend
+	ready func(*testing.T, stage) // prepares more of the state before the operation
+	shown []string                // arguments of get for the value that changes; nil means the key of resend
 }
 
 const (
 	oldKey   = "re_old_0123456789abcdef"
 	newKey   = "re_new_0123456789abcdef"
-	otherKey = "sk-kept-0123456789abcdef" // acknowledged before, and not touched
+	otherKey = "sk-kept-0123456789abcdef" // stored earlier, and not changed
 	// Made for this test.
 	identity  = "AGE-SECRET-KEY-1F7TYNAUZGJEM4YQ9GMLK6AE2U6SDPT8W3KXPVMWPL2VRFZZMSL4Q305P42"
 	recipient = "age1trapze6xlg06mxa5h6mnk20pel2vcg38nn2fwrx74phknrf6uu4qjcftlv"
 )
 
-// changing are the calls that change files, or make a change durable.
+// changing lists the system calls that change files or make a change durable.
 var changing = strings.Join([]string{"openat", "mkdirat", "write", "pwrite64", "ftruncate", "fallocate", "fsync", "fdatasync", "msync",
 	"renameat", "renameat2", "linkat", "unlinkat", "fchmod", "fchmodat", "flock"}, ",")
 
-// call is the nth call of a kind on a path, by a process in home.
+// call is the nth use of a system call on a path below the home.
 type call struct {
 	name, path string // path is relative to home's parent
 	n          int
@@ -61,20 +61,23 @@ type call struct {
 
 func (c call) String() string { return fmt.Sprintf("%s %s %d", c.name, c.path, c.n) }
 
-// stage is a directory with a home, in a state before an operation.
+// stage is a directory with a home.
 type stage struct{ dir string }
 
+// authsome runs a command. The code is -1 if a signal ended it, and -2 if it could
+// not be started.
 func (s stage) authsome(stdin string, args ...string) (stdout, stderr string, code int) {
 	return s.command(stdin, binary, args...)
 }
 
-func (s stage) command(stdin, name string, args ...string) (stdout, stderr string, code int) {
+func (s stage) command(stdin, name string, args ...string) (string, string, int) {
 	cmd := exec.Command(name, args...)
 	cmd.Dir, cmd.Stdin = s.dir, strings.NewReader(stdin)
 	cmd.Env = []string{"AUTHSOME_HOME=" + filepath.Join(s.dir, "home"), "HOME=" + s.dir, "TMPDIR=" + filepath.Join(s.dir, "tmp"), "PATH=" + os.Getenv("PATH")}
-	var out, problems bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &problems
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
+	code := 0
 	var failed *exec.ExitError
 	switch {
 	case errors.As(err, &failed) && failed.Sys().(syscall.WaitStatus).Signaled():
@@ -82,20 +85,20 @@ func (s stage) command(stdin, name string, args ...string) (stdout, stderr strin
 	case errors.As(err, &failed):
 		code = failed.ExitCode()
 	case err != nil:
-		problems.WriteString(err.Error())
+		stderr.WriteString(err.Error())
 		code = -2
 	}
-	return out.String(), problems.String(), code
+	return stdout.String(), stderr.String(), code
 }
 
-// prepare makes the state before an operation.
+// prepare returns a stage in the state before an operation.
 func prepare(t *testing.T, o operation) stage {
 	t.Helper()
 	s := stage{t.TempDir()}
 	must := func(stdin string, args ...string) {
 		t.Helper()
-		if _, problems, code := s.authsome(stdin, args...); code != 0 {
-			t.Fatalf("%v: %d: %s", args, code, problems)
+		if _, stderr, code := s.authsome(stdin, args...); code != 0 {
+			t.Fatalf("%v: %d: %s", args, code, stderr)
 		}
 	}
 	if err := errors.Join(os.Mkdir(filepath.Join(s.dir, "tmp"), 0o700), os.WriteFile(filepath.Join(s.dir, "identity"), []byte(identity), 0o600)); err != nil {
@@ -114,8 +117,8 @@ func prepare(t *testing.T, o operation) stage {
 	return s
 }
 
-// expired makes a connection whose token has run out, from a Python authsome's, and
-// a server that renews it.
+// expired imports a connection with an expired token from a Python authsome, and
+// starts a server that refreshes the token.
 func expired(t *testing.T, s stage) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -130,14 +133,14 @@ func expired(t *testing.T, s stage) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, problems, code := s.command(string(values)+"\n", need(t, "python3"), "-c", pythonWriter, filepath.Join(s.dir, "python")); code != 0 {
-		t.Fatalf("Python: %s%s", out, problems)
+	if out, stderr, code := s.command(string(values)+"\n", need(t, "python3"), "-c", pythonWriter, filepath.Join(s.dir, "python")); code != 0 {
+		t.Fatalf("Python: %s%s", out, stderr)
 	}
-	if _, problems, code := s.authsome(definition, "register", "-", "--yes"); code != 0 {
-		t.Fatalf("register: %s", problems)
+	if _, stderr, code := s.authsome(definition, "register", "-", "--yes"); code != 0 {
+		t.Fatalf("register: %s", stderr)
 	}
-	if out, problems, code := s.authsome("", "import", "--authsome", "python", "--yes"); code != 0 || !strings.Contains(out, "imported") {
-		t.Fatalf("import: %s%s", out, problems)
+	if out, stderr, code := s.authsome("", "import", "--authsome", "python", "--yes"); code != 0 || !strings.Contains(out, "imported") {
+		t.Fatalf("import: %s%s", out, stderr)
 	}
 }
 
@@ -155,13 +158,13 @@ var (
 	random    = regexp.MustCompile(`-\d{5,}$`)
 )
 
-// calls runs the operation under strace and lists what it called.
+// calls runs the operation under strace and returns its system calls.
 func (s stage) calls(t *testing.T, o operation) []call {
 	t.Helper()
 	trace := filepath.Join(s.dir, "trace")
 	args := append([]string{"-f", "-y", "-s", "0", "-o", trace, "-e", "trace=" + changing, binary}, o.args...)
-	if _, problems, code := s.command(o.stdin, need(t, "strace"), args...); code != 0 {
-		t.Fatalf("%v: %d: %s", o.args, code, problems)
+	if _, stderr, code := s.command(o.stdin, need(t, "strace"), args...); code != 0 {
+		t.Fatalf("%v: %d: %s", o.args, code, stderr)
 	}
 	b, err := os.ReadFile(trace)
 	if err != nil {
@@ -175,7 +178,7 @@ func (s stage) calls(t *testing.T, o operation) []call {
 		if !ok || strings.HasPrefix(name, "<") || name == "openat" && !strings.Contains(line, "O_CREAT") {
 			continue
 		}
-		// The working directory is not the file.
+		// The first path may be the working directory.
 		_, rest, _ = strings.Cut(rest, "AT_FDCWD<"+s.dir+">")
 		if rest == "" {
 			rest = line
@@ -196,42 +199,43 @@ func (s stage) calls(t *testing.T, o operation) []call {
 }
 
 // inject runs the operation with a fault at one call.
-func (s stage) inject(t *testing.T, o operation, c call, fault string) (problems string, code int) {
+func (s stage) inject(t *testing.T, o operation, c call, fault string) (stderr string, code int) {
 	t.Helper()
 	when := strconv.Itoa(c.n)
 	if c.name == "unlinkat" && fault != "signal=KILL" {
-		when += "+" // removing a directory, Go tries in several ways
+		when += "+" // Go tries several calls to delete a directory
 	}
 	args := []string{"-f", "-o", "/dev/null", "-e", "trace=" + c.name, "-e", fmt.Sprintf("inject=%s:%s:when=%s", c.name, fault, when)}
-	if !random.MatchString(c.path) { // otherwise the nth of the kind on any path
+	if !random.MatchString(c.path) { // otherwise the nth call on any path
 		args = append(args, "-P", filepath.Join(s.dir, c.path))
 	}
-	_, problems, code = s.command(o.stdin, need(t, "strace"), append(append(args, binary), o.args...)...)
-	return problems, code
+	_, stderr, code = s.command(o.stdin, need(t, "strace"), append(append(args, binary), o.args...)...)
+	return stderr, code
 }
 
-// state is what the first following command shows.
+// state runs the next command, and returns the value that it shows, or "none".
 func (s stage) state(t *testing.T, o operation, after string) string {
 	t.Helper()
 	shown := o.shown
 	if shown == nil {
 		shown = []string{"resend", "--field", "api_key"}
 	}
-	out, problems, code := s.authsome("", append([]string{"get", "--show-secret"}, shown...)...)
+	out, stderr, code := s.authsome("", append([]string{"get", "--show-secret"}, shown...)...)
 	state := strings.TrimSpace(out)
 	if code == 5 {
 		state = "none"
 	} else if code != 0 {
-		t.Errorf("after %s: the first command: %d: %s", after, code, problems)
+		t.Errorf("after %s: the first command: %d: %s", after, code, stderr)
 	}
 	if !o.fresh {
-		if out, problems, code := s.authsome("", "get", "openai", "--field", "api_key", "--show-secret"); strings.TrimSpace(out) != otherKey {
-			t.Errorf("after %s: the other connection: %d: %s%s", after, code, out, problems)
+		if out, stderr, code := s.authsome("", "get", "openai", "--field", "api_key", "--show-secret"); strings.TrimSpace(out) != otherKey {
+			t.Errorf("after %s: the other connection: %d: %s%s", after, code, out, stderr)
 		}
 	}
 	return state
 }
 
+// states returns the values before and after the operation, as state shows them.
 func (o operation) states() (old, new string) {
 	old, new = oldKey, newKey
 	if o.fresh {
@@ -246,7 +250,7 @@ func (o operation) states() (old, new string) {
 	return old, new
 }
 
-// sample takes every nth call, as AUTHSOME_VAULT_CALLS says; 1 takes all.
+// sample returns every nth call, where AUTHSOME_VAULT_CALLS is n; 1 returns all.
 func sample(t *testing.T, all []call) []call {
 	t.Helper()
 	stride := 4
@@ -265,8 +269,9 @@ func sample(t *testing.T, all []call) []call {
 	return some
 }
 
-// Killed at any system call, an operation has happened or has not, whatever was
-// acknowledged before is there, and the next command works at once.
+// TestKilledAtEveryCall kills each operation at each system call that sample returns.
+// Afterwards the operation has happened or has not, everything that was acknowledged
+// earlier is stored, and the next command works at once.
 func TestKilledAtEveryCall(t *testing.T) {
 	for _, o := range operations {
 		t.Run(o.name, func(t *testing.T) {
@@ -277,17 +282,17 @@ func TestKilledAtEveryCall(t *testing.T) {
 			named, killed, states := 0, 0, make(map[string]int)
 			old, new := o.states()
 			for _, c := range some {
-				// Threads take turns, and strace counts each one's calls: where the
-				// nth call of a path was another thread's, the operation ends, and a
-				// named call is tried again.
+				// strace counts the calls of each thread. If another thread makes the
+				// nth call this time, the operation is not killed; for files with
+				// fixed names it is tried again.
 				var s stage
 				var code int
 				for try := 0; ; try++ {
-					var problems string
+					var stderr string
 					s = before.copy(t)
-					problems, code = s.inject(t, o, c, "signal=KILL")
+					stderr, code = s.inject(t, o, c, "signal=KILL")
 					if code != -1 && code != 0 {
-						t.Errorf("%v: %d: %s", c, code, problems)
+						t.Errorf("%v: %d: %s", c, code, stderr)
 					}
 					if code == -1 || random.MatchString(c.path) || try == 4 {
 						break
@@ -306,7 +311,7 @@ func TestKilledAtEveryCall(t *testing.T) {
 					t.Errorf("killed at %v: the key is %q", c, state)
 				}
 				if code == 0 && state != new {
-					t.Errorf("acknowledged, and the key is %q", state)
+					t.Errorf("acknowledged, but the key is %q", state)
 				}
 				os.RemoveAll(s.dir)
 			}
@@ -318,16 +323,16 @@ func TestKilledAtEveryCall(t *testing.T) {
 	}
 }
 
-// An error of the file system is returned, and changes nothing that was
-// acknowledged.
+// TestFailingCalls makes system calls of each operation fail. The operation must
+// return the error, and must not change anything that was acknowledged.
 func TestFailingCalls(t *testing.T) {
 	for _, o := range operations {
 		t.Run(o.name, func(t *testing.T) {
 			t.Parallel()
 			before := prepare(t, o)
 			calls := slices.DeleteFunc(before.copy(t).calls(t, o), func(c call) bool {
-				// What Badger does to a store that it only reads, and letting go of a
-				// lock, changes nothing.
+				// Badger also syncs a store that it only reads. Neither that nor
+				// releasing a lock changes anything.
 				reading := c.name == "fsync" && strings.HasSuffix(c.path, "/vault")
 				return !strings.Contains(c.path, "/profiles/") || c.name == "flock" || reading || random.MatchString(c.path)
 			})
@@ -339,23 +344,23 @@ func TestFailingCalls(t *testing.T) {
 					fault = "error=ENOSPC"
 				}
 				s := before.copy(t)
-				problems, code := s.inject(t, o, c, fault)
+				stderr, code := s.inject(t, o, c, fault)
 				state := s.state(t, o, c.String()+" "+fault)
 				if state != old && state != new {
 					t.Errorf("%v, %s: the key is %q", c, fault, state)
 				}
-				if strings.Contains(problems, "goroutine ") || strings.Contains(problems, "damaged") {
-					t.Errorf("%v, %s: %s", c, fault, problems)
+				if strings.Contains(stderr, "goroutine ") || strings.Contains(stderr, "damaged") {
+					t.Errorf("%v, %s: %s", c, fault, stderr)
 				}
 				switch {
 				case code > 0:
 					failed++
-				case c.name == "unlinkat" && state == new: // it was removed in another way
+				case c.name == "unlinkat" && state == new: // another call has deleted it
 					if _, err := os.Stat(filepath.Join(s.dir, "home/profiles/default/vault.new")); err == nil {
-						t.Errorf("%v, %s: the store before is left, and no error", c, fault)
+						t.Errorf("%v, %s: the previous store is left, without an error", c, fault)
 					}
 				case code == 0 && c.n == 1:
-					t.Errorf("%v, %s: it was swallowed", c, fault)
+					t.Errorf("%v, %s: the error was ignored", c, fault)
 				}
 				os.RemoveAll(s.dir)
 			}

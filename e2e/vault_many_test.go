@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// AUTHSOME_VAULT_PROCESSES logins at once, in a home that none has made yet: each
-// reads the vault, adds its connection and writes, and all are there.
+// TestManyCommands runs AUTHSOME_VAULT_PROCESSES logins at once, in a home that does
+// not exist yet. Each of them reads the vault and adds its connection; none may be
+// lost.
 func TestManyCommands(t *testing.T) {
 	n := 40
 	if text := os.Getenv("AUTHSOME_VAULT_PROCESSES"); text != "" {
@@ -26,8 +27,8 @@ func TestManyCommands(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() {
-			if _, problems, code := s.authsome(newKey, "login", "resend", "--connection", fmt.Sprint("c", i), "--key-stdin", "--no-verify"); code != 0 {
-				t.Errorf("login %d: %d: %s", i, code, problems)
+			if _, stderr, code := s.authsome(newKey, "login", "resend", "--connection", fmt.Sprint("c", i), "--key-stdin", "--no-verify"); code != 0 {
+				t.Errorf("login %d: %d: %s", i, code, stderr)
 			}
 		})
 	}
@@ -42,6 +43,6 @@ func TestManyCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(list.Bundled) != 1 || len(list.Bundled[0].Connections) != n {
-		t.Errorf("of %d connections these are there: %+v", n, list)
+		t.Errorf("of %d connections the vault has %+v", n, list)
 	}
 }

@@ -18,10 +18,10 @@ import (
 	"time"
 )
 
-// browserWait bounds a login, with a browser that starts slowly.
-const browserWait = 2 * time.Minute
+// browserTimeout bounds a login, including a slow start of the browser.
+const browserTimeout = 2 * time.Minute
 
-// desk is a home of the built program's, and the browser that it opens.
+// desk is a home of the built program, with a program in place of its browser.
 type desk struct {
 	t      *testing.T
 	dir    string
@@ -29,7 +29,7 @@ type desk struct {
 	env    []string
 }
 
-// newDesk trusts roots, in PEM, for whatever the program asks.
+// newDesk builds the program. The program trusts only roots, in PEM.
 func newDesk(t *testing.T, roots []byte) *desk {
 	t.Helper()
 	d := &desk{t: t, dir: t.TempDir()}
@@ -39,8 +39,8 @@ func newDesk(t *testing.T, roots []byte) *desk {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	// The browser that authsome opens says where it was sent, and the test sends a
-	// real one there.
+	// The program that authsome opens as its browser writes down the address, which
+	// the test opens in a real one.
 	opener := filepath.Join(d.dir, "opener")
 	if err := os.WriteFile(opener, fmt.Appendf(nil, "#!/bin/sh\nprintf %%s \"$1\" > %[1]s/address.tmp && mv %[1]s/address.tmp %[1]s/address\n", d.dir), 0o700); err != nil {
 		t.Fatal(err)
@@ -53,6 +53,7 @@ func newDesk(t *testing.T, roots []byte) *desk {
 	return d
 }
 
+// authsome runs a command, and returns what it printed.
 func (d *desk) authsome(ctx context.Context, stdin string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, d.binary, args...)
 	cmd.Env, cmd.Stdin = d.env, strings.NewReader(stdin)
@@ -60,13 +61,14 @@ func (d *desk) authsome(ctx context.Context, stdin string, args ...string) (stri
 	return string(out), err
 }
 
-// seen is the page that a browser ends at.
-type seen struct {
+// page is the last page that a browser shows.
+type page struct {
 	URL, Title, Text, Focused string
 	Complaints                []string
 	Scripts                   int
 }
 
+// step is a step of a user in the browser.
 type step struct {
 	Fill       map[string]string `json:"fill,omitempty"`
 	Press      string            `json:"press,omitempty"`
@@ -75,19 +77,19 @@ type step struct {
 	Screenshot string            `json:"screenshot,omitempty"`
 }
 
-// logIn runs authsome login and drives the browser that it opens. Pictures are
-// kept where AUTHSOME_E2E_SCREENSHOTS says.
-func (d *desk) logIn(args []string, steps ...step) (page seen, output string, failed error) {
+// logIn runs authsome login, and takes the steps in a browser. Screenshots are kept in
+// the directory AUTHSOME_E2E_SCREENSHOTS.
+func (d *desk) logIn(args []string, steps ...step) (last page, output string, failed error) {
 	d.t.Helper()
-	ctx, cancel := context.WithTimeout(d.t.Context(), browserWait)
+	ctx, cancel := context.WithTimeout(d.t.Context(), browserTimeout)
 	defer cancel()
-	pictures := os.Getenv("AUTHSOME_E2E_SCREENSHOTS")
-	if pictures == "" {
-		pictures = d.t.TempDir()
+	screenshots := os.Getenv("AUTHSOME_E2E_SCREENSHOTS")
+	if screenshots == "" {
+		screenshots = d.t.TempDir()
 	}
 	for i, s := range steps {
 		if s.Screenshot != "" {
-			steps[i].Screenshot = filepath.Join(pictures, s.Screenshot+".png")
+			steps[i].Screenshot = filepath.Join(screenshots, s.Screenshot+".png")
 		}
 	}
 	os.Remove(filepath.Join(d.dir, "address"))
@@ -105,7 +107,7 @@ func (d *desk) logIn(args []string, steps ...step) (page seen, output string, fa
 		select {
 		case e := <-end:
 			d.t.Fatalf("login ended before it opened a browser: %v: %s", e.err, e.out)
-		case <-time.After(20 * time.Millisecond): // between looks at another process's file
+		case <-time.After(20 * time.Millisecond): // between checks of another process's file
 			address, _ = os.ReadFile(filepath.Join(d.dir, "address"))
 		}
 	}
@@ -114,35 +116,36 @@ func (d *desk) logIn(args []string, steps ...step) (page seen, output string, fa
 		d.t.Fatal(err)
 	}
 	cmd := exec.CommandContext(ctx, "node", "browser/drive.mjs")
-	var out, problems bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &out, &problems
+	var out, stderr bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &out, &stderr
 	if err := cmd.Run(); err != nil {
 		cancel()
-		d.t.Fatalf("the browser: %v: %s\nauthsome: %s", err, &problems, (<-end).out)
+		d.t.Fatalf("the browser: %v: %s\nauthsome: %s", err, &stderr, (<-end).out)
 	}
-	if err := json.Unmarshal(out.Bytes(), &page); err != nil {
+	if err := json.Unmarshal(out.Bytes(), &last); err != nil {
 		d.t.Fatal(err)
 	}
 	e := <-end
-	return page, e.out, e.err
+	return last, e.out, e.err
 }
 
-// wantPage holds a page to what is true of all of them: nothing to steal in its
-// address, no script, no complaint of the browser's, and focus on its heading.
-func wantPage(t *testing.T, page seen, texts ...string) {
+// wantPage checks that a page has the texts, and what is true of every page: no query
+// in the address that could be stolen, no script, no warning of the browser, and the
+// focus on the heading.
+func wantPage(t *testing.T, p page, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
-		if !strings.Contains(page.Text, text) {
-			t.Errorf("no %q on the page:\n%s", text, page.Text)
+		if !strings.Contains(p.Text, text) {
+			t.Errorf("no %q on the page:\n%s", text, p.Text)
 		}
 	}
-	if strings.ContainsAny(page.URL, "?#") || page.Scripts != 0 || page.Focused != "H1" {
-		t.Errorf("%+v", page)
+	if strings.ContainsAny(p.URL, "?#") || p.Scripts != 0 || p.Focused != "H1" {
+		t.Errorf("%+v", p)
 	}
-	origin := page.URL[:strings.Index(page.URL, "/login/")]
-	for _, c := range page.Complaints {
-		if strings.Contains(c, origin) || !strings.Contains(c, "https://127.0.0.1") { // the server's own pages are the server's
-			t.Errorf("the browser complains: %s", c)
+	origin := p.URL[:strings.Index(p.URL, "/login/")]
+	for _, c := range p.Complaints {
+		if strings.Contains(c, origin) || !strings.Contains(c, "https://127.0.0.1") { // pages of the server are not ours
+			t.Errorf("the browser warns: %s", c)
 		}
 	}
 }
@@ -151,7 +154,7 @@ func certificate(s *httptest.Server) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
 }
 
-// A person signs in at a real server's own page, in a real browser.
+// TestBrowserLogin signs in on the page of a real server, in a real browser.
 func TestBrowserLogin(t *testing.T) {
 	z := newZitadel(t, nil)
 	d := newDesk(t, certificate(z.Server))
@@ -169,33 +172,33 @@ func TestBrowserLogin(t *testing.T) {
 	signIn := []step{
 		{Wait: "#username"}, {Fill: map[string]string{"#username": "test-user@localhost", "#password": "verysecure"}}, {Press: "Enter"}, {Wait: "[role=status]"}, {Screenshot: "success"},
 	}
-	page, out, err := d.logIn([]string{"acme"}, append([]step{
+	last, out, err := d.logIn([]string{"acme"}, append([]step{
 		{Wait: "#f-client_id"}, {Screenshot: "client-form"}, {Fill: map[string]string{"#f-client_id": "native"}}, {Press: "Enter"},
 	}, signIn...)...)
 	if err != nil || !strings.Contains(out, "acme is connected as default") {
 		t.Fatalf("%v: %s", err, out)
 	}
-	wantPage(t, page, "Acme is connected", "openid", "api.acme.example")
+	wantPage(t, last, "Acme is connected", "openid", "api.acme.example")
 
-	// The client is known: the browser goes straight to the server.
-	if page, out, err = d.logIn([]string{"acme", "--connection", "second"}, signIn...); err != nil {
+	// The client is stored, so the browser opens the page of the server directly.
+	if last, out, err = d.logIn([]string{"acme", "--connection", "second"}, signIn...); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	wantPage(t, page, "Acme is connected", "second")
+	wantPage(t, last, "Acme is connected", "second")
 
-	// A client with a wrong secret: the failure has a page, too.
-	page, out, err = d.logIn([]string{"acme-web", "--connection", "third"},
+	// A client with a wrong secret: there is also a page for failures.
+	last, out, err = d.logIn([]string{"acme-web", "--connection", "third"},
 		step{Wait: "#f-client_id"}, step{Fill: map[string]string{"#f-client_id": "web", "#f-client_secret": "wrong"}}, step{Press: "Enter"},
 		step{Wait: "#username"}, step{Fill: map[string]string{"#username": "test-user@localhost", "#password": "verysecure"}}, step{Press: "Enter"},
 		step{Wait: "[role=alert]"}, step{Screenshot: "failure"})
 	if err == nil || !strings.Contains(out, "hint: authsome login acme-web --connection third") {
 		t.Errorf("%v: %s", err, out)
 	}
-	wantPage(t, page, "Acme is not connected", "Nothing was stored", "authsome login acme-web --connection third")
+	wantPage(t, last, "Acme is not connected", "Nothing was stored", "authsome login acme-web --connection third")
 }
 
-// A key that the service refuses is asked for again on the same form; the right
-// one is stored.
+// TestBrowserForm enters a key that the service refuses, and then the right one. The
+// form asks again, and only the right key is stored.
 func TestBrowserForm(t *testing.T) {
 	service := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer key-right-0123456789" {
@@ -205,7 +208,7 @@ func TestBrowserForm(t *testing.T) {
 		io.WriteString(w, `{"user":{"name":"Kim"}}`)
 	}))
 	defer service.Close()
-	// The service's name is known to a proxy only.
+	// Only this proxy knows the address of the service.
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Host != "example.com:443" { // the name in the test server's certificate
 			w.WriteHeader(http.StatusBadGateway)
@@ -234,7 +237,7 @@ func TestBrowserForm(t *testing.T) {
 	if out, err := d.authsome(t.Context(), definition, "register", "-", "--yes"); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	page, out, err := d.logIn([]string{"keyed"},
+	last, out, err := d.logIn([]string{"keyed"},
 		step{Wait: "#f-api_key"}, step{Screenshot: "form"},
 		step{Fill: map[string]string{"#f-api_key": "no key", "#f-region": "eu"}}, step{Press: "Enter"}, step{Wait: "[aria-invalid]"}, step{Screenshot: "form-shape"},
 		step{Fill: map[string]string{"#f-api_key": "key-wrong-0123456789"}}, step{Press: "Enter"}, step{Wait: ".problem:has-text('refused')"}, step{Screenshot: "form-refused"},
@@ -242,9 +245,9 @@ func TestBrowserForm(t *testing.T) {
 	if err != nil || !strings.Contains(out, "keyed is connected as default, account Kim") {
 		t.Fatalf("%v: %s", err, out)
 	}
-	wantPage(t, page, "Keyed Service is connected", "Kim", "example.com")
-	if strings.Contains(out, "key-right") || strings.Contains(page.Text, "key-right") {
-		t.Error("the key is shown")
+	wantPage(t, last, "Keyed Service is connected", "Kim", "example.com")
+	if strings.Contains(out, "key-right") || strings.Contains(last.Text, "key-right") {
+		t.Error("the key is printed or on the page")
 	}
 	out, err = d.authsome(t.Context(), "", "get", "keyed", "--field", "api_key", "--show-secret")
 	if err != nil || strings.TrimSpace(out) != "key-right-0123456789" {

@@ -22,11 +22,11 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// oddSecret has all that Basic's form encoding is about.
+// oddSecret has characters that form encoding changes in Basic authentication.
 const oddSecret = "p+ss w/rd=%&:é"
 
-// newFosite is an authorization server on loopback that approves whatever is
-// asked for, over plain http.
+// newFosite starts an authorization server on loopback, over plain http. It approves
+// every request.
 func newFosite(t *testing.T) (*httptest.Server, *storage.MemoryStore) {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -99,7 +99,7 @@ func newFosite(t *testing.T) (*httptest.Server, *storage.MemoryStore) {
 	return server, store
 }
 
-// fositeConfig is a client of ours there.
+// fositeConfig returns a client of the server.
 func fositeConfig(t *testing.T, server *httptest.Server, method, more string) *flows.Config {
 	t.Helper()
 	return &flows.Config{
@@ -109,15 +109,15 @@ func fositeConfig(t *testing.T, server *httptest.Server, method, more string) *f
 	}
 }
 
-// clients are a public and two confidential ways to be one.
+// clients returns a public client and confidential ones, by authentication method.
 func clients(t *testing.T, server *httptest.Server) map[string]*flows.Config {
 	public := fositeConfig(t, server, "none", "")
 	public.Client = flows.Client{ID: "public"}
 	return map[string]*flows.Config{"none": public, "basic": fositeConfig(t, server, "basic", ""), "post": fositeConfig(t, server, "post", "")}
 }
 
-// Code with PKCE (which the server insists on), then rotation: a token that was
-// replaced, used again, ends its whole family.
+// TestFositeRotation logs in with the code flow and PKCE, which the server requires,
+// and refreshes. Using a replaced refresh token again revokes the whole family.
 func TestFositeRotation(t *testing.T) {
 	server, _ := newFosite(t)
 	for name, c := range clients(t, server) {
@@ -141,7 +141,7 @@ func TestFositeRotation(t *testing.T) {
 			refused(t, err, "invalid_grant")
 			_, err = c.Refresh(t.Context(), narrow.RefreshToken, nil)
 			refused(t, err, "invalid_grant")
-			// So does a code.
+			// So does using the code again.
 			_, err = c.Exchange(t.Context(), secret.New(callback.Get("code")), verifier, redirect, callback)
 			refused(t, err, "invalid_grant")
 		})
@@ -162,20 +162,21 @@ func TestFositeClientAuthentication(t *testing.T) {
 		_, err = c.Refresh(t.Context(), secret.New("x"), nil)
 		refused(t, err, "invalid_client")
 	}
-	// This server decodes what it gets; a secret that is not encoded is another one.
+	// This server decodes the secret, so one that is not encoded is wrong.
 	_, err := fositeConfig(t, server, "basic_raw", "").ClientCredentials(t.Context(), nil)
 	if err == nil {
-		t.Error("the odd secret needs no encoding")
+		t.Error("the secret is accepted without form encoding")
 	}
 }
 
-func TestFositeScopeThatIsNotThere(t *testing.T) {
+func TestFositeUnknownScope(t *testing.T) {
 	server, _ := newFosite(t)
 	_, err := fositeConfig(t, server, "post", "").ClientCredentials(t.Context(), []string{"never"})
 	refused(t, err, "invalid_scope")
 }
 
-// The refresh token is revoked, and with it all: the client proves who it is.
+// TestFositeRevocation revokes a refresh token, which also revokes its access token.
+// A confidential client has to authenticate.
 func TestFositeRevocation(t *testing.T) {
 	server, store := newFosite(t)
 	for name, c := range clients(t, server) {
@@ -191,11 +192,11 @@ func TestFositeRevocation(t *testing.T) {
 				t.Fatal(err)
 			}
 			if len(store.AccessTokens) != before-1 {
-				t.Error("the access token lives on")
+				t.Error("the access token was not revoked")
 			}
 			_, err := c.Refresh(t.Context(), token.RefreshToken, nil)
 			refused(t, err, "invalid_grant")
-			// RFC 7009 section 2.2: a token that is not known is as good as revoked.
+			// RFC 7009 section 2.2: revoking an unknown token is not an error.
 			if err := c.Revoke(t.Context(), token.AccessToken, token.RefreshToken); err != nil {
 				t.Error(err)
 			}
@@ -232,13 +233,13 @@ func TestFositePrivateKeyJWT(t *testing.T) {
 		c := fositeConfig(t, server, "private_key_jwt", `,"jwt":{"key":"{private_key}","key_id":"k1","algorithm":"`+algorithm+`"}`)
 		c.Client = flows.Client{ID: algorithm}
 		c.Values = map[string]secret.String{"private_key": secret.New(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))}
-		for range 2 { // the second has another jti
+		for range 2 { // each assertion has a new jti
 			if token, err := c.ClientCredentials(t.Context(), nil); err != nil || token.AccessToken.IsZero() {
 				t.Errorf("%s: %v", algorithm, err)
 			}
 		}
 
-		// The same key as a user's (RFC 7523 section 2.1).
+		// The same key for a JWT bearer grant (RFC 7523 section 2.1).
 		store.IssuerPublicKeys["robot"] = storage.IssuerPublicKeys{Issuer: "robot", KeysBySub: map[string]storage.SubjectPublicKeys{
 			"me": {Subject: "me", Keys: map[string]storage.PublicKeyScopes{"k1": {Key: &jwk, Scopes: []string{"a", "b"}}}},
 		}}

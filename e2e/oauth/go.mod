@@ -1,5 +1,5 @@
-// The protocol code against real authorization servers, in this process. A
-// module of its own: what they need stays out of the program's.
+// Tests of the protocol code against real authorization servers in one process. They
+// are a separate module, so that the program does not depend on what they need.
 module github.com/authsome/authsome/e2e/oauth
 
 go 1.26.0

@@ -1,5 +1,5 @@
-// Package oauth drives the protocol code of package flows against authorization
-// servers that others wrote.
+// Package oauth tests the protocol code of package flows against authorization servers
+// by other authors, and the pages of a login in a real browser.
 package oauth
 
 import (
@@ -18,6 +18,7 @@ import (
 
 const redirect = "http://127.0.0.1:53682/callback" // registered without a port (RFC 8252 section 7.3)
 
+// define returns the definition of a provider with more members.
 func define(t *testing.T, format string, args ...any) *providers.Definition {
 	t.Helper()
 	d, err := providers.Parse(fmt.Appendf(nil, `{"schema_version":2,"name":"acme","flows":["pkce"],"hosts":["api.acme.example"],`+format+"}", args...))
@@ -27,8 +28,8 @@ func define(t *testing.T, format string, args ...any) *providers.Definition {
 	return d
 }
 
-// user goes to an address as a browser would, fills in a form where there is
-// one, and returns the query that the program's own address is sent.
+// user opens an address as a browser does, fills in the form if the server shows one,
+// and returns the query of the redirect to the program.
 func user(t *testing.T, browser *http.Client, address string, form url.Values) url.Values {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -58,12 +59,13 @@ func user(t *testing.T, browser *http.Client, address string, form url.Values) u
 		resp.Body.Close()
 	}
 	if back == nil {
-		t.Fatalf("the user ends at %s, status %d", resp.Request.URL.Path, resp.StatusCode)
+		t.Fatalf("the user was not redirected from %s, status %d", resp.Request.URL.Path, resp.StatusCode)
 	}
 	return back.Query()
 }
 
-// login is the whole of a login in a browser.
+// login goes through the code flow with a user in a browser. It also returns the
+// callback and the verifier.
 func login(t *testing.T, c *flows.Config, browser *http.Client, form url.Values) (flows.Token, url.Values, string) {
 	t.Helper()
 	verifier := flows.Verifier()
@@ -83,12 +85,12 @@ func login(t *testing.T, c *flows.Config, browser *http.Client, form url.Values)
 		t.Fatal(err)
 	}
 	if token.AccessToken.IsZero() || token.RefreshToken.IsZero() || token.ExpiresAt.IsZero() {
-		t.Fatalf("the token lacks something: %+v", token)
+		t.Fatalf("the token is incomplete: %+v", token)
 	}
 	return token, callback, verifier
 }
 
-// refused holds err to being a refusal with the server's code.
+// refused checks that err is a permanent refusal with this code of the server.
 func refused(t *testing.T, err error, code string) {
 	t.Helper()
 	e, ok := errors.AsType[*flows.TokenError](err)

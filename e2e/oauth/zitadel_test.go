@@ -24,7 +24,7 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// store is the example's, with a key that was made here.
+// store is the storage of the library's example server, with a key of the test.
 type store struct {
 	*storage.Storage
 	key *rsa.PublicKey
@@ -40,7 +40,8 @@ type zitadel struct {
 	polls chan struct{} // one for each token request
 }
 
-// newZitadel is an OpenID provider on loopback, over TLS.
+// newZitadel starts an OpenID provider on loopback, over TLS. key is that of its
+// service user.
 func newZitadel(t *testing.T, key *rsa.PublicKey) *zitadel {
 	t.Helper()
 	z := &zitadel{polls: make(chan struct{}, 100)}
@@ -61,7 +62,7 @@ func newZitadel(t *testing.T, key *rsa.PublicKey) *zitadel {
 	return z
 }
 
-// discovered is a client of whom only the issuer is known.
+// discovered returns a client that has found the endpoints by discovery.
 func (z *zitadel) discovered(t *testing.T, client flows.Client, more string) *flows.Config {
 	t.Helper()
 	c := &flows.Config{
@@ -95,11 +96,12 @@ func TestZitadelDiscovery(t *testing.T) {
 	}
 	wrong := &flows.Config{Definition: define(t, `"oauth":{"discovery":"issuer","issuer":"%s/"}`, z.URL), HTTP: z.Client()}
 	if _, err := wrong.Discover(t.Context()); err == nil {
-		t.Error("an issuer with a slash is another one")
+		t.Error("an issuer with an added slash was accepted")
 	}
 }
 
-// Public and confidential, with what discovery said about authentication.
+// TestZitadelCode logs in as a public and as a confidential client, which
+// authenticates as discovery says.
 func TestZitadelCode(t *testing.T) {
 	z := newZitadel(t, nil)
 	for name, client := range map[string]flows.Client{
@@ -113,16 +115,16 @@ func TestZitadelCode(t *testing.T) {
 				t.Fatalf("%+v, %v", next, err)
 			}
 			if _, err := c.Refresh(t.Context(), token.RefreshToken, nil); err == nil {
-				t.Error("the old refresh token is still good")
+				t.Error("the old refresh token is still valid")
 			}
 			if _, err := c.Exchange(t.Context(), secret.New(callback.Get("code")), verifier, redirect, callback); err == nil {
-				t.Error("the code is still good")
+				t.Error("the code can be used again")
 			}
 			if err := c.Revoke(t.Context(), next.AccessToken, next.RefreshToken); err != nil {
 				t.Error(err)
 			}
 			if _, err := c.Refresh(t.Context(), next.RefreshToken, nil); err == nil {
-				t.Error("the revoked refresh token is still good")
+				t.Error("the revoked refresh token is still valid")
 			}
 		})
 	}
@@ -142,7 +144,7 @@ func TestZitadelDevice(t *testing.T) {
 		d.Interval = time.Millisecond
 		decided := make(chan error, 1)
 		go func() {
-			<-z.polls // the first one finds the user still deciding
+			<-z.polls // at the first one the user has not decided yet
 			if approve {
 				decided <- z.store.CompleteDeviceAuthorization(context.Background(), d.UserCode, "id1")
 			} else {
@@ -165,7 +167,7 @@ func TestZitadelDevice(t *testing.T) {
 	}
 	c.Client.Secret = secret.New("wrong")
 	if _, err := c.DeviceAuthorize(t.Context(), nil); err == nil {
-		t.Error("the device endpoint asks for no authentication")
+		t.Error("the device endpoint accepted a wrong secret")
 	}
 }
 
@@ -178,11 +180,12 @@ func TestZitadelClientCredentials(t *testing.T) {
 	}
 	c.Client.Secret = secret.New("wrong")
 	if _, err := c.ClientCredentials(t.Context(), nil); err == nil {
-		t.Error("a wrong secret is good")
+		t.Error("a wrong secret was accepted")
 	}
 }
 
-// A service user's JSON key file, as the server's console gives it out.
+// TestZitadelJWTBearer uses a service user's JSON key file, in the format of the
+// server's console.
 func TestZitadelJWTBearer(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -211,6 +214,6 @@ func TestZitadelJWTBearer(t *testing.T) {
 	}
 	z.store.key = &other.PublicKey
 	if _, err := c.JWTBearer(t.Context(), []string{"openid"}); err == nil {
-		t.Error("a signature by another key is good")
+		t.Error("a signature by another key was accepted")
 	}
 }

@@ -1,4 +1,4 @@
-// Each way of making an agent, in each way of getting at it.
+// Sends one request with each kind of agent, created and imported in different ways.
 const https = require('node:https')
 const util = require('node:util')
 const { HttpsProxyAgent } = require('https-proxy-agent')

@@ -1,5 +1,5 @@
-// Goes to an address as a user would, and does one step after another. Steps are
-// JSON on standard input; what the page is like at the end is JSON on standard
+// Opens an address in Chromium and takes one step after another, as a user does. The
+// steps are JSON on standard input. The last page is described in JSON on standard
 // output.
 import { chromium } from 'playwright-core'
 import { mkdtempSync, readFileSync } from 'node:fs'
