@@ -2,6 +2,7 @@ package authsome_test
 
 import (
 	"go/ast"
+	"go/token"
 	"go/types"
 	"os"
 	"path"
@@ -15,24 +16,25 @@ import (
 )
 
 // library lists the packages that Go programs may import. What they export may be
-// used by nothing but their examples, and their enumerations may be complete.
+// used by nothing but their examples.
 var library = []string{"auth", "ca", "flows", "intercept", "metrics", "providers", "providers/draft", "routing", "secret", "vault"}
 
 // exports knows why a name has to be exported.
 type exports struct {
 	used, mentioned map[string]bool               // by another package; in an exported declaration
 	interfaces      map[string][]*types.Interface // by the names of their methods
+	groups          map[string][]string           // the constants that are declared together with one
 }
 
 // TestExportedNamesAreUsed checks that a name is exported only if another package
-// uses it, a type also if an exported declaration mentions it, and a method also
-// if it belongs to an interface.
+// uses it, a type also if an exported declaration mentions it, a method also if it
+// belongs to an interface, and a constant also if another one of its group is used.
 func TestExportedNamesAreUsed(t *testing.T) {
 	all, err := gopackages.Load(&gopackages.Config{Mode: gopackages.LoadSyntax | gopackages.NeedForTest, Tests: true}, "./...", "encoding")
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &exports{used: make(map[string]bool), mentioned: make(map[string]bool), interfaces: make(map[string][]*types.Interface)}
+	x := &exports{used: make(map[string]bool), mentioned: make(map[string]bool), interfaces: make(map[string][]*types.Interface), groups: make(map[string][]string)}
 	x.addInterface(types.Universe.Lookup("error").Type())
 	gopackages.Visit(all, x.addInterfaces, nil)
 	var unchecked []string // files of other modules and for other systems
@@ -49,6 +51,7 @@ func TestExportedNamesAreUsed(t *testing.T) {
 		x.addUses(p)
 		if p.ForTest == "" {
 			x.addMentions(p)
+			x.addGroups(p)
 		}
 		unchecked = append(unchecked, p.IgnoredFiles...)
 	}
@@ -124,6 +127,27 @@ func (x *exports) addMentions(p *gopackages.Package) {
 	}
 }
 
+// addGroups adds the constants of each declaration: they are one set of values.
+func (x *exports) addGroups(p *gopackages.Package) {
+	for _, f := range p.Syntax {
+		for _, d := range f.Decls {
+			g, ok := d.(*ast.GenDecl)
+			if !ok || g.Tok != token.CONST {
+				continue
+			}
+			var group []string
+			for _, s := range g.Specs {
+				for _, n := range s.(*ast.ValueSpec).Names {
+					group = append(group, p.PkgPath+"."+n.Name)
+				}
+			}
+			for _, name := range group {
+				x.groups[name] = group
+			}
+		}
+	}
+}
+
 var selector = regexp.MustCompile(`(\w*)(\.[A-Z]\w*)`)
 
 // addText adds what files use that are not type-checked: x.Name may be a name of
@@ -141,19 +165,16 @@ func (x *exports) addText(t *testing.T, names []string) {
 }
 
 func (x *exports) check(t *testing.T, p *gopackages.Package) {
-	inLibrary := slices.Contains(library, strings.TrimPrefix(p.PkgPath, module))
 	for _, o := range p.TypesInfo.Defs {
 		if o == nil || !o.Exported() {
 			continue
 		}
 		f, _ := o.(*types.Func)
 		method := f != nil && f.Signature().Recv() != nil
-		_, enumeration := o.Type().(*types.Named)
-		_, constant := o.(*types.Const)
 		name := fullName(o)
 		switch {
 		case !method && o.Parent() != p.Types.Scope(): // a field, or local
-		case x.used[name] || x.mentioned[name] || constant && enumeration && inLibrary:
+		case x.used[name] || x.mentioned[name] || slices.ContainsFunc(x.groups[name], func(other string) bool { return x.used[other] }):
 		case method && (x.used["."+o.Name()] || x.hasInterface(f)):
 		case !method && x.used[path.Base(p.PkgPath)+"."+o.Name()]:
 		default:

@@ -17,7 +17,7 @@ func (s *Sidecar) Admin(g prometheus.Gatherer) http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(g, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError)}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := s.Ready(); err != nil {
+		if err := s.readiness(); err != nil {
 			// The cause is only in the log: the client may be anyone.
 			writeText(w, http.StatusServiceUnavailable, "not ready: see the log")
 			return

@@ -90,9 +90,9 @@ func (s *Sidecar) Table() *routing.Table { return s.table.Load() }
 // Authority returns the authority that signs the certificates of intercepted hosts.
 func (s *Sidecar) Authority() *ca.Authority { return s.authority }
 
-// Ready returns nil while requests are served: routes and authority are loaded,
+// readiness returns nil while requests are served: routes and authority are loaded,
 // the vault can be read, and no drain has begun.
-func (s *Sidecar) Ready() error {
+func (s *Sidecar) readiness() error {
 	if !s.ready.Load() {
 		return errors.New("not serving")
 	}
