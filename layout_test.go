@@ -18,7 +18,7 @@ const module = "github.com/authsome/authsome/"
 // imports is every import of one of our packages by another, no more and no
 // fewer. Adding a package or an edge is a decision about the design.
 var imports = map[string][]string{
-	"auth":                {"flows", "internal/hosts", "providers", "secret", "vault"},
+	"auth":                {"flows", "providers", "routing", "secret", "vault"},
 	"ca":                  {},
 	"cmd/authsome":        {"auth", "ca", "flows", "intercept", "internal/audit", "internal/child", "internal/durable", "internal/home", "internal/hosts", "internal/loopback", "internal/pythonhome", "internal/sidecar", "metrics", "providers", "providers/draft", "routing", "secret", "vault"},
 	"flows":               {"internal/hosts", "providers", "secret"},

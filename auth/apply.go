@@ -13,6 +13,7 @@ import (
 
 	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/routing"
 	"github.com/authsome/authsome/secret"
 )
 
@@ -30,7 +31,7 @@ type target struct{ provider, connection string }
 type entry struct {
 	target     target // with the connection's name
 	definition *providers.Definition
-	patterns   []providers.Pattern
+	routes     *routing.Table       // the connection's own; nil as long as injection is
 	injection  *providers.Injection // nil if a token has to be had first
 	expires    time.Time            // until when the credential serves; zero if nothing says so
 	missing    *LoginRequiredError  // in place of a credential
@@ -79,32 +80,22 @@ func (a *Auth) ApplyMarked(ctx context.Context, r *http.Request, provider, conne
 	if err != nil {
 		return nil, 0, err
 	}
-	if !e.on(r.URL) {
+	if !e.onHost(r.URL) {
 		return nil, 0, ErrMoved
 	}
 	return e.injection, e.mark, e.injection.Apply(r)
 }
 
-// on reports whether u is on one of the connection's hosts.
-func (e *entry) on(u *url.URL) bool {
-	host := u.Hostname()
-	port, ok := portOf(u)
-	for _, p := range e.patterns {
-		if ok && p.Port() == port && p.MatchHost(host) {
-			return true
+// onHost reports whether u's host, in its normal form, and port are the connection's.
+func (e *entry) onHost(u *url.URL) bool {
+	port := 443
+	if s := u.Port(); s != "" {
+		var err error
+		if port, err = strconv.Atoi(s); err != nil {
+			return false
 		}
 	}
-	return false
-}
-
-// portOf is the port of an https URL.
-func portOf(u *url.URL) (port int, ok bool) {
-	s := u.Port()
-	if s == "" {
-		return 443, true
-	}
-	port, err := strconv.Atoi(s)
-	return port, err == nil
+	return e.routes.Host(u.Hostname(), port) == routing.Intercept
 }
 
 // entry is a usable credential for t, from memory or else from the vault or its
@@ -244,13 +235,27 @@ func (a *Auth) compileConnection(c Connection, client flows.Client) (*entry, err
 	if c.AccessToken.IsZero() && e.keeper != nil {
 		return e, nil
 	}
-	if e.patterns, err = d.Patterns(c.Values()); err != nil {
+	if e.routes, err = routesOf(d, c); err != nil {
 		return nil, fmt.Errorf("hosts of %s: %w", describe(c.Provider, c.Name), err)
 	}
 	if e.injection, err = d.Injection(c.credential()); err != nil {
 		return nil, fmt.Errorf("credential of %s: %w", describe(c.Provider, c.Name), err)
 	}
 	return e, nil
+}
+
+// routesOf compiles the requests that c's credential belongs on, by the rules that
+// the proxy's own table has.
+func routesOf(d *providers.Definition, c Connection) (*routing.Table, error) {
+	binding := routing.Binding{Provider: d.Name, Connection: c.Name, Values: c.Values(), State: routing.Ready}
+	table, err := routing.New([]*providers.Definition{d}, []routing.Binding{binding}, routing.Options{})
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range table.Problems() {
+		return nil, p.Err
+	}
+	return table, nil
 }
 
 // plan says when the token of a renewable connection is renewed.

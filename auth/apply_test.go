@@ -3,9 +3,11 @@ package auth_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -252,17 +254,37 @@ func TestStoreImportedToken(t *testing.T) {
 	wantApplied(t, a, "gith", "me", "Bearer t")
 }
 
-func BenchmarkApply(b *testing.B) {
-	a := newAuth(b)
-	login(b, a, "acme", "x", "ak-1")
-	r, err := http.NewRequest("GET", "https://api.acme.test/v1/x", nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := a.Apply(b.Context(), r, "acme", "x"); err != nil {
-			b.Fatal(err)
-		}
+// BenchmarkApplyMarked is the proxy's path for each request, with a fresh credential.
+func BenchmarkApplyMarked(b *testing.B) {
+	for _, bench := range []struct{ name, hosts, url string }{
+		{"one host", `"api.acme.test"`, "https://api.acme.test/v1/x"},
+		{"twenty hosts", manyHosts, "https://h19.acme.test/v1/x"},
+		{"wildcard", `"*.acme.test"`, "https://api.acme.test/v1/x"},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			p := newProfile(b)
+			p.install(b, `{"schema_version":2,"name":"wide","display_name":"Wide","flows":["api_key"],"hosts":[`+bench.hosts+`],
+				"params":[{"name":"api_key","secret":true}],"inject":[{"in":"header","name":"Authorization","value":"Bearer {api_key}"}]}`)
+			a := p.open(b)
+			login(b, a, "wide", "x", "ak-1")
+			r, err := http.NewRequest("GET", bench.url, nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := a.ApplyMarked(b.Context(), r, "wide", "x"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
+
+var manyHosts = func() string {
+	var hosts []string
+	for i := range 20 {
+		hosts = append(hosts, fmt.Sprintf(`"h%d.acme.test"`, i))
+	}
+	return strings.Join(hosts, ",")
+}()

@@ -6,13 +6,11 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"golang.org/x/oauth2"
 
-	"github.com/authsome/authsome/internal/hosts"
-	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/routing"
 )
 
 // Header is the header fields that carry a connection's credential, for programs
@@ -98,33 +96,12 @@ func (t *roundTripper) outgoing(r *http.Request) (*http.Request, uint64, error) 
 	return out, e.mark, e.injection.Apply(out)
 }
 
-// covers reports whether the credential belongs on a request to u: the same
-// provider's host and port, and a method and path that are meant in every way
-// that a server may read them.
+// covers reports whether the credential belongs on a request, as the proxy would
+// decide: by host, port, method and path, in every way that a server may read the
+// path.
 func (e *entry) covers(method string, u *url.URL) bool {
-	host, err := hosts.Normalize(u.Hostname())
-	if err != nil || u.Scheme != "https" || !e.definition.Allows(cmp.Or(method, http.MethodGet)) {
-		return false
-	}
-	port, ok := portOf(u)
-	if !ok {
-		return false
-	}
-	sent := cmp.Or(u.EscapedPath(), "/")
-	readings, err := providers.Readings(sent)
-	if err != nil {
-		return false
-	}
-	for _, p := range append(readings, sent) {
-		meant := func(pattern providers.Pattern) bool {
-			_, under := pattern.MatchPath(p)
-			return under && pattern.MatchHost(host) && pattern.Port() == port
-		}
-		if e.definition.OAuthEndpoint(host, p) || e.definition.Excludes(p) || !slices.ContainsFunc(e.patterns, meant) {
-			return false
-		}
-	}
-	return true
+	x, err := e.routes.Explain(cmp.Or(method, http.MethodGet), u)
+	return err == nil && x.Scheme == "https" && x.Action == routing.Inject
 }
 
 // tokenTimeout bounds a reading of the vault, and a refresh, for
