@@ -20,9 +20,9 @@ import (
 	"github.com/authsome/authsome/vault"
 )
 
-// exampleAuth is a profile in a temporary directory with one connection. A
-// program that uses what `authsome login` has stored opens ~/.authsome/master.key
-// and ~/.authsome/profiles/default instead.
+// exampleAuth makes a profile with one connection in a temporary directory. A program
+// that uses what `authsome login` has stored opens ~/.authsome/master.key and
+// ~/.authsome/profiles/default instead.
 func exampleAuth() (a *auth.Auth, remove func()) {
 	dir, err := os.MkdirTemp("", "authsome-example")
 	if err != nil {
@@ -60,8 +60,8 @@ func exampleAuth() (a *auth.Auth, remove func()) {
 	return a, func() { os.RemoveAll(dir) }
 }
 
-// exampleService is https://example.com for the transport returned: it answers
-// with the credential that it was sent.
+// exampleService starts a server that answers with the credential that it received. The
+// returned transport sends all requests to that server.
 func exampleService() (*httptest.Server, *http.Transport) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s sent %q", r.Host, r.Header.Get("Authorization"))

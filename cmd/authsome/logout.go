@@ -55,7 +55,7 @@ func logout(ctx context.Context, a *app, provider, connection string) error {
 }
 
 // leftOutcome is what the provider said, for the audit log.
-func leftOutcome(left auth.Left) string {
+func leftOutcome(left auth.LogoutResult) string {
 	switch {
 	case left.Remote == nil:
 		return "ok: revoked"
@@ -66,7 +66,7 @@ func leftOutcome(left auth.Left) string {
 }
 
 // tellLeft says what the provider said.
-func (a *app) tellLeft(provider string, left auth.Left) {
+func (a *app) tellLeft(provider string, left auth.LogoutResult) {
 	what := "the tokens of " + left.Connection
 	if left.Connection == "" {
 		what = "the OAuth client"
