@@ -55,7 +55,7 @@ func (e *entry) coversHost(u *url.URL) bool {
 
 // entry returns a usable credential for t, from the cache, the vault or the provider.
 func (a *Auth) entry(ctx context.Context, t target) (*entry, error) {
-	// The record may have changed after each refresh, but not without end.
+	// The record can change during a refresh. Then try again, but not without limit.
 	const tries = 3
 	for try := 1; ; try++ {
 		c := a.cached()

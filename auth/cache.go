@@ -60,9 +60,9 @@ func (e *entry) current(now func() time.Time) bool {
 	return now().Before(e.expires)
 }
 
-// forcible reports whether a refresh can help if a service refuses the token. A token
-// that was just obtained would be refused again.
-func (e *entry) forcible(now time.Time) bool {
+// oldEnoughToForce reports whether a service's refusal justifies a refresh. A token that
+// was just obtained is refused for another reason than its age.
+func (e *entry) oldEnoughToForce(now time.Time) bool {
 	age := now.Sub(e.obtained)
 	return age < 0 || age >= forcedInterval
 }

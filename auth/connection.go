@@ -52,8 +52,8 @@ type Connection struct {
 	TokenType        string
 	ExpiresAt        time.Time // end of the access token; zero if unknown
 	RefreshExpiresAt time.Time // end of the refresh token; zero if unknown
-	RefreshStarted   time.Time // start of the first refresh whose outcome was not stored
-	RefreshAttempts  int       // number of refreshes sent since RefreshStarted
+	RefreshStarted   time.Time // start of the last refresh, if its outcome is not known
+	RefreshAttempts  int       // number of refreshes in a row whose outcome is not known
 	ObtainedAt       time.Time // when the access token or the key was obtained
 	Issuer           string
 	TokenEndpoint    string // the only place that the refresh token and the client secret may be sent to

@@ -33,7 +33,7 @@ func TestCopyKey(t *testing.T) {
 	again := auth.Transfer{Provider: "acme", Connection: "y", To: to, As: "x"}
 	_, err = a.Copy(t.Context(), again)
 	if connected, ok := errors.AsType[*auth.ConnectedError](err); !ok || connected.Connection != "x" {
-		t.Errorf("over another: %v", err)
+		t.Errorf("onto another connection: %v", err)
 	}
 	wantApplied(t, to, "acme", "x", "Bearer ak-x")
 	again.Force = true
@@ -49,7 +49,7 @@ func TestCopyKey(t *testing.T) {
 
 	// Within a profile the copy needs another name.
 	if _, err := a.Copy(t.Context(), auth.Transfer{Provider: "acme", Connection: "x", To: p.open(t), Force: true}); !errors.Is(err, auth.ErrConnected) {
-		t.Errorf("over itself: %v", err)
+		t.Errorf("onto itself: %v", err)
 	}
 	if _, err := a.Copy(t.Context(), auth.Transfer{Provider: "acme", Connection: "x", To: a, As: "twin"}); err != nil {
 		t.Error(err)

@@ -16,7 +16,7 @@ var (
 	// ErrMoved says that a connection no longer covers the host of a request.
 	ErrMoved = errors.New("the connection no longer covers this host")
 	// ErrOneHolder refuses to copy a connection with a refresh token.
-	ErrOneHolder = errors.New("its refresh token works from one profile only: when a second profile uses an old one, most providers revoke both copies")
+	ErrOneHolder = errors.New("its refresh token works from one profile only: most providers revoke both copies if a second profile uses it")
 	// ErrBusy says that another process kept refreshing the connection for as long as
 	// the caller could wait.
 	ErrBusy = errors.New("another process is refreshing the connection")

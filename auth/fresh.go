@@ -83,7 +83,7 @@ func (a *Auth) forceRefresh(e *entry, mark uint64) *flight {
 	k, now := e.keeper, a.now()
 	k.mu.Lock()
 	since := now.Sub(k.forcedAt)
-	early := since >= 0 && since < forcedInterval || !e.forcible(now)
+	early := since >= 0 && since < forcedInterval || !e.oldEnoughToForce(now)
 	if early && k.flight == nil {
 		k.mu.Unlock()
 		return nil

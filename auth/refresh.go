@@ -86,7 +86,7 @@ func (e *entry) needsRefresh(refused uint64, now time.Time) bool {
 	case e.loginErr != nil || e.keeper == nil:
 		return false
 	case refused != 0:
-		return e.mark == refused && e.forcible(now)
+		return e.mark == refused && e.oldEnoughToForce(now)
 	}
 	return !e.due.IsZero() && !now.Before(e.due)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,4 +73,47 @@ func TestLockedVault(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestCloseWaitsForLoad(t *testing.T) {
+	p := newProfile(t)
+	a, other := p.open(t), p.open(t)
+	login(t, other, "acme", "x", "ak-1")
+	locked, unlock := make(chan struct{}), make(chan struct{})
+	var locking sync.WaitGroup
+	locking.Go(func() {
+		other.Vault.Update(context.Background(), func(*vault.Tx) error {
+			close(locked)
+			<-unlock
+			return nil
+		})
+	})
+	<-locked
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	if _, err := a.Header(ctx, "acme", "x"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("with a locked vault: %v", err)
+	}
+	closed := make(chan struct{})
+	go func() {
+		a.Close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+		t.Error("Close returned during a load")
+	case <-time.After(30 * time.Millisecond):
+	}
+	close(unlock)
+	locking.Wait()
+	<-closed
+}
+
+// After Close, connections can still be read, without a goroutine.
+func TestLoadAfterClose(t *testing.T) {
+	p := newProfile(t)
+	a := p.open(t)
+	login(t, p.open(t), "acme", "x", "ak-1")
+	a.Close()
+	wantApplied(t, a, "acme", "x", "Bearer ak-1")
 }
