@@ -30,14 +30,14 @@ func TestCopyKey(t *testing.T) {
 	}
 
 	// An existing connection is replaced only with force.
-	again := auth.Transfer{Provider: "acme", Connection: "y", To: to, As: "x"}
-	_, err = a.Copy(t.Context(), again)
+	transfer := auth.Transfer{Provider: "acme", Connection: "y", To: to, As: "x"}
+	_, err = a.Copy(t.Context(), transfer)
 	if connected, ok := errors.AsType[*auth.ConnectedError](err); !ok || connected.Connection != "x" {
 		t.Errorf("onto another connection: %v", err)
 	}
 	wantApplied(t, to, "acme", "x", "Bearer ak-x")
-	again.Force = true
-	if _, err := a.Copy(t.Context(), again); err != nil {
+	transfer.Force = true
+	if _, err := a.Copy(t.Context(), transfer); err != nil {
 		t.Fatal(err)
 	}
 	wantApplied(t, to, "acme", "x", "Bearer ak-y")

@@ -48,11 +48,11 @@ func TestLoginReplacesOnlyWithForce(t *testing.T) {
 	a := newAuth(t)
 	login(t, a, "acme", "work", "ak-1")
 	calls := 0
-	again := auth.LoginRequest{Provider: "acme", Connection: "work", Obtain: func(ctx context.Context, d *providers.Definition, known auth.Known) (flows.Obtained, error) {
+	request := auth.LoginRequest{Provider: "acme", Connection: "work", Obtain: func(ctx context.Context, d *providers.Definition, known auth.Known) (flows.Obtained, error) {
 		calls++
 		return obtainKey("ak-2")(ctx, d, known)
 	}}
-	_, err := a.Login(t.Context(), again)
+	_, err := a.Login(t.Context(), request)
 	connected, ok := errors.AsType[*auth.ConnectedError](err)
 	if !ok || connected.Provider != "acme" || connected.Connection != "work" || !errors.Is(err, auth.ErrConnected) || calls != 0 {
 		t.Errorf("error %v, Obtain was called %d times", err, calls)
@@ -69,8 +69,8 @@ func TestLoginReplacesOnlyWithForce(t *testing.T) {
 	}
 	wantApplied(t, a, "acme", "late", "Bearer ak-first")
 	wantApplied(t, a, "acme", "work", "Bearer ak-1")
-	again.Force = true
-	if _, err := a.Login(t.Context(), again); err != nil {
+	request.Force = true
+	if _, err := a.Login(t.Context(), request); err != nil {
 		t.Fatal(err)
 	}
 	wantApplied(t, a, "acme", "work", "Bearer ak-2")
