@@ -18,7 +18,7 @@ const module = "github.com/authsome/authsome/"
 // imports is every import of one of our packages by another, no more and no
 // fewer. Adding a package or an edge is a decision about the design.
 var imports = map[string][]string{
-	"auth":                           {"flows", "internal/hosts", "providers", "secret", "vault"},
+	"auth":                           {"flows", "providers", "routing", "secret", "vault"},
 	"ca":                             {},
 	"cmd/authsome":                   {"auth", "ca", "cmd/authsome/internal/console", "cmd/authsome/internal/demo", "cmd/authsome/internal/doctor", "cmd/authsome/internal/exit", "cmd/authsome/internal/explain", "cmd/authsome/internal/opener", "cmd/authsome/internal/show", "cmd/authsome/internal/signin", "cmd/authsome/internal/suggest", "cmd/authsome/internal/takeover", "cmd/authsome/internal/terminal", "flows", "intercept", "internal/audit", "internal/child", "internal/durable", "internal/home", "internal/hosts", "internal/pythonhome", "internal/sidecar", "metrics", "providers", "providers/draft", "routing", "secret", "vault"},
 	"cmd/authsome/internal/console":  {"cmd/authsome/internal/exit", "cmd/authsome/internal/show", "cmd/authsome/internal/suggest", "cmd/authsome/internal/terminal"},

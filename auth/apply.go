@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
-	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -13,117 +11,64 @@ import (
 
 	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/providers"
-	"github.com/authsome/authsome/secret"
+	"github.com/authsome/authsome/routing"
 )
 
-// cache holds compiled credentials. It is immutable: a change makes another one.
-type cache struct {
-	epoch   uint64 // counts the times that everything was dropped or read again
-	entries map[target]*entry
-}
+// loadTimeout bounds the reading of a record. The reading can take longer than the
+// caller that started it waits.
+const loadTimeout = 10 * time.Second
 
-// target is what a credential is asked for by. An empty connection is the one
-// that is used where none is named.
-type target struct{ provider, connection string }
-
-// entry is the answer for one target: a credential, or why there is none.
-type entry struct {
-	target     target // with the connection's name
-	definition *providers.Definition
-	patterns   []providers.Pattern
-	injection  *providers.Injection // nil if a token has to be had first
-	expires    time.Time            // until when the credential serves; zero if nothing says so
-	missing    *LoginRequiredError  // in place of a credential
-	until      time.Time            // how long missing holds without looking again
-
-	// Of a credential that can be renewed:
-	keeper   *keeper
-	due      time.Time // from when on that is done; zero if only a service's refusal shows the need
-	obtained time.Time
-	mark     uint64 // tells one token from another, within this process
-}
-
-const (
-	// missingFor is how long the lack of a credential is remembered: a client
-	// that tries over and over must not keep the vault busy, and a login is
-	// noticed by programs that do not call Reload.
-	missingFor = time.Second
-	// loadTimeout bounds the reading of a record, beyond the wait of whoever
-	// asked for it first.
-	loadTimeout = 10 * time.Second
-)
-
-// Apply puts a connection's credential on r, in place of what r has there
-// already. An empty connection means the one used where none is named. Where r
-// may go is not checked here: that is the routing table's, or [Auth.RoundTripper]'s.
+// ApplyMarked puts a connection's credential on r and replaces what the client sent
+// in its place. An empty connection means the default one. It returns what was put on
+// r, and a mark with which [Auth.Renew] recognises the token; the mark is 0 if the
+// credential cannot be refreshed.
 //
-// What is cached and fresh is applied without a lock and without reading a file.
-// A token that has run out is renewed first, once for all who ask. Without a
-// usable credential the error is a [*LoginRequiredError] or, if it is worth
-// trying again, a [*RefreshUnavailableError], and r is as it was.
-func (a *Auth) Apply(ctx context.Context, r *http.Request, provider, connection string) error {
-	e, err := a.entry(ctx, target{provider, connection})
-	if err != nil {
-		return err
-	}
-	return e.injection.Apply(r)
-}
-
-// ApplyMarked is Apply for the proxy, with what was put on r. The mark is for
-// [Auth.Renew], to say that this credential was refused; it is 0 for one that
-// cannot be renewed. Routes are made from an earlier reading of the connection than
-// its credential: if r's host, in its normal form, is none of the connection's any
-// more, the error is [ErrMoved].
+// A cached and fresh credential is applied without a lock and without reading a file.
+// An expired token is refreshed first, once for all callers. Without a usable
+// credential the error is a [*LoginRequiredError] or, if it makes sense to try again, a
+// [*RefreshUnavailableError]. The caller may have chosen the connection by an older
+// version of it: if the connection no longer covers r's host (normalised) and port,
+// the error is [ErrMoved]. These errors leave r unchanged.
 func (a *Auth) ApplyMarked(ctx context.Context, r *http.Request, provider, connection string) (applied *providers.Injection, mark uint64, err error) {
 	e, err := a.entry(ctx, target{provider, connection})
 	if err != nil {
 		return nil, 0, err
 	}
-	if !e.on(r.URL) {
+	if !e.coversHost(r.URL) {
 		return nil, 0, ErrMoved
 	}
 	return e.injection, e.mark, e.injection.Apply(r)
 }
 
-// on reports whether u is on one of the connection's hosts.
-func (e *entry) on(u *url.URL) bool {
-	host := u.Hostname()
-	port, ok := portOf(u)
-	for _, p := range e.patterns {
-		if ok && p.Port() == port && p.MatchHost(host) {
-			return true
+// coversHost reports whether the connection covers the host, which must be
+// normalised, and the port of an https URL.
+func (e *entry) coversHost(u *url.URL) bool {
+	port := 443
+	if s := u.Port(); s != "" {
+		var err error
+		if port, err = strconv.Atoi(s); err != nil {
+			return false
 		}
 	}
-	return false
+	return e.routes.Host(u.Hostname(), port) == routing.Intercept
 }
 
-// portOf is the port of an https URL.
-func portOf(u *url.URL) (port int, ok bool) {
-	s := u.Port()
-	if s == "" {
-		return 443, true
-	}
-	port, err := strconv.Atoi(s)
-	return port, err == nil
-}
-
-// entry is a usable credential for t, from memory or else from the vault or its
-// provider.
+// entry returns a usable credential for t, from the cache, the vault or the provider.
 func (a *Auth) entry(ctx context.Context, t target) (*entry, error) {
-	// The record may change under a refresh; it does not do so for ever.
+	// The record can change during a refresh. Then try again, but not without limit.
 	const tries = 3
 	for try := 1; ; try++ {
 		c := a.cached()
 		e := c.entries[t]
-		if e == nil || !e.holds(a.now) {
+		if e == nil || !e.current(a.now) {
 			var err error
 			if e, err = a.load(ctx, t, c.epoch); err != nil {
 				return nil, err
 			}
 		}
 		switch {
-		case e.missing != nil:
-			return nil, e.missing
+		case e.loginErr != nil:
+			return nil, e.loginErr
 		case e.due.IsZero():
 			return e, nil
 		}
@@ -132,10 +77,10 @@ func (a *Auth) entry(ctx context.Context, t target) (*entry, error) {
 			return e, nil
 		}
 		if now.Before(e.expires) {
-			a.start(e.keeper, 0) // nobody waits for it yet, so how it ends does not matter here
+			a.startRefresh(e.keeper, 0) // its result does not matter: no caller waits for it
 			return e, nil
 		}
-		if err := a.renew(ctx, e); err != nil {
+		if err := a.awaitRefresh(ctx, e.keeper); err != nil {
 			return nil, err
 		}
 		if try == tries {
@@ -144,53 +89,32 @@ func (a *Auth) entry(ctx context.Context, t target) (*entry, error) {
 	}
 }
 
-// holds reports whether the entry still answers, be it that a refresh is due. The
-// clock is read only if that depends on it.
-func (e *entry) holds(now func() time.Time) bool {
-	switch {
-	case e.missing != nil:
-		return now().Before(e.until)
-	case e.expires.IsZero() || !e.due.IsZero():
-		return true
-	}
-	return now().Before(e.expires)
-}
-
-// forcible reports whether a service's refusal says something about the token:
-// one that was just obtained is not mended by another.
-func (e *entry) forcible(now time.Time) bool {
-	age := now.Sub(e.obtained)
-	return age < 0 || age >= forcedInterval
-}
-
-var empty = &cache{}
-
-func (a *Auth) cached() *cache {
-	if c := a.cache.Load(); c != nil {
-		return c
-	}
-	return empty
-}
-
-// load reads one connection, once for all who ask for it at the same time. The
-// reading does not end with the request that began it, and what it found is
-// cached only if nothing was dropped meanwhile.
+// load reads one connection, once for all callers that ask for it at the same time.
+// The reading goes on if the caller that started it gives up. Its result is cached
+// unless the cache has changed since then.
 func (a *Auth) load(ctx context.Context, t target, epoch uint64) (*entry, error) {
-	flight := fmt.Sprintf("%d:%s:%s", epoch, t.provider, t.connection)
-	done := a.flights.DoChan(flight, func() (any, error) {
+	key := fmt.Sprintf("%d:%s:%s", epoch, t.provider, t.connection)
+	done := a.loads.DoChan(key, func() (any, error) {
+		if !a.enter() {
+			return nil, errClosed
+		}
+		defer a.running.Done()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 		defer cancel()
 		e, err := a.lookup(ctx, t)
 		if err != nil {
 			return nil, err
 		}
-		a.remember(epoch, t, e)
+		a.addEntry(epoch, t, e)
 		return e, nil
 	})
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case result := <-done:
+		if errors.Is(result.Err, errClosed) {
+			return a.lookup(ctx, t) // after Close, without a goroutine
+		}
 		if result.Err != nil {
 			return nil, result.Err
 		}
@@ -206,11 +130,11 @@ func (a *Auth) lookup(ctx context.Context, t target) (*entry, error) {
 	return a.compile(s, t)
 }
 
-// compile finds the connection for t and makes it ready to be applied.
+// compile finds the connection for t and prepares its credential.
 func (a *Auth) compile(s *snapshot, t target) (*entry, error) {
 	c, err := s.find(t.provider, t.connection)
-	if missing, ok := errors.AsType[*LoginRequiredError](err); ok {
-		return a.without(t, missing), nil
+	if login, ok := errors.AsType[*LoginRequiredError](err); ok {
+		return a.loginEntry(t, login), nil
 	}
 	if err != nil {
 		return nil, err
@@ -222,16 +146,12 @@ func (a *Auth) compile(s *snapshot, t target) (*entry, error) {
 	return a.compileConnection(c, client)
 }
 
-func (a *Auth) without(t target, missing *LoginRequiredError) *entry {
-	return &entry{target: t, missing: missing, until: a.now().Add(missingFor)}
-}
-
-// compileConnection makes a connection ready to be applied.
+// compileConnection prepares a connection's credential.
 func (a *Auth) compileConnection(c Connection, client flows.Client) (*entry, error) {
 	t, now := target{c.Provider, c.Name}, a.now()
-	c = a.judged(c, client)
-	if missing := c.Err(now); missing != nil {
-		return a.without(t, missing), nil
+	c = a.checkRenewal(c, client)
+	if err := c.Err(now); err != nil {
+		return a.loginEntry(t, err), nil
 	}
 	d, err := a.definition(c.Provider)
 	if err != nil {
@@ -239,128 +159,49 @@ func (a *Auth) compileConnection(c Connection, client flows.Client) (*entry, err
 	}
 	e := &entry{target: t, definition: d, expires: c.ExpiresAt, obtained: c.ObtainedAt}
 	if c.Renewable(now) {
-		a.plan(e, d, c)
+		a.schedule(e, c)
 	}
 	if c.AccessToken.IsZero() && e.keeper != nil {
 		return e, nil
 	}
-	if e.patterns, err = d.Patterns(c.Values()); err != nil {
-		return nil, fmt.Errorf("hosts of %s: %w", describe(c.Provider, c.Name), err)
+	if e.routes, err = routesOf(d, c); err != nil {
+		return nil, fmt.Errorf("hosts of %s: %w", fullName(c.Provider, c.Name), err)
 	}
 	if e.injection, err = d.Injection(c.credential()); err != nil {
-		return nil, fmt.Errorf("credential of %s: %w", describe(c.Provider, c.Name), err)
+		return nil, fmt.Errorf("credential of %s: %w", fullName(c.Provider, c.Name), err)
 	}
 	return e, nil
 }
 
-// plan says when the token of a renewable connection is renewed.
-func (a *Auth) plan(e *entry, d *providers.Definition, c Connection) {
+// routesOf compiles the routing rules of one connection, which are the same as in the
+// proxy's table of all connections.
+func routesOf(d *providers.Definition, c Connection) (*routing.Table, error) {
+	binding := routing.Binding{Provider: d.Name, Connection: c.Name, Values: c.Values(), State: routing.Ready}
+	table, err := routing.New([]*providers.Definition{d}, []routing.Binding{binding}, routing.Options{})
+	if err != nil {
+		return nil, err
+	}
+	if problems := table.Problems(); len(problems) > 0 {
+		return nil, problems[0].Err
+	}
+	return table, nil
+}
+
+// schedule sets when the token of a renewable connection is refreshed.
+func (a *Auth) schedule(e *entry, c Connection) {
 	e.keeper = a.keeper(e.target)
-	e.mark = a.markOf(c.AccessToken)
+	e.mark = a.mark(c.AccessToken)
 	unanswered := !c.RefreshStarted.IsZero()
 	switch {
-	case c.AccessToken.IsZero(), unanswered && d.OAuth.RefreshInvalidatesAccess:
+	case c.AccessToken.IsZero(), unanswered && e.definition.OAuth.RefreshInvalidatesAccess:
 		e.expires = longAgo
 		e.due = longAgo
 	case unanswered:
-		e.due = c.ExpiresAt // the old token serves for as long as it can
+		e.due = c.ExpiresAt // the old token is used as long as it is valid
 	default:
 		e.due = dueAt(c.ObtainedAt, c.ExpiresAt, e.mark)
 	}
 }
 
-// longAgo is an end that has passed, by any clock.
+// longAgo is a time that every clock has passed.
 var longAgo = time.Unix(0, 0)
-
-// markOf tells tokens apart without holding any. Marks mean nothing to another
-// process.
-func (a *Auth) markOf(token secret.String) uint64 {
-	a.seeded.Do(func() { a.seed = maphash.MakeSeed() })
-	return max(maphash.String(a.seed, token.Reveal()), 1)
-}
-
-// remember adds an entry to the cache of that epoch.
-func (a *Auth) remember(epoch uint64, t target, e *entry) {
-	for {
-		old := a.cache.Load()
-		entries := make(map[target]*entry)
-		if old != nil {
-			if old.epoch != epoch {
-				return
-			}
-			maps.Copy(entries, old.entries)
-		} else if epoch != 0 {
-			return
-		}
-		entries[t], entries[e.target] = e, e
-		if a.cache.CompareAndSwap(old, &cache{epoch, entries}) {
-			return
-		}
-	}
-}
-
-// replaceCache begins an epoch with these entries.
-func (a *Auth) replaceCache(entries map[target]*entry) {
-	for {
-		old := a.cache.Load()
-		next := &cache{epoch: 1, entries: entries}
-		if old != nil {
-			next.epoch = old.epoch + 1
-		}
-		if a.cache.CompareAndSwap(old, next) {
-			return
-		}
-	}
-}
-
-// adopt has a connection's entry used from now on, by every name that led to it.
-// It begins an epoch, so that a load under way cannot bring the old one back.
-func (a *Auth) adopt(e *entry) {
-	for {
-		old := a.cache.Load()
-		next := &cache{epoch: 1, entries: make(map[target]*entry)}
-		if old != nil {
-			next.epoch = old.epoch + 1
-			for t, before := range old.entries {
-				if before.target == e.target {
-					before = e
-				}
-				next.entries[t] = before
-			}
-		}
-		next.entries[e.target] = e
-		if a.cache.CompareAndSwap(old, next) {
-			a.notify()
-			return
-		}
-	}
-}
-
-func (a *Auth) dropCache() { a.replaceCache(nil) }
-
-// Reload drops what is cached and reads all connections again, so that what is
-// applied after it returned is not older than the call. If the vault cannot be
-// read, nothing stays cached. A connection that cannot be compiled is left to
-// fail when it is asked for.
-func (a *Auth) Reload(ctx context.Context) error {
-	a.reloading.Lock()
-	defer a.reloading.Unlock()
-	s, err := a.view(ctx, a.profilePrefix())
-	if err != nil {
-		a.dropCache()
-		return err
-	}
-	entries := make(map[target]*entry)
-	add := func(t target) {
-		if e, err := a.compile(s, t); err == nil {
-			entries[t] = e
-		}
-	}
-	for _, c := range s.connections {
-		add(target{c.Provider, c.Name})
-		add(target{c.Provider, ""})
-	}
-	a.replaceCache(entries)
-	a.notify()
-	return nil
-}

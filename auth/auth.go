@@ -1,16 +1,16 @@
-// Package auth is the life of credentials in a profile's vault: they are
-// obtained by a flow, stored, put on requests, and forgotten. It also gives them
-// to Go programs, as a header, an [http.RoundTripper] and an
+// Package auth manages the credentials in a profile's vault. It stores what a login
+// obtains, refreshes tokens, puts credentials on requests and deletes them. Go
+// programs get credentials as a header, an [http.RoundTripper] or an
 // [oauth2.TokenSource].
 //
-// It knows no proxy and no terminal. What it keeps fresh it keeps fresh once:
-// however many requests, goroutines and processes need a token at the same
-// moment, its provider sees one refresh (refresh.go says how).
+// It does not depend on the proxy or on a terminal. Package flows has the protocols,
+// and package routing decides which requests a credential belongs on. However many
+// requests, goroutines and processes need a new token at the same moment, the
+// provider sees one refresh; refresh.go explains how.
 //
-// Its invariants: a credential leaves this package only from a record that is
-// connected and has not expired, for the profile that was asked for; in doubt
-// there is an error and no credential. And a new token is on the disk before
-// anybody uses it.
+// Two invariants hold. A credential leaves this package only for the profile that was
+// asked for, from a connection that is connected and has not expired; in doubt the
+// result is an error and no credential. And a new token is on disk before it is used.
 package auth
 
 import (
@@ -28,44 +28,44 @@ import (
 	"github.com/authsome/authsome/vault"
 )
 
-// Auth are the connections of one profile. Its exported fields must be set
-// before the first use and not changed after; its methods are safe for
+// Auth gives access to the connections of one profile. Its exported fields must be
+// set before the first use and not changed afterwards. Its methods are safe for
 // concurrent use.
 //
-// Errors of the vault are returned as they are. Other errors are an
-// [*providers.NotFoundError], one of this package's, or one of package flows.
+// Errors of the vault are returned unchanged. Other errors are a
+// [*providers.NotFoundError], an error of this package or one of package flows.
 type Auth struct {
 	Vault     *vault.Vault
-	Providers *providers.Set // replaced by UseProviders
+	Providers *providers.Set // until UseProviders replaces it
 	Profile   string
 	Now       func() time.Time // if nil, time.Now
-	HTTP      *http.Client     // for token endpoints; if nil, package flows' own
-	OnRefresh func(Refresh)    // told about each attempt to renew a token, from any goroutine; if nil, nobody is
+	HTTP      *http.Client     // for token endpoints; if nil, the client of package flows
+	OnRefresh func(Refresh)    // called after each refresh attempt, from any goroutine; may be nil
 
-	replaced atomic.Pointer[providers.Set]
-	cache    atomic.Pointer[cache]
-	flights  singleflight.Group // loads of single connections
-	grant    grantFunc          // if nil, the real one
-	seeded   sync.Once
-	seed     maphash.Seed // set by seeded
+	newProviders atomic.Pointer[providers.Set] // set by UseProviders
+	cache        atomic.Pointer[cache]
+	loads        singleflight.Group // reads of single connections
+	grant        grantFunc          // if nil, requestToken
+	seedOnce     sync.Once
+	seed         maphash.Seed // set by seedOnce
 
-	// reloading is held from a reading of records to its use, so that a slow one
-	// cannot undo a later one.
-	reloading sync.Mutex
+	// reloadMu is held from the reading of records until the cache has them, so that a
+	// slow reader cannot replace newer entries by older ones.
+	reloadMu sync.Mutex
 
-	running sync.WaitGroup // what Close waits for
-	mu      sync.Mutex     // guards all fields below
+	running sync.WaitGroup // the goroutines that Close waits for
+	mu      sync.Mutex     // guards the fields below
 	closed  bool
 	keepers map[target]*keeper
-	wake    chan struct{} // tells KeepFresh that the cache has changed
+	wake    chan struct{} // makes KeepFresh look at the cache again
 }
 
-// UseProviders replaces the definitions. Credentials that are cached go by the
-// old ones until [Auth.Reload].
-func (a *Auth) UseProviders(set *providers.Set) { a.replaced.Store(set) }
+// UseProviders replaces the definitions. Cached credentials keep using the old ones
+// until [Auth.Reload].
+func (a *Auth) UseProviders(set *providers.Set) { a.newProviders.Store(set) }
 
 func (a *Auth) definition(name string) (*providers.Definition, error) {
-	set := a.replaced.Load()
+	set := a.newProviders.Load()
 	if set == nil {
 		set = a.Providers
 	}
@@ -79,8 +79,8 @@ func (a *Auth) now() time.Time {
 	return time.Now()
 }
 
-// Keys of records. Profile, provider and connection hold no ':', so that no name
-// reaches into another's records.
+// The functions below return the keys of records. Profile, provider and connection
+// names contain no ':', so that no name can address the records of another.
 
 func (a *Auth) profilePrefix() string { return "profile:" + a.Profile + ":" }
 
@@ -88,12 +88,14 @@ func (a *Auth) providerPrefix(provider string) string { return a.profilePrefix()
 
 func (a *Auth) metadataKey(provider string) string { return a.providerPrefix(provider) + "metadata" }
 
+func (a *Auth) clientKey(provider string) string { return a.providerPrefix(provider) + "client" }
+
 func (a *Auth) connectionKey(provider, name string) string {
 	return a.providerPrefix(provider) + "connection:" + name
 }
 
-// checkNames refuses what cannot be a part of a key. Which names are good ones
-// is checked where they are chosen.
+// checkNames refuses names that cannot be part of a key. The stricter rules for new
+// names are checked where the names are chosen.
 func (a *Auth) checkNames(names ...string) error {
 	for _, name := range append(names, a.Profile) {
 		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r == ':' || r < ' ' }) {
@@ -101,4 +103,13 @@ func (a *Auth) checkNames(names ...string) error {
 		}
 	}
 	return nil
+}
+
+// fullName is how errors name a connection: github/work, or github if no connection
+// is named.
+func fullName(provider, connection string) string {
+	if connection == "" {
+		return provider
+	}
+	return provider + "/" + connection
 }

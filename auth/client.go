@@ -12,7 +12,7 @@ import (
 	"github.com/authsome/authsome/vault"
 )
 
-// clientRecord is the [flows.Client] of a provider as the vault holds it.
+// clientRecord is a provider's [flows.Client] as the vault stores it.
 type clientRecord struct {
 	SchemaVersion     int            `json:"schema_version"`
 	Provider          string         `json:"provider"`
@@ -29,9 +29,7 @@ type clientRecord struct {
 	Unknown           jsontext.Value `json:",embed"`
 }
 
-func (a *Auth) clientKey(provider string) string { return a.providerPrefix(provider) + "client" }
-
-// parseClient reads a record; the provider goes by the key.
+// parseClient reads a record. The key, not the record, says which provider it is for.
 func parseClient(key string, data []byte) (flows.Client, error) {
 	var r clientRecord
 	if err := decode(key, data, &r); err != nil {
@@ -43,7 +41,7 @@ func parseClient(key string, data []byte) (flows.Client, error) {
 	}, nil
 }
 
-// getClient reads a provider's client; without one it is zero.
+// getClient reads a provider's client. If none is stored, the result is zero.
 func (a *Auth) getClient(tx *vault.Tx, provider string) (flows.Client, error) {
 	key := a.clientKey(provider)
 	data, err := tx.Get(key)
@@ -56,8 +54,8 @@ func (a *Auth) getClient(tx *vault.Tx, provider string) (flows.Client, error) {
 	return parseClient(key, data)
 }
 
-// putClient stores a provider's client, and keeps what it does not know of the
-// record of the same client.
+// putClient stores a provider's client. If the stored record is of the same client,
+// the members that this version does not know are kept.
 func (a *Auth) putClient(tx *vault.Tx, provider string, c flows.Client) error {
 	key := a.clientKey(provider)
 	r := clientRecord{SchemaVersion: schemaVersion}
@@ -66,7 +64,7 @@ func (a *Auth) putClient(tx *vault.Tx, provider string, c flows.Client) error {
 	case err != nil:
 		return err
 	default:
-		// One that cannot be read, or is another client's, is replaced as a whole.
+		// An unreadable record, or one of another client, is replaced completely.
 		var old clientRecord
 		if decode(key, data, &old) == nil && old.ID == c.ID {
 			r = old
@@ -82,7 +80,7 @@ func (a *Auth) putClient(tx *vault.Tx, provider string, c flows.Client) error {
 	return tx.Put(key, data)
 }
 
-// client is the client stored for a provider; without one it is zero.
+// client reads a provider's client. If none is stored, the result is zero.
 func (a *Auth) client(ctx context.Context, provider string) (c flows.Client, err error) {
 	err = a.Vault.View(ctx, func(tx *vault.Tx) error {
 		c, err = a.getClient(tx, provider)
@@ -91,10 +89,10 @@ func (a *Auth) client(ctx context.Context, provider string) (c flows.Client, err
 	return c, err
 }
 
-// saveClient stores a client that a login has registered or been given.
+// saveClient stores a client that a login registered or was given.
 func (a *Auth) saveClient(ctx context.Context, provider string, c flows.Client) error {
 	if c.ID == "" {
-		return errors.New("save a client: it has no identifier")
+		return errors.New("save the OAuth client: it has no client id")
 	}
 	return a.Vault.Update(ctx, func(tx *vault.Tx) error { return a.putClient(tx, provider, c) })
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// Status is what a connection is good for.
+// Status is the state of a connection's credential.
 type Status string
 
 // The statuses of a connection.
@@ -19,59 +19,59 @@ const (
 	StatusConnected    Status = "connected"
 	StatusExpired      Status = "expired"
 	StatusRevoked      Status = "revoked"
-	StatusInvalid      Status = "invalid" // the provider does not take the credential any more
+	StatusInvalid      Status = "invalid" // the provider no longer accepts the credential
 	StatusNotConnected Status = "not_connected"
 )
 
-// State is what a provider is ready for. It is derived from the records and
-// never stored.
+// State is how far a provider is set up. It is derived from the records and not
+// stored.
 type State string
 
-// The states of a provider, each including the ones before it.
+// The states of a provider. Each includes the ones before it.
 const (
 	StateAvailable  State = "available"  // there is a definition
-	StateConfigured State = "configured" // client credentials are saved
+	StateConfigured State = "configured" // an OAuth client is stored
 	StateConnected  State = "connected"  // a connection can be used
 )
 
-// Connection is a named set of credentials for a provider. Its secrets do not
-// print. Connections are made by a login or an import.
+// Connection is a named set of credentials for a provider. Formatting it does not
+// print its secrets. Logins and imports create connections.
 type Connection struct {
 	Provider         string
 	Name             string
-	Default          bool   // used where no connection is named
+	Default          bool   // used if no connection is named
 	AuthType         string // "api_key" or "oauth2"
 	Status           Status
-	StatusSince      time.Time         // of a status that is not connected
-	StatusCode       string            // what the provider said, as invalid_grant
+	StatusSince      time.Time         // when the connection stopped being usable
+	StatusCode       string            // the provider's error code, such as invalid_grant
 	BaseURL          string            // the connection's own API address, if it has one
-	Params           map[string]string // values that are part of its addresses
-	Scopes           []string          // granted
+	Params           map[string]string // values that its addresses contain
+	Scopes           []string          // the granted ones
 	AccessToken      secret.String
 	RefreshToken     secret.String
 	TokenType        string
-	ExpiresAt        time.Time // of the access token; zero if it is not known to expire
-	RefreshExpiresAt time.Time
-	RefreshStarted   time.Time // of a refresh whose outcome was never recorded
-	RefreshAttempts  int       // that were sent since then, this one included
-	ObtainedAt       time.Time // of the access token, or the key
+	ExpiresAt        time.Time // end of the access token; zero if unknown
+	RefreshExpiresAt time.Time // end of the refresh token; zero if unknown
+	RefreshStarted   time.Time // start of the last refresh, if its outcome is not known
+	RefreshAttempts  int       // number of refreshes in a row whose outcome is not known
+	ObtainedAt       time.Time // when the access token or the key was obtained
 	Issuer           string
-	TokenEndpoint    string // where the refresh token and the client's secret may be sent
-	RevocationURL    string // likewise, for taking tokens back; a template, as it was at the login
+	TokenEndpoint    string // the only place that the refresh token and the client secret may be sent to
+	RevocationURL    string // the only place where tokens may be revoked; the definition's template at the login
 	ClientID         string
-	Flow             string // that the credential was obtained by
+	Flow             string // the flow that obtained the credential
 	APIKey           secret.String
 	Fields           map[string]secret.String // further secrets
 	Account          Account
 	Metadata         jsontext.Value // a JSON object, or nil
 
-	movedFrom     string // the fingerprint of the refresh token that it came from another profile with
-	blocked       string // the reason, if the token cannot be renewed as its records and its definition are now
-	schemaVersion int
-	unknown       secret.String // members of the record that this version does not know
+	movedFrom      string // fingerprint of the refresh token with which it was moved from another profile
+	renewalBlocked string // a Reason constant: why the token must not be renewed; set by checkRenewal
+	schemaVersion  int
+	unknown        secret.String // members of the record that this version does not know
 }
 
-// Account is the user at the provider.
+// Account is the user's account at the provider.
 type Account struct {
 	ID    string
 	Label string
@@ -79,73 +79,73 @@ type Account struct {
 	unknown secret.String
 }
 
-// Err says why the connection cannot be used without a login, and since when, as
-// far as that is known. It is nil for a connection whose credential can be put on a
-// request at that time, if necessary after a refresh.
+// Err returns why the connection needs a login and since when, or nil if its
+// credential can be put on a request at the given time, possibly after a refresh.
 func (c Connection) Err(now time.Time) *LoginRequiredError {
-	reason := c.reason(now)
-	if reason == "" {
+	switch {
+	case c.Status == StatusRevoked:
+		return c.loginRequired(ReasonRevoked, c.StatusSince)
+	case c.Status == StatusNotConnected:
+		return c.loginRequired(ReasonMissing, c.StatusSince)
+	case c.Status != StatusConnected && c.Status != StatusExpired:
+		// Invalid, or a status of a newer version: the credential must not be used.
+		return c.loginRequired(ReasonInvalid, c.StatusSince)
+	case c.Renewable(now):
 		return nil
+	case c.Status == StatusConnected && !c.hasCredential():
+		return c.loginRequired(cmp.Or(c.renewalBlocked, ReasonMissing), c.expiredSince(now))
+	case c.Status == StatusExpired || !c.ExpiresAt.IsZero() && !now.Before(c.ExpiresAt):
+		// The Python authsome stored StatusExpired, also for tokens that can be renewed.
+		return c.loginRequired(cmp.Or(c.renewalBlocked, ReasonExpired), c.expiredSince(now))
 	}
-	since := c.StatusSince
-	if c.Status != StatusRevoked && c.Status != StatusInvalid && !c.ExpiresAt.IsZero() {
-		since = c.ExpiresAt
-		if end := c.RefreshExpiresAt; c.blocked == "" && end.After(since) && !now.Before(end) {
-			since = end
-		}
-	}
+	return nil
+}
+
+func (c Connection) loginRequired(reason string, since time.Time) *LoginRequiredError {
 	return &LoginRequiredError{Provider: c.Provider, Connection: c.Name, Reason: reason, Since: since, Code: c.StatusCode}
 }
 
-// reason is one of the Reason constants, or "" for a connection that can be used.
-func (c Connection) reason(now time.Time) string {
-	switch c.Status {
-	case StatusConnected:
-	case StatusExpired: // as the Python authsome left it; the times and the tokens decide
-		if !c.Renewable(now) {
-			return cmp.Or(c.blocked, ReasonExpired)
-		}
-	case StatusRevoked:
-		return ReasonRevoked
-	case StatusNotConnected:
-		return ReasonMissing
-	default: // a status of a newer version: the credential may not be used
-		return ReasonInvalid
-	}
+// expiredSince returns when the access token expired or, if that is later, the refresh
+// token that could have renewed it.
+func (c Connection) expiredSince(now time.Time) time.Time {
+	end := c.RefreshExpiresAt
 	switch {
-	case c.Renewable(now):
-		return ""
-	case c.AccessToken.IsZero() && c.APIKey.IsZero() && len(c.Fields) == 0:
-		return cmp.Or(c.blocked, ReasonMissing)
-	case !c.ExpiresAt.IsZero() && !now.Before(c.ExpiresAt):
-		return cmp.Or(c.blocked, ReasonExpired)
+	case c.ExpiresAt.IsZero():
+		return c.StatusSince
+	case c.renewalBlocked == "" && end.After(c.ExpiresAt) && !now.Before(end):
+		return end
 	}
-	return ""
+	return c.ExpiresAt
 }
 
-// Renewable reports whether another access token can be had without the user: by
-// a refresh token that has not expired, or by asking again as the first time.
+func (c Connection) hasCredential() bool {
+	return !c.AccessToken.IsZero() || !c.APIKey.IsZero() || len(c.Fields) > 0
+}
+
+// Renewable reports whether a new access token can be obtained without the user: with
+// a refresh token that has not expired, or by repeating the grant.
 func (c Connection) Renewable(now time.Time) bool {
 	switch {
-	case c.blocked != "":
+	case c.renewalBlocked != "":
 		return false
 	case c.Status != StatusConnected && c.Status != StatusExpired:
 		return false
-	case c.asksAgain():
+	case c.repeatsGrant():
 		return true
 	}
 	return !c.RefreshToken.IsZero() && (c.RefreshExpiresAt.IsZero() || now.Before(c.RefreshExpiresAt))
 }
 
-// asksAgain reports whether its next token is asked for as the first was, and no
-// refresh token is used.
-func (c Connection) asksAgain() bool {
+// repeatsGrant reports whether the next token is requested like the first one, without
+// a refresh token.
+func (c Connection) repeatsGrant() bool {
 	return c.Flow == providers.FlowClientCredentials || c.Flow == providers.FlowJWTBearer
 }
 
-// at is the connection with the status that it has at that time. One whose access
-// token has run out but can be renewed is connected: that takes no login.
-func (c Connection) at(now time.Time) Connection {
+// withStatusAt returns the connection with its status at the given time. If the access
+// token has expired and can be renewed, the connection is connected, because it needs
+// no login.
+func (c Connection) withStatusAt(now time.Time) Connection {
 	switch err := c.Err(now); {
 	case c.Status == StatusConnected && err != nil && err.Reason != ReasonMissing:
 		c.Status, c.StatusSince = StatusExpired, err.Since
@@ -155,8 +155,8 @@ func (c Connection) at(now time.Time) Connection {
 	return c
 }
 
-// HostValues are the values that the addresses of the connection are made from.
-// No secret is among them.
+// HostValues returns the values that the connection's addresses contain. None of them
+// is a secret.
 func (c Connection) HostValues() providers.Values {
 	values := make(providers.Values, len(c.Params)+1)
 	for name, value := range c.Params {
@@ -166,7 +166,7 @@ func (c Connection) HostValues() providers.Values {
 	return values
 }
 
-// Values are all values that templates of the definition may name.
+// Values returns all values that templates of the definition can use.
 func (c Connection) Values() providers.Values {
 	values := c.HostValues()
 	maps.Copy(values, c.Fields)

@@ -7,14 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/authsome/authsome/auth"
 )
 
-// What the API sees for the first time is on the disk by then.
-func TestNewTokenIsOnTheDiskBeforeItIsUsed(t *testing.T) {
+func TestNewTokenIsOnDiskBeforeItIsUsed(t *testing.T) {
 	s := startServer(t)
 	p := s.profile(t)
 	a, reader := p.open(t), p.open(t)
@@ -35,13 +35,14 @@ func TestNewTokenIsOnTheDiskBeforeItIsUsed(t *testing.T) {
 	}
 }
 
+// roundTripper is a function that implements [http.RoundTripper].
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// Between the answer and its use the disk fails: nobody gets the new token until
-// it is written, and it is not asked for again.
-func TestNewTokenThatCannotBeWrittenIsNotUsed(t *testing.T) {
+// If the disk fails after the answer, no request gets the new token until it is written,
+// and it is not requested again.
+func TestUnwrittenTokenIsNotUsed(t *testing.T) {
 	s := startServer(t)
 	p := s.profile(t)
 	a := p.open(t)
@@ -73,7 +74,7 @@ func TestNewTokenThatCannotBeWrittenIsNotUsed(t *testing.T) {
 	}
 	select {
 	case used := <-got:
-		t.Errorf("%q was used before it was on the disk", used)
+		t.Errorf("%q was used before it was on disk", used)
 	default:
 	}
 	if err := os.Rename(store+".away", store); err != nil {
@@ -87,30 +88,32 @@ func TestNewTokenThatCannotBeWrittenIsNotUsed(t *testing.T) {
 	}
 }
 
-// The same for longer than writing is tried: the answer is kept, and the next
-// request writes it.
-func TestNewTokenIsKeptUntilItCanBeWritten(t *testing.T) {
+// If the disk fails for longer than writing is retried, the new token is kept in memory,
+// and the next request writes it.
+func TestUnwrittenTokenIsKept(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		e := &endpoint{take: time.Second}
+		e := &endpoint{delay: time.Second}
 		p, a := connected(t, "oau", e)
 		store := filepath.Join(p.dir, "profile", "vault")
 		time.Sleep(time.Hour)
-		go func() {
-			time.Sleep(500 * time.Millisecond)
+		var renaming sync.WaitGroup
+		renaming.Go(func() {
+			time.Sleep(500 * time.Millisecond) // while the endpoint answers
 			if err := os.Rename(store, store+".away"); err != nil {
 				t.Error(err)
 			}
-		}()
+		})
 		for range 5 {
 			h, err := apply(t, a, "oau", "x")
 			if err == nil {
 				t.Errorf("used %v", h)
 			}
 			if strings.Contains(err.Error(), "a1") || strings.Contains(err.Error(), "r1") {
-				t.Errorf("the error has a token in it: %v", err)
+				t.Errorf("the error contains a token: %v", err)
 			}
 			time.Sleep(time.Minute)
 		}
+		renaming.Wait()
 		if err := os.Rename(store+".away", store); err != nil {
 			t.Fatal(err)
 		}
@@ -121,25 +124,25 @@ func TestNewTokenIsKeptUntilItCanBeWritten(t *testing.T) {
 	})
 }
 
-// The library's transport renews a token that the service refuses, and sends
-// again what it can have again.
-func TestRoundTripperRenews(t *testing.T) {
+// After a 401, the transport renews the token and sends the request again if it can read
+// the body again.
+func TestRoundTripperRenewsRefusedToken(t *testing.T) {
 	s := startServer(t)
 	a := s.profile(t).open(t)
 	t.Cleanup(a.Close)
 	s.logIn(t, a, time.Now().Add(time.Hour))
-	later := time.Now().Add(2 * time.Minute) // the token is not the newest any more
+	later := time.Now().Add(2 * time.Minute) // the token is old enough to be renewed
 	a.Now = func() time.Time { return later }
 	s.mu.Lock()
-	delete(s.ended, "access-0-canary")
+	delete(s.expiry, "access-0-canary")
 	s.mu.Unlock()
 	network := roundTripper(func(r *http.Request) (*http.Response, error) {
-		there, err := http.NewRequestWithContext(r.Context(), r.Method, s.URL+"/api/", r.Body)
+		toServer, err := http.NewRequestWithContext(r.Context(), r.Method, s.URL+"/api/", r.Body)
 		if err != nil {
 			return nil, err
 		}
-		there.Header = r.Header
-		return http.DefaultTransport.RoundTrip(there)
+		toServer.Header = r.Header
+		return http.DefaultTransport.RoundTrip(toServer)
 	})
 	client := &http.Client{Transport: a.RoundTripper("live", "", network)}
 	response, err := client.Post("https://api.live.test/", "text/plain", strings.NewReader("again"))

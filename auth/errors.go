@@ -7,57 +7,64 @@ import (
 	"time"
 )
 
-// What an error of this package is about, for errors.Is.
+// Errors to compare with [errors.Is].
 var (
-	// ErrLoginRequired says that there is no usable credential; the error is a
-	// [*LoginRequiredError].
-	ErrLoginRequired = errors.New("login required")
-	// ErrConnected says that a login would replace a connection; the error is a
-	// [*ConnectedError].
+	// ErrConnected is matched by a [*ConnectedError].
 	ErrConnected = errors.New("already connected")
-	// ErrNoDefault says that a provider has several connections and none of them
-	// is the default; the error is a [*NoDefaultError].
-	ErrNoDefault = errors.New("no default connection")
-	// ErrRefreshUnavailable says that a new token cannot be had at the moment; the
-	// error is a [*RefreshUnavailableError].
+	// ErrRefreshUnavailable is matched by a [*RefreshUnavailableError].
 	ErrRefreshUnavailable = errors.New("the token cannot be refreshed at the moment")
-	// ErrMoved says that a connection has other hosts now than the one asked for.
-	ErrMoved = errors.New("the connection has other hosts now")
-	// ErrOneHolder refuses to copy a connection that only one profile can use.
-	ErrOneHolder = errors.New("it has a refresh token, which one profile alone can use: of two that refresh it in turn the second looks like a thief, and the provider ends both")
-	// ErrBusy says that another process was refreshing the connection for as long
-	// as could be waited.
+	// ErrMoved says that a connection no longer covers the host of a request.
+	ErrMoved = errors.New("the connection no longer covers this host")
+	// ErrOneHolder refuses to copy a connection with a refresh token.
+	ErrOneHolder = errors.New("its refresh token works from one profile only: most providers revoke both copies if a second profile uses it")
+	// ErrBusy says that another process kept refreshing the connection for as long as
+	// the caller could wait.
 	ErrBusy = errors.New("another process is refreshing the connection")
 )
 
-// Reasons of a [LoginRequiredError].
+// The values of [LoginRequiredError.Reason].
 const (
 	ReasonMissing  = "not connected"
-	ReasonExpired  = "expired" // and there is nothing to renew it with
-	ReasonInvalid  = "invalid" // the provider does not take it any more
+	ReasonExpired  = "expired" // and cannot be renewed
+	ReasonInvalid  = "invalid" // the provider no longer accepts it
 	ReasonRevoked  = "revoked"
-	ReasonEndpoint = "its definition has another token endpoint now" // and the stored secrets are not sent there
+	ReasonEndpoint = "its definition now has another token endpoint" // the stored secrets are not sent there
 	ReasonClient   = "its OAuth client was replaced"
 )
 
 // LoginRequiredError says that a connection has no usable credential.
 type LoginRequiredError struct {
 	Provider   string
-	Connection string // "" where no connection was named and there is none
-	Reason     string // one of the Reason constants
-	Since      time.Time
-	Code       string // what the provider said, as invalid_grant
+	Connection string    // empty if no connection was named and the provider has none
+	Reason     string    // one of the Reason constants
+	Since      time.Time // when it became unusable; zero if unknown
+	Code       string    // the provider's error code, such as invalid_grant
 }
 
 func (e *LoginRequiredError) Error() string {
-	return fmt.Sprintf("%s: %v: %s", describe(e.Provider, e.Connection), ErrLoginRequired, e.Detail())
+	return fullName(e.Provider, e.Connection) + ": login required: " + e.Detail()
 }
 
-// Detail is the reason, with since when and what the provider said.
+// Detail returns the reason with its time and the provider's error code. It completes
+// a sentence such as "github/work needs a new login: …" with one of these:
+//
+//	not connected
+//	expired at 2026-07-01T09:30:00Z
+//	revoked at 2026-07-01T09:30:00Z
+//	invalid since 2026-07-01T09:30:00Z (invalid_grant)
+//	its OAuth client was replaced, and its access token expired at 2026-07-01T09:30:00Z
 func (e *LoginRequiredError) Detail() string {
 	detail := e.Reason
-	if !e.Since.IsZero() {
-		detail += " since " + e.Since.UTC().Format(time.RFC3339)
+	if at := e.Since.UTC().Format(time.RFC3339); !e.Since.IsZero() {
+		switch e.Reason {
+		case ReasonMissing:
+		case ReasonExpired, ReasonRevoked:
+			detail += " at " + at
+		case ReasonInvalid:
+			detail += " since " + at
+		default:
+			detail += ", and its access token expired at " + at
+		}
 	}
 	if e.Code != "" {
 		detail += " (" + e.Code + ")"
@@ -65,20 +72,17 @@ func (e *LoginRequiredError) Detail() string {
 	return detail
 }
 
-// Is makes errors.Is(err, ErrLoginRequired) true.
-func (e *LoginRequiredError) Is(target error) bool { return target == ErrLoginRequired }
-
-// RefreshUnavailableError says that a connection's token has run out and that its
-// provider cannot be asked for another at the moment. It is worth trying again.
+// RefreshUnavailableError says that a connection's token has expired and that its
+// provider cannot issue another at the moment. It makes sense to try again.
 type RefreshUnavailableError struct {
 	Provider   string
 	Connection string
-	RetryAfter time.Duration // before which nothing will be tried
-	Err        error         // the last attempt's; it holds no secret
+	RetryAfter time.Duration // how long no refresh is attempted
+	Err        error         // the error of the last attempt; contains no secret
 }
 
 func (e *RefreshUnavailableError) Error() string {
-	text := fmt.Sprintf("%s: %v", describe(e.Provider, e.Connection), ErrRefreshUnavailable)
+	text := fmt.Sprintf("%s: %v", fullName(e.Provider, e.Connection), ErrRefreshUnavailable)
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}
@@ -90,34 +94,32 @@ func (e *RefreshUnavailableError) Is(target error) bool { return target == ErrRe
 
 func (e *RefreshUnavailableError) Unwrap() error { return e.Err }
 
-// ConnectedError refuses to replace a connection that exists.
+// ConnectedError refuses to replace an existing connection.
 type ConnectedError struct {
 	Provider   string
 	Connection string
 }
 
 func (e *ConnectedError) Error() string {
-	return fmt.Sprintf("%s: %v", describe(e.Provider, e.Connection), ErrConnected)
+	return fmt.Sprintf("%s: %v", fullName(e.Provider, e.Connection), ErrConnected)
 }
 
 // Is makes errors.Is(err, ErrConnected) true.
 func (e *ConnectedError) Is(target error) bool { return target == ErrConnected }
 
-// NoDefaultError says that one of several connections must be named.
+// NoDefaultError says that a provider has several connections and no default, so one
+// must be named.
 type NoDefaultError struct {
 	Provider    string
 	Connections []string // sorted
 }
 
 func (e *NoDefaultError) Error() string {
-	return fmt.Sprintf("%s: %v among %s", e.Provider, ErrNoDefault, strings.Join(e.Connections, ", "))
+	return e.Provider + ": no default connection among " + strings.Join(e.Connections, ", ")
 }
 
-// Is makes errors.Is(err, ErrNoDefault) true.
-func (e *NoDefaultError) Is(target error) bool { return target == ErrNoDefault }
-
-// ClientError refuses a connection of another profile, because this one has
-// another OAuth client than it was obtained with. A provider has one per profile.
+// ClientError refuses a connection from another profile, because this profile has
+// another OAuth client for the provider. A profile has one client per provider.
 type ClientError struct {
 	Provider   string
 	Connection string
@@ -125,11 +127,11 @@ type ClientError struct {
 }
 
 func (e *ClientError) Error() string {
-	return fmt.Sprintf("%s was obtained with another OAuth client than profile %s has for %s", describe(e.Provider, e.Connection), e.Profile, e.Provider)
+	return fmt.Sprintf("%s was obtained with another OAuth client than profile %s has for %s", fullName(e.Provider, e.Connection), e.Profile, e.Provider)
 }
 
-// MoveError says that a connection reached the other profile and could not be
-// deleted in its own. The same move again finishes it.
+// MoveError says that a connection was stored in the other profile but could not be
+// deleted in its own. Repeating the move completes it.
 type MoveError struct {
 	Provider   string
 	Connection string
@@ -138,23 +140,16 @@ type MoveError struct {
 }
 
 func (e *MoveError) Error() string {
-	return fmt.Sprintf("%s is in profile %s now, and still in profile %s: %v", describe(e.Provider, e.Connection), e.To, e.From, e.Err)
+	return fmt.Sprintf("%s is now in profile %s, and still in profile %s: %v", fullName(e.Provider, e.Connection), e.To, e.From, e.Err)
 }
 
 func (e *MoveError) Unwrap() error { return e.Err }
 
-// RecordError says that a record, which the vault returned sound, is not one
-// that this package can read. It contains nothing of the record's values.
-type RecordError struct {
-	Key    string
-	Reason string
+// recordError says that a record, which the vault returned undamaged, does not have
+// the form that this package reads. It contains none of the record's values.
+type recordError struct {
+	key    string
+	reason string
 }
 
-func (e *RecordError) Error() string { return fmt.Sprintf("record %s: %s", e.Key, e.Reason) }
-
-func describe(provider, connection string) string {
-	if connection == "" {
-		return provider
-	}
-	return provider + "/" + connection
-}
+func (e *recordError) Error() string { return fmt.Sprintf("record %s: %s", e.key, e.reason) }

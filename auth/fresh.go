@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// KeepFresh renews tokens shortly before they run out, so that requests rarely
-// wait for one, until ctx is done. It does so for the connections that wanted
-// approves, of those that are cached; after a failure, only requests try one that
-// has run out.
+// KeepFresh refreshes tokens shortly before they expire, so that requests rarely wait,
+// and returns when ctx is done. It serves the cached connections for which wanted
+// returns true. After a failure it leaves expired tokens to the requests that need
+// them.
 func (a *Auth) KeepFresh(ctx context.Context, wanted func(provider, connection string) bool) {
 	a.mu.Lock()
 	wake := make(chan struct{}, 1)
 	a.wake = wake
 	a.mu.Unlock()
 	for {
-		timer := time.NewTimer(a.renewDue(wanted))
+		timer := time.NewTimer(a.refreshDue(wanted))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -27,8 +27,8 @@ func (a *Auth) KeepFresh(ctx context.Context, wanted func(provider, connection s
 	}
 }
 
-// renewDue begins what is due, and returns when to look again.
-func (a *Auth) renewDue(wanted func(provider, connection string) bool) time.Duration {
+// refreshDue starts the refreshes that are due, and returns when to look again.
+func (a *Auth) refreshDue(wanted func(provider, connection string) bool) time.Duration {
 	next, now := recheck, a.now()
 	for t, e := range a.cached().entries {
 		if t != e.target || e.due.IsZero() || !wanted(t.provider, t.connection) {
@@ -41,80 +41,64 @@ func (a *Auth) renewDue(wanted func(provider, connection string) bool) time.Dura
 		if !now.Before(e.expires) && e.keeper.failing() {
 			continue
 		}
-		if unavailable, ok := a.tryStart(e.keeper); !ok {
-			next = min(next, unavailable)
+		if _, err := a.startRefresh(e.keeper, 0); err != nil {
+			next = min(next, max(e.keeper.retryIn(a.now()), minBackoff))
 		}
 	}
 	return next
 }
 
-func (a *Auth) tryStart(k *keeper) (wait time.Duration, ok bool) {
-	_, err := a.start(k, 0)
-	if err == nil {
-		return 0, true
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return max(k.wait(a.now()), minBackoff), false
-}
-
-func (k *keeper) failing() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.failures > 0
-}
-
-// notify tells KeepFresh to look again.
-func (a *Auth) notify() {
+// wakeKeepFresh makes KeepFresh look at the cache again.
+func (a *Auth) wakeKeepFresh() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	select {
-	case a.wake <- struct{}{}: // a nil channel takes nothing
+	case a.wake <- struct{}{}: // a send to a nil channel is never selected
 	default:
 	}
 }
 
-// Renew is told that a service has refused the credential with that mark. It
-// reports whether another is applied from now on: one that was stored meanwhile,
-// or a new one, for which it waits until ctx is done. Services that refuse
-// everything, and whoever can make them, cause one refresh of a connection per
-// minute at most.
+// Renew handles a service's refusal of the credential with the given mark. It reports
+// whether another credential is applied from now on: one that was stored since, or a
+// new one, for which it waits until ctx is done. It refreshes a connection at most once
+// a minute, so that a service that refuses everything, or a client that provokes
+// refusals, cannot keep the token endpoint busy.
 func (a *Auth) Renew(ctx context.Context, provider, connection string, mark uint64) bool {
 	t := target{provider, connection}
 	e := a.cached().entries[t]
-	if mark == 0 || e == nil || e.missing != nil || e.mark != mark {
-		return mark != 0 && e != nil && e.missing == nil
+	if mark == 0 || e == nil || e.loginErr != nil || e.mark != mark {
+		return mark != 0 && e != nil && e.loginErr == nil
 	}
-	f := a.force(e, mark)
-	if f == nil || f.join(ctx) != nil {
+	f := a.forceRefresh(e, mark)
+	if f == nil || f.wait(ctx) != nil {
 		return false
 	}
 	e = a.cached().entries[t]
-	return e != nil && e.missing == nil && e.mark != mark
+	return e != nil && e.loginErr == nil && e.mark != mark
 }
 
-// force begins a refresh of a credential that was refused, or joins the one under
-// way. It returns nil if it is too early for another.
-func (a *Auth) force(e *entry, mark uint64) *flight {
+// forceRefresh starts a refresh of a credential that was refused, or joins the one in
+// progress. It returns nil if it is too early for another.
+func (a *Auth) forceRefresh(e *entry, mark uint64) *flight {
 	k, now := e.keeper, a.now()
 	k.mu.Lock()
 	since := now.Sub(k.forcedAt)
-	early := since >= 0 && since < forcedInterval || !e.forcible(now)
+	early := since >= 0 && since < forcedInterval || !e.oldEnoughToForce(now)
 	if early && k.flight == nil {
 		k.mu.Unlock()
 		return nil
 	}
-	k.forcedAt = wall(now)
+	k.forcedAt = wallTime(now)
 	k.mu.Unlock()
-	f, err := a.start(k, mark)
+	f, err := a.startRefresh(k, mark)
 	if err != nil {
 		return nil
 	}
 	return f
 }
 
-// Fresh is a connection whose credential can be used at the time of the call,
-// after a refresh if one is due. The errors are those of [Auth.Apply].
+// Fresh returns a connection whose credential can be used at the time of the call,
+// after a refresh if one is due. The errors are those of [Auth.ApplyMarked].
 func (a *Auth) Fresh(ctx context.Context, provider, connection string) (Connection, error) {
 	if _, err := a.entry(ctx, target{provider, connection}); err != nil {
 		return Connection{}, err

@@ -12,40 +12,39 @@ import (
 	"github.com/authsome/authsome/vault"
 )
 
-// ParseConnection reads a connection's record that comes from elsewhere, as
-// another authsome stored it, and keeps what it does not know of it. Its errors
-// quote no value.
+// ParseConnection reads a connection's record that another authsome stored. Members
+// that this version does not know are kept. Its errors contain no values.
 func ParseConnection(provider, name string, record secret.String) (Connection, error) {
-	c, err := parseConnection(describe(provider, name), provider, name, []byte(record.Reveal()))
+	c, err := parseConnection(fullName(provider, name), provider, name, []byte(record.Reveal()))
 	if string(c.Metadata) == "null" {
 		c.Metadata = nil
 	}
 	return c, err
 }
 
-// KeyConnection is a connection that the values make by themselves: a key, or
-// several secrets, and what else the definition's params are. Nothing is stored.
+// KeyConnection makes a connection from the values of the definition's params, such as
+// an API key. It stores nothing.
 func KeyConnection(d *providers.Definition, name string, values providers.Values) (Connection, error) {
 	c := Connection{Provider: d.Name, Name: name, AuthType: providers.AuthAPIKey, Flow: providers.FlowAPIKey}
 	values = maps.Clone(values)
 	if err := d.Derive(values); err != nil {
 		return c, err
 	}
-	c.take(d, values)
+	c.setValues(d, values)
 	return c, Check(d, c)
 }
 
-// Check reports why a connection could not be used with a definition, or nil. One
-// whose token is to be had without the user needs none yet.
+// Check returns why a connection cannot be used with a definition, or nil. A connection
+// that can obtain its token without the user does not need one yet.
 func Check(d *providers.Definition, c Connection) error {
 	if _, err := d.Injection(c.credential()); err != nil && !(c.AccessToken.IsZero() && c.Renewable(time.Now())) {
-		if empty, ok := errors.AsType[*providers.UnfilledError](err); ok {
-			return fmt.Errorf("%s holds no %s", describe(c.Provider, c.Name), empty.Name)
+		if missing, ok := errors.AsType[*providers.UnfilledError](err); ok {
+			return fmt.Errorf("%s has no %s", fullName(c.Provider, c.Name), missing.Name)
 		}
-		return fmt.Errorf("credential for %s: %w", describe(c.Provider, c.Name), err)
+		return fmt.Errorf("credential for %s: %w", fullName(c.Provider, c.Name), err)
 	}
 	if _, err := d.Patterns(c.Values()); err != nil {
-		return fmt.Errorf("address of %s: %w", describe(c.Provider, c.Name), err)
+		return fmt.Errorf("address of %s: %w", fullName(c.Provider, c.Name), err)
 	}
 	return nil
 }
@@ -56,20 +55,20 @@ func parseClientRecord(provider string, record secret.String) (clientRecord, err
 		return clientRecord{}, err
 	}
 	if r.ID == "" {
-		return clientRecord{}, errors.New("it holds no client credentials")
+		return clientRecord{}, errors.New("the record has no client id")
 	}
 	return r, nil
 }
 
-// CheckClient reports why a record holds no client credentials, or nil.
+// CheckClient returns why a record has no client credentials, or nil.
 func CheckClient(provider string, record secret.String) error {
 	_, err := parseClientRecord(provider, record)
 	return err
 }
 
-// ImportClient stores a provider's client credentials, as another authsome
-// stored them, unless there are some already. It reports whether it did. A record
-// that does not say whose client it is belongs to the definition's issuer.
+// ImportClient stores client credentials that another authsome stored, unless the
+// provider already has some. It reports whether it stored them. If the record does not
+// name an issuer, the client belongs to the definition's issuer.
 func (a *Auth) ImportClient(ctx context.Context, provider string, record secret.String) (stored bool, err error) {
 	if err := a.checkNames(provider); err != nil {
 		return false, err
@@ -105,7 +104,7 @@ func (a *Auth) ImportClient(ctx context.Context, provider string, record secret.
 	return stored && err == nil, err
 }
 
-// HasClient reports whether a provider has client credentials.
+// HasClient reports whether client credentials are stored for a provider.
 func (a *Auth) HasClient(ctx context.Context, provider string) (bool, error) {
 	c, err := a.client(ctx, provider)
 	return c.ID != "", err

@@ -9,32 +9,32 @@ import (
 	"time"
 )
 
-// keeper is what this process knows of one connection's refreshes. Everything
-// that others must know is in the connection's record.
+// keeper is the state of one connection's refreshes in this process. What other
+// processes must know is in the connection's record.
 type keeper struct {
 	target target // with the connection's name
 
-	mu       sync.Mutex // guards all fields below
-	flight   *flight    // under way, or nil
+	mu       sync.Mutex // guards the fields below
+	flight   *flight    // the refresh in progress, or nil
 	failures int        // in a row
-	retryAt  time.Time  // nothing is tried before
+	retryAt  time.Time  // no refresh starts before
 	lastErr  error
-	forcedAt time.Time // of the last refresh that a 401 asked for
+	forcedAt time.Time // when the last refresh after a 401 started
 	unsaved  *change   // an outcome that could not be written yet
 }
 
-// flight is a refresh under way. It belongs to nobody's request: whoever waits
-// for it may go away.
+// flight is a refresh in progress. It does not belong to a request: the requests that
+// wait for it can be cancelled without ending it.
 type flight struct {
-	cancel context.CancelFunc // as long as nothing was sent
+	cancel context.CancelFunc // has an effect until the refresh is sent
 	done   chan struct{}
 	err    error // set before done is closed
 }
 
-// errClosed says that no refresh begins after Close.
-var errClosed = errors.New("closed")
+var errClosed = errors.New("authsome is shutting down")
 
-// keeper is the one for a connection, the same for as long as the process lives.
+// keeper returns the keeper of a connection. It stays the same for the life of the
+// process.
 func (a *Auth) keeper(t target) *keeper {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -49,70 +49,94 @@ func (a *Auth) keeper(t target) *keeper {
 	return k
 }
 
-// start begins a refresh, or joins the one under way. It fails while the last
-// failure is too recent. A mark is that of a credential that was refused.
-func (a *Auth) start(k *keeper, refused uint64) (*flight, error) {
+// startRefresh starts a refresh, or returns the one in progress. It fails while the
+// last failure is too recent. refused is the mark of a credential that a service
+// refused, or 0.
+func (a *Auth) startRefresh(k *keeper, refused uint64) (*flight, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.flight != nil {
 		return k.flight, nil
 	}
-	if wait := k.wait(a.now()); wait > 0 {
+	if wait := k.retryInLocked(a.now()); wait > 0 {
 		return nil, k.unavailable(wait, k.lastErr)
+	}
+	if !a.enter() {
+		return nil, k.unavailable(minBackoff, errClosed)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &flight{cancel: cancel, done: make(chan struct{})}
-	began := a.begin(func() {
+	go func() {
+		defer a.running.Done()
 		defer cancel()
 		err := a.refresh(ctx, k, refused)
-		k.land(f, err, a.now())
-	})
-	if !began {
-		cancel()
-		return nil, k.unavailable(minBackoff, errClosed)
-	}
+		k.finish(f, err, a.now())
+	}()
 	k.flight = f
 	return f, nil
 }
 
-// begin runs fn in a goroutine that Close waits for.
-func (a *Auth) begin(fn func()) bool {
+// awaitRefresh starts a refresh, or joins the one in progress, and waits for it.
+func (a *Auth) awaitRefresh(ctx context.Context, k *keeper) error {
+	f, err := a.startRefresh(k, 0)
+	if err != nil {
+		return err
+	}
+	return f.wait(ctx)
+}
+
+// enter registers a goroutine that Close waits for. It returns false after Close;
+// otherwise the goroutine must call a.running.Done at its end.
+func (a *Auth) enter() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
 		return false
 	}
-	a.running.Go(fn)
+	a.running.Add(1)
 	return true
 }
 
-// wait is how long nothing is tried. A time that is further ahead than any that
-// was ever set comes from a clock that was put back.
-func (k *keeper) wait(now time.Time) time.Duration {
+// retryIn returns how long no refresh starts.
+func (k *keeper) retryIn(now time.Time) time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.retryInLocked(now)
+}
+
+// retryInLocked is retryIn for callers that hold k.mu. A longer wait than any that is
+// ever set means that the clock was put back; it is ignored.
+func (k *keeper) retryInLocked(now time.Time) time.Duration {
 	if wait := k.retryAt.Sub(now); wait <= maxRetryAfter {
 		return wait
 	}
 	return 0
 }
 
+func (k *keeper) failing() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.failures > 0
+}
+
 func (k *keeper) unavailable(wait time.Duration, err error) *RefreshUnavailableError {
 	return &RefreshUnavailableError{Provider: k.target.provider, Connection: k.target.connection, RetryAfter: wait, Err: err}
 }
 
-// land ends a flight. A failure sets the time before which none begins again.
-func (k *keeper) land(f *flight, err error, now time.Time) {
+// finish ends a flight. After a failure it sets how long no other one starts.
+func (k *keeper) finish(f *flight, err error, now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err == nil {
 		k.failures, k.retryAt, k.lastErr = 0, time.Time{}, nil
 	} else {
-		var asked time.Duration
-		if later, ok := errors.AsType[*laterError](err); ok {
-			asked, err = later.after, later.err
+		var retryAfter time.Duration
+		if later, ok := errors.AsType[*retryError](err); ok {
+			retryAfter, err = later.after, later.err
 		}
 		k.failures++
-		wait := backoff(k.failures, asked)
-		k.retryAt, k.lastErr = wall(now.Add(wait)), err
+		wait := backoff(k.failures, retryAfter)
+		k.retryAt, k.lastErr = wallTime(now.Add(wait)), err
 		err = k.unavailable(wait, err)
 	}
 	f.err = err
@@ -120,18 +144,18 @@ func (k *keeper) land(f *flight, err error, now time.Time) {
 	close(f.done)
 }
 
-// laterError is a failure after which the provider asked for some time.
-type laterError struct {
+// retryError is a failure with the time that the provider asked to wait.
+type retryError struct {
 	after time.Duration
 	err   error
 }
 
-func (e *laterError) Error() string { return e.err.Error() }
+func (e *retryError) Error() string { return e.err.Error() }
 
-func (e *laterError) Unwrap() error { return e.err }
+func (e *retryError) Unwrap() error { return e.err }
 
-// join waits for a flight, and no longer than the caller wants to.
-func (f *flight) join(ctx context.Context) error {
+// wait waits for the flight's end or for ctx.
+func (f *flight) wait(ctx context.Context) error {
 	select {
 	case <-f.done:
 		return f.err
@@ -145,9 +169,9 @@ func (f *flight) join(ctx context.Context) error {
 	}
 }
 
-// Close ends what runs in the background, and returns when it has ended. A
-// refresh that was sent is waited for, since its answer may be the only copy of
-// a new refresh token. Tokens that are valid can be used on; none is renewed.
+// Close ends the work in the background and returns when it has ended. It waits for a
+// refresh that was sent, because the answer may be the only copy of a new refresh
+// token. Valid tokens can still be used after Close; no token is refreshed.
 func (a *Auth) Close() {
 	a.mu.Lock()
 	a.closed = true

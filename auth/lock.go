@@ -12,18 +12,19 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// lockPoll is how often a held lock is tried again. A system lock dies with its
-// process, however it dies.
+// lockPoll is how often a lock that another process holds is tried again. The system
+// releases the lock of a process that dies.
 const lockPoll = 5 * time.Millisecond
 
-// lock makes this the only goroutine of all processes that refreshes or ends a
-// connection. The file's name is a digest, since names of connections may be
-// longer than a file's, or differ in what a file system does not tell apart. It
-// is never removed: whoever waits for it has it open.
+// lock makes the caller the only one, among all goroutines and processes, that
+// refreshes, revokes or moves a connection. If ctx's deadline passes, the error is
+// [ErrBusy]. The file's name is a digest, because the name of a connection can be
+// longer than a file name, and file systems can treat two such names as equal. The
+// file is never removed, because other processes may have it open while they wait.
 func (a *Auth) lock(ctx context.Context, t target) (unlock func(), err error) {
 	dir := filepath.Join(a.Vault.Dir(), "locks")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("lock %s: %w", describe(t.provider, t.connection), err)
+		return nil, fmt.Errorf("lock %s: %w", fullName(t.provider, t.connection), err)
 	}
 	digest := sha256.Sum256([]byte(a.Profile + "\x00" + t.provider + "\x00" + t.connection))
 	l := flock.New(filepath.Join(dir, fmt.Sprintf("%x.lock", digest[:16])), flock.SetPermissions(0o600))
@@ -35,5 +36,5 @@ func (a *Auth) lock(ctx context.Context, t target) (unlock func(), err error) {
 		err = ErrBusy
 	}
 	l.Close()
-	return nil, fmt.Errorf("lock %s: %w", describe(t.provider, t.connection), err)
+	return nil, fmt.Errorf("lock %s: %w", fullName(t.provider, t.connection), err)
 }

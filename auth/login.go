@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,46 +12,41 @@ import (
 	"github.com/authsome/authsome/vault"
 )
 
-// DefaultName is the name of a connection that was given none.
+// DefaultName is the name of a connection that the user does not name.
 const DefaultName = "default"
 
-// LoginRequest is what a login is asked to do.
+// LoginRequest describes a login.
 type LoginRequest struct {
 	Provider   string
 	Connection string // if empty, DefaultName
-	BaseURL    string // the API's own address, where the provider's is not meant
-	Force      bool   // replace a connection of that name
+	BaseURL    string // the API's address, if it is not the provider's usual one
+	Force      bool   // replace an existing connection
 	Reset      bool   // do not use the OAuth client of earlier logins
-	// Obtain runs a flow. What it returns is checked and stored.
+	// Obtain runs a flow. Its result is checked and stored.
 	Obtain func(ctx context.Context, d *providers.Definition, known Known) (flows.Obtained, error)
 }
 
-// Known is what earlier logins of the profile left for one with the same
-// provider.
+// Known is what earlier logins of the profile stored for the provider.
 type Known struct {
-	// Client is zero if there is none. It is for its Issuer and for no other.
+	// Client is zero if none is stored. It may be used with its Issuer only.
 	Client flows.Client
-	// SaveClient stores a client before a token is obtained with it, so that a
-	// login that is abandoned loses none that was registered on the way.
+	// SaveClient stores a client before a token is obtained with it, so that a client
+	// registered during a login is not lost if the login is cancelled.
 	SaveClient func(ctx context.Context, c flows.Client) error
 }
 
-// Login obtains a credential and stores it as a connection. It asks for nothing
-// when the connection exists and Force is not set; the error then is a
-// [*ConnectedError].
+// Login obtains a credential and stores it as a connection. If the connection exists
+// and Force is not set, it does not call Obtain and returns a [*ConnectedError].
 func (a *Auth) Login(ctx context.Context, l LoginRequest) (Connection, error) {
-	if l.Connection == "" {
-		l.Connection = DefaultName
-	}
 	d, err := a.definition(l.Provider)
 	if err != nil {
 		return Connection{}, err
 	}
-	c := Connection{Provider: l.Provider, Name: l.Connection, AuthType: d.AuthType(), BaseURL: l.BaseURL}
+	c := Connection{Provider: l.Provider, Name: cmp.Or(l.Connection, DefaultName), AuthType: d.AuthType(), BaseURL: l.BaseURL}
 	if err := a.checkNames(c.Provider, c.Name); err != nil {
 		return Connection{}, err
 	}
-	if _, err := d.Patterns(c.Values()); err != nil && !unfilled(err) {
+	if _, err := d.Patterns(c.Values()); err != nil && !isUnfilled(err) {
 		return Connection{}, fmt.Errorf("base URL: %w", err)
 	}
 	if !l.Force {
@@ -72,14 +68,14 @@ func (a *Auth) Login(ctx context.Context, l LoginRequest) (Connection, error) {
 	if err != nil {
 		return Connection{}, err
 	}
-	if c, err = a.obtained(d, c, o); err != nil {
+	if c, err = a.withObtained(d, c, o); err != nil {
 		return Connection{}, err
 	}
 	return a.store(ctx, c, l.Force, o.Client)
 }
 
-// obtained is the connection with what a flow ended with.
-func (a *Auth) obtained(d *providers.Definition, c Connection, o flows.Obtained) (Connection, error) {
+// withObtained returns the connection with the result of a flow.
+func (a *Auth) withObtained(d *providers.Definition, c Connection, o flows.Obtained) (Connection, error) {
 	c.Flow = o.Flow
 	switch {
 	case o.Flow == providers.FlowAPIKey:
@@ -87,25 +83,23 @@ func (a *Auth) obtained(d *providers.Definition, c Connection, o flows.Obtained)
 	case o.Flow != "":
 		c.AuthType = providers.AuthOAuth2
 	}
-	values := maps.Clone(o.Values)
-	if values == nil {
-		values = make(providers.Values)
-	}
+	values := make(providers.Values)
+	maps.Copy(values, o.Values)
 	maps.Copy(values, o.Token.Values)
 	if err := d.Derive(values); err != nil {
 		return c, err
 	}
-	c.take(d, values)
+	c.setValues(d, values)
 	c.ClientID, c.Issuer = o.Client.ID, o.Client.Issuer
 	if o.Token.AccessToken.IsZero() {
-		c.ObtainedAt = wall(a.now())
+		c.ObtainedAt = wallTime(a.now())
 		return c, nil
 	}
-	return c.renewed(d, o.Token, a.now())
+	return c.withToken(d, o.Token, a.now())
 }
 
-// publicClient is the client that everybody may use at the provider, or "". It
-// comes with the definition, and is not stored.
+// publicClient returns the id of the definition's own client, which everyone may use
+// and which is not stored, or "".
 func publicClient(d *providers.Definition) string {
 	if d.OAuth == nil {
 		return ""
@@ -113,45 +107,43 @@ func publicClient(d *providers.Definition) string {
 	return d.OAuth.ClientID
 }
 
-// unfilled reports whether all that is wrong is a value that comes later.
-func unfilled(err error) bool {
+// isUnfilled reports whether err only says that a value is missing, which the login may
+// still obtain.
+func isUnfilled(err error) bool {
 	_, ok := errors.AsType[*providers.UnfilledError](err)
 	return ok
 }
 
-// Store keeps a connection whose credential was obtained elsewhere, by an import.
-// It fills in the status and the time where they are missing, and returns what was
-// stored. A connection that exists is replaced only with force, and then entirely.
-// The provider's first connection becomes its default.
+// Store stores a connection whose credential was obtained elsewhere, by an import. It
+// fills in the status and the time if they are missing, and returns what it stored. An
+// existing connection is replaced only with force, and then completely. A provider's
+// first connection becomes its default.
 //
-// When Store has returned, the connection is on the disk.
+// When Store returns, the connection is on disk.
 func (a *Auth) Store(ctx context.Context, c Connection, force bool) (Connection, error) {
 	return a.store(ctx, c, force, flows.Client{})
 }
 
-// store keeps a connection and, unless it is zero, the client that it was
-// obtained with.
+// store stores a connection and, unless it is zero, the client that obtained it.
 func (a *Auth) store(ctx context.Context, c Connection, force bool, client flows.Client) (Connection, error) {
 	if err := a.checkNames(c.Provider, c.Name); err != nil {
 		return Connection{}, err
 	}
-	if c.Status == "" {
-		c.Status = StatusConnected
-	}
+	c.Status = cmp.Or(c.Status, StatusConnected)
 	if c.ObtainedAt.IsZero() {
 		c.ObtainedAt = a.now()
 	}
-	// What could not be applied must not be acknowledged.
 	d, err := a.definition(c.Provider)
 	if err != nil {
 		return Connection{}, err
 	}
+	// A connection that cannot be applied must not be reported as stored.
 	if err := Check(d, c); err != nil {
 		return Connection{}, err
 	}
 	if c.TokenEndpoint == "" && !c.AccessToken.IsZero() {
 		if c.TokenEndpoint, err = d.Issuer(c.Values()); err != nil {
-			return Connection{}, fmt.Errorf("token endpoint of %s: %w", describe(c.Provider, c.Name), err)
+			return Connection{}, fmt.Errorf("token endpoint of %s: %w", fullName(c.Provider, c.Name), err)
 		}
 		c.RevocationURL = revocationURL(d)
 	}
@@ -174,8 +166,8 @@ func (a *Auth) store(ctx context.Context, c Connection, force bool, client flows
 	return c, nil
 }
 
-// putConnection stores a connection's record among the provider's others, and says
-// in the connection whether it is the default: the first one is.
+// putConnection stores a connection's record and sets c.Default. A provider's first
+// connection becomes the default.
 func (a *Auth) putConnection(tx *vault.Tx, s *snapshot, c *Connection, record []byte, force bool) error {
 	if s.has(c.Provider, c.Name) && !force {
 		return &ConnectedError{c.Provider, c.Name}

@@ -16,52 +16,52 @@ import (
 	"github.com/authsome/authsome/vault"
 )
 
-// Transfer says which connection another profile gets.
+// Transfer describes a copy or a move of a connection to another profile.
 type Transfer struct {
 	Provider   string
-	Connection string // if empty, the one that is used where none is named
-	To         *Auth  // the other profile; or the same, for another name
-	As         string // its name there; if empty, the same
-	Force      bool   // replace a connection of that name
+	Connection string // if empty, the default connection
+	To         *Auth  // the other profile, or the same one to give the connection another name
+	As         string // the name in that profile; if empty, the same name
+	Force      bool   // replace an existing connection
 }
 
-// Copy gives a connection to another profile as well, with the OAuth client that
-// it was obtained with. It becomes the default there if it is the provider's first.
+// Copy copies a connection to another profile, with the OAuth client that obtained it.
+// A provider's first connection in that profile becomes its default.
 //
-// One with a refresh token is refused with [ErrOneHolder]: each refresh replaces
-// the token, and who then comes with the old one is taken for a thief, so that the
-// provider ends both (RFC 9700 section 4.14.2).
+// A connection with a refresh token is refused with [ErrOneHolder]. Each refresh
+// replaces the token, and the provider takes the second use of an old one for theft and
+// revokes both copies (RFC 9700 section 4.14.2).
 func (a *Auth) Copy(ctx context.Context, t Transfer) (Connection, error) {
-	s, c, err := a.outgoing(ctx, t)
+	s, c, err := a.transferred(ctx, t)
 	if err != nil {
 		return Connection{}, err
 	}
-	if c.asksAgain() && c.Renewable(a.now()) {
-		// The copy gets a token of its own: one that both had would end for both with
-		// the logout of one.
+	if c.repeatsGrant() && c.Renewable(a.now()) {
+		// The copy obtains a separate token. A shared one would end for both when one
+		// of them is logged out.
 		c.AccessToken, c.ExpiresAt = secret.String{}, time.Time{}
 		c.RefreshToken, c.RefreshExpiresAt = secret.String{}, time.Time{}
 		c.RefreshStarted, c.RefreshAttempts = time.Time{}, 0
 	}
 	if !c.RefreshToken.IsZero() {
-		return Connection{}, fmt.Errorf("copy %s: %w", describe(c.Provider, c.Name), ErrOneHolder)
+		return Connection{}, fmt.Errorf("copy %s: %w", fullName(c.Provider, c.Name), ErrOneHolder)
 	}
-	client, err := a.outgoingClient(s, c)
+	client, err := a.transferredClient(s, c)
 	if err != nil {
 		return Connection{}, err
 	}
-	return t.To.receive(ctx, t.named(c), unmanaged(client), t.Force, false)
+	return t.To.receive(ctx, t.renamed(c), unmanaged(client), t.Force, false)
 }
 
-// Move gives a connection to another profile, with the OAuth client that it was
-// obtained with, and deletes it here, where the default is as after [Auth.Logout].
-// The provider is not contacted. To the same profile it is a new name.
+// Move moves a connection to another profile, with the OAuth client that obtained it.
+// The default of this profile is then set as after [Auth.Logout]. The provider is not
+// contacted. A move within one profile gives the connection another name.
 //
-// It is written there before it is deleted here. If that is interrupted, the
-// connection is in both profiles; the same Move again finishes it, also if it was
-// refreshed there meanwhile. The error is a [*MoveError] then.
+// The connection is written there before it is deleted here. If the move is interrupted
+// in between, the error is a [*MoveError], and the connection is in both profiles. The
+// same Move completes it, even if the connection was refreshed there since.
 func (a *Auth) Move(ctx context.Context, t Transfer) (Connection, error) {
-	_, c, err := a.outgoing(ctx, t)
+	_, c, err := a.transferred(ctx, t)
 	if err != nil {
 		return Connection{}, err
 	}
@@ -73,21 +73,21 @@ func (a *Auth) Move(ctx context.Context, t Transfer) (Connection, error) {
 	}
 	defer unlock()
 	t.Connection = c.Name
-	s, c, err := a.outgoing(ctx, t) // as the last refresh left it
+	s, c, err := a.transferred(ctx, t) // again: a refresh may have changed it before the lock was held
 	if err != nil {
 		return Connection{}, err
 	}
 	if t.within(a) {
 		return a.rename(ctx, c, t)
 	}
-	client, err := a.outgoingClient(s, c)
+	client, err := a.transferredClient(s, c)
 	if err != nil {
 		return Connection{}, err
 	}
 	if len(s.names(c.Provider)) > 1 {
-		client = unmanaged(client) // the others stay, and need it
+		client = unmanaged(client) // the remaining connections need it
 	}
-	next := t.named(c)
+	next := t.renamed(c)
 	if !c.RefreshToken.IsZero() {
 		next.movedFrom = fingerprint(c.RefreshToken)
 	}
@@ -95,38 +95,39 @@ func (a *Auth) Move(ctx context.Context, t Transfer) (Connection, error) {
 	if err != nil {
 		return Connection{}, err
 	}
-	ctx, done := afterwards(ctx)
+	ctx, done := detached(ctx)
 	defer done()
-	if err := a.release(ctx, c, client); err != nil {
+	if err := a.deleteMoved(ctx, c, client); err != nil {
 		return next, &MoveError{Provider: c.Provider, Connection: c.Name, From: a.Profile, To: t.To.Profile, Err: err}
 	}
 	return next, nil
 }
 
-// named is the connection under its name in the other profile.
-func (t Transfer) named(c Connection) Connection {
+// renamed returns the connection with its name in the other profile.
+func (t Transfer) renamed(c Connection) Connection {
 	c.Name = cmp.Or(t.As, c.Name)
 	return c
 }
 
+// within reports whether the transfer stays in a's profile.
 func (t Transfer) within(a *Auth) bool { return t.To.Vault.ID() == a.Vault.ID() }
 
-// outgoing reads the connection that is meant.
-func (a *Auth) outgoing(ctx context.Context, t Transfer) (*snapshot, Connection, error) {
+// transferred reads the connection to copy or move.
+func (a *Auth) transferred(ctx context.Context, t Transfer) (*snapshot, Connection, error) {
 	s, err := a.view(ctx, a.providerPrefix(t.Provider))
 	if err != nil {
 		return nil, Connection{}, err
 	}
 	c, err := s.find(t.Provider, t.Connection)
-	if err == nil && t.within(a) && t.named(c).Name == c.Name {
-		err = &ConnectedError{c.Provider, c.Name} // whatever Force says
+	if err == nil && t.within(a) && t.renamed(c).Name == c.Name {
+		err = &ConnectedError{c.Provider, c.Name} // even with Force
 	}
 	return s, c, err
 }
 
-// outgoingClient is the stored client that a connection was obtained with. It is
-// zero if none is needed.
-func (a *Auth) outgoingClient(s *snapshot, c Connection) (flows.Client, error) {
+// transferredClient returns the stored client that obtained a connection. It is zero if
+// the connection needs none.
+func (a *Auth) transferredClient(s *snapshot, c Connection) (flows.Client, error) {
 	if c.AuthType == providers.AuthAPIKey {
 		return flows.Client{}, nil
 	}
@@ -147,15 +148,17 @@ func (a *Auth) outgoingClient(s *snapshot, c Connection) (flows.Client, error) {
 	return client, nil
 }
 
-// unmanaged is a client without the means to delete it at the provider. One
-// profile has those, so that revoking all there is in another leaves it alive.
+// unmanaged returns a client without the means to delete it at the provider. Only one
+// profile has them, so that removing the provider from another profile does not delete
+// a client that is still in use.
 func unmanaged(client flows.Client) flows.Client {
 	client.RegistrationURL, client.RegistrationToken = "", secret.String{}
 	return client
 }
 
-// receive stores a connection of another profile. One that came before is no
-// obstacle to a move, and is not replaced: it may have been refreshed since.
+// receive stores a connection of another profile. If an interrupted move has already
+// stored it, a move succeeds and does not replace it, because it may have been refreshed
+// since.
 func (a *Auth) receive(ctx context.Context, c Connection, client flows.Client, force, move bool) (Connection, error) {
 	if err := a.checkNames(c.Provider, c.Name); err != nil {
 		return Connection{}, err
@@ -172,14 +175,14 @@ func (a *Auth) receive(ctx context.Context, c Connection, client flows.Client, f
 		return Connection{}, err
 	}
 	err = a.update(ctx, c.Provider, func(tx *vault.Tx, s *snapshot) error {
-		if there, err := s.find(c.Provider, c.Name); move && err == nil && there.cameFrom(c) {
-			c = there
+		if stored, err := s.find(c.Provider, c.Name); move && err == nil && stored.movedEarlier(c) {
+			c = stored
 			return nil
 		}
 		if err := a.putConnection(tx, s, &c, record, force); err != nil {
 			return err
 		}
-		return a.putClientFor(tx, s, d, c, client)
+		return a.putClientOf(tx, s, d, c, client)
 	})
 	if err != nil {
 		return Connection{}, err
@@ -187,34 +190,34 @@ func (a *Auth) receive(ctx context.Context, c Connection, client flows.Client, f
 	return c, nil
 }
 
-// putClientFor stores the client that comes with a connection, unless it is there.
-// Another in its place is the other connections'.
-func (a *Auth) putClientFor(tx *vault.Tx, s *snapshot, d *providers.Definition, c Connection, client flows.Client) error {
+// putClientOf stores the client that a received connection needs, unless the profile
+// has it already. It refuses to replace another client, which other connections need.
+func (a *Auth) putClientOf(tx *vault.Tx, s *snapshot, d *providers.Definition, c Connection, client flows.Client) error {
 	if c.AuthType == providers.AuthAPIKey {
 		return nil
 	}
-	own, err := s.client(c.Provider)
+	stored, err := s.client(c.Provider)
 	if err != nil {
 		return err
 	}
-	if _, ok := clientOf(d, c, own); !ok {
+	if _, ok := clientOf(d, c, stored); !ok {
 		return &ClientError{Provider: c.Provider, Connection: c.Name, Profile: a.Profile}
 	}
-	if client.ID == "" || own.ID != "" && client.RegistrationURL == "" {
+	if client.ID == "" || stored.ID != "" && client.RegistrationURL == "" {
 		return nil
 	}
 	return a.putClient(tx, c.Provider, client)
 }
 
-// release deletes what was moved away, and with the provider's last connection a
-// client that had been registered for it.
-func (a *Auth) release(ctx context.Context, c Connection, client flows.Client) error {
+// deleteMoved deletes a connection that was moved to another profile. With the
+// provider's last connection it also deletes a client that was registered for it.
+func (a *Auth) deleteMoved(ctx context.Context, c Connection, client flows.Client) error {
 	return a.update(ctx, c.Provider, func(tx *vault.Tx, s *snapshot) error {
 		found, err := s.find(c.Provider, c.Name)
-		if errors.Is(err, ErrLoginRequired) {
-			return nil // a logout came first
+		if _, missing := errors.AsType[*LoginRequiredError](err); missing {
+			return nil // a logout has deleted it
 		}
-		if err != nil || !found.same(c) {
+		if err != nil || !found.sameExceptName(c) {
 			return errReplaced
 		}
 		if client.RegistrationURL != "" && len(s.names(c.Provider)) == 1 {
@@ -229,9 +232,10 @@ func (a *Auth) release(ctx context.Context, c Connection, client flows.Client) e
 	})
 }
 
-// rename gives a connection another name. A default stays the default.
+// rename gives a connection another name in its profile. A default connection stays the
+// default.
 func (a *Auth) rename(ctx context.Context, c Connection, t Transfer) (Connection, error) {
-	next := t.named(c)
+	next := t.renamed(c)
 	if err := a.checkNames(next.Provider, next.Name); err != nil {
 		return Connection{}, err
 	}
@@ -244,7 +248,7 @@ func (a *Auth) rename(ctx context.Context, c Connection, t Transfer) (Connection
 		switch {
 		case err != nil:
 			return err
-		case !found.same(c):
+		case !found.sameExceptName(c):
 			return errReplaced
 		}
 		if found.Default {
@@ -261,25 +265,26 @@ func (a *Auth) rename(ctx context.Context, c Connection, t Transfer) (Connection
 	return next, nil
 }
 
-// cameFrom reports whether this is what an earlier move made of the connection that
-// now comes. Its token may be a later one: replaced by what comes, it would be the
-// end of both.
-func (c Connection) cameFrom(coming Connection) bool {
-	if coming.RefreshToken.IsZero() {
-		return c.same(coming)
+// movedEarlier reports whether c is what an earlier, interrupted move made of the
+// incoming connection. Its refresh token may be newer, and replacing it by the old one
+// would make the provider revoke both.
+func (c Connection) movedEarlier(incoming Connection) bool {
+	if incoming.RefreshToken.IsZero() {
+		return c.sameExceptName(incoming)
 	}
-	return c.RefreshToken.Equal(coming.RefreshToken) || c.movedFrom == coming.movedFrom
+	return c.RefreshToken.Equal(incoming.RefreshToken) || c.movedFrom == incoming.movedFrom
 }
 
-// same reports whether two connections differ in nothing but name and profile.
-func (c Connection) same(other Connection) bool {
+// sameExceptName reports whether two connections differ in nothing but name and
+// profile.
+func (c Connection) sameExceptName(other Connection) bool {
 	other.Name = c.Name
 	one, err := c.record("")
 	two, otherErr := other.record("")
 	return err == nil && otherErr == nil && bytes.Equal(one, two)
 }
 
-// fingerprint is what a refresh token is known by once it has been replaced.
+// fingerprint identifies a refresh token after it has been replaced.
 func fingerprint(token secret.String) string {
 	sum := sha256.Sum256([]byte(token.Reveal()))
 	return hex.EncodeToString(sum[:])

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -11,11 +12,11 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// schemaVersion is that of new records. The Python authsome wrote 2 as well.
+// schemaVersion is the version of new records. The Python authsome also wrote 2.
 const schemaVersion = 2
 
-// connectionRecord is a [Connection] as the vault holds it. It spells the
-// secrets out, so it lives only between the vault and a Connection.
+// connectionRecord is a [Connection] as the vault stores it. It contains the secrets as
+// plain strings, so it exists only while a record is read or written.
 type connectionRecord struct {
 	SchemaVersion    int               `json:"schema_version"`
 	Provider         string            `json:"provider"`
@@ -55,7 +56,7 @@ type accountRecord struct {
 	Unknown jsontext.Value `json:",embed"`
 }
 
-// metadataRecord is what is kept of a provider besides its connections.
+// metadataRecord stores the names of a provider's connections and which is the default.
 type metadataRecord struct {
 	SchemaVersion     int            `json:"schema_version"`
 	Profile           string         `json:"profile"`
@@ -65,8 +66,8 @@ type metadataRecord struct {
 	Unknown           jsontext.Value `json:",embed"`
 }
 
-// parseConnection reads a record. What the vault bound to the key, provider and
-// name, goes by the key.
+// parseConnection reads a record. Provider and name come from the key, which the vault
+// authenticates, and not from the record.
 func parseConnection(key, provider, name string, data []byte) (Connection, error) {
 	var r connectionRecord
 	if err := decode(key, data, &r); err != nil {
@@ -95,10 +96,10 @@ func parseConnection(key, provider, name string, data []byte) (Connection, error
 	return c, nil
 }
 
-// record is the connection as it is stored in a profile.
+// record returns the connection as it is stored in a profile.
 func (c Connection) record(profile string) ([]byte, error) {
 	r := connectionRecord{
-		SchemaVersion: c.schemaVersion, Provider: c.Provider, Profile: profile, Name: c.Name, AuthType: c.AuthType,
+		SchemaVersion: cmp.Or(c.schemaVersion, schemaVersion), Provider: c.Provider, Profile: profile, Name: c.Name, AuthType: c.AuthType,
 		Status: c.Status, StatusSince: c.StatusSince.UTC(), StatusCode: c.StatusCode,
 		BaseURL: c.BaseURL, Params: c.Params, Scopes: c.Scopes,
 		AccessToken: c.AccessToken.Reveal(), RefreshToken: c.RefreshToken.Reveal(), TokenType: c.TokenType,
@@ -106,9 +107,6 @@ func (c Connection) record(profile string) ([]byte, error) {
 		Issuer: c.Issuer, TokenEndpoint: c.TokenEndpoint, RevocationURL: c.RevocationURL, ClientID: c.ClientID, Flow: c.Flow, APIKey: c.APIKey.Reveal(),
 		Metadata: c.Metadata, MovedFrom: c.movedFrom,
 		Unknown: jsontext.Value(c.unknown.Reveal()),
-	}
-	if r.SchemaVersion == 0 {
-		r.SchemaVersion = schemaVersion
 	}
 	if c.Fields != nil {
 		r.Fields = make(map[string]string, len(c.Fields))
@@ -125,14 +123,14 @@ func (c Connection) record(profile string) ([]byte, error) {
 func encode(record any) ([]byte, error) {
 	data, err := json.Marshal(record, json.Deterministic(true))
 	if err != nil {
-		// The error may quote a value.
-		return nil, errors.New("encode record: a value that is no JSON text")
+		// The error of the JSON package may contain a value.
+		return nil, errors.New("encode record: a value is not valid JSON text")
 	}
 	return data, nil
 }
 
-// decode reads a record strictly. The errors of the JSON package may quote
-// values, so only the place is taken from them.
+// decode reads a record strictly. The errors of the JSON package may contain values,
+// so only the position is taken from them.
 func decode(key string, data []byte, record any) error {
 	err := json.Unmarshal(data, record)
 	if err == nil {
@@ -140,7 +138,7 @@ func decode(key string, data []byte, record any) error {
 	}
 	reason := "not a JSON record"
 	if wrong, ok := errors.AsType[*json.SemanticError](err); ok {
-		reason = fmt.Sprintf("member %q is not of the expected form", wrong.JSONPointer)
+		reason = fmt.Sprintf("member %q has an unexpected form", wrong.JSONPointer)
 	}
-	return &RecordError{Key: key, Reason: reason}
+	return &recordError{key, reason}
 }

@@ -33,12 +33,12 @@ func TestRecordRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := canonical(t, data); got != record {
-		t.Errorf("written\n%s\nread\n%s", got, record)
+		t.Errorf("wrote\n%s\nwant\n%s", got, record)
 	}
 }
 
-// Whatever can be read is written again with every member that it had: the ones
-// this version knows in their meaning, the others as they were.
+// FuzzRecord checks that a record which can be read is written again with all its
+// members: those that this version knows with the same meaning, the others unchanged.
 func FuzzRecord(f *testing.F) {
 	for _, s := range []string{
 		`{}`, `{"status":"connected","api_key":"k","x":1}`, `{"x":{"y":[1,2,{"z":"\u00e9"}]},"access_token":"a"}`, `{"account":{"id":null,"z":1}}`,
@@ -50,22 +50,22 @@ func FuzzRecord(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := parseConnection("key", "acme", "work", data)
 		if err != nil {
-			if _, ok := errors.AsType[*RecordError](err); !ok {
+			if _, ok := errors.AsType[*recordError](err); !ok {
 				t.Errorf("error %v", err)
 			}
 			return
 		}
 		written, err := c.record("default")
 		if err != nil {
-			t.Fatalf("read but not written: %v", err)
+			t.Fatalf("a record that was read cannot be written: %v", err)
 		}
 		again, err := parseConnection("key", "acme", "work", written)
 		if err != nil {
-			t.Fatalf("written but not read: %v", err)
+			t.Fatalf("a record that was written cannot be read: %v", err)
 		}
 		twice, err := again.record("default")
 		if err != nil || !bytes.Equal(written, twice) {
-			t.Fatalf("written %s, then %s, %v", written, twice, err)
+			t.Fatalf("wrote %s, then %s, %v", written, twice, err)
 		}
 		var before, after map[string]jsontext.Value
 		if err := json.Unmarshal(data, &before); err != nil {
@@ -87,45 +87,45 @@ func FuzzRecord(f *testing.F) {
 				continue // absent means the same
 			}
 			if !ok || canonical(t, kept) != canonical(t, value) {
-				t.Errorf("%q was %s and is %s", name, value, kept)
+				t.Errorf("%q changed from %s to %s", name, value, kept)
 			}
 		}
 	})
 }
 
-func TestRecordErrorsQuoteNothing(t *testing.T) {
+func TestRecordErrorsContainNoValues(t *testing.T) {
 	for _, record := range []string{
 		`{"api_key":["canary"]}`, `{"access_token":{"enc":"canary"}}`, `{"expires_at":"canary"}`, `{"scopes":"canary"}`, `{"api_key":"canary"`, `canary`,
 		`{"api_key":"canary","api_key":"canary"}`, "{\"api_key\":\"canary\xff\"}", `{"fields":{"a":1,"b":"canary"}}`, `{"schema_version":"canary"}`, ``,
 	} {
 		_, err := parseConnection("profile:default:acme:connection:x", "acme", "x", []byte(record))
-		wrong, ok := errors.AsType[*RecordError](err)
-		if !ok || wrong.Key != "profile:default:acme:connection:x" || strings.Contains(err.Error(), "canary") {
+		wrong, ok := errors.AsType[*recordError](err)
+		if !ok || wrong.key != "profile:default:acme:connection:x" || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: error %v", record, err)
 		}
 	}
 }
 
-// A load that began before something was dropped must not put back what it read.
+// A load that began before the cache was dropped must not cache what it read.
 func TestLateLoadIsNotCached(t *testing.T) {
 	a := &Auth{}
 	x := target{"acme", "x"}
-	a.remember(0, x, &entry{target: x})
+	a.addEntry(0, x, &entry{target: x})
 	if a.cached().entries[x] == nil {
-		t.Fatal("not cached at all")
+		t.Fatal("the entry is not cached")
 	}
 	epoch := a.cached().epoch
 	a.dropCache()
-	a.remember(epoch, x, &entry{target: x})
+	a.addEntry(epoch, x, &entry{target: x})
 	if a.cached().entries[x] != nil {
 		t.Error("a stale entry is cached")
 	}
-	a.remember(a.cached().epoch, x, &entry{target: x})
+	a.addEntry(a.cached().epoch, x, &entry{target: x})
 	if a.cached().entries[x] == nil {
 		t.Error("a fresh entry is not cached")
 	}
 	b := &Auth{}
-	b.remember(1, x, &entry{target: x})
+	b.addEntry(1, x, &entry{target: x})
 	if b.cached().entries[x] != nil {
 		t.Error("an entry of another epoch is cached")
 	}

@@ -3,64 +3,54 @@ package auth
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/providers"
-	"github.com/authsome/authsome/vault"
 )
 
-// Refresh is an attempt to renew a token, for whoever counts and records them.
+// Refresh describes an attempt to refresh a token, for [Auth.OnRefresh].
 type Refresh struct {
 	Provider   string
 	Connection string
 	Outcome    string // one of the Refresh constants
-	Code       string // what the provider said, as invalid_grant
-	Forced     bool   // a service had refused the token
+	Code       string // the provider's error code, such as invalid_grant
+	Forced     bool   // because a service refused the token
 	Duration   time.Duration
-	Err        error // nil if it was refreshed; it holds no secret
+	Err        error // nil if the token was refreshed; contains no secret
 }
 
-// Outcomes of a [Refresh].
+// The values of [Refresh.Outcome].
 const (
 	RefreshDone      = "refreshed"
-	RefreshInvalid   = "invalid"   // refused for good: a login is required
-	RefreshTransient = "transient" // not to be had now
-	RefreshAmbiguous = "ambiguous" // sent, and no answer that tells whether the refresh token is used up
+	RefreshInvalid   = "invalid"   // refused permanently: a login is required
+	RefreshTransient = "transient" // failed for now; the refresh token is still good
+	RefreshAmbiguous = "ambiguous" // sent, but no answer says whether the refresh token is used up
 )
 
-// RefreshOutcomes lists all outcomes of a [Refresh].
+// RefreshOutcomes lists all values of [Refresh.Outcome].
 func RefreshOutcomes() []string {
 	return []string{RefreshDone, RefreshInvalid, RefreshTransient, RefreshAmbiguous}
 }
 
-// Codes of our own, where it was not the provider who said it.
+// Error codes for failures that the provider does not report itself.
 const (
-	codeNoAnswer    = "no_answer"    // twice, so that the refresh token has to be taken for lost
-	codeOtherIssuer = "other_issuer" // discovery leads to another authorization server now
+	codeNoAnswer    = "no_answer"    // the answer was lost twice, so the refresh token counts as lost
+	codeOtherIssuer = "other_issuer" // discovery now returns another authorization server
 )
 
-// maxAttempts is how often a refresh token is sent whose answer is lost each
-// time. If the provider has replaced it, nobody holds the new one, so a second
-// time costs nothing; more would be abuse.
+// maxAttempts is how often a refresh token is sent if every answer is lost. If the
+// provider has replaced it, the new one is lost anyway, so a second attempt costs
+// nothing. More attempts would look like abuse.
 const maxAttempts = 2
 
-// renew waits for a refresh of what e is a credential of.
-func (a *Auth) renew(ctx context.Context, e *entry) error {
-	f, err := a.start(e.keeper, 0)
-	if err != nil {
-		return err
-	}
-	return f.join(ctx)
-}
-
-// refresh renews a connection's token, if that is still to be done: it takes the
-// lock that all processes share, and looks at the record first. With a mark it
-// is to be done if the token is still the refused one; without, if it is due.
+// refresh refreshes a connection's token if that is still necessary. It takes the lock
+// that all processes share, and then reads the record again. If refused is not 0, a
+// refresh is necessary if the token still is the refused one with that mark; otherwise,
+// if it is due.
 //
-// The order is the point of it: the attempt is on the disk before it is made, and
-// its outcome before anybody uses it.
+// The order prevents the loss of a refresh token: the attempt is on disk before it is
+// sent, and its outcome is on disk before it is used.
 func (a *Auth) refresh(ctx context.Context, k *keeper, refused uint64) error {
 	waiting, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
@@ -72,7 +62,7 @@ func (a *Auth) refresh(ctx context.Context, k *keeper, refused uint64) error {
 	if err := a.saveUnsaved(k); err != nil {
 		return err
 	}
-	c, client, err := a.current(ctx, k.target)
+	c, client, err := a.readConnection(ctx, k.target)
 	if err != nil {
 		return err
 	}
@@ -80,82 +70,69 @@ func (a *Auth) refresh(ctx context.Context, k *keeper, refused uint64) error {
 	if err != nil {
 		return err
 	}
-	if !e.wants(refused, a.now()) {
-		a.adopt(e)
+	if !e.needsRefresh(refused, a.now()) {
+		a.replaceEntry(e)
 		return nil
 	}
-	config, reason := a.config(e.definition, c, client)
-	if reason != "" { // the entry was not renewable then
-		return errors.New(reason)
+	config, blocked := a.config(e.definition, c, client)
+	if blocked != "" { // cannot happen: the entry would not be renewable
+		return errors.New(blocked)
 	}
 	if c.RefreshAttempts >= maxAttempts {
-		return a.save(k, change{c, c.invalid(codeNoAnswer, a.now())})
+		return a.save(k, change{c, c.markedInvalid(codeNoAnswer, a.now())})
 	}
 	return a.attempt(k, e.definition, config, c, refused != 0)
 }
 
-// wants reports whether a refresh is to be done, by an entry that was made from
-// the record just now.
-func (e *entry) wants(refused uint64, now time.Time) bool {
+// needsRefresh reports whether a refresh is necessary. The entry was made from the
+// record just now.
+func (e *entry) needsRefresh(refused uint64, now time.Time) bool {
 	switch {
-	case e.missing != nil || e.keeper == nil:
+	case e.loginErr != nil || e.keeper == nil:
 		return false
 	case refused != 0:
-		return e.mark == refused && e.forcible(now)
+		return e.mark == refused && e.oldEnoughToForce(now)
 	}
 	return !e.due.IsZero() && !now.Before(e.due)
 }
 
-// attempt asks the token endpoint. The lock is held.
+// attempt sends a refresh to the token endpoint and stores its outcome. The caller
+// holds the connection's lock.
 func (a *Auth) attempt(k *keeper, d *providers.Definition, config *flows.Config, c Connection, forced bool) error {
 	begun := a.now()
 	noted := c
-	noted.RefreshStarted, noted.RefreshAttempts = wall(begun), c.RefreshAttempts+1
+	noted.RefreshStarted, noted.RefreshAttempts = wallTime(begun), c.RefreshAttempts+1
 	switch err := a.write(change{c, noted}); {
 	case errors.Is(err, errReplaced):
-		return a.reread(k.target)
+		return a.reloadConnection(k.target)
 	case err != nil:
 		return err
 	}
 	if d.OAuth.RefreshInvalidatesAccess {
-		// From here on the old token may be dead, and requests wait.
-		if err := a.reread(k.target); err != nil {
+		// From here on the old token may be invalid, so requests must wait.
+		if err := a.reloadConnection(k.target); err != nil {
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), refreshTimeout)
-	defer cancel()
-	ask := a.grant
-	if ask == nil {
-		ask = grant
-	}
-	token, err := ask(ctx, config, c)
+	next, err := a.requestNext(d, config, noted)
 	now := a.now()
-	next := noted
-	if err == nil {
-		next, err = noted.renewed(d, token, now)
-		if end := next.ExpiresAt; !end.IsZero() && !now.Before(end) {
-			next.ExpiresAt = wall(now.Add(forcedInterval)) // nobody hands out a dead token: the clocks differ
-		}
-	}
-	r := Refresh{Provider: c.Provider, Connection: c.Name, Outcome: outcome(d, c, err), Code: code(err), Forced: forced, Duration: now.Sub(begun), Err: err}
+	r := Refresh{Provider: c.Provider, Connection: c.Name, Outcome: outcomeOf(d, c, err), Code: errorCode(err), Forced: forced, Duration: now.Sub(begun), Err: err}
 	switch r.Outcome {
 	case RefreshDone:
-		err = nil
 	case RefreshInvalid:
 		if errors.Is(err, flows.ErrClientIssuer) {
 			r.Code = codeOtherIssuer
 		}
-		next, err = c.invalid(r.Code, now), nil
+		next, err = c.markedInvalid(r.Code, now), nil
 	case RefreshTransient:
-		next = c // as if it had not been tried
-		err = later(err)
+		next, err = c, withRetryAfter(err) // as if there had been no attempt
 	case RefreshAmbiguous:
+		next, err = noted, withRetryAfter(err)
 		if noted.RefreshAttempts >= maxAttempts {
 			r.Outcome, r.Code = RefreshInvalid, codeNoAnswer
-			next, err = c.invalid(codeNoAnswer, now), nil
-		} else if err = later(err); !d.OAuth.RefreshInvalidatesAccess && (c.ExpiresAt.IsZero() || now.Before(c.ExpiresAt)) {
-			err = nil // the old token serves for as long as it can
+			next, err = c.markedInvalid(codeNoAnswer, now), nil
+		} else if !d.OAuth.RefreshInvalidatesAccess && (c.ExpiresAt.IsZero() || now.Before(c.ExpiresAt)) {
+			err = nil // the old token is used as long as it is valid
 		}
 	}
 	err = errors.Join(a.save(k, change{noted, next}), err)
@@ -165,173 +142,54 @@ func (a *Auth) attempt(k *keeper, d *providers.Definition, config *flows.Config,
 	return err
 }
 
-// outcome says what an answer means for the refresh token.
-func outcome(d *providers.Definition, c Connection, err error) string {
+// requestNext requests a token and returns the connection with it.
+func (a *Auth) requestNext(d *providers.Definition, config *flows.Config, c Connection) (Connection, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), refreshTimeout)
+	defer cancel()
+	request := a.grant
+	if request == nil {
+		request = requestToken
+	}
+	token, err := request(ctx, config, c)
+	if err != nil {
+		return c, err
+	}
+	now := a.now()
+	next, err := c.withToken(d, token, now)
+	if end := next.ExpiresAt; err == nil && !end.IsZero() && !now.Before(end) {
+		// No provider issues an expired token: its clock and ours differ.
+		next.ExpiresAt = wallTime(now.Add(forcedInterval))
+	}
+	return next, err
+}
+
+// outcomeOf classifies an error by what it means for the refresh token.
+func outcomeOf(d *providers.Definition, c Connection, err error) string {
 	if err == nil {
 		return RefreshDone
 	}
-	e, answered := errors.AsType[*flows.TokenError](err)
+	e, isTokenError := errors.AsType[*flows.TokenError](err)
 	switch {
-	case errors.Is(err, flows.ErrClientIssuer), answered && e.Kind == flows.Permanent:
+	case errors.Is(err, flows.ErrClientIssuer), isTokenError && e.Kind == flows.Permanent:
 		return RefreshInvalid
-	case !answered, e.Kind == flows.Transient, e.Kind == flows.Protocol && e.Status != 0 && e.Status/100 != 2:
+	case !isTokenError, e.Kind == flows.Transient, e.Kind == flows.Protocol && e.Status != 0 && e.Status/100 != 2:
 		return RefreshTransient
-	case c.asksAgain(), d.OAuth.RefreshReusable:
-		return RefreshTransient // nothing is used up by asking
+	case c.repeatsGrant(), d.OAuth.RefreshReusable:
+		return RefreshTransient // the request uses nothing up
 	}
 	return RefreshAmbiguous
 }
 
-func later(err error) error {
+func withRetryAfter(err error) error {
 	if e, ok := errors.AsType[*flows.TokenError](err); ok {
-		return &laterError{e.RetryAfter, err}
+		return &retryError{e.RetryAfter, err}
 	}
-	return &laterError{0, err}
+	return &retryError{0, err}
 }
 
-// invalid is the connection once its provider does not take it any more.
-func (c Connection) invalid(code string, now time.Time) Connection {
-	c.Status, c.StatusSince, c.StatusCode = StatusInvalid, wall(now), code
+// markedInvalid returns the connection after its provider refused the credential.
+func (c Connection) markedInvalid(code string, now time.Time) Connection {
+	c.Status, c.StatusSince, c.StatusCode = StatusInvalid, wallTime(now), code
 	c.RefreshStarted, c.RefreshAttempts = time.Time{}, 0
 	return c
-}
-
-// current reads a connection and the client that it was obtained with.
-func (a *Auth) current(ctx context.Context, t target) (c Connection, client flows.Client, err error) {
-	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
-	defer cancel()
-	err = a.Vault.View(ctx, func(tx *vault.Tx) error {
-		key := a.connectionKey(t.provider, t.connection)
-		data, err := tx.Get(key)
-		if errors.Is(err, vault.ErrNotFound) {
-			c = Connection{Provider: t.provider, Name: t.connection, Status: StatusNotConnected}
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if c, err = parseConnection(key, t.provider, t.connection, data); err != nil {
-			return err
-		}
-		client, err = a.getClient(tx, t.provider)
-		return err
-	})
-	return c, client, err
-}
-
-// change is a record as it must be found, and as it shall be.
-type change struct{ from, to Connection }
-
-// errReplaced says that a record is not the one that was to be changed: a login
-// or a logout came first, and its word holds.
-var errReplaced = errors.New("the connection was replaced meanwhile")
-
-// write makes a change durable.
-func (a *Auth) write(w change) error {
-	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
-	defer cancel()
-	record, err := w.to.record(a.Profile)
-	if err != nil {
-		return err
-	}
-	key := a.connectionKey(w.to.Provider, w.to.Name)
-	err = a.Vault.Update(ctx, func(tx *vault.Tx) error {
-		data, err := tx.Get(key)
-		if errors.Is(err, vault.ErrNotFound) {
-			return errReplaced
-		}
-		if err != nil {
-			return err
-		}
-		found, err := parseConnection(key, w.to.Provider, w.to.Name, data)
-		if err != nil || !found.is(w.from) {
-			return errReplaced
-		}
-		return tx.Put(key, record)
-	})
-	if err != nil {
-		return fmt.Errorf("record the refresh of %s: %w", describe(w.to.Provider, w.to.Name), err)
-	}
-	return nil
-}
-
-// is reports whether two readings are of the same tokens and the same attempt.
-func (c Connection) is(other Connection) bool {
-	return c.AccessToken.Equal(other.AccessToken) && c.RefreshToken.Equal(other.RefreshToken) && c.Status == other.Status &&
-		c.RefreshStarted.Equal(other.RefreshStarted) && c.RefreshAttempts == other.RefreshAttempts
-}
-
-// Writing an outcome is tried again for as long as a person might take to notice
-// a full disk, with the connection's lock held.
-const (
-	saveTime = 30 * time.Second
-	saveWait = 50 * time.Millisecond
-)
-
-// save makes an outcome durable and then has it used. One that cannot be written
-// stays in memory, unused, for the next flight to write.
-func (a *Auth) save(k *keeper, w change) error {
-	until := a.now().Add(saveTime)
-	for wait := saveWait; ; wait = min(2*wait, time.Second) {
-		err := a.saveOnce(w)
-		if err == nil || errors.Is(err, vault.ErrLeftBehind) {
-			return err
-		}
-		if a.now().Add(wait).After(until) {
-			k.mu.Lock()
-			k.unsaved = &w
-			k.mu.Unlock()
-			return err
-		}
-		time.Sleep(wait)
-	}
-}
-
-// saveOnce has an outcome used also where the error is [vault.ErrLeftBehind].
-func (a *Auth) saveOnce(w change) error {
-	a.reloading.Lock() // so that no older reading is cached over the outcome
-	defer a.reloading.Unlock()
-	err := a.write(w)
-	if errors.Is(err, errReplaced) {
-		err = nil
-	}
-	if err != nil && !errors.Is(err, vault.ErrLeftBehind) {
-		return err
-	}
-	if err := a.reread(target{w.to.Provider, w.to.Name}); err != nil {
-		a.dropCache() // it is on the disk; whoever needs it reads it from there
-	}
-	return err
-}
-
-// saveUnsaved writes what an earlier flight could not.
-func (a *Auth) saveUnsaved(k *keeper) error {
-	k.mu.Lock()
-	w := k.unsaved
-	k.mu.Unlock()
-	if w == nil {
-		return nil
-	}
-	err := a.saveOnce(*w)
-	if err != nil && !errors.Is(err, vault.ErrLeftBehind) {
-		return err
-	}
-	k.mu.Lock()
-	k.unsaved = nil
-	k.mu.Unlock()
-	return err
-}
-
-// reread has a connection used as its record is now.
-func (a *Auth) reread(t target) error {
-	c, client, err := a.current(context.Background(), t)
-	if err != nil {
-		return err
-	}
-	e, err := a.compileConnection(c, client)
-	if err != nil {
-		return err
-	}
-	a.adopt(e)
-	return nil
 }

@@ -16,43 +16,40 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// server is an authorization server and an API, real ones on loopback. A refresh
-// token is good once; one that comes a second time ends everything that was ever
-// derived from it (RFC 9700 section 4.14.2).
+// server is an authorization server and an API on loopback. It accepts each refresh token
+// once. If one is used a second time, it revokes all tokens (RFC 9700 section 4.14.2).
 type server struct {
 	*httptest.Server
 	life time.Duration // of access tokens
 
-	// during is called once a refresh is decided: before the answer, and after it
-	// went out.
+	// during is called when a refresh was granted: before the answer is sent, and after.
 	during func(r *rotation, answered bool)
-	// arrives is called with the process that asks, before anything is decided. It
-	// reports whether the process is as good as gone.
+	// arrives is called with the name of the requesting process, before the refresh is
+	// decided. If it returns true, the process is gone and gets no answer.
 	arrives func(process string) (gone bool)
 
-	mu        sync.Mutex // guards all below
-	current   int        // the refresh token that is good; those below it were used
-	dead      bool       // the family was ended
+	mu        sync.Mutex // guards the fields below
+	current   int        // number of the valid refresh token; lower ones are used up
+	dead      bool       // all tokens are revoked, because one was used twice
 	rotations []*rotation
-	reused    []int // refresh tokens that came again
-	ended     map[string]time.Time
-	revoked   []string // tokens, in order
-	clients   []string // that were deleted
-	refuse    int      // status of answers to revocations; 0 does them
-	requests  map[string]int
-	accepted  []string // access tokens that the API took, the first time each
+	reused    []int                // refresh tokens that were used a second time
+	expiry    map[string]time.Time // of the valid access tokens
+	revoked   []string             // tokens that were revoked, in order
+	clients   []string             // clients that were deleted
+	refuse    int                  // status of answers to revocations; 0 means success
+	requests  map[string]int       // by endpoint
 }
 
-// rotation is one refresh that the server granted.
+// rotation is a refresh that the server granted.
 type rotation struct {
 	number   int    // of the new refresh token
-	process  string // that asked
+	process  string // that sent the refresh
 	answered time.Time
 }
 
 func startServer(tb testing.TB) *server {
 	tb.Helper()
-	s := &server{life: time.Hour, ended: make(map[string]time.Time), requests: make(map[string]int)}
+	s := &server{life: time.Hour, expiry: make(map[string]time.Time), requests: make(map[string]int)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /token", s.token)
 	mux.HandleFunc("POST /revoke", s.revoke)
@@ -84,7 +81,7 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 		s.dead = true
 	}
 	if s.dead {
-		s.ended = map[string]time.Time{}
+		s.expiry = map[string]time.Time{}
 		s.mu.Unlock()
 		refuse(w, "invalid_grant")
 		return
@@ -92,7 +89,7 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 	s.current++
 	granted := &rotation{number: s.current, process: r.Header.Get("X-Process")}
 	access := fmt.Sprintf("access-%d-canary", s.current)
-	s.ended[access] = time.Now().Add(s.life)
+	s.expiry[access] = time.Now().Add(s.life)
 	s.rotations = append(s.rotations, granted)
 	s.mu.Unlock()
 	if s.during != nil {
@@ -117,19 +114,16 @@ func refuse(w http.ResponseWriter, code string) {
 	fmt.Fprintf(w, `{"error":%q,"error_description":"canary"}`, code)
 }
 
-// api takes access tokens that are alive.
+// api accepts valid access tokens.
 func (s *server) api(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests["api"]++
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if end, ok := s.ended[token]; !ok || time.Now().After(end) {
+	if expires, ok := s.expiry[token]; !ok || time.Now().After(expires) {
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 		w.WriteHeader(http.StatusUnauthorized)
 		return
-	}
-	if len(s.accepted) == 0 || s.accepted[len(s.accepted)-1] != token {
-		s.accepted = append(s.accepted, token)
 	}
 }
 
@@ -156,13 +150,14 @@ func (s *server) deleteClient(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (s *server) count(what string) int {
+// count returns the number of requests to an endpoint: token, revoke or api.
+func (s *server) count(endpoint string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.requests[what]
+	return s.requests[endpoint]
 }
 
-// profile is one whose provider live has its endpoints at the server.
+// profile makes a profile with the provider live, whose endpoints are at the server.
 func (s *server) profile(tb testing.TB) *profile {
 	tb.Helper()
 	p := newProfile(tb)
@@ -176,19 +171,19 @@ func (s *server) install(tb testing.TB, p *profile, revocation string) {
 		"token_url":"%[1]s/token","token_auth":"basic","revocation":{"url":%q}}}`, s.URL, revocation))
 }
 
-// logIn stores the connection x with the server's present refresh token, and an
-// access token with an end.
-func (s *server) logIn(tb testing.TB, a *auth.Auth, end time.Time) {
+// logIn stores the connection x with the server's valid refresh token and an access token
+// with the given expiry.
+func (s *server) logIn(tb testing.TB, a *auth.Auth, expires time.Time) {
 	tb.Helper()
-	s.logInAs(tb, a, "x", end)
+	s.logInAs(tb, a, "x", expires)
 }
 
-func (s *server) logInAs(tb testing.TB, a *auth.Auth, name string, end time.Time) {
+func (s *server) logInAs(tb testing.TB, a *auth.Auth, name string, expires time.Time) {
 	tb.Helper()
 	s.mu.Lock()
 	n := s.current
 	access := fmt.Sprintf("access-%d-canary", n)
-	s.ended[access] = end
+	s.expiry[access] = expires
 	s.dead = false
 	s.mu.Unlock()
 	_, err := a.Login(tb.Context(), auth.LoginRequest{Provider: "live", Connection: name, Force: true,
@@ -198,7 +193,7 @@ func (s *server) logInAs(tb testing.TB, a *auth.Auth, name string, end time.Time
 				return flows.Obtained{}, err
 			}
 			return flows.Obtained{Client: client, Flow: providers.FlowPKCE, Token: flows.Token{
-				AccessToken: secret.New(access), RefreshToken: secret.New(fmt.Sprintf("refresh-%d-canary", n)), TokenType: "Bearer", ExpiresAt: end,
+				AccessToken: secret.New(access), RefreshToken: secret.New(fmt.Sprintf("refresh-%d-canary", n)), TokenType: "Bearer", ExpiresAt: expires,
 			}}, nil
 		}})
 	if err != nil {

@@ -10,12 +10,12 @@ import (
 	"github.com/authsome/authsome/vault"
 )
 
-// snapshot is everything that a profile holds, as of one reading.
+// snapshot is what one reading found in a profile, or of one of its providers.
 type snapshot struct {
-	connections []Connection      // sorted by provider and name, with the status stored
-	broken      []broken          // connections that cannot be read
-	defaults    map[string]string // the default's name, by provider
-	clients     map[string]record // of the providers that have client credentials
+	connections []Connection      // sorted by provider and name, with their stored status
+	unreadable  []unreadable      // connections whose records cannot be read
+	defaults    map[string]string // the name of the default connection, by provider
+	clients     map[string]record // the client record, by provider
 }
 
 type record struct {
@@ -23,13 +23,13 @@ type record struct {
 	value []byte
 }
 
-type broken struct {
+type unreadable struct {
 	provider, name string
 	err            error
 }
 
-// read reads the records whose keys begin with prefix, which is the profile's or
-// one provider's.
+// read reads the records whose keys begin with prefix, which is profilePrefix or a
+// providerPrefix.
 func (a *Auth) read(tx *vault.Tx, prefix string) (*snapshot, error) {
 	records, err := tx.List(prefix)
 	if err != nil {
@@ -43,7 +43,7 @@ func (a *Auth) read(tx *vault.Tx, prefix string) (*snapshot, error) {
 		case isConnection:
 			c, err := parseConnection(r.Key, provider, name, r.Value)
 			if err != nil {
-				s.broken = append(s.broken, broken{provider, name, err})
+				s.unreadable = append(s.unreadable, unreadable{provider, name, err})
 				continue
 			}
 			s.connections = append(s.connections, c)
@@ -63,7 +63,7 @@ func (a *Auth) read(tx *vault.Tx, prefix string) (*snapshot, error) {
 	return s, nil
 }
 
-// view reads records outside of a transaction that changes any.
+// view reads records in a transaction that changes nothing.
 func (a *Auth) view(ctx context.Context, prefix string) (s *snapshot, err error) {
 	if err := a.checkNames(); err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (a *Auth) view(ctx context.Context, prefix string) (s *snapshot, err error)
 	return s, nil
 }
 
-// client is the client stored for a provider; without one it is zero.
+// client returns a provider's client. If none is stored, the result is zero.
 func (s *snapshot) client(provider string) (flows.Client, error) {
 	r, ok := s.clients[provider]
 	if !ok {
@@ -87,7 +87,8 @@ func (s *snapshot) client(provider string) (flows.Client, error) {
 	return parseClient(r.key, r.value)
 }
 
-// names are a provider's connections, sorted, with those that cannot be read.
+// names returns the sorted names of a provider's connections, including the unreadable
+// ones.
 func (s *snapshot) names(provider string) []string {
 	var names []string
 	for _, c := range s.connections {
@@ -95,9 +96,9 @@ func (s *snapshot) names(provider string) []string {
 			names = append(names, c.Name)
 		}
 	}
-	for _, b := range s.broken {
-		if b.provider == provider {
-			names = append(names, b.name)
+	for _, u := range s.unreadable {
+		if u.provider == provider {
+			names = append(names, u.name)
 		}
 	}
 	slices.Sort(names)
@@ -108,8 +109,8 @@ func (s *snapshot) has(provider, name string) bool {
 	return slices.Contains(s.names(provider), name)
 }
 
-// choose is the connection used where none is named: the default, else the only
-// one.
+// choose returns the name of the default connection: the one set as default, or else
+// the only one.
 func (s *snapshot) choose(provider string) (string, error) {
 	names := s.names(provider)
 	switch name := s.defaults[provider]; {
@@ -123,7 +124,7 @@ func (s *snapshot) choose(provider string) (string, error) {
 	return "", &NoDefaultError{Provider: provider, Connections: names}
 }
 
-// Connections lists the profile's connections, sorted by provider and name. The
+// Connections returns the profile's connections, sorted by provider and name. Their
 // status is the one at the time of the call.
 func (a *Auth) Connections(ctx context.Context) ([]Connection, error) {
 	s, err := a.view(ctx, a.profilePrefix())
@@ -131,20 +132,21 @@ func (a *Auth) Connections(ctx context.Context) ([]Connection, error) {
 		return nil, err
 	}
 	var errs []error
-	for _, b := range s.broken {
-		errs = append(errs, b.err)
+	for _, u := range s.unreadable {
+		errs = append(errs, u.err)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	for i, c := range s.connections {
-		s.connections[i] = a.present(s, c)
+		s.connections[i] = a.asOfNow(s, c)
 	}
 	return s.connections, nil
 }
 
-// Connection is the connection of that name, or the one used where none is named
-// if name is empty. Without one the error is a [*LoginRequiredError].
+// Connection returns the connection with the given name, or the default one if name is
+// empty. Its status is the one at the time of the call. If there is no such connection,
+// the error is a [*LoginRequiredError].
 func (a *Auth) Connection(ctx context.Context, provider, name string) (Connection, error) {
 	s, err := a.view(ctx, a.providerPrefix(provider))
 	if err != nil {
@@ -154,19 +156,20 @@ func (a *Auth) Connection(ctx context.Context, provider, name string) (Connectio
 	if err != nil {
 		return Connection{}, err
 	}
-	return a.present(s, c), nil
+	return a.asOfNow(s, c), nil
 }
 
-// present is a connection with the status that it has now. A client that cannot
-// be read fails where it is used.
-func (a *Auth) present(s *snapshot, c Connection) Connection {
+// asOfNow returns a stored connection with its present status. It ignores a client that
+// cannot be read; the error is returned when the client is used.
+func (a *Auth) asOfNow(s *snapshot, c Connection) Connection {
 	if client, err := s.client(c.Provider); err == nil {
-		c = a.judged(c, client)
+		c = a.checkRenewal(c, client)
 	}
-	return c.at(a.now())
+	return c.withStatusAt(a.now())
 }
 
-// find is the connection of that name, or the one used where none is named.
+// find returns the stored connection with the given name, or the default one if name is
+// empty.
 func (s *snapshot) find(provider, name string) (Connection, error) {
 	if name == "" {
 		var err error
@@ -179,17 +182,17 @@ func (s *snapshot) find(provider, name string) (Connection, error) {
 			return c, nil
 		}
 	}
-	for _, b := range s.broken {
-		if b.provider == provider && b.name == name {
-			return Connection{}, b.err
+	for _, u := range s.unreadable {
+		if u.provider == provider && u.name == name {
+			return Connection{}, u.err
 		}
 	}
 	return Connection{}, &LoginRequiredError{Provider: provider, Connection: name, Reason: ReasonMissing}
 }
 
-// Default is the name of the connection that is used where none is named: the
-// default, or else the only one. Errors are a [*LoginRequiredError] if there is
-// no connection and a [*NoDefaultError] if there are several.
+// Default returns the name of the connection that is used if none is named: the one set
+// as default, or else the only one. The error is a [*LoginRequiredError] if the provider
+// has no connection, and a [*NoDefaultError] if it has several and no default.
 func (a *Auth) Default(ctx context.Context, provider string) (string, error) {
 	s, err := a.view(ctx, a.providerPrefix(provider))
 	if err != nil {
@@ -198,7 +201,7 @@ func (a *Auth) Default(ctx context.Context, provider string) (string, error) {
 	return s.choose(provider)
 }
 
-// States are the states of the providers that have records. All others are
+// States returns the states of the providers that have records. All other providers are
 // [StateAvailable].
 func (a *Auth) States(ctx context.Context) (map[string]State, error) {
 	s, err := a.view(ctx, a.profilePrefix())
@@ -214,7 +217,7 @@ func (a *Auth) States(ctx context.Context) (map[string]State, error) {
 	}
 	now := a.now()
 	for _, c := range s.connections {
-		if a.present(s, c).Err(now) == nil {
+		if a.asOfNow(s, c).Err(now) == nil {
 			states[c.Provider] = StateConnected
 		}
 	}

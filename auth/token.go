@@ -1,8 +1,10 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/authsome/authsome/flows"
@@ -10,15 +12,15 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// grantFunc asks a token endpoint for a connection's next token.
+// grantFunc requests a connection's next token.
 type grantFunc func(ctx context.Context, config *flows.Config, c Connection) (flows.Token, error)
 
-// grant asks as the connection was obtained: flows that have no refresh token ask
-// again as they did the first time.
-func grant(ctx context.Context, config *flows.Config, c Connection) (flows.Token, error) {
+// requestToken requests a connection's next token, with the refresh token or, for flows
+// that have none, by repeating the grant.
+func requestToken(ctx context.Context, config *flows.Config, c Connection) (flows.Token, error) {
 	config, err := config.Discover(ctx)
 	if err != nil {
-		// Whatever it is, no secret has been sent yet.
+		// Transient, because no secret has been sent yet.
 		return flows.Token{}, &flows.TokenError{Kind: flows.Transient, Err: err}
 	}
 	switch c.Flow {
@@ -30,10 +32,10 @@ func grant(ctx context.Context, config *flows.Config, c Connection) (flows.Token
 	return config.Refresh(ctx, c.RefreshToken, c.Scopes)
 }
 
-// config is what the protocols need to act for a connection. Where a stored
-// secret would be sent to another place than the one it was obtained from, there
-// is a reason instead: a definition can be replaced by whoever can write a file.
-func (a *Auth) config(d *providers.Definition, c Connection, client flows.Client) (config *flows.Config, reason string) {
+// config returns what the protocols need to act for a connection. If a stored secret
+// would go to another endpoint than the one it was obtained from, it returns a Reason
+// constant instead, because anyone who can write a file can replace a definition.
+func (a *Auth) config(d *providers.Definition, c Connection, client flows.Client) (config *flows.Config, blocked string) {
 	values := c.Values()
 	endpoint, err := d.Issuer(values)
 	if err != nil || endpoint == "" || endpoint != c.TokenEndpoint {
@@ -43,49 +45,47 @@ func (a *Auth) config(d *providers.Definition, c Connection, client flows.Client
 	if !ok {
 		return nil, ReasonClient
 	}
-	client.Issuer = c.Issuer // a client that serves several tenants was recorded for the last one
+	client.Issuer = c.Issuer // the stored client has the issuer of the last login, which may be another tenant's
 	return &flows.Config{Definition: d, Client: client, Values: values, HTTP: a.HTTP, Now: a.Now}, ""
 }
 
-// clientOf is the client that a connection was obtained with, given the one that is
-// stored now, unless that is another.
-func clientOf(d *providers.Definition, c Connection, stored flows.Client) (flows.Client, bool) {
+// clientOf returns the client that obtained a connection, given the client that is stored
+// now. ok is false if that is another client.
+func clientOf(d *providers.Definition, c Connection, stored flows.Client) (client flows.Client, ok bool) {
 	switch {
 	case stored.ID == c.ClientID:
 		return stored, true
 	case stored.ID == "" || c.ClientID == publicClient(d):
-		return flows.Client{ID: c.ClientID}, true // a public one, which needs no record
+		return flows.Client{ID: c.ClientID}, true // the definition's public client, which is not stored
 	}
 	return flows.Client{}, false
 }
 
-// judged is the connection with what stands in the way of renewing its token, by
-// its definition as it is now. One without a definition is left to fail where it
-// is used.
-func (a *Auth) judged(c Connection, client flows.Client) Connection {
+// checkRenewal sets renewalBlocked if the present definition or client does not allow the
+// token to be renewed. It ignores a missing definition; the error is returned when the
+// connection is used.
+func (a *Auth) checkRenewal(c Connection, client flows.Client) Connection {
 	if !c.Renewable(a.now()) {
 		return c
 	}
 	if d, err := a.definition(c.Provider); err == nil {
-		_, c.blocked = a.config(d, c, client)
+		_, c.renewalBlocked = a.config(d, c, client)
 	}
 	return c
 }
 
-// renewed is the connection with a new token. What the answer did not say again
-// stays, but for the end of the token: an old one would be wrong.
-func (c Connection) renewed(d *providers.Definition, t flows.Token, now time.Time) (Connection, error) {
+// withToken returns the connection with a new token. What the answer does not contain
+// stays as it was, except the expiry of the access token, which would be wrong.
+func (c Connection) withToken(d *providers.Definition, t flows.Token, now time.Time) (Connection, error) {
 	if t.AccessToken.IsZero() {
 		return c, &flows.TokenError{Kind: flows.Protocol, Err: errors.New("the answer has no access token")}
 	}
-	c.AccessToken, c.ExpiresAt = t.AccessToken, wall(t.ExpiresAt)
-	if t.TokenType != "" {
-		c.TokenType = t.TokenType
-	}
+	c.AccessToken, c.ExpiresAt = t.AccessToken, wallTime(t.ExpiresAt)
+	c.TokenType = cmp.Or(t.TokenType, c.TokenType)
 	if !t.RefreshToken.IsZero() {
-		c.RefreshToken, c.RefreshExpiresAt = t.RefreshToken, wall(t.RefreshExpiresAt)
+		c.RefreshToken, c.RefreshExpiresAt = t.RefreshToken, wallTime(t.RefreshExpiresAt)
 	} else if !t.RefreshExpiresAt.IsZero() {
-		c.RefreshExpiresAt = wall(t.RefreshExpiresAt)
+		c.RefreshExpiresAt = wallTime(t.RefreshExpiresAt)
 	}
 	if t.Scopes != nil {
 		c.Scopes = t.Scopes
@@ -93,26 +93,23 @@ func (c Connection) renewed(d *providers.Definition, t flows.Token, now time.Tim
 	if t.Account.ID != "" {
 		c.Account.ID, c.Account.Label = t.Account.ID, t.Account.Label
 	}
-	c.take(d, t.Values)
-	c.ObtainedAt = wall(now)
+	c.setValues(d, t.Values)
+	c.ObtainedAt = wallTime(now)
 	c.Status, c.StatusSince, c.StatusCode = StatusConnected, time.Time{}, ""
 	c.RefreshStarted, c.RefreshAttempts = time.Time{}, 0
 	return c, nil
 }
 
-// take adds values to the connection: secrets to its fields, others to its
-// params. Maps are replaced, not changed, since connections are copied.
-func (c *Connection) take(d *providers.Definition, values map[string]secret.String) {
+// setValues stores values of the definition's params: secrets in Fields, others in
+// Params. It replaces the maps instead of changing them, because copies of the connection
+// share them.
+func (c *Connection) setValues(d *providers.Definition, values map[string]secret.String) {
 	if len(values) == 0 {
 		return
 	}
 	params, fields := make(map[string]string), make(map[string]secret.String)
-	for name, value := range c.Params {
-		params[name] = value
-	}
-	for name, value := range c.Fields {
-		fields[name] = value
-	}
+	maps.Copy(params, c.Params)
+	maps.Copy(fields, c.Fields)
 	for name, value := range values {
 		param := d.Param(name)
 		switch {
@@ -123,7 +120,7 @@ func (c *Connection) take(d *providers.Definition, values map[string]secret.Stri
 			c.BaseURL = value.Reveal()
 		case param != nil && !param.Secret:
 			params[name] = value.Reveal()
-		default: // what is not described might be secret
+		default: // a value without a description may be a secret
 			fields[name] = value
 		}
 	}
@@ -135,12 +132,12 @@ func (c *Connection) take(d *providers.Definition, values map[string]secret.Stri
 	}
 }
 
-// wall strips the reading of the monotonic clock, which stands still while the
-// machine sleeps.
-func wall(t time.Time) time.Time { return t.Round(0) }
+// wallTime strips the reading of the monotonic clock, which stops while the machine
+// sleeps.
+func wallTime(t time.Time) time.Time { return t.Round(0) }
 
-// code is what the provider said.
-func code(err error) string {
+// errorCode returns the provider's error code, or "".
+func errorCode(err error) string {
 	if e, ok := errors.AsType[*flows.TokenError](err); ok {
 		return e.Code
 	}

@@ -3,39 +3,44 @@ package auth
 import (
 	"cmp"
 	"context"
-	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"golang.org/x/oauth2"
 
-	"github.com/authsome/authsome/internal/hosts"
-	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/routing"
 )
 
-// Header is the header fields that carry a connection's credential, for programs
-// that make their own requests. An empty connection means the one used where
-// none is named. The caller sees to it that they go to the provider only.
+// Header returns the header fields that carry a connection's credential, for programs
+// that make their own requests. An empty connection means the default one. The caller
+// must send them to the provider only. The errors are those of [Auth.ApplyMarked].
 func (a *Auth) Header(ctx context.Context, provider, connection string) (http.Header, error) {
+	e, err := a.entry(ctx, target{provider, connection})
+	if err != nil {
+		return nil, err
+	}
+	return e.header()
+}
+
+func (e *entry) header() (http.Header, error) {
 	r := &http.Request{URL: &url.URL{}, Header: make(http.Header)}
-	if err := a.Apply(ctx, r, provider, connection); err != nil {
+	if err := e.injection.Apply(r); err != nil {
 		return nil, err
 	}
 	return r.Header, nil
 }
 
-// RoundTripper puts a connection's credential on requests to the provider's own
-// hosts and paths, over https, and sends them with base, or
-// [http.DefaultTransport] if that is nil. Requests to anywhere else, a redirect's
-// target among them, go out as they are. Without a usable credential every
-// request fails with the error that [Auth.Apply] has. A token that the service
-// refuses is renewed, and a request whose body can be had again is sent again,
-// once.
+// RoundTripper returns a transport that puts a connection's credential on https requests
+// to the provider's hosts and paths, and sends them with base, or
+// [http.DefaultTransport] if base is nil. Requests to any other place, including
+// redirects, are sent unchanged. Without a usable credential every request fails with
+// the error of [Auth.ApplyMarked]. If the service refuses a token, the token is renewed
+// and the request is sent once more, unless its body cannot be read again.
 //
-// A program that runs for long calls [Auth.Reload] when [vault.Vault.Generation]
-// has changed.
+// A program that runs for a long time should call [Auth.Reload] when
+// [vault.Vault.Generation] changes.
 func (a *Auth) RoundTripper(provider, connection string, base http.RoundTripper) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
@@ -64,17 +69,17 @@ func (t *roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !t.auth.Renew(r.Context(), t.target.provider, t.target.connection, mark) {
 		return response, nil
 	}
-	again := r
+	retry := r
 	if r.Body != nil && r.Body != http.NoBody {
 		if r.GetBody == nil {
 			return response, nil
 		}
-		again = r.Clone(r.Context())
-		if again.Body, err = r.GetBody(); err != nil {
+		retry = r.Clone(r.Context())
+		if retry.Body, err = r.GetBody(); err != nil {
 			return response, nil
 		}
 	}
-	out, _, err = t.outgoing(again)
+	out, _, err = t.outgoing(retry)
 	if err != nil {
 		return response, nil
 	}
@@ -82,7 +87,8 @@ func (t *roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.base.RoundTrip(out)
 }
 
-// outgoing is the request with the credential, where that belongs on it.
+// outgoing returns a copy of the request with the credential and the credential's mark,
+// or r itself if the credential does not belong on it.
 func (t *roundTripper) outgoing(r *http.Request) (*http.Request, uint64, error) {
 	e, err := t.auth.entry(r.Context(), t.target)
 	if err != nil {
@@ -98,43 +104,21 @@ func (t *roundTripper) outgoing(r *http.Request) (*http.Request, uint64, error) 
 	return out, e.mark, e.injection.Apply(out)
 }
 
-// covers reports whether the credential belongs on a request to u: the same
-// provider's host and port, and a method and path that are meant in every way
-// that a server may read them.
+// covers reports whether the credential belongs on a request. It decides like the proxy:
+// by host, port, method and every way in which a server may read the path.
 func (e *entry) covers(method string, u *url.URL) bool {
-	host, err := hosts.Normalize(u.Hostname())
-	if err != nil || u.Scheme != "https" || !e.definition.Allows(cmp.Or(method, http.MethodGet)) {
-		return false
-	}
-	port, ok := portOf(u)
-	if !ok {
-		return false
-	}
-	sent := cmp.Or(u.EscapedPath(), "/")
-	readings, err := providers.Readings(sent)
-	if err != nil {
-		return false
-	}
-	for _, p := range append(readings, sent) {
-		meant := func(pattern providers.Pattern) bool {
-			_, under := pattern.MatchPath(p)
-			return under && pattern.MatchHost(host) && pattern.Port() == port
-		}
-		if e.definition.OAuthEndpoint(host, p) || e.definition.Excludes(p) || !slices.ContainsFunc(e.patterns, meant) {
-			return false
-		}
-	}
-	return true
+	x, err := e.routes.Explain(cmp.Or(method, http.MethodGet), u)
+	return err == nil && x.Scheme == "https" && x.Action == routing.Inject
 }
 
-// tokenTimeout bounds a reading of the vault, and a refresh, for
-// [oauth2.TokenSource], whose method takes no context.
+// tokenTimeout bounds a reading of the vault plus a refresh, for an [oauth2.TokenSource],
+// whose method takes no context.
 const tokenTimeout = recordTimeout + refreshTimeout
 
 // TokenSource gives a connection's credential to libraries that take an
-// [oauth2.TokenSource]. It works for OAuth connections, and for keys that the
-// provider takes in the header Authorization; others get an error. Such a library
-// chooses by itself where the token goes.
+// [oauth2.TokenSource]. It works for OAuth connections and for keys that are sent in the
+// Authorization header, and fails for others. The library decides where it sends the
+// token.
 func (a *Auth) TokenSource(provider, connection string) oauth2.TokenSource {
 	return &tokenSource{a, target{provider, connection}}
 }
@@ -151,13 +135,13 @@ func (t *tokenSource) Token() (*oauth2.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &http.Request{URL: &url.URL{}, Header: make(http.Header)}
-	if err := e.injection.Apply(r); err != nil {
+	h, err := e.header()
+	if err != nil {
 		return nil, err
 	}
-	kind, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	kind, token, ok := strings.Cut(h.Get("Authorization"), " ")
 	if !ok {
-		return nil, errors.New(t.target.provider + ": its credential is not of a kind that an OAuth client can send")
+		return nil, fmt.Errorf("%s: an OAuth client cannot send this kind of credential", t.target.provider)
 	}
 	return &oauth2.Token{AccessToken: token, TokenType: kind, Expiry: e.expires}, nil
 }

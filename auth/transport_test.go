@@ -1,7 +1,6 @@
 package auth_test
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -11,17 +10,17 @@ import (
 	"github.com/authsome/authsome/auth"
 )
 
-// sent records the requests that reach the network, in place of one.
-type sent struct{ requests []*http.Request }
+// recorder is a transport that records requests and answers 204.
+type recorder struct{ requests []*http.Request }
 
-func (s *sent) RoundTrip(r *http.Request) (*http.Response, error) {
+func (s *recorder) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.requests = append(s.requests, r)
 	return &http.Response{StatusCode: 204, Body: http.NoBody, Request: r}, nil
 }
 
-func TestRoundTripperStaysWithTheProvider(t *testing.T) {
+func TestRoundTripperSendsCredentialToProviderOnly(t *testing.T) {
 	a := newAuth(t)
-	_, err := a.Login(t.Context(), auth.LoginRequest{Provider: "acme", BaseURL: "https://acme.corp.test:8443/api", Obtain: given("ak-1")})
+	_, err := a.Login(t.Context(), auth.LoginRequest{Provider: "acme", BaseURL: "https://acme.corp.test:8443/api", Obtain: obtainKey("ak-1")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +50,7 @@ func TestRoundTripperStaysWithTheProvider(t *testing.T) {
 		"https://api.acme.test/x/../v1/y":            false,
 		"https://acme.corp.test:8443/api/../v1/more": false,
 	} {
-		network := &sent{}
+		network := &recorder{}
 		client := &http.Client{Transport: a.RoundTripper("acme", "", network)}
 		r, err := http.NewRequestWithContext(t.Context(), "GET", url, nil)
 		if err != nil {
@@ -62,7 +61,7 @@ func TestRoundTripperStaysWithTheProvider(t *testing.T) {
 			continue
 		}
 		if got := network.requests[0].Header.Get("Authorization") == "Bearer ak-1"; got != want {
-			t.Errorf("%s: credential %t, want %t", url, got, want)
+			t.Errorf("%s: credential sent: %t, want %t", url, got, want)
 		}
 		if r.Header.Get("Authorization") != "" {
 			t.Errorf("%s: the caller's request was changed", url)
@@ -72,8 +71,8 @@ func TestRoundTripperStaysWithTheProvider(t *testing.T) {
 
 func TestRoundTripperOtherCases(t *testing.T) {
 	a := newAuth(t)
-	put(t, a, "profile:default:gith:connection:me", `{"status":"connected","access_token":"t"}`)
-	network := &sent{}
+	putRecord(t, a, "profile:default:gith:connection:me", `{"status":"connected","access_token":"t"}`)
+	network := &recorder{}
 	rt := a.RoundTripper("gith", "me", network)
 	do := func(r *http.Request) string {
 		t.Helper()
@@ -109,22 +108,22 @@ func TestRoundTripperOtherCases(t *testing.T) {
 		t.Errorf("without a header: %q", got)
 	}
 
-	body := &closes{Reader: strings.NewReader("x")}
+	body := &closeRecorder{Reader: strings.NewReader("x")}
 	r = newRequest("https://api.gith.test/x")
 	r.Body = body
 	_, err := a.RoundTripper("gith", "nobody", network).RoundTrip(r)
 	wantLoginRequired(t, err, "gith", "nobody", auth.ReasonMissing)
 	if !body.closed {
-		t.Error("the body of a request that failed was not closed")
+		t.Error("the body of the failed request was not closed")
 	}
 }
 
-type closes struct {
+type closeRecorder struct {
 	io.Reader
 	closed bool
 }
 
-func (c *closes) Close() error { c.closed = true; return nil }
+func (c *closeRecorder) Close() error { c.closed = true; return nil }
 
 func TestHeader(t *testing.T) {
 	a := newAuth(t)
@@ -133,7 +132,7 @@ func TestHeader(t *testing.T) {
 	if err != nil || len(h) != 1 || h.Get("X-Api-Key") != "ak-1" {
 		t.Errorf("header %v, error %v", h, err)
 	}
-	if _, err := a.Header(t.Context(), "raw", "y"); !errors.Is(err, auth.ErrLoginRequired) {
+	if _, err := a.Header(t.Context(), "raw", "y"); !isLoginRequired(err) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -141,7 +140,7 @@ func TestHeader(t *testing.T) {
 func TestTokenSource(t *testing.T) {
 	a := newAuth(t)
 	expires := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
-	put(t, a, "profile:default:gith:connection:me", `{"status":"connected","access_token":"t","token_type":"bearer","expires_at":"`+expires.Format(time.RFC3339)+`"}`)
+	putRecord(t, a, "profile:default:gith:connection:me", `{"status":"connected","access_token":"t","token_type":"bearer","expires_at":"`+expires.Format(time.RFC3339)+`"}`)
 	login(t, a, "acme", "x", "ak-1")
 	login(t, a, "raw", "x", "ak-1")
 	token, err := a.TokenSource("gith", "me").Token()
@@ -153,9 +152,9 @@ func TestTokenSource(t *testing.T) {
 		t.Errorf("token %+v, error %v", token, err)
 	}
 	if token, err := a.TokenSource("raw", "x").Token(); err == nil || strings.Contains(err.Error(), "ak-1") {
-		t.Errorf("a key that goes into another header: %+v, %v", token, err)
+		t.Errorf("a key for another header: %+v, %v", token, err)
 	}
-	if _, err := a.TokenSource("gith", "nobody").Token(); !errors.Is(err, auth.ErrLoginRequired) {
+	if _, err := a.TokenSource("gith", "nobody").Token(); !isLoginRequired(err) {
 		t.Errorf("error %v", err)
 	}
 }

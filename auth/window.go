@@ -5,37 +5,35 @@ import (
 	"time"
 )
 
-// Times of keeping tokens fresh.
+// Timing of refreshes.
 const (
-	// maxWindow is how long before its end a token is renewed at the earliest; a
-	// short-lived one is renewed in the last tenth of its life.
+	// maxWindow is how long before its expiry a token is refreshed. A token that lives
+	// less than ten times as long is refreshed in the last tenth of its life.
 	maxWindow = 300 * time.Second
-	// refreshTimeout bounds the provider's answer to a refresh. It is generous,
-	// since giving up on a request that was sent may cost the refresh token.
+	// refreshTimeout bounds the provider's answer to a refresh. It is long, because a
+	// refresh token can be lost if a request that was sent is given up.
 	refreshTimeout = 20 * time.Second
-	// lockTimeout bounds the wait for another process's refresh of the same
-	// connection.
+	// lockTimeout bounds the wait for another process's refresh of the same connection.
 	lockTimeout = 2 * refreshTimeout
 	// recordTimeout bounds one transaction of a refresh with the vault.
 	recordTimeout = 10 * time.Second
-	// Back-off after a failure that may pass.
+	// minBackoff and maxBackoff bound the wait after a transient failure.
 	minBackoff = time.Second
 	maxBackoff = 30 * time.Second
-	// maxRetryAfter bounds what a provider can ask for.
+	// maxRetryAfter bounds the wait that a provider can ask for.
 	maxRetryAfter = 10 * time.Minute
-	// forcedInterval is the time between refreshes of one connection that only an
-	// upstream's 401 asks for: whoever can provoke one must not keep the token
-	// endpoint busy.
+	// forcedInterval is the least time between two refreshes of a connection that only a
+	// 401 of the service asks for. A client that can provoke a 401 must not keep the
+	// token endpoint busy.
 	forcedInterval = time.Minute
-	// recheck is how often the background looks at the clock: timers stand still
-	// while a machine sleeps, and the wall clock does not.
+	// recheck is how often KeepFresh reads the clock. Timers stop while a machine sleeps;
+	// the wall clock does not.
 	recheck = 30 * time.Second
 )
 
-// dueAt is from when on a token with that life is renewed, or zero for one
-// without an end. Processes that hold the same token do not all start at once:
-// each waits for a part of a quarter of the window, which is as random as the
-// process's mark of the token.
+// dueAt returns when the refresh of a token is due, or zero if the token does not
+// expire. Processes that share a token do not all start at once: each waits for a part
+// of the first quarter of the window, which it derives from its random mark of the token.
 func dueAt(obtained, expires time.Time, mark uint64) time.Time {
 	if expires.IsZero() {
 		return time.Time{}
@@ -48,7 +46,7 @@ func dueAt(obtained, expires time.Time, mark uint64) time.Time {
 	return expires.Add(wait - window)
 }
 
-// backoff is the wait after a number of failures in a row, at least as long as
+// backoff returns the wait after a number of failures in a row. It is at least as long as
 // the provider asked for.
 func backoff(failures int, retryAfter time.Duration) time.Duration {
 	wait := maxBackoff
@@ -58,7 +56,7 @@ func backoff(failures int, retryAfter time.Duration) time.Duration {
 	return max(wait-jitter(wait/5), minBackoff, min(retryAfter, maxRetryAfter))
 }
 
-// jitter is a random part of d.
+// jitter returns a random duration below d.
 func jitter(d time.Duration) time.Duration {
 	if d <= 0 {
 		return 0

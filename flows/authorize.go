@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,16 +13,16 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// AuthorizationURL is where the user's browser goes: RFC 6749 section 4.1.1. The
-// query that the provider's address already has is kept. With nil scopes it asks
-// for [Config.Scopes], with empty ones for none. A definition that needs
-// discovery needs [Config.Discover] first.
+// AuthorizationURL returns the address to open in the user's browser (RFC 6749 section
+// 4.1.1). It keeps the query of the provider's own address. Nil scopes request the
+// default scopes of the definition or the resource, empty ones request none. If the
+// definition needs discovery, call [Config.Discover] first.
 func (c *Config) AuthorizationURL(state, verifier, redirectURI string, scopes []string) (string, error) {
 	o, err := c.oauth()
 	if err != nil {
 		return "", err
 	}
-	e, err := c.endpoint("authorization_url", o.AuthorizationURL, c.found().AuthorizationURL)
+	e, err := c.endpoint("authorization_url", o.AuthorizationURL, c.discovered().AuthorizationURL)
 	if err != nil {
 		return "", err
 	}
@@ -29,7 +30,7 @@ func (c *Config) AuthorizationURL(state, verifier, redirectURI string, scopes []
 	switch {
 	case id == "":
 		return "", fmt.Errorf("%s: %w", c.Definition.Name, ErrNoClient)
-	case state == "" || redirectURI == "" || verifier == "" && c.pkce():
+	case state == "" || redirectURI == "" || verifier == "" && c.usesPKCE():
 		return "", errors.New("an authorization needs a state, a redirect URI and a verifier")
 	}
 	if err := c.checkClient(); err != nil {
@@ -37,22 +38,22 @@ func (c *Config) AuthorizationURL(state, verifier, redirectURI string, scopes []
 	}
 	q, err := url.ParseQuery(e.url.RawQuery)
 	if err != nil {
-		return "", fmt.Errorf("%s: oauth.authorization_url: its query cannot be read", c.Definition.Name)
+		return "", fmt.Errorf("%s: oauth.authorization_url: its query is invalid", c.Definition.Name)
 	}
 	q.Set("response_type", "code")
-	c.addScopes(q, c.allowed(scopes))
+	c.addScopes(q, c.allowedScopes(scopes))
 	if err := c.addResource(q); err != nil {
 		return "", err
 	}
-	if err := c.add(q, "authorize_params", o.AuthorizeParams); err != nil {
+	if err := c.addParams(q, "authorize_params", o.AuthorizeParams); err != nil {
 		return "", err
 	}
-	// Last, so that a definition cannot take out what protects the login.
-	q.Set(orDefault(o.ClientIDParam, "client_id"), id)
+	// Last, so that a definition cannot remove what protects the login.
+	q.Set(cmp.Or(o.ClientIDParam, "client_id"), id)
 	q.Set("redirect_uri", redirectURI)
 	q.Set("state", state)
-	if c.pkce() {
-		q.Set("code_challenge", challenge(verifier))
+	if c.usesPKCE() {
+		q.Set("code_challenge", codeChallenge(verifier))
 		q.Set("code_challenge_method", "S256")
 	}
 	u := *e.url
@@ -60,11 +61,11 @@ func (c *Config) AuthorizationURL(state, verifier, redirectURI string, scopes []
 	return u.String(), nil
 }
 
-// allowed are the scopes to ask for: scopes, or the default ones, without what
-// the client was not registered for.
-func (c *Config) allowed(scopes []string) []string {
+// allowedScopes returns the scopes to request: the given ones, or the default ones if they
+// are nil, without those that the client was not registered for.
+func (c *Config) allowedScopes(scopes []string) []string {
 	if scopes == nil {
-		scopes = c.Scopes()
+		scopes = c.defaultScopes()
 	}
 	if c.Client.Scopes == nil {
 		return scopes
@@ -72,10 +73,9 @@ func (c *Config) allowed(scopes []string) []string {
 	return slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return !slices.Contains(c.Client.Scopes, s) })
 }
 
-// CheckIssuer holds a redirect, successful or not, to coming from the
-// authorization server that the user was sent to (RFC 9207 section 2.4). Before
-// it has passed, nothing of the redirect may be used or shown. The error is
-// [ErrIssuer].
+// CheckIssuer returns nil if a redirect, successful or not, comes from the authorization
+// server that the user was sent to (RFC 9207 section 2.4). Nothing of the redirect may be
+// used or shown before this check.
 func (c *Config) CheckIssuer(callback url.Values) error {
 	expected, err := c.issuer()
 	if err != nil {
@@ -84,21 +84,21 @@ func (c *Config) CheckIssuer(callback url.Values) error {
 	got, present := callback["iss"]
 	switch {
 	case present && len(got) != 1:
-		return fmt.Errorf("%s: the redirect names %d issuers: %w", c.Definition.Name, len(got), ErrIssuer)
+		return fmt.Errorf("%s: the redirect names %d issuers: %w", c.Definition.Name, len(got), errIssuer)
 	case present && expected != "" && got[0] != expected:
-		return fmt.Errorf("%s: the redirect names another issuer: %w", c.Definition.Name, ErrIssuer)
-	case !present && c.found().IssuerInCallback:
-		return fmt.Errorf("%s: the redirect names no issuer: %w", c.Definition.Name, ErrIssuer)
+		return fmt.Errorf("%s: the redirect names another issuer: %w", c.Definition.Name, errIssuer)
+	case !present && c.discovered().IssuerInCallback:
+		return fmt.Errorf("%s: the redirect names no issuer: %w", c.Definition.Name, errIssuer)
 	}
 	return nil
 }
 
-// Exchange redeems a code. redirectURI is the one of the authorization request,
-// byte for byte; callback is the redirect's query, from which the definition may
-// take values. Nothing is ever sent twice: after an error that is not Transient
-// the code is lost, and the user logs in again.
+// Exchange redeems an authorization code. redirectURI must be the one of the authorization
+// request, byte for byte. callback is the redirect's query, from which the definition may
+// take values. Nothing is ever sent twice: after an error that is not Transient the code
+// is lost, and the user must log in again.
 func (c *Config) Exchange(ctx context.Context, code secret.String, verifier, redirectURI string, callback url.Values) (Token, error) {
-	c, err := c.ready(ctx)
+	c, err := c.Discover(ctx)
 	if err != nil {
 		return Token{}, err
 	}
@@ -110,9 +110,9 @@ func (c *Config) Exchange(ctx context.Context, code secret.String, verifier, red
 	}
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {code.Reveal()}, "redirect_uri": {redirectURI}}
 	hidden := []string{code.Reveal()}
-	if c.pkce() {
+	if c.usesPKCE() {
 		if verifier == "" {
-			return Token{}, errors.New("no PKCE verifier belongs to the code")
+			return Token{}, errors.New("the code has no PKCE verifier")
 		}
 		form.Set("code_verifier", verifier)
 		hidden = append(hidden, verifier)
@@ -127,21 +127,21 @@ func (c *Config) Exchange(ctx context.Context, code secret.String, verifier, red
 	if err != nil {
 		return Token{}, err
 	}
-	t, err := c.token(ctx, e, form, "token_params", c.Definition.OAuth.TokenParams, hidden)
+	t, err := c.requestToken(ctx, e, form, hidden)
 	if err != nil {
 		return Token{}, err
 	}
-	if err := c.fromCallback(&t, callback); err != nil {
+	if err := c.addCallbackValues(&t, callback); err != nil {
 		return Token{}, err
 	}
-	return t, c.complete(t)
+	return t, c.checkComplete(t)
 }
 
-// fromCallback takes the values that the definition reads from the redirect.
-func (c *Config) fromCallback(t *Token, callback url.Values) error {
+// addCallbackValues adds the values that the definition takes from the redirect.
+func (c *Config) addCallbackValues(t *Token, callback url.Values) error {
 	for _, p := range c.Definition.Params {
 		if p.From == providers.FromCallback && callback.Get(p.Path) != "" {
-			if err := c.take(t, p, callback.Get(p.Path)); err != nil {
+			if err := c.addValue(t, p, callback.Get(p.Path)); err != nil {
 				return err
 			}
 		}
@@ -149,8 +149,8 @@ func (c *Config) fromCallback(t *Token, callback url.Values) error {
 	return nil
 }
 
-// complete refuses a login that lacks a value which later requests need.
-func (c *Config) complete(t Token) error {
+// checkComplete refuses a login without a value that later requests need.
+func (c *Config) checkComplete(t Token) error {
 	for _, p := range c.Definition.Params {
 		if p.From != providers.FromToken && p.From != providers.FromCallback || p.Optional {
 			continue
@@ -163,5 +163,5 @@ func (c *Config) complete(t Token) error {
 }
 
 func joinScopes(o *providers.OAuth, scopes []string) string {
-	return strings.Join(scopes, orDefault(o.ScopeSeparator, " "))
+	return strings.Join(scopes, cmp.Or(o.ScopeSeparator, " "))
 }

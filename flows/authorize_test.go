@@ -9,11 +9,11 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// challengeOf is S256 of verifier, computed with sha256sum and basenc.
-const challengeOf = "fD3GLJ_KzCDB0w6uDOSFNNdflrHwtv8Cizh6P5pJkfQ"
+// verifierChallenge is the S256 challenge of verifier, computed with sha256sum and basenc.
+const verifierChallenge = "fD3GLJ_KzCDB0w6uDOSFNNdflrHwtv8Cizh6P5pJkfQ"
 
 func TestAuthorizationURL(t *testing.T) {
-	common := []string{"client_id=id", "code_challenge=" + challengeOf, "code_challenge_method=S256", "redirect_uri=" + redirect, "response_type=code", "state=the-state"}
+	common := []string{"client_id=id", "code_challenge=" + verifierChallenge, "code_challenge_method=S256", "redirect_uri=" + redirect, "response_type=code", "state=the-state"}
 	without := func(prefixes ...string) []string {
 		var kept []string
 		for _, line := range common {
@@ -32,27 +32,27 @@ func TestAuthorizationURL(t *testing.T) {
 		oauth  string
 		scopes []string
 		client flows.Client
-		want   []string // besides, or instead of, the common ones
-		drop   []string
+		want   []string // in addition to the common parameters
+		drop   []string // prefixes of common parameters that are not sent
 	}{
 		{name: "plain"},
-		{name: "15: a query that is there already", oauth: `"authorization_url":"AT/authorize?tenant=a%20b&x=1"`, want: []string{"tenant=a b", "x=1"}},
-		{name: "15: a query that names what is ours", oauth: `"authorization_url":"AT/authorize?state=fixed&client_id=other"`},
-		{name: "16: further parameters", oauth: `"authorize_params":{"access_type":"offline","audience":"{region}"}`, want: []string{"access_type=offline", "audience=eu"}},
-		{name: "16: a parameter of an optional param", oauth: `"authorize_params":{"login_hint":"{hint}","x":"y"}`, want: []string{"x=y"}},
-		{name: "17: PKCE off", oauth: `"pkce":"off"`, drop: []string{"code_challenge"}},
-		{name: "17: scopes of the definition", oauth: `"scopes":["a","b"]`, want: []string{"scope=a b"}},
-		{name: "17: scopes with commas", oauth: `"scopes":["a","b"],"scope_separator":","`, want: []string{"scope=a,b"}},
-		{name: "17: scopes under another name", oauth: `"scopes":["a"],"scope_param":"user_scope"`, want: []string{"user_scope=a"}},
+		{name: "the address has a query", oauth: `"authorization_url":"AT/authorize?tenant=a%20b&x=1"`, want: []string{"tenant=a b", "x=1"}},
+		{name: "the address's query has the login's own parameters", oauth: `"authorization_url":"AT/authorize?state=fixed&client_id=other"`},
+		{name: "further parameters", oauth: `"authorize_params":{"access_type":"offline","audience":"{region}"}`, want: []string{"access_type=offline", "audience=eu"}},
+		{name: "a parameter with a missing optional param", oauth: `"authorize_params":{"login_hint":"{hint}","x":"y"}`, want: []string{"x=y"}},
+		{name: "PKCE off", oauth: `"pkce":"off"`, drop: []string{"code_challenge"}},
+		{name: "scopes of the definition", oauth: `"scopes":["a","b"]`, want: []string{"scope=a b"}},
+		{name: "scopes with commas", oauth: `"scopes":["a","b"],"scope_separator":","`, want: []string{"scope=a,b"}},
+		{name: "scopes under another name", oauth: `"scopes":["a"],"scope_param":"user_scope"`, want: []string{"user_scope=a"}},
 		{name: "scopes of the user", oauth: `"scopes":["a"]`, scopes: []string{"c"}, want: []string{"scope=c"}},
-		{name: "45: no scopes at all", oauth: `"scopes":["a"]`, scopes: []string{}},
-		{name: "scopes that the client has", oauth: `"scopes":["a","b"]`, client: flows.Client{ID: "id", Scopes: []string{"b", "z"}}, want: []string{"scope=b"}},
-		{name: "18: resource", oauth: `"resource":"https://{region}.acme.example/x"`, want: []string{"resource=https://eu.acme.example/x"}},
+		{name: "no scopes", oauth: `"scopes":["a"]`, scopes: []string{}},
+		{name: "scopes that the client is registered for", oauth: `"scopes":["a","b"]`, client: flows.Client{ID: "id", Scopes: []string{"b", "z"}}, want: []string{"scope=b"}},
+		{name: "resource", oauth: `"resource":"https://{region}.acme.example/x"`, want: []string{"resource=https://eu.acme.example/x"}},
 		{name: "another name for the client id", oauth: `"client_id_param":"client_key"`, drop: []string{"client_id="}, want: []string{"client_key=id"}},
 		{name: "the definition's client", oauth: `"client_id":"public"`, client: flows.Client{RedirectURIs: []string{}}, drop: []string{"client_id="}, want: []string{"client_id=public"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := newHostile(t, says(500, ""))
+			h := newFakeServer(t, respond(500, ""))
 			c := h.config(t, test.oauth, `"params":[{"name":"region"},{"name":"hint","optional":true}]`)
 			c.Values = map[string]secret.String{"region": secret.New("eu")}
 			if test.client.ID != "" || test.client.RedirectURIs != nil {
@@ -66,19 +66,19 @@ func TestAuthorizationURL(t *testing.T) {
 			if err != nil || !strings.HasPrefix(got, h.URL+"/authorize?") {
 				t.Fatalf("%s, %v", got, err)
 			}
-			want := sorted(strings.Join(append(without(test.drop...), test.want...), "\n"))
-			if lines(u.Query()) != want {
-				t.Errorf("query\n%s\nwant\n%s", lines(u.Query()), want)
+			want := sortedLines(strings.Join(append(without(test.drop...), test.want...), "\n"))
+			if formLines(u.Query()) != want {
+				t.Errorf("query\n%s\nwant\n%s", formLines(u.Query()), want)
 			}
 			if strings.Contains(got, "hush-secret") || strings.Contains(got, verifier) {
-				t.Errorf("a secret in %s", got)
+				t.Errorf("%s contains a secret", got)
 			}
 		})
 	}
 }
 
-func TestAuthorizationURLNeedsWhatProtectsIt(t *testing.T) {
-	h := newHostile(t, says(500, ""))
+func TestAuthorizationURLErrors(t *testing.T) {
+	h := newFakeServer(t, respond(500, ""))
 	for _, test := range []struct{ state, verifier, redirect, oauth string }{
 		{"", verifier, redirect, ""},
 		{"the-state", "", redirect, ""},
@@ -90,7 +90,7 @@ func TestAuthorizationURLNeedsWhatProtectsIt(t *testing.T) {
 		c.Values = map[string]secret.String{"base_url": secret.New("https://acme.example")}
 		u, err := c.AuthorizationURL(test.state, test.verifier, test.redirect, nil)
 		if err == nil {
-			t.Errorf("%+v: %s", test, u)
+			t.Errorf("%+v: got %s, want an error", test, u)
 		}
 		noSecrets(t, err)
 	}
@@ -100,9 +100,10 @@ func TestAuthorizationURLNeedsWhatProtectsIt(t *testing.T) {
 	wantError(t, err, flows.ErrNoClient)
 }
 
-// A definition cannot take out what protects the login, even if it were read.
-func TestAuthorizeParamsLeaveTheProtection(t *testing.T) {
-	c := newHostile(t, says(500, "")).config(t, "", "")
+// authorize_params cannot override the parameters that protect the login. The definition is
+// changed after parsing, because the parser refuses such parameters.
+func TestAuthorizeParamsCannotWeakenLogin(t *testing.T) {
+	c := newFakeServer(t, respond(500, "")).config(t, "", "")
 	c.Definition.OAuth.AuthorizeParams = map[string]string{
 		"state": "x", "redirect_uri": "https://evil.example", "code_challenge": "x", "code_challenge_method": "plain", "client_id": "y",
 	}
@@ -111,33 +112,32 @@ func TestAuthorizeParamsLeaveTheProtection(t *testing.T) {
 		t.Fatal(err)
 	}
 	u, err := url.Parse(address)
-	want := "client_id=id\ncode_challenge=" + challengeOf + "\ncode_challenge_method=S256\nredirect_uri=" + redirect + "\nresponse_type=code\nstate=the-state"
-	if err != nil || lines(u.Query()) != want {
+	want := "client_id=id\ncode_challenge=" + verifierChallenge + "\ncode_challenge_method=S256\nredirect_uri=" + redirect + "\nresponse_type=code\nstate=the-state"
+	if err != nil || formLines(u.Query()) != want {
 		t.Errorf("%s, %v", address, err)
 	}
 }
 
-// Mistake 4: nobody looked at the issuer.
 func TestCheckIssuer(t *testing.T) {
-	h := newHostile(t, says(200, goodToken))
+	h := newFakeServer(t, respond(200, goodToken))
 	const issuer = "https://acme.example/"
 	for _, test := range []struct {
 		name     string
 		issuer   string
-		promised bool
+		required bool // the server's metadata says that it sends its issuer
 		callback url.Values
 		good     bool
 	}{
-		{"the one expected", issuer, false, url.Values{"iss": {issuer}}, true},
-		{"none, and none promised", issuer, false, url.Values{"code": {"the-code"}}, true},
-		{"nothing is known", "", false, url.Values{"iss": {"https://any.example"}}, true},
-		{"another", issuer, false, url.Values{"iss": {"https://evil.example/"}}, false},
+		{"the expected issuer", issuer, false, url.Values{"iss": {issuer}}, true},
+		{"no issuer, and not required", issuer, false, url.Values{"code": {"the-code"}}, true},
+		{"the issuer is not known", "", false, url.Values{"iss": {"https://any.example"}}, true},
+		{"another issuer", issuer, false, url.Values{"iss": {"https://evil.example/"}}, false},
 		{"without the slash", issuer, false, url.Values{"iss": {"https://acme.example"}}, false},
 		{"in capitals", issuer, false, url.Values{"iss": {"https://ACME.example/"}}, false},
 		{"empty", issuer, false, url.Values{"iss": {""}}, false},
-		{"two", issuer, false, url.Values{"iss": {issuer, issuer}}, false},
-		{"none, but promised", issuer, true, url.Values{"code": {"the-code"}}, false},
-		{"another with an error", issuer, true, url.Values{"iss": {"https://evil.example"}, "error": {"access_denied"}}, false},
+		{"two issuers", issuer, false, url.Values{"iss": {issuer, issuer}}, false},
+		{"no issuer, but required", issuer, true, url.Values{"code": {"the-code"}}, false},
+		{"an error from another issuer", issuer, true, url.Values{"iss": {"https://evil.example"}, "error": {"access_denied"}}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			oauth := ""
@@ -145,7 +145,7 @@ func TestCheckIssuer(t *testing.T) {
 				oauth = `"issuer":"` + test.issuer + `"`
 			}
 			c := h.config(t, oauth, "")
-			if test.promised {
+			if test.required {
 				c.Server = &flows.Server{Issuer: test.issuer, TokenURL: h.URL + "/token", IssuerInCallback: true}
 			}
 			err := c.CheckIssuer(test.callback)
@@ -166,8 +166,7 @@ func TestCheckIssuer(t *testing.T) {
 	}
 }
 
-// Mistake 22: what else the answer and the redirect say was dropped.
-func TestValuesFromAnswerAndCallback(t *testing.T) {
+func TestValuesFromAnswerAndRedirect(t *testing.T) {
 	const params = `"params":[
 		{"name":"realm_id","from":"callback","path":"realmId","pattern":"[0-9]+"},
 		{"name":"instance","from":"token","path":"instance_url","match":"^https://([^/]+)"},
@@ -178,16 +177,16 @@ func TestValuesFromAnswerAndCallback(t *testing.T) {
 		name     string
 		answer   string
 		callback string
-		want     map[string]string // nil is an error
+		want     map[string]string // nil means an error
 	}{
-		{"all", answer, "realmId=123&code=the-code", map[string]string{"realm_id": "123", "instance": "eu1.acme.example", "team": "77"}},
-		{"redirect without", answer, "code=the-code", nil},
-		{"redirect with something else", answer, "realmId=12x", nil},
-		{"answer without", `{"access_token":"the-access"}`, "realmId=123", nil},
-		{"answer with something else", strings.Replace(answer, "https://eu1", "javascript:", 1), "realmId=123", nil},
+		{"all values", answer, "realmId=123&code=the-code", map[string]string{"realm_id": "123", "instance": "eu1.acme.example", "team": "77"}},
+		{"redirect without the value", answer, "code=the-code", nil},
+		{"redirect with an invalid value", answer, "realmId=12x", nil},
+		{"answer without the values", `{"access_token":"the-access"}`, "realmId=123", nil},
+		{"answer with an invalid value", strings.Replace(answer, "https://eu1", "javascript:", 1), "realmId=123", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := newHostile(t, says(200, test.answer))
+			h := newFakeServer(t, respond(200, test.answer))
 			c := h.config(t, "", params)
 			callback, err := url.ParseQuery(test.callback)
 			if err != nil {
@@ -195,7 +194,7 @@ func TestValuesFromAnswerAndCallback(t *testing.T) {
 			}
 			token, err := c.Exchange(t.Context(), secret.New("the-code"), verifier, redirect, callback)
 			if test.want == nil {
-				tokenError(t, err, flows.Protocol, "")
+				wantTokenError(t, err, flows.Protocol, "")
 				return
 			}
 			if err != nil {
@@ -211,8 +210,8 @@ func TestValuesFromAnswerAndCallback(t *testing.T) {
 			}
 		})
 	}
-	t.Run("refresh keeps what it does not name", func(t *testing.T) {
-		h := newHostile(t, says(200, `{"access_token":"the-access"}`))
+	t.Run("a refresh may omit the values", func(t *testing.T) {
+		h := newFakeServer(t, respond(200, `{"access_token":"the-access"}`))
 		token, err := refresh(t.Context(), h.config(t, "", params))
 		if err != nil || len(token.Values) != 0 {
 			t.Errorf("%v, %v", token.Values, err)
@@ -220,9 +219,9 @@ func TestValuesFromAnswerAndCallback(t *testing.T) {
 	})
 }
 
-// A code without its verifier is not spent.
-func TestExchangeNeedsTheVerifier(t *testing.T) {
-	h := newHostile(t, says(200, `{"access_token":"the-access"}`))
+// Without its verifier a code is not sent, so that it is not used up.
+func TestExchangeNeedsVerifier(t *testing.T) {
+	h := newFakeServer(t, respond(200, `{"access_token":"the-access"}`))
 	if _, err := h.config(t, "", "").Exchange(t.Context(), secret.New("the-code"), "", redirect, nil); err == nil {
 		t.Error("no error")
 	}

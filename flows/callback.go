@@ -8,20 +8,19 @@ import (
 	"strings"
 )
 
-// Authorization is what the user is sent to the authorization server with, and
-// what has to come back.
+// Authorization is an authorization request and what identifies its answer.
 type Authorization struct {
-	URL   string
+	URL   string // to open in the user's browser
 	State string
-	// Check judges an answer with the right state before anything of it is used
-	// or shown: the issuer, RFC 9207. If nil, every one is good.
+	// Check checks an answer that has the right state, before anything of it is used or
+	// shown. Set it to [Config.CheckIssuer] (RFC 9207). If nil, every answer passes.
 	Check func(answer url.Values) error
 }
 
-// AuthorizationError is the authorization server's refusal, in its own words.
-// They are for the person who logs in, and are shown as the server's.
+// AuthorizationError is the authorization server's refusal in its own words. Show them to
+// the person who logs in, as the server's.
 type AuthorizationError struct {
-	Code        string // empty if it is none
+	Code        string // empty if the server sent something that cannot be a code
 	Description string
 }
 
@@ -32,18 +31,19 @@ func (e *AuthorizationError) Error() string {
 	return "the server refused the login: " + e.Code
 }
 
-// ErrNotAnswer says that an address is not what the authorization server sends
-// the user back with, or is that of another login.
-var ErrNotAnswer = errors.New("not the address that this login ends with")
+// ErrNotAnswer says that an address is not an answer of the authorization server, or
+// answers another login.
+var ErrNotAnswer = errors.New("not the address that the server sends this login back to")
 
-// Answer reads the address that the user was sent back to, as pasted from the
-// address bar of a browser elsewhere.
+// Answer reads the address that the user was sent back to, if the user pastes it from the
+// address bar of a browser on another machine. Its errors are those of
+// [Authorization.Read].
 func (a *Authorization) Answer(redirectURI, address string) (url.Values, error) {
 	want, err := url.Parse(redirectURI)
 	if err != nil {
 		return nil, fmt.Errorf("redirect URI: %w", err)
 	}
-	// Long addresses are broken into lines on the way through a terminal.
+	// Terminals break long addresses into lines.
 	got, err := url.Parse(strings.Join(strings.Fields(address), ""))
 	if err != nil || got.Scheme != want.Scheme || got.Host != want.Host || got.Path != want.Path {
 		return nil, ErrNotAnswer
@@ -55,10 +55,9 @@ func (a *Authorization) Answer(redirectURI, address string) (url.Values, error) 
 	return a.Read(values)
 }
 
-// Read checks the query of an answer in the order that matters: whose answer it is,
-// then whether it may be believed, and only then what it says. The error is
-// [ErrNotAnswer] for an answer to another login, the one of Check, or an
-// [*AuthorizationError].
+// Read checks the query of an answer: first whether it belongs to this login, then whether
+// it comes from the right server, and only then what it says. The error is [ErrNotAnswer]
+// for the answer to another login, the error of Check, or an [*AuthorizationError].
 func (a *Authorization) Read(values url.Values) (url.Values, error) {
 	for _, name := range []string{"state", "code", "error", "iss"} {
 		if len(values[name]) > 1 { // RFC 6749 section 3.1

@@ -2,18 +2,18 @@ package flows
 
 import "strings"
 
-// authChallenge is one challenge of a WWW-Authenticate header (RFC 9110 section
-// 11.6.1). Scheme and the names of parameters are in lower case.
+// authChallenge is one challenge of a WWW-Authenticate header (RFC 9110 section 11.6.1).
+// The scheme and the names of parameters are in lower case.
 type authChallenge struct {
 	scheme string
 	params map[string]string
 }
 
-// maxChallenges bounds what is looked at in an answer.
+// maxChallenges bounds how many challenges of an answer are read.
 const maxChallenges = 16
 
-// parseChallenges reads the challenges in the values of WWW-Authenticate
-// headers. A value that is malformed yields what stands before the fault.
+// parseChallenges reads the challenges in the values of WWW-Authenticate headers. Of a
+// malformed value it returns the challenges before the error.
 func parseChallenges(values []string) []authChallenge {
 	var all []authChallenge
 	for _, v := range values {
@@ -31,8 +31,8 @@ func parseChallenges(values []string) []authChallenge {
 
 type challengeParser struct{ rest string }
 
-// next reads a scheme and its parameters. A comma separates parameters as well
-// as challenges: what follows it is a parameter if an equals sign follows that.
+// next reads a scheme and its parameters. Commas separate both parameters and challenges:
+// a name after a comma is a parameter if an equals sign follows it.
 func (p *challengeParser) next() (authChallenge, bool) {
 	p.skip(" \t,")
 	c := authChallenge{scheme: strings.ToLower(p.token()), params: make(map[string]string)}
@@ -47,7 +47,7 @@ func (p *challengeParser) next() (authChallenge, bool) {
 		p.skip(" \t")
 		if name == "" || !strings.HasPrefix(p.rest, "=") {
 			p.rest = before
-			if p.token68() {
+			if p.skipToken68() {
 				continue
 			}
 			return c, true
@@ -57,7 +57,7 @@ func (p *challengeParser) next() (authChallenge, bool) {
 		value, ok := p.value()
 		if !ok {
 			p.rest = before
-			if !p.token68() {
+			if !p.skipToken68() {
 				p.rest = ""
 			}
 			return c, true
@@ -70,11 +70,11 @@ func (p *challengeParser) next() (authChallenge, bool) {
 
 func (p *challengeParser) skip(set string) { p.rest = strings.TrimLeft(p.rest, set) }
 
-func (p *challengeParser) token() string { return p.take(isTokenByte) }
+func (p *challengeParser) token() string { return p.takeWhile(isTokenByte) }
 
-func (p *challengeParser) take(of func(byte) bool) string {
+func (p *challengeParser) takeWhile(accept func(byte) bool) string {
 	n := 0
-	for n < len(p.rest) && of(p.rest[n]) {
+	for n < len(p.rest) && accept(p.rest[n]) {
 		n++
 	}
 	s := p.rest[:n]
@@ -86,11 +86,11 @@ func isTokenByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
-// value reads a quoted string, or what stands there without quotes: a token, and
-// also a URL, since some servers forget them.
+// value reads a quoted string or a token. It also accepts a URL without quotes, since some
+// servers forget them.
 func (p *challengeParser) value() (string, bool) {
 	if !strings.HasPrefix(p.rest, `"`) {
-		s := p.take(func(c byte) bool { return c > ' ' && c < 0x7f && c != ',' && c != '"' && c != '=' })
+		s := p.takeWhile(func(c byte) bool { return c > ' ' && c < 0x7f && c != ',' && c != '"' && c != '=' })
 		return s, s != ""
 	}
 	var b strings.Builder
@@ -109,11 +109,12 @@ func (p *challengeParser) value() (string, bool) {
 	return "", false
 }
 
-// token68 passes over the credentials-like text of other schemes.
-func (p *challengeParser) token68() bool {
+// skipToken68 skips a token68, which some schemes have instead of parameters. It reports
+// whether there was one.
+func (p *challengeParser) skipToken68() bool {
 	before := p.rest
-	p.take(func(c byte) bool { return isTokenByte(c) || c == '/' })
-	signs := p.take(func(c byte) bool { return c == '=' })
+	p.takeWhile(func(c byte) bool { return isTokenByte(c) || c == '/' })
+	signs := p.takeWhile(func(c byte) bool { return c == '=' })
 	ended := p.rest == "" || strings.IndexByte(" \t,", p.rest[0]) >= 0
 	if p.rest != before && signs != "" && ended {
 		return true

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -9,7 +10,7 @@ import (
 	"strings"
 )
 
-// Ways in which a client authenticates, as definitions name them.
+// The methods of client authentication, as definitions name them.
 const (
 	authNone       = "none"
 	authPost       = "post"
@@ -18,11 +19,12 @@ const (
 	authPrivateKey = "private_key_jwt"
 )
 
-// methodName turns the words of RFC 7591 into a definition's.
+// methodName translates a method's name in RFC 7591 to its name in definitions.
 func methodName(s string) string {
 	return strings.TrimPrefix(s, "client_secret_")
 }
 
+// clientID returns the id of the client, or of the definition's public client.
 func (c *Config) clientID() string {
 	if c.Client.ID == "" && c.Definition.OAuth != nil {
 		return c.Definition.OAuth.ClientID
@@ -30,9 +32,10 @@ func (c *Config) clientID() string {
 	return c.Client.ID
 }
 
-// clientAuth is how the client authenticates: as its registration said, else as
-// the definition says, else as the server's metadata offers. A definition for
-// any server cannot know that the user has been given a secret at this one.
+// clientAuth returns how the client authenticates: by its registration, else by the
+// definition, else by the server's metadata. The definition's "none" does not count if the
+// server was discovered and the client has a secret, because a definition for any server
+// cannot know that this one issues secrets.
 func (c *Config) clientAuth() string {
 	o := c.Definition.OAuth
 	method := methodName(c.Client.TokenAuth)
@@ -45,64 +48,66 @@ func (c *Config) clientAuth() string {
 		return o.TokenAuth
 	case c.Server == nil || slices.Contains(c.Server.TokenAuth, "client_secret_post") && !slices.Contains(c.Server.TokenAuth, "client_secret_basic"):
 		return authPost
-	default: // RFC 8414 section 2: what a server that says nothing takes
+	default: // what RFC 8414 section 2 says about a server that names no methods
 		return authBasic
 	}
 }
 
-// authenticate puts the client's authentication on a request, by exactly one
-// method (RFC 6749 section 2.3). A client without a secret is a public one, and
-// names itself in the body (section 3.2.1).
+// authenticate puts the client's authentication on a request, with exactly one method (RFC
+// 6749 section 2.3). A client without a secret is a public client and sends its id in the
+// body (section 3.2.1).
 func (c *Config) authenticate(form url.Values, header http.Header) error {
 	o, id, key := c.Definition.OAuth, c.clientID(), c.Client.Secret.Reveal()
 	if err := c.checkClient(); err != nil {
 		return err
 	}
-	name := func() {
+	addID := func() {
 		if id != "" {
-			form.Set(orDefault(o.ClientIDParam, "client_id"), id)
+			form.Set(cmp.Or(o.ClientIDParam, "client_id"), id)
 		}
 	}
 	method := c.clientAuth()
 	switch {
 	case method == authPrivateKey:
-		name()
+		addID()
 		return c.clientAssertion(form)
 	case method == authBasic && id != "" && (key != "" || o.ClientSecret == "none"):
-		basic(header, url.QueryEscape(id), url.QueryEscape(key))
+		setBasicAuth(header, url.QueryEscape(id), url.QueryEscape(key))
 	case method == authBasicRaw && id != "" && (key != "" || o.ClientSecret == "none"):
-		basic(header, id, key)
+		setBasicAuth(header, id, key)
 	case method == authPost && key != "":
-		name()
+		addID()
 		form.Set("client_secret", key)
 	case method == authNone, method == authPost, method == authBasic, method == authBasicRaw:
-		name()
+		addID()
 	default:
-		return fmt.Errorf("%s: client authentication %q is not known: %w", c.Definition.Name, printable(method, 40), ErrUnsupported)
+		return fmt.Errorf("%s: unknown client authentication %q: %w", c.Definition.Name, printable(method, 40), errUnsupported)
 	}
 	return nil
 }
 
-func basic(header http.Header, user, password string) {
+// setBasicAuth sets the Authorization header. Unlike [http.Request.SetBasicAuth] it needs
+// no request.
+func setBasicAuth(header http.Header, user, password string) {
 	header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
 }
 
-// checkClient refuses to show a client to another server than its own: a secret
-// or a refresh token would go to whoever a changed discovery document names.
+// checkClient refuses to use a client with another server than its own. Otherwise a changed
+// discovery document could direct a secret or a refresh token to any server.
 func (c *Config) checkClient() error {
 	if c.Client.Issuer == "" {
 		return nil
 	}
-	id, err := c.ID()
+	issuer, err := c.ID()
 	if err != nil {
 		return err
 	}
-	// A client that the user brought may be kept under what the definition says.
-	own, err := c.Definition.Issuer(c.values())
+	// A client that the user registered may be stored with the definition's issuer.
+	defined, err := c.Definition.Issuer(c.values())
 	if err != nil {
 		return err
 	}
-	if c.Client.Issuer != id && c.Client.Issuer != own {
+	if c.Client.Issuer != issuer && c.Client.Issuer != defined {
 		return fmt.Errorf("%s: %w", c.Definition.Name, ErrClientIssuer)
 	}
 	return nil

@@ -8,23 +8,23 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// ClientCredentials asks for a token of the client's own (RFC 6749 section 4.4).
-// There is no refresh token: it is asked for again.
+// ClientCredentials requests a token for the client itself (RFC 6749 section 4.4). It has
+// no refresh token: call ClientCredentials again for the next token.
 func (c *Config) ClientCredentials(ctx context.Context, scopes []string) (Token, error) {
-	c, err := c.ready(ctx)
+	c, err := c.Discover(ctx)
 	if err != nil {
 		return Token{}, err
 	}
 	if c.clientID() == "" || c.Client.Secret.IsZero() && c.clientAuth() != authPrivateKey {
 		return Token{}, fmt.Errorf("%s: client credentials need a client id and a secret: %w", c.Definition.Name, ErrNoClient)
 	}
-	return c.grant(ctx, url.Values{"grant_type": {"client_credentials"}}, scopes)
+	return c.grantWithoutUser(ctx, url.Values{"grant_type": {"client_credentials"}}, scopes)
 }
 
-// grant makes a request that needs no user, and drops a refresh token that
-// should not be there (section 4.4.3).
-func (c *Config) grant(ctx context.Context, form url.Values, scopes []string) (Token, error) {
-	c.addScopes(form, c.allowed(scopes))
+// grantWithoutUser makes a token request that needs no user. It drops a refresh token,
+// which the answer should not contain (RFC 6749 section 4.4.3).
+func (c *Config) grantWithoutUser(ctx context.Context, form url.Values, scopes []string) (Token, error) {
+	c.addScopes(form, c.allowedScopes(scopes))
 	if err := c.addResource(form); err != nil {
 		return Token{}, err
 	}
@@ -32,10 +32,10 @@ func (c *Config) grant(ctx context.Context, form url.Values, scopes []string) (T
 	if err != nil {
 		return Token{}, err
 	}
-	t, err := c.token(ctx, e, form, "token_params", c.Definition.OAuth.TokenParams, nil)
+	t, err := c.requestToken(ctx, e, form, nil)
 	if err != nil {
 		return Token{}, err
 	}
 	t.RefreshToken = secret.String{}
-	return t, c.complete(t)
+	return t, c.checkComplete(t)
 }

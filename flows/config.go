@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,40 +14,19 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// Config is one OAuth client at one provider, with one connection's values. Its
-// fields are set before its first use, and not changed after.
+// Config is one OAuth client at one provider, with the values of one connection. Its
+// fields must be set before the first use and not changed afterwards.
 type Config struct {
 	Definition *providers.Definition
-	Client     Client                   // zero: the definition's public client, if it has one
+	Client     Client                   // if zero, the definition's public client
 	Values     map[string]secret.String // params and base_url, for templates
-	Server     *Server                  // found by [Config.Discover]; nil: as the definition says, or discovered when it is needed
-	HTTP       *http.Client             // nil: limits, and no private targets for discovered endpoints. Redirects are never followed
-	Now        func() time.Time         // nil: time.Now
-
-	// ClientMetadataURL is the address of a client-id metadata document (CIMD) of
-	// ours, for servers that take one in place of a registered client; or empty.
-	ClientMetadataURL string
+	Server     *Server                  // set by Discover; nil before, and if the definition has no discovery
+	HTTP       *http.Client             // if nil, a client with limits that refuses private addresses for discovered endpoints; redirects are never followed
+	Now        func() time.Time         // if nil, time.Now
 }
 
-// Server is what discovery found. It can be stored, so that a refresh need not
-// ask again.
-type Server struct {
-	Issuer           string   `json:"issuer"`
-	AuthorizationURL string   `json:"authorization_url,omitempty"`
-	TokenURL         string   `json:"token_url"`
-	DeviceURL        string   `json:"device_authorization_url,omitempty"`
-	RegistrationURL  string   `json:"registration_url,omitempty"`
-	RevocationURL    string   `json:"revocation_url,omitempty"`
-	TokenAuth        []string `json:"token_auth,omitempty"`         // methods it takes, in its words; nil if it did not say
-	Challenges       []string `json:"challenges,omitempty"`         // PKCE methods it knows; nil if it did not say
-	IssuerInCallback bool     `json:"issuer_in_callback,omitempty"` // RFC 9207
-	ClientMetadata   bool     `json:"client_metadata,omitempty"`    // takes the URL of a metadata document as client id
-	Resource         string   `json:"resource,omitempty"`           // that the tokens are for, in the resource's own spelling
-	Scopes           []string `json:"scopes,omitempty"`             // that the resource asks for; nil if it did not say
-}
-
-// ID is what a [Client] belongs to: the issuer that was discovered, or else what
-// the definition says.
+// ID returns what a [Client] belongs to: the discovered issuer, or else what the definition
+// says.
 func (c *Config) ID() (string, error) {
 	if c.Server != nil {
 		return c.Server.Issuer, nil
@@ -54,7 +34,7 @@ func (c *Config) ID() (string, error) {
 	return c.Definition.Issuer(c.values())
 }
 
-// issuer is the one that answers must come from; empty if it is not known.
+// issuer returns the issuer that answers must come from, or "" if it is not known.
 func (c *Config) issuer() (string, error) {
 	if c.Server != nil {
 		return c.Server.Issuer, nil
@@ -68,7 +48,7 @@ func (c *Config) issuer() (string, error) {
 
 func (c *Config) oauth() (*providers.OAuth, error) {
 	if c.Definition.OAuth == nil {
-		return nil, fmt.Errorf("%s has no OAuth: %w", c.Definition.Name, ErrUnsupported)
+		return nil, fmt.Errorf("%s does not use OAuth: %w", c.Definition.Name, errUnsupported)
 	}
 	return c.Definition.OAuth, nil
 }
@@ -80,20 +60,21 @@ func (c *Config) now() time.Time {
 	return c.Now()
 }
 
-func (c *Config) found() Server {
+// discovered returns what discovery found; zero if nothing.
+func (c *Config) discovered() Server {
 	if c.Server == nil {
 		return Server{}
 	}
 	return *c.Server
 }
 
-// endpoint is where a request goes, and what it is made with.
+// endpoint is the address of a request and the client that makes it.
 type endpoint struct {
 	url    *url.URL
 	client *http.Client
 }
 
-// endpoint takes the definition's own address, or the one that was discovered.
+// endpoint returns the address in the definition's field, or else the discovered one.
 func (c *Config) endpoint(field, template, discovered string) (endpoint, error) {
 	field = "oauth." + field
 	if template != "" {
@@ -105,17 +86,17 @@ func (c *Config) endpoint(field, template, discovered string) (endpoint, error) 
 		if err != nil {
 			return endpoint{}, fmt.Errorf("%s: %s: %w", c.Definition.Name, field, err)
 		}
-		return endpoint{u, c.client(false)}, nil
+		return endpoint{u, c.client()}, nil
 	}
 	if discovered == "" {
-		return endpoint{}, fmt.Errorf("%s: no %s: %w", c.Definition.Name, field, ErrUnsupported)
+		return endpoint{}, fmt.Errorf("%s: no %s: %w", c.Definition.Name, field, errUnsupported)
 	}
-	named := c.named()
-	u, err := discoveredEndpoint(discovered, named)
+	trusted := c.trustedHosts()
+	u, err := discoveredEndpoint(discovered, trusted)
 	if err != nil {
 		return endpoint{}, fmt.Errorf("%s: %s: %w", c.Definition.Name, field, err)
 	}
-	return endpoint{u, c.client(true, named...)}, nil
+	return endpoint{u, c.discoveryClient(trusted)}, nil
 }
 
 func (c *Config) tokenEndpoint() (endpoint, error) {
@@ -123,7 +104,7 @@ func (c *Config) tokenEndpoint() (endpoint, error) {
 	if err != nil {
 		return endpoint{}, err
 	}
-	return c.endpoint("token_url", o.TokenURL, c.found().TokenURL)
+	return c.endpoint("token_url", o.TokenURL, c.discovered().TokenURL)
 }
 
 // expand fills a template with the connection's values.
@@ -138,7 +119,8 @@ func (c *Config) expand(field, template string) (string, error) {
 	return text, nil
 }
 
-// expandOptional is expand, and empty where an optional param is not there.
+// expandOptional is expand, except that the result is empty if an optional param is
+// missing.
 func (c *Config) expandOptional(field, template string) (string, error) {
 	text, err := c.expand(field, template)
 	if missing, ok := errors.AsType[*providers.UnfilledError](err); ok {
@@ -149,20 +131,18 @@ func (c *Config) expandOptional(field, template string) (string, error) {
 	return text, err
 }
 
-// values are what templates may name.
+// values returns the values that templates can use.
 func (c *Config) values() providers.Values {
-	values := maps.Clone(c.Values)
-	if values == nil {
-		values = make(providers.Values)
-	}
+	values := make(providers.Values)
+	maps.Copy(values, c.Values)
 	if id := c.clientID(); id != "" {
 		values["client_id"] = secret.New(id)
 	}
 	return values
 }
 
-// add puts a definition's further parameters into a request.
-func (c *Config) add(form url.Values, field string, params map[string]string) error {
+// addParams adds a definition's further parameters to a request.
+func (c *Config) addParams(form url.Values, field string, params map[string]string) error {
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		text, err := c.expandOptional("oauth."+field+"."+name, params[name])
 		if err != nil {
@@ -175,10 +155,10 @@ func (c *Config) add(form url.Values, field string, params map[string]string) er
 	return nil
 }
 
-// addResource puts the resource that the token is for into a request: RFC 8707
-// wants it in the authorization, the token and the refresh request.
+// addResource adds the resource that the token is for to a request. RFC 8707 requires it
+// in the authorization, the token and the refresh request.
 func (c *Config) addResource(form url.Values) error {
-	resource := c.found().Resource
+	resource := c.discovered().Resource
 	if resource == "" {
 		var err error
 		if resource, err = c.expand("oauth.resource", c.Definition.OAuth.Resource); err != nil {
@@ -191,27 +171,20 @@ func (c *Config) addResource(form url.Values) error {
 	return nil
 }
 
-// addScopes joins scopes as the provider wants them.
+// addScopes adds scopes to a request, if any, in the form that the provider requires.
 func (c *Config) addScopes(form url.Values, scopes []string) {
 	if len(scopes) == 0 {
 		return
 	}
 	o := c.Definition.OAuth
-	form.Set(orDefault(o.ScopeParam, "scope"), joinScopes(o, scopes))
+	form.Set(cmp.Or(o.ScopeParam, "scope"), joinScopes(o, scopes))
 }
 
-// Scopes are the ones to ask for when the user names none: the definition's, or
-// else what the resource asks for.
-func (c *Config) Scopes() []string {
+// defaultScopes returns the scopes to request if the user names none: the definition's, or
+// else those that the resource asks for.
+func (c *Config) defaultScopes() []string {
 	if o := c.Definition.OAuth; o != nil && o.Scopes != nil {
 		return o.Scopes
 	}
-	return c.found().Scopes
-}
-
-func orDefault(s, absent string) string {
-	if s == "" {
-		return absent
-	}
-	return s
+	return c.discovered().Scopes
 }

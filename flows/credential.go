@@ -6,38 +6,38 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// Obtained is what a flow ends with.
+// Obtained is the result of a flow.
 type Obtained struct {
-	Token  Token                    // zero for a flow that yields no token
-	Values map[string]secret.String // of the definition's params, asked for or derived; api_key is among them
-	Client Client                   // that the token was issued to; zero for api_key
+	Token  Token                    // zero if the flow obtains no token
+	Values map[string]secret.String // the definition's params that were entered or derived, including api_key
+	Client Client                   // the client that the token was issued to; zero for an API key
 	Flow   string                   // as in the definition
 }
 
-// Token is a token endpoint's answer, read as the definition says.
+// Token is a token endpoint's answer, read according to the definition.
 type Token struct {
 	AccessToken      secret.String
-	RefreshToken     secret.String // zero if none came: on a refresh, the one in use stays
+	RefreshToken     secret.String // zero if the answer has none; after a refresh, the old one then stays valid
 	TokenType        string
-	ExpiresAt        time.Time // zero if nothing says so
-	RefreshExpiresAt time.Time
-	Scopes           []string // granted; nil if the answer did not say
+	ExpiresAt        time.Time // zero if unknown
+	RefreshExpiresAt time.Time // zero if unknown
+	Scopes           []string  // the granted ones; nil if the answer does not say
 	Account          Account
-	Values           map[string]secret.String // of the params that are taken from the answer
+	Values           map[string]secret.String // the definition's params that are taken from the answer
 }
 
-// Account is the user at the provider.
+// Account is the user's account at the provider.
 type Account struct{ ID, Label string }
 
-// Client is an OAuth client at one issuer: registered by the user, or on the way
-// (RFC 7591), in which case the last members say how to change or delete it.
+// Client is an OAuth client at one issuer. Either the user registered it, or a login did
+// (RFC 7591); then its last two fields allow authsome to delete it.
 type Client struct {
 	ID                string
 	Secret            secret.String
-	TokenAuth         string // how it authenticates, where registration said so; empty means as the definition says
-	Issuer            string // the issuer or token endpoint it belongs to; it is used with no other
+	TokenAuth         string // how it authenticates, if its registration says so; otherwise the definition does
+	Issuer            string // the only issuer or token endpoint that it may be used with
 	RedirectURIs      []string
-	Scopes            []string  // that it may ask for, where registration said so; nil means any
+	Scopes            []string  // the ones it may request, if its registration says so; nil means any
 	SecretExpiresAt   time.Time // zero means never
 	RegistrationURL   string    // RFC 7592
 	RegistrationToken secret.String

@@ -10,33 +10,33 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// DeviceAuthorization is a device grant that waits for the user (RFC 8628). All
-// but the code of the device is for the user to see.
+// DeviceAuthorization is a device grant that waits for the user's approval (RFC 8628). All
+// of it except the device code may be shown to the user.
 type DeviceAuthorization struct {
 	DeviceCode              secret.String
 	UserCode                string
 	VerificationURI         string
-	VerificationURIComplete string // with the user code in it; empty if there is none
+	VerificationURIComplete string // contains the user code; empty if the server sends none
 	Scopes                  []string
 	ExpiresAt               time.Time
 	Interval                time.Duration
 }
 
 const (
-	deviceInterval = 5 * time.Second  // RFC 8628 section 3.2: the default, and what slow_down adds
-	deviceLife     = 15 * time.Minute // where the server forgets to say
+	deviceInterval = 5 * time.Second  // the default, and what slow_down adds (RFC 8628 sections 3.2 and 3.5)
+	deviceLife     = 15 * time.Minute // of a code whose lifetime the server does not send
 	maxInterval    = 2 * time.Minute
 )
 
-// DeviceAuthorize begins a device grant. A confidential client authenticates, as
-// it does at the token endpoint (RFC 8628 section 3.1).
+// DeviceAuthorize starts a device grant. A confidential client authenticates as at the
+// token endpoint (RFC 8628 section 3.1).
 func (c *Config) DeviceAuthorize(ctx context.Context, scopes []string) (DeviceAuthorization, error) {
-	c, err := c.ready(ctx)
+	c, err := c.Discover(ctx)
 	if err != nil {
 		return DeviceAuthorization{}, err
 	}
 	o := c.Definition.OAuth
-	e, err := c.endpoint("device_authorization_url", o.DeviceURL, c.found().DeviceURL)
+	e, err := c.endpoint("device_authorization_url", o.DeviceURL, c.discovered().DeviceURL)
 	if err != nil {
 		return DeviceAuthorization{}, err
 	}
@@ -44,12 +44,12 @@ func (c *Config) DeviceAuthorize(ctx context.Context, scopes []string) (DeviceAu
 		return DeviceAuthorization{}, fmt.Errorf("%s: %w", c.Definition.Name, ErrNoClient)
 	}
 	form := make(url.Values)
-	scopes = c.allowed(scopes)
+	scopes = c.allowedScopes(scopes)
 	c.addScopes(form, scopes)
 	if err := c.addResource(form); err != nil {
 		return DeviceAuthorization{}, err
 	}
-	if err := c.add(form, "device_params", o.DeviceParams); err != nil {
+	if err := c.addParams(form, "device_params", o.DeviceParams); err != nil {
 		return DeviceAuthorization{}, err
 	}
 	a, err := c.post(ctx, e, form, nil)
@@ -61,42 +61,43 @@ func (c *Config) DeviceAuthorize(ctx context.Context, scopes []string) (DeviceAu
 	return d, err
 }
 
+// device reads the answer of the device authorization endpoint.
 func (a *answer) device(now time.Time) (DeviceAuthorization, error) {
 	d := DeviceAuthorization{
 		UserCode: printable(a.text([]string{"user_code"}), 64),
-		// Google spells the second one; RFC 8628 grew out of its draft.
+		// Google uses the second name, from a draft of RFC 8628.
 		VerificationURI:         a.text([]string{"verification_uri", "verification_url"}),
 		VerificationURIComplete: a.text([]string{"verification_uri_complete", "verification_url_complete"}),
 		Interval:                deviceInterval,
 	}
 	d.DeviceCode, _ = a.token([]string{"device_code"})
-	// The user is sent there: only to a web page, and a secure one.
+	// The user opens these addresses, so they must be https pages.
 	for _, u := range []*string{&d.VerificationURI, &d.VerificationURIComplete} {
 		if *u == "" {
 			continue
 		}
 		parsed, err := parseEndpoint(*u)
 		if err != nil {
-			return DeviceAuthorization{}, protocolError(a.status, "the address for the user: %w", err)
+			return DeviceAuthorization{}, protocolError(a.status, "the verification address: %w", err)
 		}
 		*u = parsed.String()
 	}
 	if d.DeviceCode.IsZero() || d.UserCode == "" || d.VerificationURI == "" {
-		return DeviceAuthorization{}, protocolError(a.status, "no code or no address for the user in the answer")
+		return DeviceAuthorization{}, protocolError(a.status, "the answer lacks a code or the verification address")
 	}
 	seconds, _ := a.number([]string{"expires_in"})
-	if d.ExpiresAt = in(now, seconds); d.ExpiresAt.IsZero() {
+	if d.ExpiresAt = expiryIn(now, seconds); d.ExpiresAt.IsZero() {
 		d.ExpiresAt = now.Add(deviceLife)
 	}
 	d.Interval = a.interval(deviceInterval)
 	return d, nil
 }
 
-// interval is what the server wants between two polls, or absent.
-func (a *answer) interval(absent time.Duration) time.Duration {
+// interval returns the time that the server requires between two polls, or fallback.
+func (a *answer) interval(fallback time.Duration) time.Duration {
 	n, ok := a.number([]string{"interval"})
 	if !ok || n <= 0 {
-		return absent
+		return fallback
 	}
 	if n >= maxInterval.Seconds() {
 		return maxInterval
@@ -104,11 +105,11 @@ func (a *answer) interval(absent time.Duration) time.Duration {
 	return time.Duration(n * float64(time.Second))
 }
 
-// DevicePoll waits until the user has decided. It ends with a token, when the
-// user refuses or the code expires (Permanent, access_denied or expired_token),
-// with another refusal, or at once when ctx is done.
+// DevicePoll polls the token endpoint until the user has decided. It returns a token, or a
+// Permanent error if the user refuses (access_denied) or the code expires (expired_token),
+// or another refusal. It returns at once when ctx is done.
 func (c *Config) DevicePoll(ctx context.Context, d DeviceAuthorization) (Token, error) {
-	c, err := c.ready(ctx)
+	c, err := c.Discover(ctx)
 	if err != nil {
 		return Token{}, err
 	}
@@ -124,11 +125,11 @@ func (c *Config) DevicePoll(ctx context.Context, d DeviceAuthorization) (Token, 
 		if err := c.sleep(ctx, max(interval, backoff), d.ExpiresAt); err != nil {
 			return Token{}, err
 		}
-		t, err := c.devicePoll(ctx, e, d.DeviceCode)
+		t, err := c.pollOnce(ctx, e, d.DeviceCode)
 		failed, ok := errors.AsType[*TokenError](err)
 		switch {
 		case err == nil:
-			return t, c.complete(t)
+			return t, c.checkComplete(t)
 		case ctx.Err() != nil:
 			return Token{}, ctx.Err()
 		case !ok:
@@ -136,10 +137,10 @@ func (c *Config) DevicePoll(ctx context.Context, d DeviceAuthorization) (Token, 
 		case failed.Code == "authorization_pending":
 			backoff = 0
 		case failed.Code == "slow_down":
-			// RFC 8628 section 3.5: for this and all later polls. GitHub says how much.
+			// For this and all later polls (RFC 8628 section 3.5). GitHub sends the new interval.
 			interval, backoff = min(max(interval+deviceInterval, failed.RetryAfter), maxInterval), 0
 		case failed.Kind == Transient || failed.Kind == Ambiguous:
-			// Section 3.5: on a time-out, double. The endpoint being down is no different.
+			// After a time-out, double the wait (section 3.5), also if the endpoint is down.
 			backoff = min(max(2*max(interval, backoff), failed.RetryAfter), maxInterval)
 		default:
 			return Token{}, err
@@ -147,14 +148,14 @@ func (c *Config) DevicePoll(ctx context.Context, d DeviceAuthorization) (Token, 
 	}
 }
 
-func (c *Config) devicePoll(ctx context.Context, e endpoint, code secret.String) (Token, error) {
+func (c *Config) pollOnce(ctx context.Context, e endpoint, code secret.String) (Token, error) {
 	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {code.Reveal()}}
-	return c.token(ctx, e, form, "token_params", c.Definition.OAuth.TokenParams, []string{code.Reveal()})
+	return c.requestToken(ctx, e, form, []string{code.Reveal()})
 }
 
-// sleep waits for d, but not beyond the end of the code.
-func (c *Config) sleep(ctx context.Context, d time.Duration, end time.Time) error {
-	left := end.Sub(c.now())
+// sleep waits for d. If the code expires before that, it fails at that time.
+func (c *Config) sleep(ctx context.Context, d time.Duration, expires time.Time) error {
+	left := expires.Sub(c.now())
 	timer := time.NewTimer(min(d, max(left, 0)))
 	defer timer.Stop()
 	select {
@@ -163,7 +164,7 @@ func (c *Config) sleep(ctx context.Context, d time.Duration, end time.Time) erro
 	case <-timer.C:
 	}
 	if d >= left {
-		return &TokenError{Kind: Permanent, Code: "expired_token", Err: errors.New("the code was not used in time")}
+		return &TokenError{Kind: Permanent, Code: "expired_token", Err: errors.New("the code expired before the login was approved")}
 	}
 	return nil
 }

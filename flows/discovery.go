@@ -13,14 +13,29 @@ import (
 	"github.com/authsome/authsome/internal/hosts"
 )
 
-// Discover asks a provider for its endpoints, as the definition says: from its
-// issuer (RFC 8414 or OpenID Connect Discovery), or from the resource that the
-// tokens are for (RFC 9728). It returns a Config to use from then on. Where the
-// definition has no discovery, or Server is set, that is c itself.
+// Server is what discovery found out about an authorization server.
+type Server struct {
+	Issuer           string
+	AuthorizationURL string
+	TokenURL         string
+	DeviceURL        string
+	RegistrationURL  string
+	RevocationURL    string
+	TokenAuth        []string // methods of client authentication, with their names in RFC 7591; nil if not stated
+	Challenges       []string // methods of PKCE; nil if not stated
+	IssuerInCallback bool     // the server sends its issuer with every redirect (RFC 9207)
+	Resource         string   // what the tokens are for, in the resource's own spelling
+	Scopes           []string // the scopes to request; nil if not stated
+}
+
+// Discover fetches the provider's endpoints, as the definition says: from its issuer (RFC
+// 8414 or OpenID Connect Discovery), or from the resource that the tokens are for (RFC
+// 9728). It returns the Config to use from then on. That is c itself if the definition has
+// no discovery or if c is already the result of one.
 //
-// Documents that are found on the way are written by others. What they name is
-// used over https only, not on this machine or its network unless the user named
-// that host, and only if they say the name they were asked for.
+// The documents can be written by anyone. The addresses in them are used over https only,
+// must not be on this machine or its network unless the user named that host, and a
+// document must name the issuer or resource that was asked for.
 func (c *Config) Discover(ctx context.Context) (*Config, error) {
 	o, err := c.oauth()
 	if err != nil {
@@ -43,26 +58,24 @@ func (c *Config) Discover(ctx context.Context) (*Config, error) {
 	return &found, nil
 }
 
-// ready is c with its endpoints known.
-func (c *Config) ready(ctx context.Context) (*Config, error) { return c.Discover(ctx) }
-
 func (c *Config) discoverIssuer(ctx context.Context) (*Server, error) {
 	issuer, err := c.expand("oauth.issuer", c.Definition.OAuth.Issuer)
 	if err != nil {
 		return nil, err
 	}
 	if issuer == "" {
-		return nil, fmt.Errorf("no oauth.issuer: %w", ErrUnsupported)
+		return nil, fmt.Errorf("no oauth.issuer: %w", errUnsupported)
 	}
-	s, err := c.metadata(ctx, issuer)
+	s, err := c.serverMetadata(ctx, issuer)
 	if s != nil {
-		s.Scopes = nil // all that it knows are not what anybody wants
+		s.Scopes = nil // these are all scopes of the server, not the ones to request
 	}
 	return s, err
 }
 
-// metadataURLs are where an issuer's metadata can be: RFC 8414 section 3.1, and
-// what OpenID Connect has in both readings. MCP has this order.
+// metadataURLs returns where an issuer's metadata can be: the place of RFC 8414 section
+// 3.1, and the places of OpenID Connect, whose specification can be read in two ways. MCP
+// prescribes this order.
 func metadataURLs(issuer *url.URL) []*url.URL {
 	at := func(path string) *url.URL {
 		u := *issuer
@@ -77,18 +90,18 @@ func metadataURLs(issuer *url.URL) []*url.URL {
 	return all
 }
 
-// metadata finds and reads an issuer's metadata. A document of another issuer is
-// discarded (RFC 8414 section 3.3); the texts are compared as they are.
-func (c *Config) metadata(ctx context.Context, issuer string) (*Server, error) {
-	named := c.named()
-	u, err := discoveredEndpoint(issuer, named)
+// serverMetadata fetches an issuer's metadata. It ignores documents that name another
+// issuer (RFC 8414 section 3.3); the issuers are compared as strings.
+func (c *Config) serverMetadata(ctx context.Context, issuer string) (*Server, error) {
+	trusted := c.trustedHosts()
+	u, err := discoveredEndpoint(issuer, trusted)
 	if err == nil && u.RawQuery != "" {
 		err = errors.New("the URL has a query")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the issuer: %w", err)
 	}
-	failed := errors.New("no metadata of the authorization server")
+	failed := errors.New("the authorization server publishes no metadata")
 	for _, at := range metadataURLs(u) {
 		a, err := c.document(ctx, at)
 		switch {
@@ -97,43 +110,42 @@ func (c *Config) metadata(ctx context.Context, issuer string) (*Server, error) {
 		case a == nil:
 			continue
 		case a.text([]string{"issuer"}) != issuer:
-			failed = ErrIssuer
+			failed = errIssuer
 			continue
 		}
-		return a.server(issuer, named)
+		return a.server(issuer, trusted)
 	}
 	return nil, failed
 }
 
-// document fetches a JSON object; nil if there is none at that place.
+// document fetches a JSON object. It returns nil if there is no such document.
 func (c *Config) document(ctx context.Context, u *url.URL) (*answer, error) {
-	r, err := send(ctx, c.client(true, c.named()...), http.MethodGet, u, http.Header{"Accept": {"application/json"}}, "")
+	r, err := send(ctx, request{client: c.discoveryClient(c.trustedHosts()), method: http.MethodGet, url: u, header: http.Header{"Accept": {"application/json"}}})
 	if err != nil {
 		return nil, err
 	}
 	if r.status != http.StatusOK {
-		if postponed(r.status) {
+		if isTransient(r.status) {
 			return nil, &TokenError{Kind: Transient, Status: r.status, RetryAfter: retryAfter(r.header, c.now())}
 		}
 		return nil, nil
 	}
 	object, err := parseObject(r.header.Get("Content-Type"), r.body)
 	if err != nil {
-		return nil, nil // a page for people
+		return nil, nil // probably a web page
 	}
 	return &answer{r.status, r.header, object}, nil
 }
 
-// server reads RFC 8414 section 2.
-func (a *answer) server(issuer string, named []string) (*Server, error) {
+// server reads the metadata of RFC 8414 section 2.
+func (a *answer) server(issuer string, trusted []string) (*Server, error) {
 	s := &Server{
-		Issuer:         issuer,
-		TokenAuth:      a.list("token_endpoint_auth_methods_supported"),
-		ClientMetadata: a.object["client_id_metadata_document_supported"] == true,
-		Challenges:     a.list("code_challenge_methods_supported"),
-		Scopes:         a.list("scopes_supported"),
+		Issuer:           issuer,
+		TokenAuth:        a.list("token_endpoint_auth_methods_supported"),
+		Challenges:       a.list("code_challenge_methods_supported"),
+		Scopes:           a.list("scopes_supported"),
+		IssuerInCallback: a.object["authorization_response_iss_parameter_supported"] == true,
 	}
-	s.IssuerInCallback = a.object["authorization_response_iss_parameter_supported"] == true
 	for _, e := range []struct {
 		member string
 		to     *string
@@ -145,7 +157,7 @@ func (a *answer) server(issuer string, named []string) (*Server, error) {
 		if text == "" {
 			continue
 		}
-		u, err := discoveredEndpoint(text, named)
+		u, err := discoveredEndpoint(text, trusted)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", e.member, err)
 		}
@@ -157,9 +169,10 @@ func (a *answer) server(issuer string, named []string) (*Server, error) {
 	return s, nil
 }
 
-// discoveredEndpoint reads an address that somebody else wrote down. Names are
-// looked at again when they are dialled; a browser would not do that.
-func discoveredEndpoint(s string, named []string) (*url.URL, error) {
+// discoveredEndpoint reads an address from a discovered document. It refuses hosts on this
+// machine or its network by their spelling. Our own client also checks the address that it
+// dials, but a browser, which opens some of these addresses, does not.
+func discoveredEndpoint(s string, trusted []string) (*url.URL, error) {
 	u, err := parseEndpoint(s)
 	if err != nil {
 		return nil, err
@@ -168,11 +181,11 @@ func discoveredEndpoint(s string, named []string) (*url.URL, error) {
 	if err != nil {
 		return nil, err
 	}
-	if slices.Contains(named, host) {
+	if slices.Contains(trusted, host) {
 		return u, nil
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
-		return u, public(ip)
+		return u, checkPublic(ip)
 	}
 	if hosts.IsLoopback(host) || strings.HasSuffix(host, ".localhost") {
 		return nil, errors.New("it is on this machine")
@@ -180,8 +193,9 @@ func discoveredEndpoint(s string, named []string) (*url.URL, error) {
 	return u, nil
 }
 
-// named are the hosts that the definition or the user wrote down.
-func (c *Config) named() []string {
+// trustedHosts returns the hosts that the definition or the user named. Discovered
+// addresses may be on these hosts even if they are private.
+func (c *Config) trustedHosts() []string {
 	o := c.Definition.OAuth
 	var names []string
 	for _, t := range []string{o.Issuer, o.Resource, o.AuthorizationURL, o.TokenURL} {

@@ -1,6 +1,7 @@
 package flows_test
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"reflect"
@@ -12,27 +13,30 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// newSite answers each path with its document, or 404.
-func newSite(t *testing.T, documents map[string]string) *hostile {
+// newSite returns a server that answers each path with its document, or with 404. A
+// document can be "401 CHALLENGE" or "302 ADDRESS". AT in it is replaced by the server's
+// address.
+func newSite(t *testing.T, documents map[string]string) *fakeServer {
 	t.Helper()
-	var h *hostile
-	h = newHostile(t, func(w http.ResponseWriter, r *http.Request) {
-		switch d := at(h, documents[r.URL.Path]); {
+	var h *fakeServer
+	h = newFakeServer(t, func(w http.ResponseWriter, r *http.Request) {
+		switch d := withURL(h, documents[r.URL.Path]); {
 		case d == "":
 			http.NotFound(w, r)
 		case strings.HasPrefix(d, "401 "):
 			w.Header().Set("WWW-Authenticate", d[4:])
 			w.WriteHeader(401)
 		case strings.HasPrefix(d, "302 "):
-			redirects(302, d[4:])(w, r)
+			redirectTo(302, d[4:])(w, r)
 		default:
-			says(200, d)(w, r)
+			respond(200, d)(w, r)
 		}
 	})
 	return h
 }
 
-func (h *hostile) paths() []string {
+// paths returns the paths of the requests so far.
+func (h *fakeServer) paths() []string {
 	var all []string
 	for _, r := range h.requests() {
 		all = append(all, r.path)
@@ -40,45 +44,58 @@ func (h *hostile) paths() []string {
 	return all
 }
 
-const server = `"authorization_endpoint":"AT/a","token_endpoint":"AT/t","code_challenge_methods_supported":["S256"]`
+// serverMembers are members of the metadata of an authorization server.
+const serverMembers = `"authorization_endpoint":"AT/a","token_endpoint":"AT/t","code_challenge_methods_supported":["S256"]`
 
-// Mistake 38: OpenID before RFC 8414, no path insertion, no comparison of the
-// issuer.
+// The well-known paths of metadata.
+const (
+	serverMetadata   = "/.well-known/oauth-authorization-server"
+	openIDMetadata   = "/.well-known/openid-configuration"
+	resourceMetadata = "/.well-known/oauth-protected-resource"
+)
+
+// Metadata of an issuer: all members that authsome reads, and the required ones.
+const (
+	fullMetadata = `{"issuer":"AT",` + serverMembers + `,"revocation_endpoint":"AT/r","device_authorization_endpoint":"AT/d","registration_endpoint":"AT/c","scopes_supported":["a"],
+		"token_endpoint_auth_methods_supported":["none"],"authorization_response_iss_parameter_supported":true}`
+	leastMetadata = `{"issuer":"ISSUER","token_endpoint":"AT/t"}`
+)
+
+// issuerSites are the documents of issuers and what discovery finds there. ISSUER in a
+// document is replaced by the issuer.
+var issuerSites = []struct {
+	name      string
+	issuer    string
+	documents map[string]string
+	paths     []string      // of the requests
+	want      *flows.Server // nil means an error
+	err       error         // nil means any error
+}{
+	{"all members", "AT", map[string]string{serverMetadata: fullMetadata}, []string{serverMetadata}, &flows.Server{Issuer: "AT", AuthorizationURL: "AT/a", TokenURL: "AT/t", RevocationURL: "AT/r",
+		DeviceURL: "AT/d", RegistrationURL: "AT/c", TokenAuth: []string{"none"}, Challenges: []string{"S256"}, IssuerInCallback: true}, nil},
+	{"OpenID configuration", "AT", map[string]string{openIDMetadata: leastMetadata}, []string{serverMetadata, openIDMetadata}, &flows.Server{Issuer: "AT", TokenURL: "AT/t"}, nil},
+	{"issuer with a path", "AT/x/y", map[string]string{serverMetadata + "/x/y": leastMetadata}, []string{serverMetadata + "/x/y"}, &flows.Server{Issuer: "AT/x/y", TokenURL: "AT/t"}, nil},
+	{"issuer with a path, OpenID configuration at the root", "AT/x", map[string]string{openIDMetadata + "/x": leastMetadata}, []string{serverMetadata + "/x", openIDMetadata + "/x"}, &flows.Server{Issuer: "AT/x", TokenURL: "AT/t"}, nil},
+	{"issuer with a path, OpenID configuration under the path", "AT/x/", map[string]string{"/x" + openIDMetadata: leastMetadata}, []string{serverMetadata + "/x", openIDMetadata + "/x", "/x" + openIDMetadata}, &flows.Server{Issuer: "AT/x/", TokenURL: "AT/t"}, nil},
+	{"another issuer, then the right one", "AT", map[string]string{serverMetadata: `{"issuer":"https://evil.example",` + serverMembers + `}`, openIDMetadata: leastMetadata}, []string{serverMetadata, openIDMetadata}, &flows.Server{Issuer: "AT", TokenURL: "AT/t"}, nil},
+	{"another issuer", "AT", map[string]string{serverMetadata: `{"issuer":"https://evil.example",` + serverMembers + `}`}, []string{serverMetadata, openIDMetadata}, nil, flows.ErrIssuer},
+	{"the issuer has an additional slash", "AT", map[string]string{serverMetadata: `{"issuer":"AT/",` + serverMembers + `}`}, []string{serverMetadata, openIDMetadata}, nil, flows.ErrIssuer},
+	{"no issuer", "AT", map[string]string{serverMetadata: `{` + serverMembers + `}`}, []string{serverMetadata, openIDMetadata}, nil, flows.ErrIssuer},
+	{"no documents", "AT", nil, []string{serverMetadata, openIDMetadata}, nil, nil},
+	{"a redirect", "AT", map[string]string{serverMetadata: "302 AT/elsewhere", "/elsewhere": fullMetadata}, []string{serverMetadata, openIDMetadata}, nil, nil},
+	{"a web page", "AT", map[string]string{serverMetadata: "<html>"}, []string{serverMetadata, openIDMetadata}, nil, nil},
+	{"no token endpoint", "AT", map[string]string{serverMetadata: `{"issuer":"AT","authorization_endpoint":"AT/a"}`}, []string{serverMetadata}, nil, nil},
+	{"an http endpoint", "AT", map[string]string{serverMetadata: `{"issuer":"AT","token_endpoint":"http://acme.example/t"}`}, []string{serverMetadata}, nil, nil},
+	{"a private endpoint", "AT", map[string]string{serverMetadata: `{"issuer":"AT","token_endpoint":"https://10.0.0.1/t"}`}, []string{serverMetadata}, nil, nil},
+	{"the cloud's metadata service", "AT", map[string]string{serverMetadata: `{"issuer":"AT","token_endpoint":"https://169.254.169.254/t"}`}, []string{serverMetadata}, nil, nil},
+	{"this machine by another name", "AT", map[string]string{serverMetadata: `{"issuer":"AT","token_endpoint":"http://localhost:1/t"}`}, []string{serverMetadata}, nil, nil},
+	{"this machine as an IPv6 address", "AT", map[string]string{serverMetadata: `{"issuer":"AT","token_endpoint":"https://[::ffff:127.0.0.2]/t"}`}, []string{serverMetadata}, nil, nil},
+	{"a private authorization endpoint", "AT", map[string]string{serverMetadata: `{"issuer":"AT","token_endpoint":"AT/t","authorization_endpoint":"https://192.168.1.1/reboot"}`}, []string{serverMetadata}, nil, nil},
+	{"an authorization endpoint that is a script", "AT", map[string]string{serverMetadata: `{"issuer":"AT","token_endpoint":"AT/t","authorization_endpoint":"javascript:alert(1)"}`}, []string{serverMetadata}, nil, nil},
+}
+
 func TestDiscoverIssuer(t *testing.T) {
-	const plain, oidc = "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"
-	full := `{"issuer":"AT",` + server + `,"revocation_endpoint":"AT/r","device_authorization_endpoint":"AT/d","registration_endpoint":"AT/c","scopes_supported":["a"],
-		"token_endpoint_auth_methods_supported":["none"],"authorization_response_iss_parameter_supported":true,"client_id_metadata_document_supported":true}`
-	least := `{"issuer":"ISSUER","token_endpoint":"AT/t"}`
-	for _, test := range []struct {
-		name      string
-		issuer    string
-		documents map[string]string
-		paths     []string
-		want      *flows.Server // nil is an error
-		err       error
-	}{
-		{"all of it", "AT", map[string]string{plain: full}, []string{plain}, &flows.Server{Issuer: "AT", AuthorizationURL: "AT/a", TokenURL: "AT/t", RevocationURL: "AT/r",
-			DeviceURL: "AT/d", RegistrationURL: "AT/c", TokenAuth: []string{"none"}, Challenges: []string{"S256"}, IssuerInCallback: true, ClientMetadata: true}, nil},
-		{"OpenID's place", "AT", map[string]string{oidc: least}, []string{plain, oidc}, &flows.Server{Issuer: "AT", TokenURL: "AT/t"}, nil},
-		{"with a path", "AT/x/y", map[string]string{plain + "/x/y": least}, []string{plain + "/x/y"}, &flows.Server{Issuer: "AT/x/y", TokenURL: "AT/t"}, nil},
-		{"with a path, OpenID's first reading", "AT/x", map[string]string{oidc + "/x": least}, []string{plain + "/x", oidc + "/x"}, &flows.Server{Issuer: "AT/x", TokenURL: "AT/t"}, nil},
-		{"with a path, OpenID's second reading", "AT/x/", map[string]string{"/x" + oidc: least}, []string{plain + "/x", oidc + "/x", "/x" + oidc}, &flows.Server{Issuer: "AT/x/", TokenURL: "AT/t"}, nil},
-		{"another issuer, then the right one", "AT", map[string]string{plain: `{"issuer":"https://evil.example",` + server + `}`, oidc: least}, []string{plain, oidc}, &flows.Server{Issuer: "AT", TokenURL: "AT/t"}, nil},
-		{"4: another issuer", "AT", map[string]string{plain: `{"issuer":"https://evil.example",` + server + `}`}, []string{plain, oidc}, nil, flows.ErrIssuer},
-		{"4: an issuer with a slash", "AT", map[string]string{plain: `{"issuer":"AT/",` + server + `}`}, []string{plain, oidc}, nil, flows.ErrIssuer},
-		{"4: no issuer", "AT", map[string]string{plain: `{` + server + `}`}, []string{plain, oidc}, nil, flows.ErrIssuer},
-		{"nothing", "AT", nil, []string{plain, oidc}, nil, nil},
-		{"a redirect", "AT", map[string]string{plain: "302 AT/elsewhere", "/elsewhere": full}, []string{plain, oidc}, nil, nil},
-		{"a page", "AT", map[string]string{plain: "<html>"}, []string{plain, oidc}, nil, nil},
-		{"no token endpoint", "AT", map[string]string{plain: `{"issuer":"AT","authorization_endpoint":"AT/a"}`}, []string{plain}, nil, nil},
-		{"an endpoint in clear", "AT", map[string]string{plain: `{"issuer":"AT","token_endpoint":"http://acme.example/t"}`}, []string{plain}, nil, nil},
-		{"a private endpoint", "AT", map[string]string{plain: `{"issuer":"AT","token_endpoint":"https://10.0.0.1/t"}`}, []string{plain}, nil, nil},
-		{"the cloud's metadata", "AT", map[string]string{plain: `{"issuer":"AT","token_endpoint":"https://169.254.169.254/t"}`}, []string{plain}, nil, nil},
-		{"this machine by another name", "AT", map[string]string{plain: `{"issuer":"AT","token_endpoint":"http://localhost:1/t"}`}, []string{plain}, nil, nil},
-		{"this machine as an IPv6 address", "AT", map[string]string{plain: `{"issuer":"AT","token_endpoint":"https://[::ffff:127.0.0.2]/t"}`}, []string{plain}, nil, nil},
-		{"a private page for the user", "AT", map[string]string{plain: `{"issuer":"AT","token_endpoint":"AT/t","authorization_endpoint":"https://192.168.1.1/reboot"}`}, []string{plain}, nil, nil},
-		{"a program for the user", "AT", map[string]string{plain: `{"issuer":"AT","token_endpoint":"AT/t","authorization_endpoint":"javascript:alert(1)"}`}, []string{plain}, nil, nil},
-	} {
+	for _, test := range issuerSites {
 		t.Run(test.name, func(t *testing.T) {
 			documents := make(map[string]string)
 			for path, d := range test.documents {
@@ -88,13 +105,13 @@ func TestDiscoverIssuer(t *testing.T) {
 			c := h.config(t, `"discovery":"issuer","issuer":"`+test.issuer+`"`, "")
 			found, err := c.Discover(t.Context())
 			if !slices.Equal(h.paths(), test.paths) {
-				t.Errorf("asked %q, want %q", h.paths(), test.paths)
+				t.Errorf("requests %q, want %q", h.paths(), test.paths)
 			}
 			if test.want == nil {
 				if err == nil {
 					t.Fatalf("found %+v", found.Server)
 				}
-				wantError(t, err, errOr(test.err, err))
+				wantError(t, err, cmp.Or(test.err, err))
 				return
 			}
 			if err != nil {
@@ -102,35 +119,28 @@ func TestDiscoverIssuer(t *testing.T) {
 			}
 			want := *test.want
 			for _, s := range []*string{&want.Issuer, &want.AuthorizationURL, &want.TokenURL, &want.DeviceURL, &want.RegistrationURL, &want.RevocationURL} {
-				*s = at(h, *s)
+				*s = withURL(h, *s)
 			}
 			if !reflect.DeepEqual(*found.Server, want) {
 				t.Errorf("found %+v, want %+v", *found.Server, want)
 			}
 			if again, err := found.Discover(t.Context()); err != nil || again != found || len(h.requests()) != len(test.paths) {
-				t.Errorf("asked again: %v", err)
+				t.Errorf("a second discovery: %v", err)
 			}
 		})
 	}
 }
 
-func errOr(want, got error) error {
-	if want == nil {
-		return got
-	}
-	return want
-}
-
-func TestDiscoveryThatIsDown(t *testing.T) {
-	h := newHostile(t, says(503, ""))
+func TestUnavailableDiscoveryIsTransient(t *testing.T) {
+	h := newFakeServer(t, respond(503, ""))
 	_, err := h.config(t, `"discovery":"issuer","issuer":"AT"`, "").Refresh(t.Context(), secret.New("the-refresh"), nil)
-	tokenError(t, err, flows.Transient, "")
+	wantTokenError(t, err, flows.Transient, "")
 	if n := len(h.requests()); n != 1 {
 		t.Errorf("%d requests", n)
 	}
 }
 
-// A server of which nothing but its metadata is known is used as that says.
+// A definition with only an issuer uses the endpoints and methods in the metadata.
 func TestDiscoveredServerIsUsed(t *testing.T) {
 	for methods, want := range map[string]struct{ header, body string }{
 		"":                        {"Basic aWQ6aHVzaC1zZWNyZXQ=", ""},
@@ -138,14 +148,14 @@ func TestDiscoveredServerIsUsed(t *testing.T) {
 		`["client_secret_post"]`:  {"", "client_id=id\nclient_secret=hush-secret\n"},
 		`["client_secret_post","client_secret_basic"]`: {"Basic aWQ6aHVzaC1zZWNyZXQ=", ""},
 	} {
-		document := `{"issuer":"AT","revocation_endpoint":"AT/r",` + server
+		document := `{"issuer":"AT","revocation_endpoint":"AT/r",` + serverMembers
 		if methods != "" {
 			document += `,"token_endpoint_auth_methods_supported":` + methods
 		}
-		h := newSite(t, map[string]string{"/.well-known/oauth-authorization-server": document + "}", "/t": goodToken, "/r": "{}"})
+		h := newSite(t, map[string]string{serverMetadata: document + "}", "/t": goodToken, "/r": "{}"})
 		c := h.config(t, `"discovery":"issuer","issuer":"AT","token_auth":"none"`, "")
 		if _, err := c.AuthorizationURL("the-state", verifier, redirect, nil); !errors.Is(err, flows.ErrUnsupported) {
-			t.Errorf("an address from nowhere: %v", err)
+			t.Errorf("an authorization URL without discovery: %v", err)
 		}
 		c, err := c.Discover(t.Context())
 		if err != nil {
@@ -167,15 +177,15 @@ func TestDiscoveredServerIsUsed(t *testing.T) {
 	}
 }
 
-// A server of another name than the one at login gets neither the client nor the
-// refresh token, even if the resource now says that it should.
+// If a resource names another authorization server than at the login, that server gets
+// neither the client nor the refresh token.
 func TestChangedServerGetsNothing(t *testing.T) {
-	h := newSite(t, map[string]string{"/.well-known/oauth-authorization-server": `{"issuer":"AT",` + server + `}`, "/t": goodToken})
+	h := newSite(t, map[string]string{serverMetadata: `{"issuer":"AT",` + serverMembers + `}`, "/t": goodToken})
 	c := h.config(t, `"discovery":"resource","resource":"AT/mcp"`, "")
 	c.Client.Issuer = "https://was.example"
 	_, err := refresh(t.Context(), c)
 	wantError(t, err, flows.ErrClientIssuer)
 	if slices.Contains(h.paths(), "/t") {
-		t.Error("it got something")
+		t.Error("the token endpoint received a request")
 	}
 }

@@ -12,33 +12,35 @@ import (
 	"unicode/utf8"
 )
 
-// Errors of the protocol that come before any request, or that are the answer.
+// Errors that a flow finds without a request, or in a complete answer.
 var (
-	// ErrUnsupported says that neither the definition nor discovery has the
-	// endpoint or the setting that a flow needs.
-	ErrUnsupported = errors.New("the provider does not offer this")
-	// ErrNoClient says that there is no OAuth client and no way to make one.
-	ErrNoClient = errors.New("no OAuth client: register one with the provider, and give its client id")
+	// ErrNoClient says that the login needs an OAuth client, and that none is stored and
+	// none can be registered automatically.
+	ErrNoClient = errors.New("no OAuth client: register one with the provider and enter its client id")
 	// ErrClientIssuer says that a client belongs to another authorization server.
 	ErrClientIssuer = errors.New("the OAuth client belongs to another authorization server")
-	// ErrIssuer says that an answer, or a metadata document, is not from the
-	// authorization server that was asked. Nothing of it may be used or shown.
-	ErrIssuer = errors.New("the answer is from another authorization server")
-	// ErrNoRevocation says that the provider has no way to take a token back.
-	ErrNoRevocation = errors.New("the provider has no way to revoke a token")
-	// ErrNotManaged says that a client cannot be deleted, since registration gave
-	// no address for it (RFC 7592).
-	ErrNotManaged = errors.New("the provider has no way to delete the OAuth client")
+	// ErrNoRevocation says that the provider does not support the revocation of tokens.
+	ErrNoRevocation = errors.New("the provider does not support the revocation of tokens")
+	// ErrNotManaged says that a client cannot be deleted, because its registration returned
+	// no address for that (RFC 7592).
+	ErrNotManaged = errors.New("the provider does not support the deletion of the OAuth client")
+
+	// errUnsupported says that neither the definition nor discovery has the endpoint or the
+	// setting that a flow needs.
+	errUnsupported = errors.New("not supported by the provider")
+	// errIssuer says that an answer or a metadata document is from another authorization
+	// server than the expected one. Nothing of it may be used or shown.
+	errIssuer = errors.New("the answer is from another authorization server")
 )
 
-// Kind is what an error of an endpoint means for the one who has to go on.
+// Kind says what the caller of a failed request can do.
 type Kind int
 
 const (
-	Permanent Kind = iota + 1 // refused; only the user can mend it
-	Transient                 // nothing was sent, or the endpoint said to come back later
-	Ambiguous                 // sent, and no complete answer came: what was sent may be used up
-	Protocol                  // an answer that makes no sense
+	Permanent Kind = iota + 1 // refused; only the user can fix it
+	Transient                 // nothing was sent, or the endpoint asks to try again later
+	Ambiguous                 // sent without a complete answer: the code or token may be used up
+	Protocol                  // the answer does not follow the protocol
 )
 
 func (k Kind) String() string {
@@ -54,16 +56,15 @@ func (k Kind) String() string {
 	}
 }
 
-// TokenError is what went wrong at a token endpoint, or at another endpoint that
-// answers in its way. Neither its text nor its members hold anything that was
-// sent or received as a secret.
+// TokenError is an error of a token endpoint, or of another endpoint that answers in the
+// same form. Its text and its fields contain no secret that was sent or received.
 type TokenError struct {
 	Kind        Kind
-	Code        string        // the server's, as invalid_grant; empty if it gave none
-	Description string        // the server's text, for the person who logs in and nowhere else
-	Status      int           // of the answer; 0 if none came
-	RetryAfter  time.Duration // 0 if the server did not say
-	Err         error         // what else is known; nil if the answer says it all
+	Code        string        // the server's error code, such as invalid_grant; may be empty
+	Description string        // the server's text, to be shown only to the person who logs in
+	Status      int           // of the answer; 0 without a complete answer
+	RetryAfter  time.Duration // 0 if the server does not say
+	Err         error         // the cause, if the answer does not say it
 }
 
 func (e *TokenError) Error() string {
@@ -89,35 +90,34 @@ func (e *TokenError) Error() string {
 
 func (e *TokenError) Unwrap() error { return e.Err }
 
-// protocolError is an answer that makes no sense.
+// protocolError returns the error for an answer that does not follow the protocol.
 func protocolError(status int, format string, args ...any) *TokenError {
 	return &TokenError{Kind: Protocol, Status: status, Err: fmt.Errorf(format, args...)}
 }
 
-// refusals are codes that no repetition changes, whatever the status beside
-// them: RFC 6749 section 5.2, RFC 8628 section 3.5, RFC 7591 section 3.2.2, and
-// what GitHub and Slack say instead.
-var refusals = []string{
+// permanentCodes are permanent refusals with any status: the codes of RFC 6749 section 5.2,
+// RFC 8628 section 3.5 and RFC 7591 section 3.2.2, and those that GitHub and Slack use.
+var permanentCodes = []string{
 	"invalid_grant", "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "access_denied", "expired_token",
 	"invalid_redirect_uri", "invalid_client_metadata", "invalid_target", "interaction_required", "consent_required", "login_required",
 	"bad_refresh_token", "bad_verification_code", "incorrect_client_credentials", "incorrect_device_code", "device_flow_disabled",
 	"invalid_refresh_token", "invalid_code", "code_already_used", "token_revoked", "token_expired", "account_inactive", "invalid_auth",
 }
 
-// postponements are codes that mean later, also with status 200.
-var postponements = []string{
+// transientCodes mean "try again later", even with status 200.
+var transientCodes = []string{
 	"temporarily_unavailable", "server_error", "slow_down", "ratelimited", "rate_limited", "rate_limit_exceeded", "too_many_requests",
 	"internal_error", "internal_server_error", "fatal_error", "service_unavailable", "request_timeout",
 }
 
-// classify decides what a complete answer that is an error means: the body
-// first, then the status. Only an endpoint that speaks the protocol, in JSON,
-// can refuse for good; the page of a firewall or of a captive portal cannot.
+// classify returns the kind of a complete answer that is an error, by the body first and
+// then by the status. structured says that the body is an object. Only such an answer can
+// be a permanent refusal; the page of a firewall or of a captive portal cannot.
 func classify(status int, code string, structured bool) Kind {
 	switch {
-	case slices.Contains(refusals, code):
+	case slices.Contains(permanentCodes, code):
 		return Permanent
-	case slices.Contains(postponements, code), postponed(status):
+	case slices.Contains(transientCodes, code), isTransient(status):
 		return Transient
 	case code != "", structured && (status == 400 || status == 401 || status == 403):
 		return Permanent
@@ -126,14 +126,15 @@ func classify(status int, code string, structured bool) Kind {
 	}
 }
 
-func postponed(status int) bool {
+// isTransient reports whether a status means "try again later".
+func isTransient(status int) bool {
 	return status == http.StatusRequestTimeout || status == http.StatusTooEarly || status == http.StatusTooManyRequests || status >= 500
 }
 
-// maxRetryAfter bounds what a server can ask for.
+// maxRetryAfter bounds the wait that a server can ask for.
 const maxRetryAfter = 24 * time.Hour
 
-// retryAfter reads RFC 9110 section 10.2.3.
+// retryAfter reads the Retry-After header (RFC 9110 section 10.2.3).
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	var d time.Duration
@@ -148,8 +149,8 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 // maxDescription bounds a server's text, in bytes.
 const maxDescription = 300
 
-// printable makes a server's text fit to be shown: one line, no control or
-// invisible characters, at most limit bytes.
+// printable makes a server's text safe to show: one line, without control or invisible
+// characters, at most limit bytes.
 func printable(s string, limit int) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
@@ -169,8 +170,8 @@ func printable(s string, limit int) string {
 	return s[:limit] + "…"
 }
 
-// errorCode keeps a server's code if it is one; whatever else stands in its
-// place could be anything.
+// errorCode returns s if it looks like an error code, and "" otherwise. Other text in its
+// place could contain a secret.
 func errorCode(s string) string {
 	if len(s) > 64 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") != "" {
 		return ""

@@ -12,9 +12,8 @@ import (
 	"testing"
 )
 
-// What a name stands for is known when it is dialled: a public name can be given
-// a private address.
-func TestDiscoveredNamesAreLookedAtWhenDialled(t *testing.T) {
+// A public name can have a private address, so the address is checked when it is dialled.
+func TestDiscoveredHostIsCheckedWhenDialled(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") }))
 	defer server.Close()
 	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
@@ -22,9 +21,9 @@ func TestDiscoveredNamesAreLookedAtWhenDialled(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
-		host  string
-		named []string
-		good  bool
+		host    string
+		trusted []string
+		good    bool
 	}{
 		{"localhost", nil, false},
 		{"127.0.0.1", nil, false},
@@ -32,14 +31,14 @@ func TestDiscoveredNamesAreLookedAtWhenDialled(t *testing.T) {
 		{"LOCALHOST", []string{"localhost"}, true},
 		{"localhost", []string{"127.0.0.1"}, false},
 	} {
-		tr := transport(true, test.named)
+		tr := guardedTransport(test.trusted)
 		tr.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
 		resp, err := (&http.Client{Transport: tr}).Get("https://" + net.JoinHostPort(test.host, port))
 		if err == nil {
 			resp.Body.Close()
 		}
 		if _, refused := errors.AsType[*notPublicError](err); refused == test.good || (err == nil) != test.good {
-			t.Errorf("%s, named %q: %v", test.host, test.named, err)
+			t.Errorf("%s, trusted %q: %v", test.host, test.trusted, err)
 		}
 		if err != nil && !strings.Contains(transportError(err).Error(), "not a public address") {
 			t.Errorf("the reason is lost: %v", transportError(err))
@@ -47,14 +46,14 @@ func TestDiscoveredNamesAreLookedAtWhenDialled(t *testing.T) {
 	}
 }
 
-// With a proxy the address behind a name is the proxy's to find out; the proxy
-// itself, which the user named, may be anywhere.
-func TestDiscoveredNamesBehindAProxy(t *testing.T) {
+// The user chose the proxy, so it may have a private address. It resolves the names of the
+// hosts.
+func TestGuardAllowsProxy(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
 	g := &guard{}
 	if _, err := g.dial(t.Context(), "tcp", server.Listener.Addr().String()); err == nil {
-		t.Error("dialled this machine")
+		t.Error("a connection to this machine was allowed")
 	}
 	g.proxies.Store(server.Listener.Addr().String(), true)
 	c, err := g.dial(t.Context(), "tcp", server.Listener.Addr().String())
@@ -64,7 +63,7 @@ func TestDiscoveredNamesBehindAProxy(t *testing.T) {
 	c.Close()
 }
 
-func TestPublic(t *testing.T) {
+func TestCheckPublic(t *testing.T) {
 	for s, want := range map[string]bool{
 		"1.1.1.1": true, "8.8.8.8": true, "2606:4700::1111": true, "172.32.0.1": true, "100.128.0.1": true,
 		"127.0.0.1": false, "127.8.8.8": false, "10.0.0.1": false, "172.16.0.1": false, "192.168.0.1": false, "169.254.169.254": false,
@@ -72,7 +71,7 @@ func TestPublic(t *testing.T) {
 		"::1": false, "::": false, "fe80::1": false, "fd00:ec2::254": false, "ff02::1": false, "fec0::1": false,
 		"::ffff:127.0.0.1": false, "::ffff:100.64.0.1": false, "::ffff:8.8.8.8": true, "fe80::1%eth0": false, "::ffff:10.0.0.1": false, "::127.0.0.1": false, "64:ff9b::7f00:1": false, "2002:7f00:1::": false, "2001:db8::1": false,
 	} {
-		if got := public(netip.MustParseAddr(s)) == nil; got != want {
+		if got := checkPublic(netip.MustParseAddr(s)) == nil; got != want {
 			t.Errorf("%s: %t", s, got)
 		}
 	}

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -23,45 +24,45 @@ import (
 )
 
 const (
-	// assertionLife is short: an assertion is used at once, and Salesforce takes
-	// none that lives for longer than this.
+	// assertionLife is how long an assertion is valid. It is used at once, and Salesforce
+	// refuses assertions with a longer life.
 	assertionLife = 3 * time.Minute
 	// assertionSkew is how far the provider's clock may be behind ours.
 	assertionSkew = 30 * time.Second
 )
 
-// JWTBearer asks for a token with an assertion signed by the user's key (RFC
-// 7523 section 2.1), as Google's service accounts do. There is no refresh token:
-// it is asked for again.
+// JWTBearer requests a token with an assertion that the user's key signs (RFC 7523 section
+// 2.1), as for Google's service accounts. It has no refresh token: call JWTBearer again for
+// the next token.
 func (c *Config) JWTBearer(ctx context.Context, scopes []string) (Token, error) {
-	c, err := c.ready(ctx)
+	c, err := c.Discover(ctx)
 	if err != nil {
 		return Token{}, err
 	}
 	j := c.Definition.OAuth.JWT
 	if j == nil {
-		return Token{}, fmt.Errorf("%s: no oauth.jwt: %w", c.Definition.Name, ErrUnsupported)
+		return Token{}, fmt.Errorf("%s: no oauth.jwt: %w", c.Definition.Name, errUnsupported)
 	}
 	claims, err := c.claims(j.Issuer, j.Subject)
 	if err != nil {
 		return Token{}, err
 	}
-	// Google reads the scope in the assertion, RFC 7521 section 4.1 has it beside.
-	if asked := c.allowed(scopes); len(asked) > 0 {
-		claims["scope"] = joinScopes(c.Definition.OAuth, asked)
+	// Google reads the scope in the assertion; RFC 7521 section 4.1 has it in the form.
+	if requested := c.allowedScopes(scopes); len(requested) > 0 {
+		claims["scope"] = joinScopes(c.Definition.OAuth, requested)
 	}
 	assertion, err := c.sign(claims)
 	if err != nil {
 		return Token{}, err
 	}
 	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {assertion}}
-	return c.grant(ctx, form, scopes)
+	return c.grantWithoutUser(ctx, form, scopes)
 }
 
 // clientAssertion authenticates the client with its key (RFC 7523 section 2.2).
 func (c *Config) clientAssertion(form url.Values) error {
 	if c.Definition.OAuth.JWT == nil {
-		return fmt.Errorf("%s: no oauth.jwt: %w", c.Definition.Name, ErrUnsupported)
+		return fmt.Errorf("%s: no oauth.jwt: %w", c.Definition.Name, errUnsupported)
 	}
 	claims, err := c.claims("{client_id}", "{client_id}")
 	if err != nil {
@@ -76,8 +77,8 @@ func (c *Config) clientAssertion(form url.Values) error {
 	return nil
 }
 
-// claims are those of an assertion. issuer and subject are templates; an absent
-// issuer is the client.
+// claims returns the claims of an assertion. issuer and subject are templates. If the
+// issuer is empty, it is the client id.
 func (c *Config) claims(issuer, subject string) (map[string]any, error) {
 	j := c.Definition.OAuth.JWT
 	claims := make(map[string]any)
@@ -88,7 +89,7 @@ func (c *Config) claims(issuer, subject string) (map[string]any, error) {
 		}
 		return err
 	}
-	if err := add("iss", orDefault(issuer, "{client_id}")); err != nil {
+	if err := add("iss", cmp.Or(issuer, "{client_id}")); err != nil {
 		return nil, err
 	}
 	if err := add("sub", subject); err != nil {
@@ -116,6 +117,7 @@ func (c *Config) claims(issuer, subject string) (map[string]any, error) {
 	return claims, nil
 }
 
+// sign returns an assertion with the claims, signed with the definition's key.
 func (c *Config) sign(claims map[string]any) (string, error) {
 	j := c.Definition.OAuth.JWT
 	key, err := c.expand("oauth.jwt.key", j.Key)
@@ -130,26 +132,25 @@ func (c *Config) sign(claims map[string]any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: the private key: %w", c.Definition.Name, err)
 	}
-	assertion, err := signJWT(signer, orDefault(j.Algorithm, "RS256"), keyID, claims)
+	assertion, err := signJWT(signer, cmp.Or(j.Algorithm, "RS256"), keyID, claims)
 	if err != nil {
 		return "", fmt.Errorf("%s: sign the assertion: %w", c.Definition.Name, err)
 	}
 	return assertion, nil
 }
 
-// parseKey reads a PEM block: PKCS #8, or what older tools write. Line breaks
-// that were escaped on the way through a variable or a form are put back. Its
-// errors hold nothing of the text.
+// parseKey reads a private key in PEM: PKCS #8, PKCS #1 or SEC 1. It restores line breaks
+// that a variable or a form has escaped as \n. Its errors contain nothing of the text.
 func parseKey(text string) (crypto.Signer, error) {
 	if !strings.Contains(text, "\n") {
 		text = strings.ReplaceAll(text, `\n`, "\n")
 	}
 	block, _ := pem.Decode([]byte(text))
 	if block == nil {
-		return nil, errors.New("not PEM text")
+		return nil, errors.New("not in PEM format")
 	}
 	if strings.Contains(block.Type, "ENCRYPTED") || block.Headers["Proc-Type"] != "" {
-		return nil, errors.New("it is encrypted; decrypt it first")
+		return nil, errors.New("it is encrypted; decrypt it before the login")
 	}
 	if key, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
 		if signer, ok := key.(crypto.Signer); ok {
@@ -185,26 +186,26 @@ func signJWT(key crypto.Signer, algorithm, keyID string, claims map[string]any) 
 	switch key := key.(type) {
 	case *rsa.PrivateKey:
 		if algorithm != "RS256" {
-			return "", fmt.Errorf("an RSA key does not sign %s", algorithm)
+			return "", fmt.Errorf("an RSA key cannot sign %s", algorithm)
 		}
 		var err error
 		if signature, err = rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:]); err != nil {
-			return "", errors.New("the RSA key is not fit to sign")
+			return "", errors.New("the RSA key cannot sign")
 		}
 	case *ecdsa.PrivateKey:
 		if algorithm != "ES256" || key.Curve != elliptic.P256() {
-			return "", fmt.Errorf("an EC key on %s does not sign %s", key.Curve.Params().Name, algorithm)
+			return "", fmt.Errorf("an EC key on %s cannot sign %s", key.Curve.Params().Name, algorithm)
 		}
 		r, s, err := ecdsa.Sign(rand.Reader, key, digest[:])
 		if err != nil {
-			return "", errors.New("the EC key is not fit to sign")
+			return "", errors.New("the EC key cannot sign")
 		}
-		// RFC 7518 section 3.4: the two numbers, 32 octets each.
+		// RFC 7518 section 3.4: both numbers with 32 octets each.
 		signature = make([]byte, 64)
 		r.FillBytes(signature[:32])
 		s.FillBytes(signature[32:])
 	default:
-		return "", fmt.Errorf("a key of this kind does not sign %s", algorithm)
+		return "", fmt.Errorf("this kind of key cannot sign %s", algorithm)
 	}
 	return input + "." + base64.RawURLEncoding.EncodeToString(signature), nil
 }

@@ -12,13 +12,13 @@ import (
 	"github.com/authsome/authsome/flows"
 )
 
-// planted is everything secret that the tests send or receive.
+// planted are the secrets that the tests send or receive.
 var planted = []string{
 	"hush-secret", "the-code", "the-refresh", "the-access", verifier, "the-state", "rotated-refresh", "rotated-access", "lost-access", "device-secret",
 	"registration-secret", "hush-client", "PRIVATE KEY-----",
 }
 
-// wantError holds err to being target, and to telling nothing.
+// wantError checks that err is target and contains no secret.
 func wantError(t *testing.T, err, target error) {
 	t.Helper()
 	if !errors.Is(err, target) {
@@ -27,13 +27,13 @@ func wantError(t *testing.T, err, target error) {
 	noSecrets(t, err)
 }
 
-// tokenError holds err to being of a kind, and to telling nothing.
-func tokenError(t *testing.T, err error, kind flows.Kind, code string) *flows.TokenError {
+// wantTokenError checks that err is a TokenError of a kind and contains no secret.
+func wantTokenError(t *testing.T, err error, kind flows.Kind, code string) *flows.TokenError {
 	t.Helper()
 	noSecrets(t, err)
 	e, ok := errors.AsType[*flows.TokenError](err)
 	if !ok {
-		t.Fatalf("error %T %v is no TokenError", err, err)
+		t.Fatalf("error %T %v, want a TokenError", err, err)
 	}
 	if e.Kind != kind || e.Code != code {
 		t.Errorf("%v, code %q (%v); want %v, code %q", e.Kind, e.Code, err, kind, code)
@@ -41,14 +41,15 @@ func tokenError(t *testing.T, err error, kind flows.Kind, code string) *flows.To
 	return e
 }
 
-// noSecrets greps every way to print an error and what it wraps.
+// noSecrets checks every way to print an error and the errors that it wraps.
 func noSecrets(t *testing.T, err error) {
 	t.Helper()
 	if s := leaked(err); s != "" {
-		t.Errorf("an error tells %q: %#v", s, err)
+		t.Errorf("an error contains %q: %#v", s, err)
 	}
 }
 
+// leaked returns the first secret that err contains, or "".
 func leaked(err error) string {
 	for ; err != nil; err = errors.Unwrap(err) {
 		text := fmt.Sprintf("%v\n%+v\n%#v", err, err, err)
@@ -66,8 +67,7 @@ func leaked(err error) string {
 	return ""
 }
 
-// The grep finds what is there.
-func TestLeaksAreFound(t *testing.T) {
+func TestLeakedFindsSecrets(t *testing.T) {
 	for _, err := range []error{
 		errors.New("x the-refresh y"),
 		fmt.Errorf("refresh: %w", &flows.TokenError{Kind: flows.Permanent, Description: "used: the-refresh"}),

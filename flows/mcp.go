@@ -10,18 +10,18 @@ import (
 	"strings"
 )
 
-// maxServers bounds how many authorization servers of a resource are asked.
+// maxServers bounds how many authorization servers of a resource are tried.
 const maxServers = 3
 
-// resource is what a protected resource says about itself (RFC 9728).
+// resource is the metadata of a protected resource (RFC 9728).
 type resource struct {
 	id      string
-	servers []string
+	servers []string // issuers
 	scopes  []string
 }
 
-// discoverResource goes from a resource to its authorization server, as the MCP
-// specification has it.
+// discoverResource finds the authorization server of a resource, as the MCP specification
+// describes it.
 func (c *Config) discoverResource(ctx context.Context) (*Server, error) {
 	text, err := c.expand("oauth.resource", c.Definition.OAuth.Resource)
 	if err != nil {
@@ -31,11 +31,11 @@ func (c *Config) discoverResource(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the resource: %w", err)
 	}
-	challenge, err := c.challenge(ctx, u)
+	challenge, err := c.bearerChallenge(ctx, u)
 	if err != nil {
 		return nil, err
 	}
-	r, err := c.resource(ctx, u, challenge["resource_metadata"])
+	r, err := c.resourceMetadata(ctx, u, challenge["resource_metadata"])
 	if err != nil {
 		return nil, err
 	}
@@ -44,16 +44,16 @@ func (c *Config) discoverResource(ctx context.Context) (*Server, error) {
 		return nil, err
 	}
 	if !slices.Contains(s.Challenges, "S256") {
-		return nil, fmt.Errorf("the authorization server does not say that it knows PKCE: %w", ErrUnsupported)
+		return nil, fmt.Errorf("the authorization server does not announce PKCE with S256: %w", errUnsupported)
 	}
 	s.Resource = r.id
 	s.Scopes = mcpScopes(challenge["scope"], r.scopes, s.Scopes)
 	return s, nil
 }
 
-// mcpScopes chooses what to ask for: what the challenge names, else all that the
-// resource knows, else nothing; and a refresh token, where the server gives one
-// for a scope.
+// mcpScopes returns the scopes to request: those in the challenge, or else all scopes of
+// the resource. If the server has the scope offline_access, which yields a refresh token,
+// it is added.
 func mcpScopes(challenge string, ofResource, ofServer []string) []string {
 	scopes := strings.Fields(challenge)
 	if len(scopes) == 0 {
@@ -66,11 +66,11 @@ func mcpScopes(challenge string, ofResource, ofServer []string) []string {
 	return scopes
 }
 
-// challenge asks the resource without a token, and reads what it says is missing
-// (RFC 9728 section 5.1). A resource that says nothing has an empty one.
-func (c *Config) challenge(ctx context.Context, u *url.URL) (map[string]string, error) {
+// bearerChallenge requests the resource without a token and returns the parameters of its
+// Bearer challenge (RFC 9728 section 5.1), or nil if it sends none.
+func (c *Config) bearerChallenge(ctx context.Context, u *url.URL) (map[string]string, error) {
 	header := http.Header{"Accept": {"application/json, text/event-stream"}}
-	r, err := sendHead(ctx, c.client(false), u, header)
+	r, err := send(ctx, request{client: c.client(), method: http.MethodGet, url: u, header: header, headOnly: true})
 	if err != nil {
 		return nil, err
 	}
@@ -85,13 +85,13 @@ func (c *Config) challenge(ctx context.Context, u *url.URL) (map[string]string, 
 	return nil, nil
 }
 
-// resource reads the metadata of a resource, from where the challenge says, else
-// from the well-known places (RFC 9728 section 3.1). Servers of before RFC 9728
-// have none, and are their own authorization server.
-func (c *Config) resource(ctx context.Context, u *url.URL, at string) (*resource, error) {
+// resourceMetadata fetches the metadata of the resource at u, from the address in its
+// challenge or else from the well-known places (RFC 9728 section 3.1). A resource older
+// than RFC 9728 has none; its authorization server is its own origin.
+func (c *Config) resourceMetadata(ctx context.Context, u *url.URL, address string) (*resource, error) {
 	places := resourceURLs(u)
-	if at != "" {
-		named, err := discoveredEndpoint(at, c.named())
+	if address != "" {
+		named, err := discoveredEndpoint(address, c.trustedHosts())
 		if err != nil {
 			return nil, fmt.Errorf("the resource's metadata: %w", err)
 		}
@@ -107,19 +107,20 @@ func (c *Config) resource(ctx context.Context, u *url.URL, at string) (*resource
 		}
 		r := &resource{a.text([]string{"resource"}), a.list("authorization_servers"), a.list("scopes_supported")}
 		switch {
-		case !covers(r.id, u):
-			return nil, errors.New("the resource's metadata is another resource's")
+		case !isAbout(r.id, u):
+			return nil, errors.New("the resource's metadata is about another resource")
 		case len(r.servers) == 0:
 			r.servers = []string{origin(u)}
 		}
 		return r, nil
 	}
-	if at != "" {
-		return nil, errors.New("no metadata where the resource says it is")
+	if address != "" {
+		return nil, errors.New("the resource's metadata is not at the address in its challenge")
 	}
 	return &resource{id: u.String(), servers: []string{origin(u)}}, nil
 }
 
+// resourceURLs returns the well-known places of a resource's metadata.
 func resourceURLs(u *url.URL) []*url.URL {
 	at := func(path string) *url.URL {
 		place := *u
@@ -135,10 +136,11 @@ func resourceURLs(u *url.URL) []*url.URL {
 	return []*url.URL{at(path), root}
 }
 
-// covers holds metadata to being about the resource at u: the same text (RFC 9728
-// section 3.3), or, as many servers have it, the origin or a path that u is
-// under. Nobody else can answer there, and a token goes to that host only.
-func covers(id string, u *url.URL) bool {
+// isAbout reports whether metadata with the given id is about the resource at u. The id
+// must be u (RFC 9728 section 3.3) or, as many servers have it, u's origin or a path that
+// contains u. That is safe, because only the same host can publish it, and the token is
+// sent to that host only.
+func isAbout(id string, u *url.URL) bool {
 	if id == u.String() {
 		return true
 	}
@@ -153,49 +155,19 @@ func covers(id string, u *url.URL) bool {
 
 func origin(u *url.URL) string { return u.Scheme + "://" + strings.ToLower(u.Host) }
 
-// firstServer takes the first authorization server whose metadata can be read;
-// the one that the client belongs to, if it is among them.
+// firstServer returns the metadata of the client's authorization server if it is among the
+// issuers, or else of the first server whose metadata can be read.
 func (c *Config) firstServer(ctx context.Context, issuers []string) (*Server, error) {
 	if c.Client.Issuer != "" && slices.Contains(issuers, c.Client.Issuer) {
-		return c.metadata(ctx, c.Client.Issuer)
+		return c.serverMetadata(ctx, c.Client.Issuer)
 	}
 	var failed error
 	for _, issuer := range issuers[:min(len(issuers), maxServers)] {
-		s, err := c.metadata(ctx, issuer)
+		s, err := c.serverMetadata(ctx, issuer)
 		if err == nil {
 			return s, nil
 		}
 		failed = errors.Join(failed, err)
 	}
 	return nil, failed
-}
-
-// ObtainClient finds a client to log in with: the one that is there, if it
-// belongs to this server and is still good; else our metadata document, where
-// the server takes one; else one that it registers. The error is [ErrNoClient]
-// if the user has to bring one. A client that differs from c.Client is to be
-// stored before it is used.
-func (c *Config) ObtainClient(ctx context.Context, redirectURIs []string, scopes []string) (Client, error) {
-	c, err := c.ready(ctx)
-	if err != nil {
-		return Client{}, err
-	}
-	redirect := ""
-	if len(redirectURIs) > 0 {
-		redirect = redirectURIs[0]
-	}
-	if c.Client.Usable(redirect, c.now()) && c.checkClient() == nil {
-		return c.Client, nil
-	}
-	if id := c.Definition.OAuth.ClientID; id != "" {
-		return Client{ID: id}, nil
-	}
-	if c.found().ClientMetadata && c.ClientMetadataURL != "" {
-		issuer, err := c.ID()
-		return Client{ID: c.ClientMetadataURL, TokenAuth: authNone, Issuer: issuer}, err
-	}
-	if c.found().RegistrationURL != "" || c.Definition.OAuth.RegistrationURL != "" {
-		return c.Register(ctx, redirectURIs, scopes)
-	}
-	return Client{}, fmt.Errorf("%s: %w", c.Definition.Name, ErrNoClient)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/authsome/authsome/providers"
 )
 
-// parserConfig has several places for each member.
+// parserConfig returns a Config whose definition has several paths for each member.
 func parserConfig(tb testing.TB) *Config {
 	tb.Helper()
 	d, err := providers.Parse([]byte(`{"schema_version":2,"name":"acme","flows":["pkce"],"hosts":["api.acme.example"],
@@ -22,8 +22,8 @@ func parserConfig(tb testing.TB) *Config {
 	return &Config{Definition: d}
 }
 
-// Whatever an endpoint answers: no panic, and a token is exactly a text that
-// stands at one of the places.
+// FuzzTokenAnswer checks that no answer causes a panic, and that a token in the result is
+// exactly a string at one of the paths.
 func FuzzTokenAnswer(f *testing.F) {
 	for _, s := range []string{
 		`{"access_token":"t","token_type":"bearer","expires_in":3600.0,"refresh_token":"r","scope":"a b"}`,
@@ -45,29 +45,29 @@ func FuzzTokenAnswer(f *testing.F) {
 			}
 			return
 		}
-		token, err := c.read(a)
+		token, err := c.readToken(a)
 		if err != nil {
 			return
 		}
 		object, err := parseObject(contentType, []byte(body))
 		if err != nil {
-			t.Fatalf("a token from what is no object: %v", err)
+			t.Fatalf("a token from an answer that is not an object: %v", err)
 		}
-		at := func(got string, paths ...string) {
+		wantAt := func(got string, paths ...string) {
 			for _, p := range paths {
 				if v, ok := lookup(object, p); ok && v == got {
 					return
 				}
 			}
-			t.Fatalf("%q is not in %s", got, body)
+			t.Fatalf("%q is not at %q in %s", got, paths, body)
 		}
-		at(token.AccessToken.Reveal(), "a.access_token", "access_token", "list.0.token")
+		wantAt(token.AccessToken.Reveal(), "a.access_token", "access_token", "list.0.token")
 		if !token.RefreshToken.IsZero() {
-			at(token.RefreshToken.Reveal(), "a.refresh_token", "refresh_token")
+			wantAt(token.RefreshToken.Reveal(), "a.refresh_token", "refresh_token")
 		}
 		for _, s := range []string{token.AccessToken.Reveal(), token.RefreshToken.Reveal()} {
 			if s != "" && !validToken(s) {
-				t.Fatalf("%q is no token", s)
+				t.Fatalf("%q is not a valid token", s)
 			}
 		}
 	})
@@ -98,8 +98,8 @@ func TestParseChallenges(t *testing.T) {
 	}
 }
 
-// Whatever a header holds: no panic, and writing out what was read and reading
-// it again changes nothing.
+// FuzzChallenges checks that no header causes a panic, and that the challenges are the same
+// after they are written and read again.
 func FuzzChallenges(f *testing.F) {
 	for _, s := range []string{`Bearer realm="x", error="invalid_token"`, "Negotiate abc==", `Basic realm=x, Bearer scope="a\\b"`, `Bearer a=b c="d"e=f`, `a="`} {
 		f.Add(s)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -14,57 +13,88 @@ import (
 	"github.com/authsome/authsome/providers"
 )
 
-// clientName is what a provider's page calls us.
-const clientName = "authsome"
-
-// registration is the client metadata of RFC 7591 section 2 that we send.
+// registration is the client metadata that authsome sends (RFC 7591 section 2).
 type registration struct {
 	RedirectURIs    []string `json:"redirect_uris"`
 	GrantTypes      []string `json:"grant_types"`
 	ResponseTypes   []string `json:"response_types"`
 	TokenAuth       string   `json:"token_endpoint_auth_method"`
 	ClientName      string   `json:"client_name"`
-	ApplicationType string   `json:"application_type"` // absent means web, whose redirects may not be to loopback
+	ApplicationType string   `json:"application_type"` // the default is web, which does not allow redirects to loopback
 	Scope           string   `json:"scope,omitzero"`
 	SoftwareID      string   `json:"software_id"`
 }
 
-// Register makes a client for us at the provider (RFC 7591). The redirect URIs
-// are those that logins will use. What the server answers takes precedence over
-// what was asked for. The client belongs to this server alone, and is to be
-// stored at once: if it is lost, it stays registered and nobody can delete it.
-func (c *Config) Register(ctx context.Context, redirectURIs []string, scopes []string) (Client, error) {
-	c, err := c.ready(ctx)
+// ObtainClient returns a client for a login: c.Client if it belongs to this server and is
+// usable, or else the definition's public client, or else a new one that it registers. The
+// error is [ErrNoClient] if the user must register one. If the result is not c.Client,
+// store it before it is used.
+func (c *Config) ObtainClient(ctx context.Context, redirectURIs []string, scopes []string) (Client, error) {
+	c, err := c.Discover(ctx)
+	if err != nil {
+		return Client{}, err
+	}
+	redirect := ""
+	if len(redirectURIs) > 0 {
+		redirect = redirectURIs[0]
+	}
+	if c.Client.usable(redirect, c.now()) && c.checkClient() == nil {
+		return c.Client, nil
+	}
+	if id := c.Definition.OAuth.ClientID; id != "" {
+		return Client{ID: id}, nil
+	}
+	if c.discovered().RegistrationURL != "" || c.Definition.OAuth.RegistrationURL != "" {
+		return c.register(ctx, redirectURIs, scopes)
+	}
+	return Client{}, fmt.Errorf("%s: %w", c.Definition.Name, ErrNoClient)
+}
+
+// usable reports whether the client can be used for a login that redirects to redirectURI:
+// its secret has not expired, and it was registered for that address.
+func (c Client) usable(redirectURI string, now time.Time) bool {
+	if !c.SecretExpiresAt.IsZero() && !now.Before(c.SecretExpiresAt) {
+		return false
+	}
+	return c.ID != "" && (len(c.RedirectURIs) == 0 || redirectURI == "" || slices.Contains(c.RedirectURIs, redirectURI))
+}
+
+// register registers a client at the provider (RFC 7591), with the redirect URIs of the
+// logins to come. Where the server's answer differs from the request, the answer counts.
+// The client is for this server only. Store it at once: if it is lost, it stays registered
+// and cannot be deleted.
+func (c *Config) register(ctx context.Context, redirectURIs []string, scopes []string) (Client, error) {
+	c, err := c.Discover(ctx)
 	if err != nil {
 		return Client{}, err
 	}
 	o := c.Definition.OAuth
-	e, err := c.endpoint("registration_url", o.RegistrationURL, c.found().RegistrationURL)
+	e, err := c.endpoint("registration_url", o.RegistrationURL, c.discovered().RegistrationURL)
 	if err != nil {
 		return Client{}, err
 	}
 	if scopes == nil {
-		scopes = c.Scopes()
+		scopes = c.defaultScopes()
 	}
-	asked := registration{
+	requested := registration{
 		RedirectURIs:    redirectURIs,
 		GrantTypes:      []string{"authorization_code", "refresh_token"},
 		ResponseTypes:   []string{"code"},
 		TokenAuth:       c.registrationAuth(),
-		ClientName:      clientName,
+		ClientName:      softwareName,
 		ApplicationType: "native",
 		Scope:           strings.Join(scopes, " "),
-		SoftwareID:      clientName,
+		SoftwareID:      softwareName,
 	}
 	if slices.Contains(c.Definition.Flows, providers.FlowDeviceCode) {
-		asked.GrantTypes = append(asked.GrantTypes, "urn:ietf:params:oauth:grant-type:device_code")
+		requested.GrantTypes = append(requested.GrantTypes, "urn:ietf:params:oauth:grant-type:device_code")
 	}
-	body, err := json.Marshal(asked)
+	body, err := json.Marshal(requested)
 	if err != nil {
 		return Client{}, fmt.Errorf("%s: write the registration: %w", c.Definition.Name, err)
 	}
 	header := http.Header{"Accept": {"application/json"}, "Content-Type": {"application/json"}}
-	r, err := send(ctx, e.client, http.MethodPost, e.url, header, string(body))
+	r, err := send(ctx, request{client: e.client, method: http.MethodPost, url: e.url, header: header, body: string(body)})
 	if err != nil {
 		return Client{}, err
 	}
@@ -72,7 +102,7 @@ func (c *Config) Register(ctx context.Context, redirectURIs []string, scopes []s
 	if err != nil {
 		return Client{}, err
 	}
-	client, err := c.registered(a, asked)
+	client, err := c.registeredClient(a, requested)
 	if err != nil {
 		return Client{}, err
 	}
@@ -80,24 +110,25 @@ func (c *Config) Register(ctx context.Context, redirectURIs []string, scopes []s
 	return client, err
 }
 
-// registrationAuth prefers what the definition says, then a public client: a
-// secret of a program on the user's machine protects nothing (RFC 8252 section
-// 8.5). Some servers have no such.
+// registrationAuth returns the authentication method to register for: the definition's, or
+// else "none", because the secret of a program on the user's machine protects nothing (RFC
+// 8252 section 8.5). Some servers do not support "none"; then it is one that they support.
 func (c *Config) registrationAuth() string {
-	words := map[string]string{authBasic: "client_secret_basic", authBasicRaw: "client_secret_basic", authPost: "client_secret_post"}
-	wanted := []string{"none", "client_secret_basic", "client_secret_post"}
-	if method := words[c.Definition.OAuth.TokenAuth]; method != "" {
-		wanted = append([]string{method}, wanted...)
+	registered := map[string]string{authBasic: "client_secret_basic", authBasicRaw: "client_secret_basic", authPost: "client_secret_post"}
+	preferred := []string{"none", "client_secret_basic", "client_secret_post"}
+	if method := registered[c.Definition.OAuth.TokenAuth]; method != "" {
+		preferred = append([]string{method}, preferred...)
 	}
-	for _, method := range wanted {
-		if slices.Contains(c.found().TokenAuth, method) {
+	for _, method := range preferred {
+		if slices.Contains(c.discovered().TokenAuth, method) {
 			return method
 		}
 	}
-	return wanted[0]
+	return preferred[0]
 }
 
-func (c *Config) registered(a *answer, asked registration) (Client, error) {
+// registeredClient reads the answer to a registration.
+func (c *Config) registeredClient(a *answer, requested registration) (Client, error) {
 	id := a.text([]string{"client_id"})
 	if !validToken(id) {
 		return Client{}, protocolError(a.status, "no client id in the answer")
@@ -106,16 +137,16 @@ func (c *Config) registered(a *answer, asked registration) (Client, error) {
 	client.Secret, _ = a.token([]string{"client_secret"})
 	client.RegistrationToken, _ = a.token([]string{"registration_access_token"})
 	if client.RedirectURIs == nil {
-		client.RedirectURIs = asked.RedirectURIs
+		client.RedirectURIs = requested.RedirectURIs
 	}
 	switch {
 	case client.TokenAuth != "":
 		client.TokenAuth = methodName(client.TokenAuth)
 	case client.Secret.IsZero():
 		client.TokenAuth = authNone
-	case asked.TokenAuth != "none":
-		client.TokenAuth = methodName(asked.TokenAuth)
-	default: // RFC 7591 section 2: what a server that does not say means
+	case requested.TokenAuth != "none":
+		client.TokenAuth = methodName(requested.TokenAuth)
+	default: // the default of RFC 7591 section 2
 		client.TokenAuth = authBasic
 	}
 	if text := a.text([]string{"scope"}); text != "" {
@@ -125,16 +156,16 @@ func (c *Config) registered(a *answer, asked registration) (Client, error) {
 		client.SecretExpiresAt = time.Unix(int64(seconds), 0).UTC()
 	}
 	if uri := a.text([]string{"registration_client_uri"}); uri != "" {
-		u, err := c.manageURL(uri)
+		u, err := discoveredEndpoint(uri, c.trustedHosts())
 		if err != nil {
-			return Client{}, protocolError(a.status, "the address of the client: %w", err)
+			return Client{}, protocolError(a.status, "the client's management address: %w", err)
 		}
 		client.RegistrationURL = u.String()
 	}
 	return client, nil
 }
 
-// list is a member that is a list of texts; nil if there is none.
+// list returns the non-empty strings of a member that is a list, or nil.
 func (a *answer) list(name string) []string {
 	items, _ := a.object[name].([]any)
 	var texts []string
@@ -146,34 +177,22 @@ func (a *answer) list(name string) []string {
 	return texts
 }
 
-// manageURL reads the address at which a client is managed, which is for the
-// server to choose.
-func (c *Config) manageURL(s string) (*url.URL, error) { return discoveredEndpoint(s, c.named()) }
-
-// Deregister deletes the client at the provider (RFC 7592 section 2.3). The
-// error is [ErrNotManaged] if registration gave no address for that.
+// Deregister deletes the client at the provider (RFC 7592 section 2.3). The error is
+// [ErrNotManaged] if its registration returned no address for that.
 func (c *Config) Deregister(ctx context.Context) error {
 	if c.Client.RegistrationURL == "" || c.Client.RegistrationToken.IsZero() {
 		return ErrNotManaged
 	}
-	u, err := c.manageURL(c.Client.RegistrationURL)
+	trusted := c.trustedHosts()
+	u, err := discoveredEndpoint(c.Client.RegistrationURL, trusted)
 	if err != nil {
-		return fmt.Errorf("%s: the address of the client: %w", c.Definition.Name, err)
+		return fmt.Errorf("%s: the client's management address: %w", c.Definition.Name, err)
 	}
 	token := c.Client.RegistrationToken.Reveal()
 	header := http.Header{"Accept": {"application/json"}, "Authorization": {"Bearer " + token}}
-	r, err := send(ctx, c.client(true, c.named()...), http.MethodDelete, u, header, "")
+	r, err := send(ctx, request{client: c.discoveryClient(trusted), method: http.MethodDelete, url: u, header: header})
 	if err != nil {
 		return err
 	}
-	return c.outcome(r, []string{token})
-}
-
-// Usable reports whether the client can be used for a login that comes back to
-// redirectURI: its secret has not expired, and it was registered for that.
-func (c Client) Usable(redirectURI string, now time.Time) bool {
-	if !c.SecretExpiresAt.IsZero() && !now.Before(c.SecretExpiresAt) {
-		return false
-	}
-	return c.ID != "" && (len(c.RedirectURIs) == 0 || redirectURI == "" || slices.Contains(c.RedirectURIs, redirectURI))
+	return c.checkSuccess(r, []string{token})
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// The numbers are those of the list of mistakes of the Python authsome.
 func TestRegister(t *testing.T) {
 	const metadata = `{"client_name":"authsome","application_type":"native","grant_types":["authorization_code","refresh_token"],"redirect_uris":["` + redirect +
 		`"],"response_types":["code"],"software_id":"authsome"`
@@ -23,30 +22,30 @@ func TestRegister(t *testing.T) {
 		answer string
 		want   flows.Client
 		secret string
-		handle string
+		token  string
 		sent   string
 	}{
-		{name: "34, 35: a public, native client", answer: `{"client_id":"new"}`, want: flows.Client{ID: "new", TokenAuth: "none", RedirectURIs: uris},
+		{name: "a public, native client", answer: `{"client_id":"new"}`, want: flows.Client{ID: "new", TokenAuth: "none", RedirectURIs: uris},
 			sent: metadata + `,"token_endpoint_auth_method":"none"}`},
 		{name: "scopes", oauth: `"scopes":["a","b"],"scope_separator":","`, answer: `{"client_id":"new"}`, want: flows.Client{ID: "new", TokenAuth: "none", RedirectURIs: uris},
 			sent: metadata + `,"token_endpoint_auth_method":"none","scope":"a b"}`},
 		{name: "no scopes", oauth: `"scopes":["a","b"]`, scopes: []string{}, answer: `{"client_id":"new"}`, want: flows.Client{ID: "new", TokenAuth: "none", RedirectURIs: uris},
 			sent: metadata + `,"token_endpoint_auth_method":"none"}`},
-		{name: "35: a method of the definition", oauth: `"token_auth":"basic"`, answer: `{"client_id":"new","client_secret":"registration-secret"}`, secret: "registration-secret",
+		{name: "the definition's method", oauth: `"token_auth":"basic"`, answer: `{"client_id":"new","client_secret":"registration-secret"}`, secret: "registration-secret",
 			want: flows.Client{ID: "new", TokenAuth: "basic", RedirectURIs: uris}, sent: metadata + `,"token_endpoint_auth_method":"client_secret_basic"}`},
-		{name: "35, 36: the answer has the last word",
+		{name: "the answer overrides the request",
 			answer: `{"client_id":"new","client_secret":"registration-secret","client_secret_expires_at":1795525200,"token_endpoint_auth_method":"client_secret_post",
 				"redirect_uris":["http://127.0.0.1/other"],"scope":"a c","registration_client_uri":"AT/clients/new","registration_access_token":"hush-client"}`,
-			secret: "registration-secret", handle: "hush-client",
+			secret: "registration-secret", token: "hush-client",
 			want: flows.Client{ID: "new", TokenAuth: "post", RedirectURIs: []string{"http://127.0.0.1/other"}, Scopes: []string{"a", "c"},
 				SecretExpiresAt: noon.Add(time.Hour), RegistrationURL: "AT/clients/new"},
 			sent: metadata + `,"token_endpoint_auth_method":"none"}`},
-		{name: "36: a secret for ever", answer: `{"client_id":"new","client_secret":"registration-secret","client_secret_expires_at":0}`, secret: "registration-secret",
+		{name: "a secret that does not expire", answer: `{"client_id":"new","client_secret":"registration-secret","client_secret_expires_at":0}`, secret: "registration-secret",
 			want: flows.Client{ID: "new", TokenAuth: "basic", RedirectURIs: uris}, sent: metadata + `,"token_endpoint_auth_method":"none"}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var h *hostile
-			h = newHostile(t, func(w http.ResponseWriter, r *http.Request) { says(201, at(h, test.answer))(w, r) })
+			var h *fakeServer
+			h = newFakeServer(t, func(w http.ResponseWriter, r *http.Request) { respond(201, withURL(h, test.answer))(w, r) })
 			oauth := `"registration_url":"AT/register"`
 			if test.oauth != "" {
 				oauth += "," + test.oauth
@@ -55,12 +54,12 @@ func TestRegister(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if client.Secret.Reveal() != test.secret || client.RegistrationToken.Reveal() != test.handle {
-				t.Errorf("secret %q, handle %q", client.Secret.Reveal(), client.RegistrationToken.Reveal())
+			if client.Secret.Reveal() != test.secret || client.RegistrationToken.Reveal() != test.token {
+				t.Errorf("secret %q, registration token %q", client.Secret.Reveal(), client.RegistrationToken.Reveal())
 			}
 			client.Secret, client.RegistrationToken = secret.String{}, secret.String{}
 			test.want.Issuer = h.URL + "/token"
-			test.want.RegistrationURL = at(h, test.want.RegistrationURL)
+			test.want.RegistrationURL = withURL(h, test.want.RegistrationURL)
 			if !reflect.DeepEqual(client, test.want) {
 				t.Errorf("client %+v, want %+v", client, test.want)
 			}
@@ -76,9 +75,9 @@ func TestRegister(t *testing.T) {
 	}
 }
 
-// Some servers have no public clients, others no other.
-func TestRegisterAsTheServerOffers(t *testing.T) {
-	for _, test := range []struct{ own, offered, want string }{
+// The authentication method depends on the definition and on what the server supports.
+func TestRegistrationAuthMethod(t *testing.T) {
+	for _, test := range []struct{ defined, offered, want string }{
 		{"", "", "none"},
 		{"none", "", "none"},
 		{"none", `["client_secret_basic","client_secret_post"]`, "client_secret_basic"},
@@ -89,14 +88,14 @@ func TestRegisterAsTheServerOffers(t *testing.T) {
 		{"post", "", "client_secret_post"},
 		{"", `["private_key_jwt"]`, "none"},
 	} {
-		document := `{"issuer":"AT","registration_endpoint":"AT/register",` + server
+		document := `{"issuer":"AT","registration_endpoint":"AT/register",` + serverMembers
 		if test.offered != "" {
 			document += `,"token_endpoint_auth_methods_supported":` + test.offered
 		}
-		h := newSite(t, map[string]string{metadata: document + "}", "/register": `{"client_id":"new"}`})
+		h := newSite(t, map[string]string{serverMetadata: document + "}", "/register": `{"client_id":"new"}`})
 		oauth := `"discovery":"issuer","issuer":"AT"`
-		if test.own != "" {
-			oauth += `,"token_auth":"` + test.own + `"`
+		if test.defined != "" {
+			oauth += `,"token_auth":"` + test.defined + `"`
 		}
 		if _, err := h.config(t, oauth, "").Register(t.Context(), []string{redirect}, nil); err != nil {
 			t.Fatal(err)
@@ -111,32 +110,31 @@ func TestRegisterAsTheServerOffers(t *testing.T) {
 func TestRegisterErrors(t *testing.T) {
 	for _, test := range []struct {
 		name        string
-		answer      step
+		answer      handler
 		kind        flows.Kind
 		code        string
 		description string
 	}{
-		{"38: the server says why", says(400, `{"error":"invalid_redirect_uri","error_description":"no loopback"}`), flows.Permanent, "invalid_redirect_uri", "no loopback"},
-		{"not for everybody", says(401, `{"error":"invalid_token"}`), flows.Permanent, "invalid_token", ""},
-		{"no client", says(201, `{"client_secret":"registration-secret"}`), flows.Protocol, "", ""},
-		{"a handle at another place", says(201, `{"client_id":"new","registration_client_uri":"http://169.254.169.254/","registration_access_token":"hush-client"}`), flows.Protocol, "", ""},
-		{"cut", cuts, flows.Ambiguous, "", ""},
+		{"refused with a description", respond(400, `{"error":"invalid_redirect_uri","error_description":"no loopback"}`), flows.Permanent, "invalid_redirect_uri", "no loopback"},
+		{"registration needs a token", respond(401, `{"error":"invalid_token"}`), flows.Permanent, "invalid_token", ""},
+		{"no client id", respond(201, `{"client_secret":"registration-secret"}`), flows.Protocol, "", ""},
+		{"a management address on a private host", respond(201, `{"client_id":"new","registration_client_uri":"http://169.254.169.254/","registration_access_token":"hush-client"}`), flows.Protocol, "", ""},
+		{"connection closed", hangUp, flows.Ambiguous, "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := newHostile(t, test.answer)
+			h := newFakeServer(t, test.answer)
 			_, err := h.config(t, `"registration_url":"AT/register"`, "").Register(t.Context(), []string{redirect}, nil)
-			if e := tokenError(t, err, test.kind, test.code); e.Description != test.description {
+			if e := wantTokenError(t, err, test.kind, test.code); e.Description != test.description {
 				t.Errorf("description %q", e.Description)
 			}
 		})
 	}
-	_, err := newHostile(t, says(500, "")).config(t, "", "").Register(t.Context(), []string{redirect}, nil)
+	_, err := newFakeServer(t, respond(500, "")).config(t, "", "").Register(t.Context(), []string{redirect}, nil)
 	wantError(t, err, flows.ErrUnsupported)
 }
 
-// RFC 7592 section 2.3. Mistake 36: nobody could.
 func TestDeregister(t *testing.T) {
-	h := newHostile(t, says(204, ""), says(401, `{"error":"invalid_token"}`), cuts)
+	h := newFakeServer(t, respond(204, ""), respond(401, `{"error":"invalid_token"}`), hangUp)
 	c := h.config(t, "", "")
 	wantError(t, c.Deregister(t.Context()), flows.ErrNotManaged)
 	c.Client.RegistrationURL, c.Client.RegistrationToken = h.URL+"/clients/new", secret.New("hush-client")
@@ -147,8 +145,8 @@ func TestDeregister(t *testing.T) {
 	if got.method != "DELETE" || got.path != "/clients/new" || got.header.Get("Authorization") != "Bearer hush-client" {
 		t.Errorf("%s %s %v", got.method, got.path, got.header)
 	}
-	tokenError(t, c.Deregister(t.Context()), flows.Permanent, "invalid_token")
-	tokenError(t, c.Deregister(t.Context()), flows.Transient, "")
+	wantTokenError(t, c.Deregister(t.Context()), flows.Permanent, "invalid_token")
+	wantTokenError(t, c.Deregister(t.Context()), flows.Transient, "")
 	c.Client.RegistrationURL = "https://10.0.0.1/clients/new"
 	noSecrets(t, c.Deregister(t.Context()))
 	if n := len(h.requests()); n != 3 {

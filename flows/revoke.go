@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -15,21 +16,21 @@ const (
 	accessToken  = "access_token"
 )
 
-// Revoke takes tokens back at the provider (RFC 7009, or as the definition
-// says), the refresh token first: with it most servers end the access tokens,
-// and never the other way round. A token that is zero is left out.
+// Revoke revokes tokens at the provider, as in RFC 7009 or as the definition says. It
+// revokes the refresh token first: most servers then revoke the access tokens too, but not
+// the other way round. Zero tokens are skipped.
 //
-// Nil means that the provider confirmed it. Otherwise the error is
-// [ErrNoRevocation], or a [*TokenError]: a refusal with the server's code, or
-// one of Kind Transient or Ambiguous where the provider could not be reached.
+// Nil means that the provider confirmed the revocation. Otherwise the error is
+// [ErrNoRevocation], or a [*TokenError]: a refusal with the server's code, or Kind
+// Transient or Ambiguous if the provider could not be reached.
 func (c *Config) Revoke(ctx context.Context, access, refresh secret.String) error {
-	c, err := c.ready(ctx)
+	c, err := c.Discover(ctx)
 	if err != nil {
 		return err
 	}
 	r := c.Definition.OAuth.Revocation
 	if r == nil {
-		if c.found().RevocationURL == "" {
+		if c.discovered().RevocationURL == "" {
 			return ErrNoRevocation
 		}
 		r = &providers.Revocation{}
@@ -45,7 +46,7 @@ func (c *Config) Revoke(ctx context.Context, access, refresh secret.String) erro
 		}
 		err := c.revoke(ctx, r, t.token, t.hint)
 		if done > 0 && unsupportedType(err) {
-			continue // the refresh token is gone, and the server revokes no other kind
+			continue // the refresh token is revoked, and the server does not revoke access tokens
 		}
 		done++
 		failed = errors.Join(failed, err)
@@ -61,12 +62,13 @@ func unsupportedType(err error) bool {
 	return ok && e.Code == "unsupported_token_type"
 }
 
+// revoke revokes one token.
 func (c *Config) revoke(ctx context.Context, r *providers.Revocation, token secret.String, hint string) error {
 	text := token.Reveal()
-	named := *c
-	named.Values = c.values()
-	named.Values["token"] = token
-	e, err := named.endpoint("revocation.url", r.URL, c.found().RevocationURL)
+	withToken := *c // the URL's template may contain the token
+	withToken.Values = c.values()
+	withToken.Values["token"] = token
+	e, err := withToken.endpoint("revocation.url", r.URL, c.discovered().RevocationURL)
 	if err != nil {
 		return err
 	}
@@ -78,16 +80,16 @@ func (c *Config) revoke(ctx context.Context, r *providers.Revocation, token secr
 			return err
 		}
 		if key := form.Get("client_secret"); key != "" && r.Body != "" && r.Body != "form" {
-			// Only RFC 7009's form has a place for it. GitHub wants this.
+			// Only the form of RFC 7009 can contain the secret. GitHub requires Basic.
 			form = make(url.Values)
-			basic(header, url.QueryEscape(c.clientID()), url.QueryEscape(key))
+			setBasicAuth(header, url.QueryEscape(c.clientID()), url.QueryEscape(key))
 		}
 	case "bearer":
 		header.Set("Authorization", "Bearer "+text)
 	}
 	body := ""
 	if r.Body != "none" {
-		form.Set(orDefault(r.Param, "token"), text)
+		form.Set(cmp.Or(r.Param, "token"), text)
 		if r.Param == "" && r.Body != "json" {
 			form.Set("token_type_hint", hint)
 		}
@@ -97,16 +99,17 @@ func (c *Config) revoke(ctx context.Context, r *providers.Revocation, token secr
 		}
 		header.Set("Content-Type", contentType)
 	}
-	answer, err := send(ctx, e.client, orDefault(r.Method, http.MethodPost), e.url, header, body)
+	answer, err := send(ctx, request{client: e.client, method: cmp.Or(r.Method, http.MethodPost), url: e.url, header: header, body: body})
 	if err != nil {
 		return err
 	}
-	return c.outcome(answer, []string{text, c.Client.Secret.Reveal(), form.Get("client_assertion")})
+	return c.checkSuccess(answer, []string{text, c.Client.Secret.Reveal(), form.Get("client_assertion")})
 }
 
-// outcome reads an answer of which only success matters. RFC 7009 section 2.2
-// gives it no body; what is there may still be an error.
-func (c *Config) outcome(r *reply, hidden []string) error {
+// checkSuccess returns nil if a reply says that the request succeeded. A successful reply
+// has no body (RFC 7009 section 2.2), but a body can contain an error in spite of the
+// status.
+func (c *Config) checkSuccess(r *reply, hidden []string) error {
 	if r.status/100 == 2 {
 		if _, err := parseObject(r.header.Get("Content-Type"), r.body); err != nil {
 			return nil

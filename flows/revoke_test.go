@@ -8,8 +8,6 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// Mistake 42: no client authentication, the access token only, the answer not
-// looked at, POST only.
 func TestRevoke(t *testing.T) {
 	const post = `"revocation":{"url":"AT/revoke"}`
 	for _, test := range []struct {
@@ -34,7 +32,7 @@ func TestRevoke(t *testing.T) {
 		{"Google", `"revocation":{"url":"AT/revoke","auth":"none","tokens":"refresh_token"}`, []string{"POST /revoke\ntoken=the-refresh\ntoken_type_hint=refresh_token"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := newHostile(t, says(200, ""))
+			h := newFakeServer(t, respond(200, ""))
 			if err := h.config(t, test.oauth, "").Revoke(t.Context(), secret.New("the-access"), secret.New("the-refresh")); err != nil {
 				t.Fatal(err)
 			}
@@ -49,47 +47,47 @@ func TestRevoke(t *testing.T) {
 	}
 }
 
-func TestRevokeTellsTheOutcome(t *testing.T) {
+func TestRevokeAnswers(t *testing.T) {
 	const slack = `"response":{"error_when":{"ok":false}},`
 	for _, test := range []struct {
-		name  string
-		oauth string
-		steps []step
-		kind  flows.Kind // 0: confirmed
-		code  string
+		name    string
+		oauth   string
+		answers []handler
+		kind    flows.Kind // 0 means confirmed
+		code    string
 	}{
-		{"confirmed, with nothing to say", "", []step{says(200, "")}, 0, ""},
-		{"confirmed, with no content", "", []step{says(204, "")}, 0, ""},
-		{"confirmed, with a page", "", []step{saysAs("text/html", 200, "<h1>done</h1>")}, 0, ""},
-		{"confirmed, with ok", slack, []step{says(200, `{"ok":true,"revoked":true}`)}, 0, ""},
-		{"the server revokes no access tokens", "", []step{says(200, ""), says(400, `{"error":"unsupported_token_type"}`)}, 0, ""},
-		{"the server revokes no refresh tokens", "", []step{says(400, `{"error":"unsupported_token_type"}`), says(200, "")}, flows.Permanent, "unsupported_token_type"},
-		{"refused", "", []step{says(400, `{"error":"invalid_client"}`)}, flows.Permanent, "invalid_client"},
-		{"refused with status 200", slack, []step{says(200, `{"ok":false,"error":"invalid_auth"}`)}, flows.Permanent, "invalid_auth"},
-		{"refused with status 200 and no reason", slack, []step{says(200, `{"ok":false}`)}, flows.Protocol, ""},
-		{"the first refused, the second not", "", []step{says(401, `{"error":"invalid_client"}`), says(200, "")}, flows.Permanent, "invalid_client"},
-		{"not there", "", []step{says(404, "")}, flows.Protocol, ""},
-		{"come back later", "", []step{says(503, "")}, flows.Transient, ""},
-		{"no answer", "", []step{cuts}, flows.Ambiguous, ""},
-		{"elsewhere", "", []step{redirects(302, "/login")}, flows.Protocol, ""},
+		{"confirmed with an empty body", "", []handler{respond(200, "")}, 0, ""},
+		{"confirmed with status 204", "", []handler{respond(204, "")}, 0, ""},
+		{"confirmed with a web page", "", []handler{respondAs("text/html", 200, "<h1>done</h1>")}, 0, ""},
+		{"confirmed with an object", slack, []handler{respond(200, `{"ok":true,"revoked":true}`)}, 0, ""},
+		{"access tokens cannot be revoked", "", []handler{respond(200, ""), respond(400, `{"error":"unsupported_token_type"}`)}, 0, ""},
+		{"refresh tokens cannot be revoked", "", []handler{respond(400, `{"error":"unsupported_token_type"}`), respond(200, "")}, flows.Permanent, "unsupported_token_type"},
+		{"refused", "", []handler{respond(400, `{"error":"invalid_client"}`)}, flows.Permanent, "invalid_client"},
+		{"refused with status 200", slack, []handler{respond(200, `{"ok":false,"error":"invalid_auth"}`)}, flows.Permanent, "invalid_auth"},
+		{"refused with status 200 and without a code", slack, []handler{respond(200, `{"ok":false}`)}, flows.Protocol, ""},
+		{"only the first is refused", "", []handler{respond(401, `{"error":"invalid_client"}`), respond(200, "")}, flows.Permanent, "invalid_client"},
+		{"not found", "", []handler{respond(404, "")}, flows.Protocol, ""},
+		{"unavailable", "", []handler{respond(503, "")}, flows.Transient, ""},
+		{"no answer", "", []handler{hangUp}, flows.Ambiguous, ""},
+		{"redirected", "", []handler{redirectTo(302, "/login")}, flows.Protocol, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := newHostile(t, test.steps...)
+			h := newFakeServer(t, test.answers...)
 			err := h.config(t, test.oauth+`"revocation":{"url":"AT/revoke"}`, "").Revoke(t.Context(), secret.New("the-access"), secret.New("the-refresh"))
 			if test.kind != 0 {
-				tokenError(t, err, test.kind, test.code)
+				wantTokenError(t, err, test.kind, test.code)
 			} else if err != nil {
 				t.Error(err)
 			}
 			if n := len(h.requests()); n != 2 {
-				t.Errorf("%d requests; each token is tried once", n)
+				t.Errorf("%d requests, want one for each token", n)
 			}
 		})
 	}
 }
 
-func TestRevokeWithoutAWay(t *testing.T) {
-	h := newHostile(t, says(200, ""))
+func TestRevokeNotSupported(t *testing.T) {
+	h := newFakeServer(t, respond(200, ""))
 	access, none := secret.New("the-access"), secret.String{}
 	wantError(t, h.config(t, "", "").Revoke(t.Context(), access, none), flows.ErrNoRevocation)
 	wantError(t, h.config(t, `"revocation":{"url":"AT/revoke","tokens":"refresh_token"}`, "").Revoke(t.Context(), access, none), flows.ErrNoRevocation)
@@ -102,9 +100,9 @@ func TestRevokeWithoutAWay(t *testing.T) {
 	}
 }
 
-// A token in the path stays one segment, and out of the error.
-func TestRevokeInThePath(t *testing.T) {
-	h := newHostile(t, cuts)
+// A token in the path is escaped and is not in the error.
+func TestRevokeWithTokenInPath(t *testing.T) {
+	h := newFakeServer(t, hangUp)
 	err := h.config(t, `"revocation":{"url":"AT/t/{token}","method":"DELETE","body":"none"}`, "").Revoke(t.Context(), secret.String{}, secret.New("the-refresh/../{client_id}?x"))
 	noSecrets(t, err)
 	if got := h.requests()[0]; got.path != "/t/the-refresh/../{client_id}?x" || got.query != "" {

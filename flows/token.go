@@ -15,18 +15,18 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// Refresh redeems a refresh token, once. With nil scopes the new token has those
-// of the old one. A token without a RefreshToken leaves the one in use valid.
+// Refresh redeems a refresh token, once. With nil scopes the new token has the scopes of
+// the old one. If the result has no RefreshToken, the old one stays valid.
 //
-// After an Ambiguous error the refresh token may be used up: whether it is tried
-// again is the caller's to decide.
+// After an Ambiguous error the refresh token may be used up. The caller decides whether to
+// try it again.
 func (c *Config) Refresh(ctx context.Context, refreshToken secret.String, scopes []string) (Token, error) {
-	c, err := c.ready(ctx)
+	c, err := c.Discover(ctx)
 	if err != nil {
 		return Token{}, err
 	}
 	if refreshToken.IsZero() {
-		return Token{}, errors.New("there is no refresh token")
+		return Token{}, errors.New("the connection has no refresh token")
 	}
 	o := c.Definition.OAuth
 	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refreshToken.Reveal()}}
@@ -41,23 +41,30 @@ func (c *Config) Refresh(ctx context.Context, refreshToken secret.String, scopes
 	if err != nil {
 		return Token{}, err
 	}
-	return c.token(ctx, e, form, "refresh_params", o.RefreshParams, []string{refreshToken.Reveal()})
+	if err := c.addParams(form, "refresh_params", o.RefreshParams); err != nil {
+		return Token{}, err
+	}
+	a, err := c.post(ctx, e, form, []string{refreshToken.Reveal()})
+	if err != nil {
+		return Token{}, err
+	}
+	return c.readToken(a)
 }
 
-// token makes one token request and reads the answer. hidden are the secrets in
-// the request: a server's error text may repeat them, ours does not.
-func (c *Config) token(ctx context.Context, e endpoint, form url.Values, field string, params map[string]string, hidden []string) (Token, error) {
-	if err := c.add(form, field, params); err != nil {
+// requestToken makes one token request and reads the answer. hidden are the secrets in the
+// form: a server's error text may repeat them, and ours must not.
+func (c *Config) requestToken(ctx context.Context, e endpoint, form url.Values, hidden []string) (Token, error) {
+	if err := c.addParams(form, "token_params", c.Definition.OAuth.TokenParams); err != nil {
 		return Token{}, err
 	}
 	a, err := c.post(ctx, e, form, hidden)
 	if err != nil {
 		return Token{}, err
 	}
-	return c.read(a)
+	return c.readToken(a)
 }
 
-// post sends a form, or JSON where the provider wants that, as the client.
+// post authenticates the client and sends a form, or JSON if the provider requires that.
 func (c *Config) post(ctx context.Context, e endpoint, form url.Values, hidden []string) (*answer, error) {
 	header := http.Header{"Accept": {"application/json"}}
 	if err := c.authenticate(form, header); err != nil {
@@ -79,13 +86,14 @@ func (c *Config) post(ctx context.Context, e endpoint, form url.Values, hidden [
 		return nil, err
 	}
 	header.Set("Content-Type", contentType)
-	r, err := send(ctx, e.client, http.MethodPost, e.url, header, body)
+	r, err := send(ctx, request{client: e.client, method: http.MethodPost, url: e.url, header: header, body: body})
 	if err != nil {
 		return nil, err
 	}
 	return c.answer(r, hidden)
 }
 
+// encode returns a request's body and its type.
 func encode(form url.Values, asJSON bool) (body, contentType string, err error) {
 	if !asJSON {
 		return form.Encode(), "application/x-www-form-urlencoded", nil
@@ -99,31 +107,35 @@ func encode(form url.Values, asJSON bool) (body, contentType string, err error) 
 	}
 	b, err := json.Marshal(object, json.Deterministic(true))
 	if err != nil {
-		return "", "", errors.New("the request cannot be written as JSON")
+		return "", "", errors.New("the request has a value that is not valid JSON text")
 	}
 	return string(b), "application/json", nil
 }
 
-// read takes a token out of an answer that is not an error.
-func (c *Config) read(a *answer) (Token, error) {
+// readToken reads the token in an answer that is not an error.
+func (c *Config) readToken(a *answer) (Token, error) {
 	o := c.Definition.OAuth
 	r := providers.Response{}
 	if o.Response != nil {
 		r = *o.Response
 	}
+	paths := r.AccessToken
+	if paths == nil {
+		paths = []string{"access_token"}
+	}
 	var t Token
-	var beside string
-	t.AccessToken, beside = a.token(accessPlaces(r))
+	var parent string
+	t.AccessToken, parent = a.token(paths)
 	if t.AccessToken.IsZero() {
 		return Token{}, protocolError(a.status, "no access token in the answer")
 	}
-	t.RefreshToken, _ = a.token(places(beside, r.RefreshToken, "refresh_token"))
-	t.TokenType = a.text(places(beside, r.TokenType, "token_type"))
+	t.RefreshToken, _ = a.token(memberPaths(parent, r.RefreshToken, "refresh_token"))
+	t.TokenType = a.text(memberPaths(parent, r.TokenType, "token_type"))
 	if err := c.checkType(t.TokenType); err != nil {
 		return Token{}, &TokenError{Kind: Protocol, Status: a.status, Err: err}
 	}
 	now := c.now()
-	t.ExpiresAt = a.expiry(now, places(beside, r.ExpiresIn, "expires_in"), places(beside, r.ExpiresAt))
+	t.ExpiresAt = a.expiry(now, memberPaths(parent, r.ExpiresIn, "expires_in"), memberPaths(parent, r.ExpiresAt))
 	if t.ExpiresAt.IsZero() && o.Lifetime != "" {
 		d, err := time.ParseDuration(o.Lifetime)
 		if err != nil {
@@ -131,10 +143,10 @@ func (c *Config) read(a *answer) (Token, error) {
 		}
 		t.ExpiresAt = now.Add(d)
 	}
-	// RFC 6749 has no name for this one; nobody uses these two for anything else.
-	refreshIn, _ := a.number(places(beside, r.RefreshExpiresIn, "refresh_token_expires_in", "refresh_expires_in"))
-	t.RefreshExpiresAt = in(now, refreshIn)
-	t.Scopes = a.scopes(places(beside, r.Scope, "scope"), o.ScopeSeparator)
+	// RFC 6749 does not define this member; no server uses these two names for anything else.
+	refreshIn, _ := a.number(memberPaths(parent, r.RefreshExpiresIn, "refresh_token_expires_in", "refresh_expires_in"))
+	t.RefreshExpiresAt = expiryIn(now, refreshIn)
+	t.Scopes = a.scopes(memberPaths(parent, r.Scope, "scope"), o.ScopeSeparator)
 	t.Account = Account{
 		ID:    printable(a.text(r.AccountID), maxDescription),
 		Label: printable(a.text(r.AccountLabel), maxDescription),
@@ -144,7 +156,7 @@ func (c *Config) read(a *answer) (Token, error) {
 			continue
 		}
 		if value := a.text([]string{p.Path}); value != "" {
-			if err := c.take(&t, p, value); err != nil {
+			if err := c.addValue(&t, p, value); err != nil {
 				return Token{}, err
 			}
 		}
@@ -152,16 +164,9 @@ func (c *Config) read(a *answer) (Token, error) {
 	return t, nil
 }
 
-func accessPlaces(r providers.Response) []string {
-	if r.AccessToken == nil {
-		return []string{"access_token"}
-	}
-	return r.AccessToken
-}
-
-// checkType refuses a token of a type that nobody here knows how to use (RFC
-// 6749 section 7.1). A definition that says how its token goes on a request, or
-// where its type stands, knows; not so for types that need a key of ours.
+// checkType refuses a token of an unknown type (RFC 6749 section 7.1). A type is known if
+// the definition says how its token is put on a request or where its type is, except the
+// types that need a key of the client.
 func (c *Config) checkType(kind string) error {
 	r := c.Definition.OAuth.Response
 	switch strings.ToLower(kind) {
@@ -173,11 +178,11 @@ func (c *Config) checkType(kind string) error {
 			return nil
 		}
 	}
-	return errors.New("its tokens are of a type that is not known")
+	return errors.New("unknown type of token")
 }
 
-// take keeps a value of a param that an answer or a redirect holds.
-func (c *Config) take(t *Token, p providers.Param, value string) error {
+// addValue adds the value of a param, from an answer or a redirect, to a token.
+func (c *Config) addValue(t *Token, p providers.Param, value string) error {
 	value, err := p.Extract(value)
 	if err != nil {
 		return &TokenError{Kind: Protocol, Err: err}

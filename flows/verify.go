@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,20 +16,20 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// ErrRefused says that the service knows the credential for a bad one.
-var ErrRefused = errors.New("the service refused it")
+// ErrRefused says that the service refused the credential.
+var ErrRefused = errors.New("the service refused the credential")
 
-// ErrUnverified says that the service could not be asked, or gave an answer that
-// says nothing about the credential.
-var ErrUnverified = errors.New("the service could not be asked")
+// ErrUnverified says that the service could not be reached, or that its answer does not say
+// whether the credential is valid.
+var ErrUnverified = errors.New("the credential could not be checked")
 
-// verifyWait bounds the request: a person waits for it.
+// verifyWait bounds the request. It is short because a person waits for the result.
 const verifyWait = 10 * time.Second
 
-// Verify makes the request by which the definition tells a good credential from
-// a bad one, and returns what it says about the account. Without such a request
-// there is nothing to find out. Errors are [ErrRefused] and [ErrUnverified]. If
-// client is nil, it is one of our own; no redirect is followed.
+// Verify makes the request with which the definition checks a credential, and returns the
+// account in the answer. If the definition has no such request, Verify does nothing. The
+// errors are [ErrRefused] and [ErrUnverified]. If client is nil, Verify uses its own. It
+// follows no redirects.
 func Verify(ctx context.Context, client *http.Client, d *providers.Definition, c providers.Credential) (Account, error) {
 	if d.Verify == nil {
 		return Account{}, nil
@@ -37,15 +38,11 @@ func Verify(ctx context.Context, client *http.Client, d *providers.Definition, c
 	if err != nil {
 		return Account{}, fmt.Errorf("%w: %w", ErrUnverified, err)
 	}
-	if client == nil {
-		client = (&Config{Definition: d}).client(false)
-	} else {
-		client = (&Config{Definition: d, HTTP: client}).client(false)
-	}
+	client = (&Config{Definition: d, HTTP: client}).client()
 	client.Timeout = verifyWait
 	response, err := client.Do(r)
 	if err != nil {
-		// The address may hold the credential, so the error's own text is not used.
+		// The error contains the URL, which may contain the credential.
 		return Account{}, fmt.Errorf("%w: %s cannot be reached", ErrUnverified, r.URL.Host)
 	}
 	defer response.Body.Close()
@@ -53,7 +50,7 @@ func Verify(ctx context.Context, client *http.Client, d *providers.Definition, c
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return Account{}, fmt.Errorf("%w (status %d)", ErrRefused, status)
 	case status < 200 || status > 299:
-		return Account{}, fmt.Errorf("%w: it answered with status %d", ErrUnverified, status)
+		return Account{}, fmt.Errorf("%w: the service answered with status %d", ErrUnverified, status)
 	}
 	var document any
 	if d.Verify.ID == "" && d.Verify.Label == "" || json.NewDecoder(io.LimitReader(response.Body, maxAnswer)).Decode(&document) != nil {
@@ -62,13 +59,11 @@ func Verify(ctx context.Context, client *http.Client, d *providers.Definition, c
 	return Account{member(document, d.Verify.ID), member(document, d.Verify.Label)}, nil
 }
 
-// verification is the request, with the credential on it as the proxy would put
-// it.
+// verification returns the request, with the credential as the proxy would put it on.
 func verification(ctx context.Context, d *providers.Definition, c providers.Credential) (*http.Request, error) {
-	c.Values = maps.Clone(c.Values)
-	if c.Values == nil {
-		c.Values = make(map[string]secret.String)
-	}
+	values := make(providers.Values)
+	maps.Copy(values, c.Values)
+	c.Values = values
 	if _, set := c.Values["base_url"]; !set && d.BaseURL != "" {
 		c.Values["base_url"] = secret.New(d.BaseURL)
 	}
@@ -79,16 +74,12 @@ func verification(ctx context.Context, d *providers.Definition, c providers.Cred
 	if err != nil {
 		return nil, err
 	}
-	method := d.Verify.Method
-	if method == "" {
-		method = http.MethodGet
-	}
-	r, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(d.Verify.Body))
+	r, err := http.NewRequestWithContext(ctx, cmp.Or(d.Verify.Method, http.MethodGet), address, strings.NewReader(d.Verify.Body))
 	if err != nil {
-		return nil, errors.New("verify.url cannot be used")
+		return nil, errors.New("verify.url is invalid")
 	}
 	r.Header.Set("Accept", "application/json")
-	r.Header.Set("User-Agent", clientName)
+	r.Header.Set("User-Agent", softwareName)
 	if d.Verify.Body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -99,7 +90,7 @@ func verification(ctx context.Context, d *providers.Definition, c providers.Cred
 	return r, i.Apply(r)
 }
 
-// member is a text for people out of somebody else's document.
+// member returns a member of the service's document as text that is safe to show.
 func member(document any, path string) string {
 	if path == "" {
 		return ""

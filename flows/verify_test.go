@@ -41,14 +41,14 @@ func TestVerify(t *testing.T) {
 		want           error
 		account        flows.Account
 	}{
-		{"good", service.URL + "/v1/me", key, nil, flows.Account{ID: "42", Label: "kim@acme.test"}},
-		{"good, and nothing said", service.URL + "/text", key, nil, flows.Account{}},
-		{"wrong", service.URL + "/v1/me", "ak-canary-2", flows.ErrRefused, flows.Account{}},
-		{"not allowed", service.URL + "/forbidden", key, flows.ErrRefused, flows.Account{}},
-		{"sent elsewhere", service.URL + "/elsewhere", key, flows.ErrUnverified, flows.Account{}},
-		{"broken", service.URL + "/broken", key, flows.ErrUnverified, flows.Account{}},
-		{"not there", gone.URL, key, flows.ErrUnverified, flows.Account{}},
-		{"cannot be put on a request", service.URL + "/v1/me", "a\nb", flows.ErrUnverified, flows.Account{}},
+		{"valid", service.URL + "/v1/me", key, nil, flows.Account{ID: "42", Label: "kim@acme.test"}},
+		{"valid, without an account in the answer", service.URL + "/text", key, nil, flows.Account{}},
+		{"refused", service.URL + "/v1/me", "ak-canary-2", flows.ErrRefused, flows.Account{}},
+		{"forbidden", service.URL + "/forbidden", key, flows.ErrRefused, flows.Account{}},
+		{"redirected", service.URL + "/elsewhere", key, flows.ErrUnverified, flows.Account{}},
+		{"server error", service.URL + "/broken", key, flows.ErrUnverified, flows.Account{}},
+		{"unreachable", gone.URL, key, flows.ErrUnverified, flows.Account{}},
+		{"not a valid header value", service.URL + "/v1/me", "a\nb", flows.ErrUnverified, flows.Account{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d, err := providers.Parse([]byte(`{"schema_version":2,"name":"acme","display_name":"Acme","category":"other","flows":["api_key"],
@@ -58,13 +58,13 @@ func TestVerify(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d.Verify.URL = test.url // a definition cannot name this machine
+			d.Verify.URL = test.url // the parser does not allow this machine
 			account, err := flows.Verify(t.Context(), nil, d, providers.Credential{Values: providers.Values{"api_key": secret.New(test.key)}})
 			if account != test.account || !errors.Is(err, test.want) {
 				t.Errorf("account %+v, error %v", account, err)
 			}
 			if err != nil && strings.Contains(err.Error(), "canary") {
-				t.Errorf("the error has the key: %v", err)
+				t.Errorf("the error contains the key: %v", err)
 			}
 		})
 	}

@@ -154,8 +154,13 @@ const (
 // Host decides what happens to a connection to host (normalised, see
 // [hosts.Normalize]) and port.
 func (t *Table) Host(host string, port int) Host {
-	for _, r := range t.onHost(host) {
+	for _, r := range t.exact[host] {
 		if r.pattern.Port() == port {
+			return Intercept
+		}
+	}
+	for _, r := range t.patterns {
+		if r.pattern.Port() == port && r.pattern.MatchHost(host) {
 			return Intercept
 		}
 	}

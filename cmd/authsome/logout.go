@@ -57,7 +57,7 @@ func logout(ctx context.Context, a *app, provider, connection string) error {
 }
 
 // leftOutcome is what the provider answered, for the audit log.
-func leftOutcome(left auth.Left) string {
+func leftOutcome(left auth.LogoutResult) string {
 	switch {
 	case left.Remote == nil:
 		return "ok: revoked"
@@ -68,7 +68,7 @@ func leftOutcome(left auth.Left) string {
 }
 
 // reportLeft says what the provider answered.
-func (a *app) reportLeft(provider string, left auth.Left) {
+func (a *app) reportLeft(provider string, left auth.LogoutResult) {
 	what := "the tokens of " + left.Connection
 	if left.Connection == "" {
 		what = "the OAuth client"
@@ -84,8 +84,8 @@ func (a *app) reportLeft(provider string, left auth.Left) {
 
 // stillValid says that the service still accepts what was only deleted here, and where
 // to delete it there.
-func (a *app) stillValid(provider string, all ...auth.Left) string {
-	kept := func(left auth.Left) bool { return errors.Is(left.Remote, flows.ErrNoRevocation) }
+func (a *app) stillValid(provider string, all ...auth.LogoutResult) string {
+	kept := func(left auth.LogoutResult) bool { return errors.Is(left.Remote, flows.ErrNoRevocation) }
 	if !slices.ContainsFunc(all, kept) {
 		return ""
 	}

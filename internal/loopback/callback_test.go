@@ -210,32 +210,6 @@ func wantSameError(t *testing.T, got, want error) {
 	}
 }
 
-func TestPastedAddresses(t *testing.T) {
-	a := flows.Authorization{State: state}
-	const redirect = "http://127.0.0.1:7999/callback"
-	for _, test := range []struct {
-		address string
-		good    bool
-	}{
-		{redirect + "?code=c&state=" + state, true},
-		{redirect + "?state=" + state + "&code=c#x", true},
-		{redirect + "?code=c&state=other", false},
-		{redirect + "?code=c", false},
-		{redirect + "?state=" + state, false},
-		{"http://127.0.0.1:7998/callback?code=c&state=" + state, false},
-		{"http://127.0.0.1:7999/other?code=c&state=" + state, false},
-		{"https://127.0.0.1:7999/callback?code=c&state=" + state, false},
-		{"http://evil.test/callback?code=c&state=" + state, false},
-		{"code", false},
-		{"", false},
-	} {
-		values, err := a.Answer(redirect, test.address)
-		if test.good != (err == nil) || test.good && values.Get("code") != "c" || !test.good && !errors.Is(err, flows.ErrNotAnswer) {
-			t.Errorf("%q: %v, %v", test.address, values, err)
-		}
-	}
-}
-
 func TestConcurrentLoginsDoNotMix(t *testing.T) {
 	const n = 8
 	var servers [n]*loopback.Server

@@ -20,31 +20,31 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// hostile is an authorization server that says what no real one does. It answers
-// each request with the next step of its script, the last one for ever, and
-// remembers what it was asked.
-type hostile struct {
+// fakeServer is an authorization server that can also answer wrongly. It answers each
+// request with the next of its handlers, and all further requests with the last one. It
+// records the requests.
+type fakeServer struct {
 	*httptest.Server
 
-	mu    sync.Mutex // guards all below
-	steps []step
-	seen  []request
+	mu       sync.Mutex // guards the fields below
+	handlers []handler
+	seen     []request
 }
 
-type step = http.HandlerFunc
+type handler = http.HandlerFunc
 
-// request is what arrived. Body is a form or a JSON object, as "name=value" or
-// the text, in the order of the names.
+// request is a recorded request. Its body is the text that was sent or, for a form, one
+// line of name=value for each parameter, sorted by name.
 type request struct {
 	method, path, query string
 	header              http.Header
 	body                string
-	last                bool // of its connection
+	last                bool // the client closes the connection after it
 }
 
-func newHostile(t *testing.T, steps ...step) *hostile {
+func newFakeServer(t *testing.T, handlers ...handler) *fakeServer {
 	t.Helper()
-	h := &hostile{steps: steps}
+	h := &fakeServer{handlers: handlers}
 	h.Server = httptest.NewServer(http.HandlerFunc(h.serve))
 	t.Cleanup(func() {
 		h.CloseClientConnections()
@@ -53,7 +53,7 @@ func newHostile(t *testing.T, steps ...step) *hostile {
 	return h
 }
 
-func (h *hostile) serve(w http.ResponseWriter, r *http.Request) {
+func (h *fakeServer) serve(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
@@ -62,28 +62,28 @@ func (h *hostile) serve(w http.ResponseWriter, r *http.Request) {
 	text := string(body)
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		if form, err := url.ParseQuery(text); err == nil {
-			text = lines(form)
+			text = formLines(form)
 		}
 	}
 	h.mu.Lock()
 	h.seen = append(h.seen, request{r.Method, r.URL.Path, r.URL.RawQuery, r.Header, text, r.Close})
-	next := h.steps[0]
-	if len(h.steps) > 1 {
-		h.steps = h.steps[1:]
+	next := h.handlers[0]
+	if len(h.handlers) > 1 {
+		h.handlers = h.handlers[1:]
 	}
 	h.mu.Unlock()
 	next(w, r)
 }
 
-// requests are those so far.
-func (h *hostile) requests() []request {
+// requests returns the requests so far.
+func (h *fakeServer) requests() []request {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Clone(h.seen)
 }
 
-// lines is a form to compare with.
-func lines(form url.Values) string {
+// formLines returns a form as in [request].
+func formLines(form url.Values) string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(form)) {
 		for _, v := range form[name] {
@@ -93,8 +93,8 @@ func lines(form url.Values) string {
 	return strings.Join(all, "\n")
 }
 
-// says answers with a body, JSON unless it is something else.
-func says(status int, body string) step {
+// respond answers with a body, as JSON.
+func respond(status int, body string) handler {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
@@ -102,7 +102,8 @@ func says(status int, body string) step {
 	}
 }
 
-func saysAs(contentType string, status int, body string) step {
+// respondAs is respond with another content type.
+func respondAs(contentType string, status int, body string) handler {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)
 		w.WriteHeader(status)
@@ -110,30 +111,30 @@ func saysAs(contentType string, status int, body string) step {
 	}
 }
 
-// redirects sends the request, and the secret in it, elsewhere.
-func redirects(status int, to string) step {
+// redirectTo answers with a redirect. A client that follows it sends the secret on.
+func redirectTo(status int, to string) handler {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", to)
 		w.WriteHeader(status)
 	}
 }
 
-// cuts ends the connection instead of answering.
-func cuts(w http.ResponseWriter, _ *http.Request) {
+// hangUp closes the connection instead of answering.
+func hangUp(w http.ResponseWriter, _ *http.Request) {
 	c, _, err := w.(http.Hijacker).Hijack()
 	if err == nil {
 		c.Close()
 	}
 }
 
-// cutsShort ends the connection in the middle of an answer.
-func cutsShort(w http.ResponseWriter, _ *http.Request) {
+// hangUpMidAnswer closes the connection in the middle of an answer.
+func hangUpMidAnswer(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Length", "1000")
 	io.WriteString(w, `{"access_token":"lost-access","refresh_token":"`)
 }
 
-// raw answers with bytes that need not be HTTP.
-func raw(text string) step {
+// respondRaw answers with any bytes, which need not be HTTP.
+func respondRaw(text string) handler {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		c, _, err := w.(http.Hijacker).Hijack()
 		if err == nil {
@@ -143,8 +144,8 @@ func raw(text string) step {
 	}
 }
 
-// huge answers with a token, and then white space for a long time.
-func huge(w http.ResponseWriter, _ *http.Request) {
+// respondHuge answers with a token and 3 MiB of white space.
+func respondHuge(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	io.WriteString(w, `{"access_token":"the-access","token_type":"Bearer"}`)
 	for range 3 << 10 {
@@ -154,8 +155,8 @@ func huge(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// slow begins an answer, tells when it did, and does not go on.
-func slow(begun chan<- struct{}) step {
+// respondForever begins an answer, signals that, and does not end it.
+func respondForever(begun chan<- struct{}) handler {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		io.WriteString(w, `{"access_token":"a",`)
@@ -165,33 +166,33 @@ func slow(begun chan<- struct{}) step {
 	}
 }
 
-// rotating is a token endpoint that accepts each refresh token once, and ends
-// the family when one comes again. It can lose an answer after it has rotated.
+// rotating is a token endpoint that accepts each refresh token once. If one is used again,
+// it refuses all of them from then on.
 type rotating struct {
-	mu      sync.Mutex // guards all below
-	current string
+	mu      sync.Mutex // guards the fields below
+	current string     // the valid refresh token
 	issued  int
-	dead    bool
-	lose    bool
+	dead    bool // a refresh token was used twice
+	lose    bool // accept the next refresh token but do not answer
 }
 
-func (f *rotating) step(w http.ResponseWriter, r *http.Request) {
+func (f *rotating) serve(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	form, _ := url.ParseQuery(string(bodyOf(r)))
 	if f.dead || form.Get("refresh_token") != f.current {
 		f.dead = true
-		says(400, `{"error":"invalid_grant","error_description":"used: `+form.Get("refresh_token")+`"}`)(w, r)
+		respond(400, `{"error":"invalid_grant","error_description":"used: `+form.Get("refresh_token")+`"}`)(w, r)
 		return
 	}
 	f.issued++
 	f.current = fmt.Sprintf("rotated-refresh-%d", f.issued)
 	if f.lose {
 		f.lose = false
-		cuts(w, r)
+		hangUp(w, r)
 		return
 	}
-	says(200, fmt.Sprintf(`{"access_token":"rotated-access-%d","token_type":"bearer","expires_in":3600.0,"refresh_token":%q}`, f.issued, f.current))(w, r)
+	respond(200, fmt.Sprintf(`{"access_token":"rotated-access-%d","token_type":"bearer","expires_in":3600.0,"refresh_token":%q}`, f.issued, f.current))(w, r)
 }
 
 func (f *rotating) state() (issued int, dead bool) {
@@ -205,9 +206,9 @@ func bodyOf(r *http.Request) []byte {
 	return b
 }
 
-// define makes a definition; oauth are members of its oauth object, where AT is
-// the server's address, and more are members beside it.
-func (h *hostile) define(t *testing.T, oauth, more string) *providers.Definition {
+// define makes a definition. oauth are further members of its oauth object, and more are
+// further members of the definition. AT in them is replaced by the server's address.
+func (h *fakeServer) define(t *testing.T, oauth, more string) *providers.Definition {
 	t.Helper()
 	base := `"authorization_url":"AT/authorize","token_url":"AT/token"`
 	if oauth != "" && !strings.Contains(oauth, `"discovery"`) {
@@ -220,7 +221,7 @@ func (h *hostile) define(t *testing.T, oauth, more string) *providers.Definition
 		text += "," + more
 	}
 	text = strings.ReplaceAll(text+"}", "AT", h.URL)
-	var object map[string]any // later members win: "token_url" may come again
+	var object map[string]any // a repeated member, such as "token_url", overrides the first
 	if err := json.Unmarshal([]byte(text), &object); err != nil {
 		t.Fatalf("%v in %s", err, text)
 	}
@@ -237,8 +238,8 @@ func (h *hostile) define(t *testing.T, oauth, more string) *providers.Definition
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-// config is a client of ours at the server.
-func (h *hostile) config(t *testing.T, oauth, more string) *flows.Config {
+// config returns a client at the server, which is defined as by define.
+func (h *fakeServer) config(t *testing.T, oauth, more string) *flows.Config {
 	t.Helper()
 	return &flows.Config{
 		Definition: h.define(t, oauth, more),
@@ -247,15 +248,15 @@ func (h *hostile) config(t *testing.T, oauth, more string) *flows.Config {
 	}
 }
 
-// newTLSServer is a server whose certificate nobody trusts.
+// newTLSServer returns a server whose certificate is not trusted.
 func newTLSServer(t *testing.T) *httptest.Server {
 	t.Helper()
-	s := httptest.NewUnstartedServer(says(200, `{"access_token":"a"}`))
+	s := httptest.NewUnstartedServer(respond(200, `{"access_token":"a"}`))
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	return s
 }
 
-// at puts the server's address where a text says AT.
-func at(h *hostile, text string) string { return strings.ReplaceAll(text, "AT", h.URL) }
+// withURL replaces AT in a text by the server's address.
+func withURL(h *fakeServer, text string) string { return strings.ReplaceAll(text, "AT", h.URL) }
