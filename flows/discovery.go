@@ -187,7 +187,7 @@ func discoveredEndpoint(s string, trusted []string) (*url.URL, error) {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return u, checkPublic(ip)
 	}
-	if hosts.IsLoopback(host) || strings.HasSuffix(host, ".localhost") {
+	if hosts.MayBeLoopback(host) {
 		return nil, errors.New("it is on this machine")
 	}
 	return u, nil

@@ -17,9 +17,6 @@ const (
 	KindRefused Kind = "refused" // a connection that was refused
 )
 
-// Kinds lists all kinds.
-func Kinds() []Kind { return []Kind{KindRequest, KindPlain, KindTunnel, KindRefused} }
-
 // Exchange describes one finished request, tunnel or refusal. It is all that
 // metrics, the audit log and the log get to know: it has no header, no query and no
 // body.
