@@ -58,7 +58,7 @@ func (k *Keeper) lock(ctx context.Context, mode lockMode) (release func(), err e
 	case err == nil:
 		return release, nil
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("wait for a change of the master key: %w: %w", ErrLocked, err)
+		return nil, fmt.Errorf("wait for a change of the master key: %w", &lockedError{err: err})
 	}
 	return nil, fmt.Errorf("lock the master key: %w", err)
 }

@@ -63,11 +63,24 @@ func lock(ctx context.Context, path string, mode lockMode, waiting func(holder s
 	case ctx.Err() == nil:
 		return nil, fmt.Errorf("lock the vault: %w", err)
 	}
-	if who := holder(path); who != "" {
-		return nil, fmt.Errorf("%w, %s: %w", ErrLocked, who, err)
-	}
-	return nil, fmt.Errorf("%w: %w", ErrLocked, err)
+	return nil, &lockedError{holder(path), err}
 }
+
+// lockedError is [ErrLocked] with the process that holds the lock, or "", and with
+// the error of the context that ended the wait.
+type lockedError struct {
+	holder string
+	err    error
+}
+
+func (e *lockedError) Error() string {
+	if e.holder == "" {
+		return ErrLocked.Error()
+	}
+	return ErrLocked.Error() + ", " + e.holder
+}
+
+func (e *lockedError) Unwrap() []error { return []error{ErrLocked, e.err} }
 
 // pollLock waits for the system lock at path until ctx is done.
 func pollLock(ctx context.Context, path string, mode lockMode) (unlock func(), err error) {
