@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
@@ -61,7 +60,7 @@ func (c *Console) Notef(format string, args ...any) {
 
 // Warnf prints a warning.
 func (c *Console) Warnf(format string, args ...any) {
-	fmt.Fprintf(c.Err, "authsome: %s %s\n", c.paint(c.Err, show.Yellow, "warning:"), show.VisibleLines(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(c.Err, "authsome: %s %s\n", c.paint(c.Err, show.Yellow, "warning:"), show.VisibleLines(exit.PlainText(fmt.Sprintf(format, args...))))
 }
 
 // Detail prints a line that a following question is about, also when Quiet is set.
@@ -94,7 +93,7 @@ func (c *Console) Fail(err error) int {
 	}
 	v := exit.Judge(err)
 	hint := c.Suggest(v.Next)
-	message := strings.TrimSpace(err.Error())
+	message := exit.Message(err)
 	if c.JSON {
 		c.PrintJSON(struct {
 			Error   string `json:"error"`

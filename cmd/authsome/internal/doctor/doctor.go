@@ -112,7 +112,7 @@ func problem(name, detail, remedy string) []finding {
 // failed turns an error into a finding, with the suggestion that a command would have
 // given.
 func (d *Doctor) failed(name string, err error) []finding {
-	return problem(name, err.Error(), d.Console.Suggest(exit.Judge(err).Next))
+	return problem(name, exit.Message(err), d.Console.Suggest(exit.Judge(err).Next))
 }
 
 // relogin is the command that replaces a connection's credential.
