@@ -15,17 +15,16 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/opener"
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
-	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
-	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/internal/sidecar"
 )
 
 func newCACmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "ca", Short: "Show, export and replace the proxy's certificate authority",
-		Long: `Each profile has an authority that authsome proxy signs with, made on first use:
-clients have to trust its certificate. The key is in the vault, and no command
-shows it. authsome run needs none of this: it makes an authority for each run.`,
+		Long: `Authsome proxy signs certificates with the profile's certificate authority, which
+is created on first use. Clients must trust the authority's certificate. Its
+private key is in the vault, and no command shows it. Authsome run does not need
+it: each run has a separate authority.`,
 		Example: `  authsome ca show
   authsome ca export > authsome.pem`,
 		Args: noArgs,
@@ -35,7 +34,8 @@ shows it. authsome run needs none of this: it makes an authority for each run.`,
 	return cmd
 }
 
-// storedAuthority is that of the profile in use, created on first use.
+// storedAuthority returns the authority of the profile in use, and creates it on first
+// use.
 func (a *app) storedAuthority(ctx context.Context) (*opener.Profile, *ca.Authority, error) {
 	p, err := a.profile()
 	if err != nil {
@@ -57,7 +57,7 @@ func (a *app) storedAuthority(ctx context.Context) (*opener.Profile, *ca.Authori
 // storedAuthorityLifetime is how long a stored authority is valid.
 const storedAuthorityLifetime = 10 * 365 * 24 * time.Hour
 
-// authorityOptions are those of a profile's stored authority.
+// authorityOptions returns the options of a profile's stored authority.
 func authorityOptions(p *opener.Profile) ca.Options {
 	return ca.Options{CommonName: "authsome authority of profile " + p.Name, Lifetime: storedAuthorityLifetime}
 }
@@ -83,8 +83,8 @@ func viewAuthority(p *opener.Profile, stored *ca.Authority) authorityView {
 
 func newCAPathCmd(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "path", Short: "Name the file with the certificate",
-		Long:    "Path prints the file with the authority's certificate, in PEM, for a client's settings.",
+		Use: "path", Short: "Print the path of the certificate",
+		Long:    "Path prints the path of the authority's certificate in PEM, for the settings of clients.",
 		Example: `  curl --cacert "$(authsome ca path)" https://api.openai.com/v1/models`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -105,8 +105,8 @@ func newCAPathCmd(a *app) *cobra.Command {
 
 func newCAShowCmd(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "show", Short: "Show whose certificate it is, and its fingerprint",
-		Long:    "Show tells what the authority's certificate says, and the SHA-256 to compare with what a client shows.",
+		Use: "show", Short: "Show the certificate's subject, expiry and fingerprint",
+		Long:    "Show prints what the certificate contains, and its SHA-256 to compare with the one that a client shows.",
 		Example: "  authsome ca show",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -125,95 +125,4 @@ func newCAShowCmd(a *app) *cobra.Command {
 			return nil
 		},
 	}
-}
-
-func newCAExportCmd(a *app) *cobra.Command {
-	var format string
-	cmd := &cobra.Command{
-		Use: "export", Short: "Write the certificate for a client",
-		Long: `Export writes the authority's certificate, never its key: as pem, as der, or as p12,
-a trust store with the usual password ` + ca.TrustStorePassword + `, as Java reads it.`,
-		Example: `  authsome ca export > authsome.pem
-  authsome ca export --format p12 > authsome.p12`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return exportAuthority(cmd.Context(), a, format) },
-	}
-	cmd.Flags().StringVar(&format, "format", "pem", "write as `FORMAT`: pem, der or p12")
-	return cmd
-}
-
-func exportAuthority(ctx context.Context, a *app, format string) error {
-	encode := map[string]func(*ca.Authority) ([]byte, error){
-		"pem": func(s *ca.Authority) ([]byte, error) { return s.CertificatePEM(), nil },
-		"der": func(s *ca.Authority) ([]byte, error) { return s.Certificate().Raw, nil },
-		"p12": func(s *ca.Authority) ([]byte, error) { return ca.TrustStore(s.CertificatePEM()) },
-	}[format]
-	if encode == nil {
-		return exit.Usagef("--format %s: use pem, der or p12", format)
-	}
-	if format != "pem" && !a.JSON && terminal.IsTerminal(a.Out) {
-		return exit.WithCommand(exit.Usagef("%s is binary and would garble the terminal", format), "ca export --format %s > authsome.%[1]s", format)
-	}
-	_, stored, err := a.storedAuthority(ctx)
-	if err != nil {
-		return err
-	}
-	data, err := encode(stored)
-	if err != nil {
-		return err
-	}
-	if a.JSON {
-		return a.PrintJSON(struct {
-			Format string `json:"format"`
-			Data   []byte `json:"data"` // base64
-		}{format, data})
-	}
-	_, err = a.Out.Write(data)
-	return err
-}
-
-func newCARotateCmd(a *app) *cobra.Command {
-	var yes bool
-	cmd := &cobra.Command{
-		Use: "rotate", Short: "Make a new authority in place of the profile's",
-		Long: `Rotate makes a new key and certificate. Clients that trust the one before refuse
-the proxy from its next start on, until they have the new certificate. It asks,
-unless --yes is given.`,
-		Example: "  authsome ca rotate --yes",
-		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return rotateAuthority(cmd.Context(), a, yes) },
-	}
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
-	return cmd
-}
-
-func rotateAuthority(ctx context.Context, a *app, yes bool) error {
-	p, err := a.profile()
-	if err != nil {
-		return err
-	}
-	if !yes {
-		question := fmt.Sprintf("Replace the authority of profile %s? Its clients will need the new certificate.", p.Name)
-		if err := a.Confirm(ctx, question, "--yes"); err != nil {
-			return err
-		}
-	}
-	v, err := p.Vault()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := opener.Bounded(ctx)
-	defer cancel()
-	made, err := sidecar.NewStoredAuthority(ctx, v, p.AuthorityPath(), authorityOptions(p))
-	if err != nil {
-		return err
-	}
-	if err := p.Record(audit.Event{Event: audit.KeyRotation, Outcome: "ok: the authority"}); err != nil {
-		return err
-	}
-	if a.JSON {
-		return a.PrintJSON(viewAuthority(p, made))
-	}
-	a.Infof("replaced the authority of profile %s; restart authsome proxy and give its clients %s", p.Name, p.AuthorityPath())
-	return nil
 }

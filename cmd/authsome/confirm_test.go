@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Nothing is deleted that was not confirmed.
+// A profile is deleted only after a yes.
 func TestConfirm(t *testing.T) {
 	b := newBench(t)
 	b.run("", "profile", "create", "work")
@@ -16,13 +16,13 @@ func TestConfirm(t *testing.T) {
 		answer string
 		code   int
 		left   bool
-	}{{"n\n", 1, true}, {"\n", 1, true}, {"yess\n", 1, true}, {"Y\n", 0, false}} {
-		screen, code := b.typed("delete profile work with all its connections? [y/N] ", tt.answer, "profile", "delete", "work")
+	}{{"n\n", 1, true}, {"\n", 1, true}, {"yess\n", 1, true}, {"\x03", 130, true}, {"Y\n", 0, false}} {
+		screen, code := b.typed("Delete profile work with all its connections? [y/N] ", tt.answer, "profile", "delete", "work")
 		if code != tt.code {
 			t.Errorf("%q: exit %d: %s", tt.answer, code, screen)
 		}
 		if _, err := os.Stat(filepath.Join(b.home, "profiles", "work")); (err == nil) != tt.left {
-			t.Errorf("%q: the profile: %v", tt.answer, err)
+			t.Errorf("%q: profile directory: %v", tt.answer, err)
 		}
 	}
 }

@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-// Two accounts of one service, each with its proxy, at the same time. One of them
-// is moved to another profile: its proxy then refuses, and one of that profile has
-// it, while the other goes on.
-func TestAccountsSideBySide(t *testing.T) {
+// Two accounts of one service are used at the same time, each through its own proxy.
+// After one of them is moved to another profile, its proxy refuses requests, a proxy of
+// the other profile has it, and the other account's proxy continues.
+func TestTwoAccountsOfOneService(t *testing.T) {
 	b, s := newBench(t), startService(t)
 	b.run("re_one_0123456789", "login", "resend", "--key-stdin", "--no-verify")
 	b.run("re_two_0123456789", "login", "resend", "--connection", "work", "--key-stdin", "--no-verify")
@@ -24,12 +24,12 @@ func TestAccountsSideBySide(t *testing.T) {
 	}
 	want := "Bearer re_one_0123456789 Bearer re_two_0123456789 Bearer re_one_0123456789 Bearer re_two_0123456789"
 	if got := strings.Join(s.authorizations(), " "); got != want {
-		t.Errorf("the service was sent %s", got)
+		t.Errorf("the service got %s", got)
 	}
 
 	b.run("", "connection", "move", "resend", "work", "--to", "other")
 	var body string
-	eventually(t, "the move is noticed", func() bool {
+	eventually(t, "the proxy refuses the moved connection", func() bool {
 		status := 0
 		status, body = fetch(t, work, "https://"+s.host+"/emails")
 		return status == 403

@@ -3,11 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"regexp"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +11,6 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/opener"
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
-	"github.com/authsome/authsome/cmd/authsome/internal/takeover"
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/secret"
@@ -31,17 +26,18 @@ type exportOptions struct {
 func newExportCmd(a *app) *cobra.Command {
 	o := &exportOptions{}
 	cmd := &cobra.Command{
-		Use: "export [PROVIDER]", Short: "Write credentials as variables",
-		Long: `Export writes the variables that a provider's clients read, with the real access
-token or key in them, after a refresh if one is due. Refresh tokens are never
-written. Without a PROVIDER it writes those of all connections; a variable that
-several of them have gets the names of provider and connection appended.
+		Use: "export [PROVIDER]", Short: "Print credentials as environment variables",
+		Long: `Export prints the environment variables that a provider's clients read, with the
+real key or access token. A token that is due is refreshed first. Refresh tokens
+are never printed. Without PROVIDER, export prints the variables of all
+connections. If several connections have the same variable, the names of provider
+and connection are appended to it.
 
-Whoever reads what is written has the credentials: authsome run gives them to
-nobody. Export is written to the audit log, and refused behind the proxy.
+Anyone who reads the output has the credentials; the command of authsome run never
+gets them. An export is recorded in the audit log, and refused behind the proxy.
 
-The formats: env, NAME=value lines for export $(…) and .env files, which refuses
-values that these would change; shell, for eval; and json, one object.`,
+The formats are env, NAME=value lines for export $(…) and .env files, which
+refuses values that these would change; shell, for eval; and json, one object.`,
 		Example: `  eval "$(authsome export github --format shell)"
   authsome export openai --format json
   authsome export --prefix CI_ > .env`,
@@ -58,18 +54,11 @@ values that these would change; shell, for eval; and json, one object.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.format, "format", "env", "write as `FORMAT`: env, shell or json, which --json means too")
-	f.StringVar(&o.connection, "connection", "", "the connection `NAME`")
-	f.StringVar(&o.prefix, "prefix", "", "put `TEXT` before each name")
-	f.BoolVarP(&o.yes, "yes", "y", false, "write several secrets to a terminal, too")
+	f.StringVar(&o.format, "format", "env", "print as `FORMAT`: env, shell or json, which --json means too")
+	f.StringVar(&o.connection, "connection", "", "export the connection `NAME`")
+	f.StringVar(&o.prefix, "prefix", "", "put `TEXT` before the name of each variable")
+	f.BoolVarP(&o.yes, "yes", "y", false, "print several secrets even to a terminal")
 	return cmd
-}
-
-// variable is one that is exported.
-type variable struct {
-	name  string
-	value secret.String
-	from  auth.Connection
 }
 
 func export(ctx context.Context, a *app, provider string, o *exportOptions) error {
@@ -82,6 +71,9 @@ func export(ctx context.Context, a *app, provider string, o *exportOptions) erro
 		return exit.Usagef("--format %s: use env, shell or json", o.format)
 	case o.connection != "" && provider == "":
 		return exit.Usagef("--connection needs a PROVIDER")
+	}
+	if err := checkName("--connection", o.connection); err != nil {
+		return err
 	}
 	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
@@ -99,7 +91,7 @@ func export(ctx context.Context, a *app, provider string, o *exportOptions) erro
 	if err != nil {
 		return err
 	}
-	// The audit log comes first: it must never miss a secret that was written.
+	// Recorded first, so that the audit log has every secret that was printed.
 	for _, c := range connectionsIn(all) {
 		if err := a.recordNow(ctx, audit.Event{Event: audit.Export, Provider: c.Provider, Connection: c.Name, Outcome: "ok"}); err != nil {
 			return err
@@ -109,9 +101,9 @@ func export(ctx context.Context, a *app, provider string, o *exportOptions) erro
 	return failed
 }
 
-// exported are the variables of a provider's connection, or of all connections. Of
-// all connections, those without a usable credential are left out, and the error is
-// that of the first of them.
+// exported returns the variables of a provider's connection, or of all connections if
+// no provider is named. From all connections, those without a usable credential are
+// left out with a warning, and the error is that of the first one.
 func (a *app) exported(ctx context.Context, provider, connection string) (all []variable, failed error) {
 	credentials, err := a.auth()
 	if err != nil {
@@ -147,6 +139,8 @@ func (a *app) exported(ctx context.Context, provider, connection string) (all []
 	return all, failed
 }
 
+// variablesOf returns the variables of one connection. If its definition names none,
+// the key or the token gets a variable named after the provider.
 func (a *app) variablesOf(c auth.Connection) ([]variable, error) {
 	set, err := a.providers()
 	if err != nil {
@@ -179,42 +173,7 @@ func (a *app) variablesOf(c auth.Connection) ([]variable, error) {
 	return own, nil
 }
 
-// upper is a text as a part of a variable's name.
-func upper(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return '_'
-	}, strings.ToUpper(s))
-}
-
-var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-
-// disambiguate appends provider and connection to names that several connections
-// have, and puts the prefix before each.
-func disambiguate(all []variable, prefix string) error {
-	count := make(map[string]int)
-	for _, v := range all {
-		count[v.name]++
-	}
-	seen := make(map[string]bool)
-	for i, v := range all {
-		if count[v.name] > 1 {
-			v.name += "_" + upper(v.from.Provider) + "_" + upper(v.from.Name)
-		}
-		v.name = prefix + v.name
-		switch {
-		case !variableName.MatchString(v.name):
-			return exit.Usagef("--prefix %s: %s is not a valid variable name", prefix, v.name)
-		case seen[v.name]:
-			return exit.WithCommand(fmt.Errorf("two variables would be called %s", v.name), "export %s --connection %s", v.from.Provider, v.from.Name)
-		}
-		seen[v.name], all[i] = true, v
-	}
-	return nil
-}
-
+// connectionsIn returns the connections that the variables are from.
 func connectionsIn(all []variable) []auth.Connection {
 	var connections []auth.Connection
 	for i, v := range all {
@@ -223,42 +182,4 @@ func connectionsIn(all []variable) []auth.Connection {
 		}
 	}
 	return connections
-}
-
-func envLines(all []variable) (string, error) {
-	var b strings.Builder
-	for _, v := range all {
-		if !takeover.IsPlainValue(v.value.Reveal()) {
-			return "", exit.WithFlag(fmt.Errorf("the value of %s has a character that programs read differently in NAME=value lines", v.name), "--format shell")
-		}
-		fmt.Fprintf(&b, "%s=%s\n", v.name, v.value.Reveal())
-	}
-	return b.String(), nil
-}
-
-func shellLines(all []variable) (string, error) {
-	var b strings.Builder
-	for _, v := range all {
-		value := v.value.Reveal()
-		if strings.ContainsRune(value, 0) {
-			return "", errors.New("the value of " + v.name + " has a NUL character, which no variable can hold")
-		}
-		fmt.Fprintf(&b, "export %s='%s'\n", v.name, strings.ReplaceAll(value, "'", `'\''`))
-	}
-	return b.String(), nil
-}
-
-func jsonObject(all []variable) (string, error) {
-	values := make(map[string]string, len(all))
-	for _, v := range all {
-		values[v.name] = v.value.Reveal()
-	}
-	var b strings.Builder
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(values); err != nil {
-		return "", errors.New("a value is not text, so JSON cannot hold it")
-	}
-	return b.String(), nil
 }

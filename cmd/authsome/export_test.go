@@ -11,8 +11,8 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// FuzzExport: what a real shell makes of what is exported is the secret, in both
-// formats and by each way of reading them, or the format refuses it.
+// FuzzExport checks that a real shell reads an exported secret unchanged, from both
+// formats and in each way of reading them, or that the format refuses the secret.
 func FuzzExport(f *testing.F) {
 	for _, s := range []string{
 		"sk-plain_0123456789", "it's", "a b", "$(id)", "`id`", "${HOME}", `back\slash`, `\`, "*", "a*", "~", "!history!", "line\nbreak", "tab\there", "trailing\n",
@@ -25,7 +25,7 @@ func FuzzExport(f *testing.F) {
 		f.Fatal(err)
 	}
 	dir := f.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "FUZZED=a"), nil, 0o600); err != nil { // for a pattern to match
+	if err := os.WriteFile(filepath.Join(dir, "FUZZED=a"), nil, 0o600); err != nil { // a file that an unquoted pattern would match
 		f.Fatal(err)
 	}
 	read := func(t *testing.T, script, text string) string {
@@ -43,7 +43,7 @@ func FuzzExport(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, value string) {
 		if value == "" {
-			return // an absent secret is not exported
+			return // an empty secret is not exported
 		}
 		all := []variable{{name: "FUZZED", value: secret.New(value)}}
 		if text, err := shellLines(all); err != nil {

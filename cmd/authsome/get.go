@@ -24,10 +24,10 @@ type getOptions struct {
 func newGetCmd(a *app) *cobra.Command {
 	o := &getOptions{}
 	cmd := &cobra.Command{
-		Use: "get PROVIDER", Short: "Show a connection's data, secrets redacted",
-		Long: `Get shows what is stored of a connection. Secrets read ***REDACTED*** unless
---show-secret asks for them, which is written to the audit log and refused
-behind the proxy.`,
+		Use: "get PROVIDER", Short: "Show what is stored of a connection, without its secrets",
+		Long: `Get shows what is stored of a connection. Secrets are shown as ***REDACTED***.
+With --show-secret they are shown in plain text; that is recorded in the audit log
+and refused behind the proxy.`,
 		Example: `  authsome get openai
   authsome get openai --field status
   authsome get openai --field api_key --show-secret`,
@@ -35,9 +35,9 @@ behind the proxy.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return get(cmd.Context(), a, args[0], o) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.connection, "connection", "", "the connection `NAME`")
-	f.StringVar(&o.field, "field", "", "only the field `NAME`")
-	f.BoolVar(&o.showSecret, "show-secret", false, "show secrets in clear")
+	f.StringVar(&o.connection, "connection", "", "show the connection `NAME`")
+	f.StringVar(&o.field, "field", "", "show only the field `NAME`")
+	f.BoolVar(&o.showSecret, "show-secret", false, "show secrets in plain text")
 	return cmd
 }
 
@@ -48,6 +48,9 @@ type field struct {
 }
 
 func get(ctx context.Context, a *app, provider string, o *getOptions) error {
+	if err := checkName("--connection", o.connection); err != nil {
+		return err
+	}
 	if o.showSecret {
 		if err := a.refuseBehindProxy("--show-secret", "reveals secrets"); err != nil {
 			return err
@@ -67,7 +70,7 @@ func get(ctx context.Context, a *app, provider string, o *getOptions) error {
 		return err
 	}
 	if o.showSecret {
-		// The audit log comes first: it must never miss a secret that was shown.
+		// Recorded first, so that the audit log has every secret that was shown.
 		if err := a.recordNow(ctx, audit.Event{Event: audit.Get, Provider: provider, Connection: c.Name, Outcome: "ok"}); err != nil {
 			return err
 		}
@@ -79,7 +82,11 @@ func get(ctx context.Context, a *app, provider string, o *getOptions) error {
 				return a.printField(f)
 			}
 		}
-		return exit.WithCommand(exit.Usagef("no field %q in this connection", o.field), "get %s", provider)
+		next := suggest.Command("get %s", provider)
+		if o.connection != "" {
+			next = next.With("--connection " + o.connection)
+		}
+		return exit.WithHint(exit.Usagef("no field %q in this connection", o.field), next)
 	}
 	if a.JSON {
 		all := make(map[string]any, len(fields))
@@ -108,7 +115,8 @@ func (a *app) printField(f field) error {
 	return nil
 }
 
-// connectionFields spells out what there is, secrets redacted unless shown.
+// connectionFields returns the fields that the connection has. Secrets are redacted,
+// unless show is set.
 func (a *app) connectionFields(c auth.Connection, show bool) []field {
 	all := []field{{"provider", c.Provider}, {"connection_name", c.Name}, {"auth_type", c.AuthType}, {"status", string(c.Status)}, {"default", c.Default}}
 	add := func(name, value string) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -26,8 +27,9 @@ func newListCmd(a *app) *cobra.Command {
 	o := &listOptions{}
 	cmd := &cobra.Command{
 		Use: "list [TEXT]", Short: "List providers and connections",
-		Long: `List shows the connections, and the other providers by category. With TEXT, which
-is looked for in names, or with a flag, it shows one provider a line.`,
+		Long: `List shows the connections, and then the names of the other providers by category.
+With TEXT, which is searched in the names, or with a flag, it shows a table of the
+providers that match.`,
 		Example: `  authsome list
   authsome list slack
   authsome list --category llm
@@ -40,8 +42,8 @@ is looked for in names, or with a flag, it shows one provider a line.`,
 			return list(cmd.Context(), a, o)
 		},
 	}
-	cmd.Flags().BoolVar(&o.connected, "connected", false, "only providers with a connection")
-	cmd.Flags().StringVar(&o.category, "category", "", "only providers of category `NAME`")
+	cmd.Flags().BoolVar(&o.connected, "connected", false, "list only providers with a connection")
+	cmd.Flags().StringVar(&o.category, "category", "", "list only providers of the category `NAME`")
 	return cmd
 }
 
@@ -101,7 +103,7 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 		if o.text == "" && o.category == "" {
 			a.reportNoConnections(ctx)
 		} else {
-			a.Infof("no provider matches; %s shows all", a.Suggest(suggest.Command("list")))
+			a.Infof("%s; list all: %s", o.noMatch(), a.Suggest(suggest.Command("list")))
 		}
 		return nil
 	}
@@ -116,12 +118,13 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 	return nil
 }
 
+// reportNoConnections says what to do first.
 func (a *app) reportNoConnections(ctx context.Context) {
 	a.Infof("no connections yet: %s", a.Suggest(suggest.Command("login PROVIDER")))
 	a.suggestImport(ctx)
 }
 
-// reportProblems says which connections need a login, since when, and the command.
+// reportProblems reports the connections that need a login: why, and the command.
 func (a *app) reportProblems(all []providerView) {
 	for _, p := range all {
 		for _, c := range p.Connections {
@@ -132,52 +135,32 @@ func (a *app) reportProblems(all []providerView) {
 	}
 }
 
-// catalogue is the providers that are not connected, by category, in lines of
-// width columns.
-func catalogue(all []providerView, width int) string {
-	byCategory := make(map[string][]string)
-	for _, p := range all {
-		if len(p.Connections) > 0 {
-			continue
-		}
-		category := p.Category
-		if !slices.Contains(providers.Categories[:], category) {
-			category = "other"
-		}
-		byCategory[category] = append(byCategory[category], p.Name)
-	}
-	const indent = 14
-	var b strings.Builder
-	for _, category := range providers.Categories {
-		names := byCategory[category]
-		if len(names) == 0 {
-			continue
-		}
-		line := category + strings.Repeat(" ", indent-len(category))
-		for i, name := range names {
-			if i < len(names)-1 {
-				name += ","
-			}
-			if len(line) > indent && len(line)+len(name) > width {
-				b.WriteString(strings.TrimRight(line, " ") + "\n")
-				line = strings.Repeat(" ", indent)
-			}
-			line += name + " "
-		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
-	}
-	return b.String()
-}
-
+// narrowed reports whether only some providers are listed.
 func (o *listOptions) narrowed() bool { return o.text != "" || o.connected || o.category != "" }
 
+// noMatch says that no provider is listed.
+func (o *listOptions) noMatch() string {
+	text := "no provider matches"
+	if o.connected {
+		text = "no connected provider matches"
+	}
+	if o.text != "" {
+		text += fmt.Sprintf(" %q", o.text)
+	}
+	if o.category != "" {
+		text += " in category " + o.category
+	}
+	return text
+}
+
+// keeps reports whether a provider is listed.
 func (o *listOptions) keeps(p providerView) bool {
 	text := strings.ToLower(o.text)
 	named := strings.Contains(p.Name, text) || strings.Contains(strings.ToLower(p.DisplayName), text) || p.Category == text
 	return named && (!o.connected || len(p.Connections) > 0) && (o.category == "" || o.category == p.Category)
 }
 
-// listProviders are all definitions with their connections, by name.
+// listProviders returns all definitions with their connections, sorted by name.
 func listProviders(ctx context.Context, a *app) ([]providerView, error) {
 	set, err := a.providers()
 	if err != nil {

@@ -320,8 +320,8 @@ func TestLeave(t *testing.T) {
 		down    bool
 		said    string
 	}{
-		{"logout", false, "live has revoked the tokens of default"}, {"revoke", false, "live has revoked the tokens of default"},
-		{"logout", true, "live has not revoked the tokens of default, which may stay valid there"}, {"revoke", true, "live has not revoked"},
+		{"logout", false, "live revoked the tokens of live/default"}, {"revoke", false, "live revoked the tokens of live/default"},
+		{"logout", true, "live did not revoke the tokens of live/default, which may still be valid"}, {"revoke", true, "live did not revoke"},
 	} {
 		p.set(func() { p.down, p.revoked = test.down, nil })
 		p.logIn(b, time.Now().Add(time.Hour))

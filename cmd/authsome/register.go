@@ -21,11 +21,12 @@ func newRegisterCmd(a *app) *cobra.Command {
 	o := &registerOptions{}
 	cmd := &cobra.Command{
 		Use: "register FILE", Short: "Add a provider from a definition",
-		Long: `Register shows which hosts requests with the credential can go to, which
-endpoints are sent secrets at sign-in, and what else should be known of a
-definition; then it installs it in the home's providers directory. On a terminal
-it asks before; without one, a definition that was fetched needs --yes. FILE - is
-standard input; an https URL is fetched.`,
+		Long: `Register shows to which hosts a definition sends the credential, to which
+endpoints it sends secrets at sign-in, and what else you should know about it.
+After a confirmation it installs the definition in the home's providers directory.
+
+FILE can also be an https URL, or - for standard input. Without a terminal, a
+definition from a URL needs --yes, and others are installed without confirmation.`,
 		Example: `  authsome register acme.json
   authsome register https://example.com/acme.json
   authsome inspect openai --json | jq .definition | authsome register - --force --yes`,
@@ -33,7 +34,7 @@ standard input; an https URL is fetched.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return register(cmd.Context(), a, args[0], o) },
 	}
 	cmd.Flags().BoolVar(&o.force, "force", false, "replace a custom definition of the same name")
-	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask")
+	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask for confirmation")
 	return cmd
 }
 
@@ -49,13 +50,13 @@ type registration struct {
 }
 
 func register(ctx context.Context, a *app, path string, o *registerOptions) error {
-	data, err := a.readDefinition(ctx, path)
+	data, err := a.readDocument(ctx, path)
 	if err != nil {
 		return err
 	}
 	d, err := providers.Parse(data)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", documentName(path), err)
 	}
 	r, err := a.registration(d)
 	if err != nil {
@@ -64,8 +65,8 @@ func register(ctx context.Context, a *app, path string, o *registerOptions) erro
 	if r.Replaces == providers.Custom && !o.force {
 		return exit.WithFlag(fmt.Errorf("%s: %w", d.Name, providers.ErrInstalled), "--force")
 	}
-	// A script knows the file that it names. Nobody has seen yet what is fetched.
-	asks := !o.yes && (a.Terminal() != nil || strings.HasPrefix(path, "https://"))
+	// The author of a script knows the file that it names, but not what a URL returns.
+	asks := !o.yes && (a.Terminal() != nil || isURL(path))
 	if asks || !a.Quiet && !a.JSON {
 		r.show(a, d)
 	}
@@ -84,6 +85,7 @@ func register(ctx context.Context, a *app, path string, o *registerOptions) erro
 	return nil
 }
 
+// registration compares a definition with the one that it replaces.
 func (a *app) registration(d *providers.Definition) (*registration, error) {
 	r := &registration{Provider: d.Name, Hosts: append([]string{}, d.Hosts...), Endpoints: append([]string{}, d.Endpoints()...), Variables: []string{}, Warnings: []string{}}
 	for _, v := range d.Variables() {
@@ -98,7 +100,7 @@ func (a *app) registration(d *providers.Definition) (*registration, error) {
 	}
 	before, err := set.Lookup(d.Name)
 	if err != nil {
-		return r, nil
+		return r, nil // replaces nothing
 	}
 	r.Replaces = before.Source
 	for _, c := range providers.Changes(before, d) {
@@ -112,11 +114,12 @@ func (a *app) registration(d *providers.Definition) (*registration, error) {
 		}
 	}
 	if providers.MovesSecrets(before, d) {
-		r.Warnings = append(r.Warnings, "sign-in goes to other addresses; stored credentials are not sent there, so "+d.Name+" needs a new login")
+		r.Warnings = append(r.Warnings, "sign-in uses other addresses; stored credentials are not sent there, so "+d.Name+" needs a new login")
 	}
 	return r, nil
 }
 
+// show prints what the definition does.
 func (r *registration) show(a *app, d *providers.Definition) {
 	a.Detail("%s (%s)", d.DisplayName, d.Name)
 	for _, host := range r.Hosts {
@@ -142,7 +145,7 @@ func (r *registration) show(a *app, d *providers.Definition) {
 	}
 }
 
-// install writes the definition and makes running proxies read it.
+// install writes the definition and makes running proxies reload the definitions.
 func install(ctx context.Context, a *app, data []byte, name string) error {
 	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
@@ -157,7 +160,7 @@ func install(ctx context.Context, a *app, data []byte, name string) error {
 	if _, err := providers.Install(h.ProvidersDir(), data, true); err != nil {
 		return err
 	}
-	// No record changes. The new generation makes running proxies read the definitions.
+	// This changes no record, but the vault's generation, which running proxies watch.
 	if err := v.Update(ctx, func(*vault.Tx) error { return nil }); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"filippo.io/age"
@@ -26,13 +27,13 @@ type backupOptions struct {
 func newVaultBackupCmd(a *app) *cobra.Command {
 	o := &backupOptions{}
 	cmd := &cobra.Command{
-		Use: "backup FILE", Short: "Write the vault into one encrypted file",
-		Long: `Backup writes all records of the profile's vault into FILE, in the age format:
-encrypted, and authenticated to the last byte. It asks for a passphrase, or takes
-one from a file, or encrypts to age recipients, whose identity alone then opens
-the file. The master key is neither needed to restore it nor in it.
+		Use: "backup FILE", Short: "Write the vault to an encrypted file",
+		Long: `Backup writes all records of the profile's vault to FILE in the age format:
+encrypted, and authenticated to the last byte. It asks for a passphrase, or reads
+one from a file, or encrypts to age recipients. The file does not contain the
+master key, and restoring it does not need the key.
 
-It refuses to run behind the proxy, and is audited.`,
+A backup is recorded in the audit log, and refused behind the proxy.`,
 		Example: `  authsome vault backup vault.age
   authsome vault backup vault.age --passphrase-file /run/secrets/backup
   authsome vault backup vault.age --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p`,
@@ -40,9 +41,9 @@ It refuses to run behind the proxy, and is audited.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return backup(cmd.Context(), a, args[0], o) },
 	}
 	f := cmd.Flags()
-	f.StringArrayVar(&o.recipients, "recipient", nil, "encrypt to the age `RECIPIENT` in place of a passphrase (repeatable)")
+	f.StringArrayVar(&o.recipients, "recipient", nil, "encrypt to the age `RECIPIENT` instead of a passphrase (repeatable)")
 	f.StringVar(&o.passphraseFile, "passphrase-file", "", "read the passphrase from `FILE`")
-	f.BoolVar(&o.force, "force", false, "replace the file if there is one")
+	f.BoolVar(&o.force, "force", false, "replace the file if it exists")
 	return cmd
 }
 
@@ -50,8 +51,8 @@ func backup(ctx context.Context, a *app, path string, o *backupOptions) error {
 	if err := a.refuseBehindProxy("vault backup", "reveals secrets"); err != nil {
 		return err
 	}
-	if _, err := os.Lstat(path); err == nil && !o.force {
-		return exit.WithFlag(fmt.Errorf("%s already exists", path), "--force")
+	if err := checkBackupPath(path, o.force); err != nil {
+		return err
 	}
 	v, err := a.vault()
 	if err != nil {
@@ -81,13 +82,34 @@ func backup(ctx context.Context, a *app, path string, o *backupOptions) error {
 	return nil
 }
 
+// checkBackupPath finds out before a passphrase is asked for whether the file can be
+// written.
+func checkBackupPath(path string, force bool) error {
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return exit.Usagef("%s is not a directory", filepath.Dir(path))
+	}
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return nil
+	case info.IsDir():
+		return exit.Usagef("%s is a directory", path)
+	case !force:
+		return exit.WithFlag(fmt.Errorf("%s already exists", path), "--force")
+	}
+	return nil
+}
+
+// backupView is the shape of --json, of backup and restore.
 type backupView struct {
 	Profile string `json:"profile"`
 	File    string `json:"file"`
 	Records int    `json:"records"`
 }
 
-// ageRecipients are what the backup is encrypted to.
+// ageRecipients returns the recipients that the backup is encrypted to. A value of
+// --recipient that is not valid is not printed: it may be an identity, which is a
+// secret.
 func (o *backupOptions) ageRecipients(a *app) ([]age.Recipient, error) {
 	if len(o.recipients) == 0 {
 		passphrase, err := a.backupPassphrase(o.passphraseFile, true)
@@ -104,7 +126,7 @@ func (o *backupOptions) ageRecipients(a *app) ([]age.Recipient, error) {
 	for _, text := range o.recipients {
 		r, err := age.ParseRecipients(strings.NewReader(text))
 		if err != nil {
-			return nil, exit.Usagef("--recipient: not an age recipient (they begin with age1)")
+			return nil, exit.Usagef("--recipient: not an age recipient; recipients begin with age1")
 		}
 		all = append(all, r...)
 	}

@@ -26,20 +26,21 @@ type restoreOptions struct {
 func newVaultRestoreCmd(a *app) *cobra.Command {
 	o := &restoreOptions{}
 	cmd := &cobra.Command{
-		Use: "restore FILE", Short: "Make the vault what a backup holds",
-		Long: `Restore reads a backup to its end, and then puts its records in the place of the
-vault's, sealed under this vault's own key. The profile is the backup's, and is
-made if it is missing. A vault that has records, or is damaged, is replaced only
-with --force. Interrupted at any moment, the vault is the old or the new one.`,
+		Use: "restore FILE", Short: "Replace the vault's records by those of a backup",
+		Long: `Restore reads a backup to its end. Then it replaces the records of the vault by
+those of the backup, encrypted with the key of this vault. The profile is the one
+that was backed up; it is created if it does not exist. A vault that has records
+or is damaged is replaced only with --force. If the command is interrupted, the
+vault is either the old one or the restored one.`,
 		Example: `  authsome vault restore vault.age
   authsome vault restore vault.age --identity key.txt --force`,
 		Args: exactArgs("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error { return restore(cmd.Context(), a, args[0], o) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.identity, "identity", "", "decrypt with the age identities in `FILE` in place of a passphrase")
+	f.StringVar(&o.identity, "identity", "", "decrypt with the age identities in `FILE` instead of a passphrase")
 	f.StringVar(&o.passphraseFile, "passphrase-file", "", "read the passphrase from `FILE`")
-	f.BoolVar(&o.force, "force", false, "replace the records of the vault, or a damaged vault")
+	f.BoolVar(&o.force, "force", false, "replace a vault that has records or is damaged")
 	return cmd
 }
 
@@ -83,11 +84,11 @@ func restore(ctx context.Context, a *app, path string, o *restoreOptions) error 
 	if a.JSON {
 		return a.PrintJSON(backupView{b.Profile, path, len(b.Records)})
 	}
-	a.Infof("restored %s of %s into profile %s", show.Plural(len(b.Records), "record"), b.Time.Format("2006-01-02 15:04 MST"), b.Profile)
+	a.Infof("restored %s into profile %s, from a backup of %s", show.Plural(len(b.Records), "record"), b.Profile, b.Time.Format("2006-01-02 15:04 MST"))
 	return nil
 }
 
-// ageIdentities are what the backup is decrypted with.
+// ageIdentities returns the identities that decrypt the backup.
 func (o *restoreOptions) ageIdentities(a *app) ([]age.Identity, error) {
 	if o.identity == "" {
 		passphrase, err := a.backupPassphrase(o.passphraseFile, false)
@@ -112,8 +113,8 @@ func (o *restoreOptions) ageIdentities(a *app) ([]age.Identity, error) {
 	return all, nil
 }
 
-// profileToRestore is the profile that was backed up, created if it is missing. To
-// name another one is an error.
+// profileToRestore returns the profile that was backed up, and creates it if it does
+// not exist. It is an error if --profile or AUTHSOME_PROFILE names another one.
 func (a *app) profileToRestore(b *vault.Backup) (*opener.Profile, error) {
 	if named := a.opener().NamedProfile(); named != "" && named != b.Profile {
 		return nil, exit.WithFlag(fmt.Errorf("%w: %s, not %s", vault.ErrOtherProfile, b.Profile, named), "--profile "+b.Profile)

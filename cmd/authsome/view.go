@@ -84,3 +84,16 @@ func (c *connectionView) sentence(now time.Time) string {
 	}
 	return s
 }
+
+// acknowledge prints the JSON answer of commands that change connections. The name of
+// the connection is empty if all of the provider's were changed.
+func (a *app) acknowledge(provider, connection string) error {
+	if !a.JSON {
+		return nil
+	}
+	return a.PrintJSON(struct {
+		Provider   string `json:"provider"`
+		Connection string `json:"connection,omitempty"`
+		Status     string `json:"status"`
+	}{provider, connection, "ok"})
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/takeover"
+	"github.com/authsome/authsome/secret"
+)
+
+// variable is an environment variable to export.
+type variable struct {
+	name  string
+	value secret.String
+	from  auth.Connection
+}
+
+// upper converts a name to a part of a variable's name.
+func upper(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, strings.ToUpper(s))
+}
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// disambiguate appends provider and connection to the names that several connections
+// have, and puts the prefix before all names.
+func disambiguate(all []variable, prefix string) error {
+	count := make(map[string]int)
+	for _, v := range all {
+		count[v.name]++
+	}
+	seen := make(map[string]bool)
+	for i, v := range all {
+		if count[v.name] > 1 {
+			v.name += "_" + upper(v.from.Provider) + "_" + upper(v.from.Name)
+		}
+		v.name = prefix + v.name
+		switch {
+		case !variableName.MatchString(v.name):
+			return exit.Usagef("--prefix %s: %s is not a valid variable name", prefix, v.name)
+		case seen[v.name]:
+			return exit.WithCommand(fmt.Errorf("two variables would be called %s", v.name), "export %s --connection %s", v.from.Provider, v.from.Name)
+		}
+		seen[v.name], all[i] = true, v
+	}
+	return nil
+}
+
+// envLines formats variables as NAME=value lines, without quotes.
+func envLines(all []variable) (string, error) {
+	var b strings.Builder
+	for _, v := range all {
+		if !takeover.IsPlainValue(v.value.Reveal()) {
+			return "", exit.WithFlag(fmt.Errorf("the value of %s has a character that programs read differently in NAME=value lines", v.name), "--format shell")
+		}
+		fmt.Fprintf(&b, "%s=%s\n", v.name, v.value.Reveal())
+	}
+	return b.String(), nil
+}
+
+// shellLines formats variables as export commands for a POSIX shell.
+func shellLines(all []variable) (string, error) {
+	var b strings.Builder
+	for _, v := range all {
+		value := v.value.Reveal()
+		if strings.ContainsRune(value, 0) {
+			return "", errors.New("the value of " + v.name + " has a NUL character, which a variable cannot contain")
+		}
+		fmt.Fprintf(&b, "export %s='%s'\n", v.name, strings.ReplaceAll(value, "'", `'\''`))
+	}
+	return b.String(), nil
+}
+
+// jsonObject formats variables as one JSON object.
+func jsonObject(all []variable) (string, error) {
+	values := make(map[string]string, len(all))
+	for _, v := range all {
+		values[v.name] = v.value.Reveal()
+	}
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(values); err != nil {
+		return "", exit.WithFlag(errors.New("a value is not valid UTF-8, which JSON requires"), "--format shell")
+	}
+	return b.String(), nil
+}

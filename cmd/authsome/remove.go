@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/opener"
+	"github.com/authsome/authsome/internal/audit"
+	"github.com/authsome/authsome/providers"
+)
+
+func newRemoveCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "remove PROVIDER", Short: "Delete a provider's connections, OAuth client and custom definition",
+		Long: `Remove deletes everything that is stored of a provider in the profile, without
+contacting the provider. It also uninstalls a definition that you registered. A
+bundled definition stays.`,
+		Example: "  authsome remove acme",
+		Args:    exactArgs("PROVIDER"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := opener.Bounded(cmd.Context())
+			defer cancel()
+			return remove(ctx, a, args[0])
+		},
+	}
+}
+
+func remove(ctx context.Context, a *app, provider string) error {
+	if err := checkKnown(ctx, a, provider); err != nil {
+		return err
+	}
+	credentials, err := a.auth()
+	if err != nil {
+		return err
+	}
+	before, _ := connectionsOf(ctx, a, provider) // only for the message
+	valid := a.stillValid(provider, before)      // needs the definition
+	h, err := a.home()
+	if err != nil {
+		return err
+	}
+	// The definition is deleted first: credentials.Remove increments the vault's
+	// generation, and a running proxy that reloads must then find neither.
+	if err := providers.Uninstall(h.ProvidersDir(), provider); err != nil {
+		return err
+	}
+	if err := credentials.Remove(ctx, provider); err != nil {
+		return err
+	}
+	if err := a.record(audit.Event{Event: audit.Remove, Provider: provider, Outcome: "ok"}); err != nil {
+		return err
+	}
+	a.Infof("removed %s from this vault%s", provider, valid)
+	return a.acknowledge(provider, "")
+}

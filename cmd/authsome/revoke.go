@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/opener"
+	"github.com/authsome/authsome/internal/audit"
+)
+
+func newRevokeCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "revoke PROVIDER", Short: "Revoke and delete all connections of a provider",
+		Long: `Revoke asks the provider to revoke the tokens of all its connections, and to
+delete the OAuth client if a login registered one. Then it deletes the connections
+and the client, whatever the provider answers. The definition is kept.`,
+		Example: "  authsome revoke github",
+		Args:    exactArgs("PROVIDER"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return revoke(cmd.Context(), a, args[0]) },
+	}
+}
+
+func revoke(ctx context.Context, a *app, provider string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*opener.VaultWait) // once for the vault, once for the provider
+	defer cancel()
+	if err := checkKnown(ctx, a, provider); err != nil {
+		return err
+	}
+	credentials, err := a.auth()
+	if err != nil {
+		return err
+	}
+	before, _ := connectionsOf(ctx, a, provider) // only for the message
+	all, err := credentials.Revoke(ctx, provider)
+	if err != nil {
+		return err
+	}
+	for _, left := range all {
+		if err := a.record(audit.Event{Event: audit.Revoke, Provider: provider, Connection: left.Connection, Outcome: leftOutcome(left)}); err != nil {
+			return err
+		}
+		a.reportLeft(provider, left)
+	}
+	a.Infof("removed all %s connections from this vault%s", provider, a.stillValid(provider, notRevoked(before, all)))
+	return a.acknowledge(provider, "")
+}
