@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto"
@@ -139,15 +140,22 @@ func (c *Config) sign(claims map[string]any) (string, error) {
 	return assertion, nil
 }
 
-// parseKey reads a private key in PEM: PKCS #8, PKCS #1 or SEC 1. It restores line breaks
-// that a variable or a form has escaped as \n. Its errors contain nothing of the text.
+// parseKey reads the one private key of a text in PEM (RFC 7468): PKCS #8, PKCS #1 or
+// SEC 1. It restores line breaks that a variable or a form has escaped as \n. Its errors
+// contain nothing of the text.
 func parseKey(text string) (crypto.Signer, error) {
 	if !strings.Contains(text, "\n") {
 		text = strings.ReplaceAll(text, `\n`, "\n")
 	}
-	block, _ := pem.Decode([]byte(text))
+	block, rest := pem.Decode([]byte(text))
+	if block != nil && block.Type == "EC PARAMETERS" { // openssl ecparam writes them before the key
+		block, rest = pem.Decode(rest)
+	}
 	if block == nil {
 		return nil, errors.New("not in PEM format")
+	}
+	if len(bytes.TrimSpace(rest)) > 0 {
+		return nil, errors.New("something follows the first PEM block; give the private key alone")
 	}
 	if strings.Contains(block.Type, "ENCRYPTED") || block.Headers["Proc-Type"] != "" {
 		return nil, errors.New("it is encrypted; decrypt it before the login")

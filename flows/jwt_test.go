@@ -22,13 +22,14 @@ import (
 
 // testKeys are private keys in PEM, with their public keys.
 type testKeys struct {
-	rsa       *rsa.PublicKey
-	ec        *ecdsa.PublicKey
-	rsaPKCS8  string
-	rsaPKCS1  string
-	ecSEC1    string
-	p384SEC1  string
-	googleKey string // a key file of a Google service account, with the RSA key
+	rsa         *rsa.PublicKey
+	ec          *ecdsa.PublicKey
+	rsaPKCS8    string
+	rsaPKCS1    string
+	ecSEC1      string
+	ecWithCurve string
+	p384SEC1    string
+	googleKey   string // a key file of a Google service account, with the RSA key
 }
 
 func newTestKeys(t *testing.T) testKeys {
@@ -56,6 +57,8 @@ func newTestKeys(t *testing.T) testKeys {
 	keys.rsaPKCS8 = encode("PRIVATE KEY", der, err)
 	der, err = x509.MarshalECPrivateKey(ecKey)
 	keys.ecSEC1 = encode("EC PRIVATE KEY", der, err)
+	// As openssl ecparam -genkey writes it: the curve first.
+	keys.ecWithCurve = encode("EC PARAMETERS", []byte{6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7}, nil) + keys.ecSEC1
 	der, err = x509.MarshalECPrivateKey(p384)
 	keys.p384SEC1 = encode("EC PRIVATE KEY", der, err)
 	file, err := json.Marshal(map[string]string{
@@ -127,7 +130,7 @@ func TestJWTBearer(t *testing.T) {
 			params: googleParams, values: map[string]string{"key_file": keys.googleKey, "subject": "me@x.example"}, public: keys.rsa, header: map[string]any{"alg": "RS256", "typ": "JWT"},
 			claims: map[string]any{"iss": "robot@x.example", "sub": "me@x.example", "aud": "https://aud.example", "x": "k1"}},
 		{name: "a client with ES256", oauth: `"token_auth":"none","jwt":{"key":"{private_key}","algorithm":"ES256"}`, params: keyParams, client: flows.Client{ID: "id"},
-			values: map[string]string{"private_key": keys.ecSEC1}, public: keys.ec, header: map[string]any{"alg": "ES256", "typ": "JWT"}, claims: map[string]any{"iss": "id"}, body: "client_id=id"},
+			values: map[string]string{"private_key": keys.ecWithCurve}, public: keys.ec, header: map[string]any{"alg": "ES256", "typ": "JWT"}, claims: map[string]any{"iss": "id"}, body: "client_id=id"},
 		{name: "PKCS #1 with escaped line breaks", oauth: `"token_auth":"none","jwt":{"key":"{private_key}"}`, params: keyParams, client: flows.Client{ID: "id"},
 			values: map[string]string{"private_key": strings.ReplaceAll(keys.rsaPKCS1, "\n", `\n`)},
 			public: keys.rsa, header: map[string]any{"alg": "RS256", "typ": "JWT"}, claims: map[string]any{"iss": "id"}, body: "client_id=id"},
@@ -202,6 +205,7 @@ func TestUnusableKeys(t *testing.T) {
 	keys := newTestKeys(t)
 	for name, test := range map[string]struct{ key, algorithm string }{
 		"not PEM":           {"PRIVATE KEY----- hush-secret", "RS256"},
+		"two keys":          {keys.rsaPKCS8 + keys.ecSEC1, "RS256"},
 		"encrypted":         {"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", "RS256"},
 		"not a key":         {"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "RS256"},
 		"RSA for ES256":     {keys.rsaPKCS8, "ES256"},

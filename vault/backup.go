@@ -71,6 +71,9 @@ func IsBackup(r io.ReaderAt) bool {
 // Backup that it returns is complete and authentic.
 func ReadBackup(r io.Reader, as ...age.Identity) (*Backup, error) {
 	opened, err := age.Decrypt(r, as...)
+	if _, ok := errors.AsType[*age.NoIdentityMatchError](err); ok {
+		return nil, fmt.Errorf("%w: this passphrase or identity does not decrypt it", ErrNotBackup)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotBackup, err)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -30,9 +29,6 @@ that for example a container runtime provides (file).`,
 	cmd.AddCommand(newKeyStatusCmd(a), newKeyRotateCmd(a), newKeyModeCmd(a))
 	return cmd
 }
-
-// keyFileVariable names a file with the master key, and overrides config.json.
-const keyFileVariable = "AUTHSOME_MASTER_KEY_FILE"
 
 // changeKey changes the master key, records that in the audit log and reports it. The
 // opener is the app's, or one that ignores the variable.
@@ -71,7 +67,7 @@ func changeKey(ctx context.Context, a *app, o *opener.Opener, c vault.Change) er
 	if err != nil {
 		return err
 	}
-	a.warnKeyFile(c.To)
+	a.opener().WarnKeyFile(c.To)
 	if before.Mode == vault.ModeFile && before.Place != c.To {
 		a.Infof("left %s as it is; its key no longer opens this home", before.File)
 	}
@@ -83,22 +79,6 @@ func changeKey(ctx context.Context, a *app, o *opener.Opener, c vault.Change) er
 		a.Infof("encrypted every record with a new key")
 	}
 	return nil
-}
-
-// warnKeyFile warns if the variable names another place than the new one: the next
-// command would look for the key there.
-func (a *app) warnKeyFile(now vault.Place) {
-	file := a.Getenv(keyFileVariable)
-	if file == "" {
-		return
-	}
-	if now.Mode != vault.ModeFile {
-		a.Warnf("%s is set and overrides config.json: unset it", keyFileVariable)
-		return
-	}
-	if path, err := filepath.Abs(file); err == nil && path != now.File {
-		a.Warnf("%s overrides config.json and does not name the new file: set it to %s", keyFileVariable, now.File)
-	}
 }
 
 // refuseKeyChange refuses a change of the master key behind the proxy, and in a home

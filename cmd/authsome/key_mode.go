@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/opener"
 	"github.com/authsome/authsome/secret"
 	"github.com/authsome/authsome/vault"
 )
@@ -66,7 +67,7 @@ func keyMode(ctx context.Context, a *app, mode string, o *keyModeOptions) error 
 			return err
 		}
 	}
-	if mode == vault.ModeFile && a.Getenv(keyFileVariable) != "" && c.To.File == p.File {
+	if mode == vault.ModeFile && a.Getenv(opener.KeyFileVariable) != "" && c.To.File == p.File {
 		// The variable names the present place, or it names the new place and config.json
 		// the present one.
 		isNew, err := a.keyFileIsNew()
@@ -105,7 +106,7 @@ func (a *app) keyFileIsNew() (bool, error) {
 // keyFileFlag returns the absolute path of the file to keep the key in: that of --file,
 // else of the variable, else the present one.
 func (a *app) keyFileFlag(flag string, present vault.Place) (string, error) {
-	file := cmp.Or(flag, a.Getenv(keyFileVariable))
+	file := cmp.Or(flag, a.Getenv(opener.KeyFileVariable))
 	if file == "" && present.Mode == vault.ModeFile {
 		file = present.File
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/authsome/authsome/vault"
 )
 
-// keyFileVariable names a file with the master key, and overrides config.json.
-const keyFileVariable = "AUTHSOME_MASTER_KEY_FILE"
+// KeyFileVariable names a file with the master key, and overrides config.json.
+const KeyFileVariable = "AUTHSOME_MASTER_KEY_FILE"
 
 // Keeper keeps the master key.
 func (n *Opener) Keeper() (*vault.Keeper, error) { return n.keeper() }
@@ -58,10 +58,32 @@ func (n *Opener) MasterKey() (*vault.MasterKey, error) {
 	}
 	ctx, cancel := Bounded(context.Background())
 	defer cancel()
+	before, err := k.Places()
+	if err != nil {
+		return nil, err
+	}
 	if err := k.Resume(ctx); err != nil {
 		n.o.Warnf("an interrupted change of the master key could not be finished: %v", err)
+	} else if after, err := k.Places(); err == nil && before.Next != nil && after.Place == *before.Next {
+		n.WarnKeyFile(after.Place)
 	}
 	return k.Load()
+}
+
+// WarnKeyFile warns if the variable names another place than the one to which a change
+// of the master key has just moved it: the next command would look for the key there.
+func (n *Opener) WarnKeyFile(now vault.Place) {
+	file := n.o.Getenv(KeyFileVariable)
+	if file == "" {
+		return
+	}
+	if now.Mode != vault.ModeFile {
+		n.o.Warnf("%s is set and overrides config.json: unset it", KeyFileVariable)
+		return
+	}
+	if path, err := filepath.Abs(file); err == nil && path != now.File {
+		n.o.Warnf("%s overrides config.json and does not name the new file: set it to %s", KeyFileVariable, now.File)
+	}
 }
 
 // KeyPlaces says where the master key is.
@@ -92,12 +114,12 @@ func (k *keyPlaces) load() (vault.Places, error) {
 	k.mu.Unlock()
 	e := c.Encryption
 	p := vault.Places{Place: vault.Place(e.KeyPlace), Next: (*vault.Place)(e.Next), Reseal: e.Reseal, Previous: (*vault.Place)(e.Previous), Changed: e.ChangedAt}
-	file := k.getenv(keyFileVariable)
+	file := k.getenv(KeyFileVariable)
 	if file == "" || saved || p.Next != nil || p.Previous != nil {
 		return p, nil
 	}
 	if file, err = filepath.Abs(file); err != nil {
-		return vault.Places{}, fmt.Errorf("%s: %w", keyFileVariable, err)
+		return vault.Places{}, fmt.Errorf("%s: %w", KeyFileVariable, err)
 	}
 	p.Place = vault.Place{Mode: vault.ModeFile, File: file}
 	return p, nil

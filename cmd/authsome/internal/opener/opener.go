@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/secret"
@@ -66,7 +67,7 @@ func New(o Options) *Opener {
 func (n *Opener) IgnoringKeyFile() *Opener {
 	o := n.o
 	o.Getenv = func(name string) string {
-		if name == keyFileVariable {
+		if name == KeyFileVariable {
 			return ""
 		}
 		return n.o.Getenv(name)
@@ -112,7 +113,14 @@ func (n *Opener) ProfileName() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return cmp.Or(n.NamedProfile(), h.Config.DefaultProfile), nil
+	name := n.NamedProfile()
+	if name == "" {
+		return h.Config.DefaultProfile, nil
+	}
+	if err := home.ValidateName(name); err != nil {
+		return "", exit.Usagef("profile %v", err)
+	}
+	return name, nil
 }
 
 // NamedProfile is the profile that --profile or AUTHSOME_PROFILE names, or empty.
