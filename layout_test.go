@@ -51,7 +51,7 @@ var imports = map[string][]string{
 	"vault/vaulttest":                {"vault"},
 }
 
-// apart lists the directories that are modules of their own, so that their
+// apart lists the directories that are separate modules, so that their
 // dependencies stay out of this one.
 var apart = []string{"bench", "e2e"}
 

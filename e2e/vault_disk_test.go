@@ -107,7 +107,7 @@ func TestFullDisk(t *testing.T) {
 		switch {
 		case code == 0 && after == want:
 			made++
-		case code == 7 && after == before && strings.Contains(stderr, "no space left") && strings.Contains(stderr, "hint: free some space"):
+		case code == 7 && after == before && strings.Contains(stderr, "no space left") && strings.Contains(stderr, "hint: free some disk space"):
 			refused++
 		default:
 			t.Errorf("%d bytes free: %d, the key is %q: %s", free, code, after, stderr)
@@ -221,7 +221,7 @@ func TestReadOnlyDisk(t *testing.T) {
 		}
 	}
 	_, stderr, code := s.authsome(newKey, "login", "resend", "--key-stdin", "--force")
-	if code != 7 || !strings.Contains(stderr, "read-only file system") || !strings.Contains(stderr, "hint: the disk is read-only") {
+	if code != 7 || !strings.Contains(stderr, "read-only file system") || !strings.Contains(stderr, "hint: the file system is read-only") {
 		t.Errorf("login: %d: %s", code, stderr)
 	}
 	remount(0)

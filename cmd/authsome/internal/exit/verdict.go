@@ -185,7 +185,7 @@ func classifySystem(err error) (Verdict, bool) {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return unavailable(suggest.Advice("free some disk space and try again; stored data is unchanged"))
 	case errors.Is(err, syscall.EROFS):
-		return unavailable(suggest.Advice("the home is read-only; mount it writable"))
+		return unavailable(suggest.Advice("the file system is read-only: mount it writable, or use another directory"))
 	case errors.Is(err, syscall.EIO):
 		return unavailable(suggest.Advice("the disk reports errors: check the system's log, then run authsome vault check"))
 	case errors.Is(err, fs.ErrPermission):

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// DefaultLogFile stands for the log in the home directory.
+// DefaultLogFile means the log in the home directory.
 const DefaultLogFile = "<home>/logs/authsome.log"
 
 // logLimit is the size from which the log is renamed at the start of a process, in
