@@ -42,8 +42,8 @@ func IsTerminal(stream any) bool {
 }
 
 // Open returns the terminal that stdin is, or nil if stdin is not a terminal.
-// Questions are shown on the controlling terminal, or on stderr if there is none. The
-// caller closes it.
+// Questions are shown on the controlling terminal, or on stderr without one. The caller
+// closes it.
 func Open(stdin io.Reader, stderr io.Writer) *Terminal {
 	if !IsTerminal(stdin) {
 		return nil

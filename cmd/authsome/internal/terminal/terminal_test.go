@@ -274,7 +274,7 @@ func TestOpenNeedsATerminal(t *testing.T) {
 		}
 	}
 	if Open(file, &bytes.Buffer{}) != nil || OpenForSecret(file, &bytes.Buffer{}) != nil {
-		t.Error("opened a terminal where there is none")
+		t.Error("opened something that is not a terminal")
 	}
 	(*Terminal)(nil).Close()
 }
