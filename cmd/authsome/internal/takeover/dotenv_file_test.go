@@ -57,7 +57,7 @@ func TestDotenvReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &dotenvFile{text: text, swaps: []swap{{all[0], "aaaa"}, {all[2], ""}}}
+	f := &dotenvFile{text: text, replacements: []replacement{{all[0], "aaaa"}, {all[2], ""}}}
 	if got, want := f.replaced(), "A=aaaa # 1\nB='22'\nA=\"\""; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
