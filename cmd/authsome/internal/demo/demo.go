@@ -1,7 +1,7 @@
 // Package demo shows the main job for real, on one machine and without an account: a
 // service on loopback, a made-up key in a vault, an agent behind the proxy.
 //
-// It runs this binary as a user would, and knows nothing of how it works inside. Its
+// It runs this binary as a user would, and does not use the packages inside it. Its
 // invariant: a step is printed only after everything that it claims was checked.
 package demo
 
