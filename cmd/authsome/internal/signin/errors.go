@@ -17,8 +17,10 @@ import (
 var (
 	// errTimeout is the context's cause when --timeout has passed.
 	errTimeout = errors.New("the login did not finish in time")
-	// errNoValue says that nothing was entered, or that the input was empty.
+	// errNoValue is the error of a question that was not answered.
 	errNoValue = errors.New("nothing was entered")
+	// errEmptyInput is the error of --key-stdin without a key.
+	errEmptyInput = errors.New("standard input is empty")
 )
 
 // authenticationFailed is the verdict of a login that did not obtain a credential.
@@ -105,8 +107,8 @@ func (l *Login) explain(ctx context.Context, err error) error {
 	if errors.Is(err, flows.ErrRefused) {
 		return failed(err, "", l.repeat("").With("--no-verify"))
 	}
-	if errors.Is(err, errNoValue) {
-		return failed(err, "", l.commandFor(l.fields()))
+	if errors.Is(err, errNoValue) || errors.Is(err, errEmptyInput) {
+		return failed(err, "", l.commandFor(required(l.fields())))
 	}
 	return failed(err, "", l.repeat(""))
 }

@@ -74,11 +74,16 @@ func (l *Login) isSigningKey(name string) bool {
 	return false
 }
 
-// usesBaseURL reports whether a connection needs its own address of the service, or can
-// have one.
+// usesBaseURL reports whether the definition has {base_url} in it, so that the user is
+// asked for it.
 func (l *Login) usesBaseURL() bool {
 	text, err := l.d.Marshal()
 	return err == nil && strings.Contains(string(text), "{"+valueBaseURL+"}")
+}
+
+// acceptsBaseURL reports whether a connection can have its own address of the service.
+func (l *Login) acceptsBaseURL() bool {
+	return l.usesBaseURL() || l.checkHosts("https://example.com") == nil
 }
 
 func (l *Login) checkBaseURL(value string) error {

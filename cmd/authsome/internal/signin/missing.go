@@ -78,6 +78,7 @@ func (l *Login) commandFor(missing []loopback.Field) suggest.Suggestion {
 	secrets := 0
 	for _, field := range missing {
 		switch {
+		case l.given[field.Name].flag != "": // in the command already
 		case field.Secret:
 			secrets++
 		case field.Name == valueClientID:
@@ -88,11 +89,11 @@ func (l *Login) commandFor(missing []loopback.Field) suggest.Suggestion {
 			command = command.With("--param " + field.Name + "=VALUE")
 		}
 	}
-	switch secrets {
-	case 0:
-		return command
-	case 1:
+	switch {
+	case secrets > 1, secrets == 0 && l.o.SecretsStdin:
+		return command.With("--secrets-stdin < FILE")
+	case secrets == 1, l.o.KeyStdin:
 		return command.With("--key-stdin < FILE")
 	}
-	return command.With("--secrets-stdin < FILE")
+	return command
 }

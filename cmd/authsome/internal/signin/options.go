@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/internal/loopback"
 	"github.com/authsome/authsome/secret"
 )
@@ -65,6 +66,9 @@ func (l *Login) readOptions() error {
 		}
 	}
 	if l.o.BaseURL != "" {
+		if !l.acceptsBaseURL() {
+			return exit.WithHint(exit.Usagef("--base-url: the address of %s is fixed", l.d.Name), suggest.Login(l.d.Name, l.o.Connection))
+		}
 		l.given[valueBaseURL] = givenValue{secret.New(l.o.BaseURL), "--base-url"}
 	}
 	if l.o.ClientID != "" {
@@ -87,7 +91,7 @@ func (l *Login) setGiven(name, value, flag string) (known bool) {
 		switch {
 		case name == "url" && l.usesBaseURL():
 			name = valueBaseURL
-		case name == valueBaseURL, name == valueClientID && l.d.OAuth != nil, name == valueClientSecret && l.d.OAuth != nil:
+		case name == valueBaseURL && l.acceptsBaseURL(), name == valueClientID && l.d.OAuth != nil, name == valueClientSecret && l.d.OAuth != nil:
 		default:
 			return false
 		}
@@ -104,7 +108,9 @@ func (l *Login) valueNames() string {
 			names = append(names, p.Name)
 		}
 	}
-	names = append(names, valueBaseURL)
+	if l.acceptsBaseURL() {
+		names = append(names, valueBaseURL)
+	}
 	if l.d.OAuth != nil {
 		names = append(names, valueClientID, valueClientSecret)
 	}
@@ -152,7 +158,7 @@ func readKey(r io.Reader) (secret.String, error) {
 	case len(data) > maxInput:
 		return secret.String{}, fmt.Errorf("read the key: longer than %d bytes", loopback.MaxValue)
 	case len(bytes.TrimSpace(data)) == 0:
-		return secret.String{}, fmt.Errorf("the input is empty: %w", errNoValue)
+		return secret.String{}, errEmptyInput
 	}
 	return secret.New(string(data)), nil
 }
@@ -164,7 +170,7 @@ func (l *Login) checkGivenBaseURL() error {
 	if !ok {
 		return nil
 	}
-	check := l.checkHosts // a definition of schema 1 also takes a host without https://
+	check := l.checkHosts // definitions of schema 1 also accept a host without https://
 	if l.usesBaseURL() {
 		check = l.checkBaseURL
 	}

@@ -123,7 +123,7 @@ func (l *Login) chooseFlow() {
 	l.flow = l.d.Flows[0]
 	inBrowser := l.flow == providers.FlowPKCE || l.flow == providers.FlowDCRPKCE
 	if inBrowser && l.browser == nil && l.d.HasFlow(providers.FlowDeviceCode) {
-		l.console.Infof("%v: using a sign-in code (--flow %s for a link)", l.noBrowser, l.flow)
+		l.console.Infof("%v: using a sign-in code (use --flow %s for a link)", l.noBrowser, l.flow)
 		l.flow = providers.FlowDeviceCode
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
@@ -31,13 +32,8 @@ func (l *Login) collect(ctx context.Context, fields []loopback.Field, q question
 	if err != nil {
 		return nil, err
 	}
-	var missing []loopback.Field // those that need an answer
-	for _, field := range open {
-		if !field.Optional && field.Value == "" {
-			missing = append(missing, field)
-		}
-	}
-	if missing, err = l.readKeyStdin(missing, values); err != nil {
+	missing, err := l.readKeyStdin(required(open), values)
+	if err != nil {
 		return nil, err
 	}
 	accept := func(ctx context.Context, entered map[string]secret.String) error {
@@ -102,6 +98,11 @@ func (l *Login) find(field loopback.Field) (secret.String, error) {
 		}
 	}
 	return secret.String{}, nil
+}
+
+// required are the fields that are not optional and have no initial value.
+func required(fields []loopback.Field) []loopback.Field {
+	return slices.DeleteFunc(slices.Clone(fields), func(f loopback.Field) bool { return f.Optional || f.Value != "" })
 }
 
 // defaults are the initial values of the fields that still have no value.
