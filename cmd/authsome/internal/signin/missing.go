@@ -61,7 +61,7 @@ func (l *Login) missingValues(missing []loopback.Field) error {
 		if len(lines) == 1 {
 			word = "line "
 		}
-		e.reasons = append(e.reasons, "standard input has no "+word+strings.Join(lines, ", "))
+		e.reasons = append(e.reasons, "standard input has no "+word+strings.Join(lines, " and "))
 	}
 	switch {
 	case l.o.KeyStdin:

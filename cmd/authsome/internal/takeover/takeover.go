@@ -106,10 +106,13 @@ func (m *Importer) Run(ctx context.Context, o Options) error {
 		return m.report(items, nil)
 	}
 	failed := m.offerPlaceholders(ctx, file, o, items)
-	if failed != nil && m.Console.JSON {
+	switch {
+	case failed == nil:
+		return m.report(items, file)
+	case m.Console.JSON: // one document
 		return failed
 	}
-	return cmp.Or(m.report(items, file), failed)
+	return cmp.Or(m.report(items, nil), failed)
 }
 
 func findAll(ctx context.Context, sources []source) ([]item, error) {
