@@ -26,7 +26,7 @@ func TestRefusedKey(t *testing.T) {
 	if out := r.authsome("", "list", "--connected"); strings.Contains(out, "checked") {
 		t.Errorf("it was stored: %s", out)
 	}
-	if said, err := login(r.key); err != nil || strings.Contains(said, "not checked") {
+	if said, err := login(r.key); err != nil || strings.Contains(said, "could not test") {
 		t.Errorf("the right key: %v: %s", err, said)
 	}
 	for _, a := range r.arrivals() {
