@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -28,6 +29,22 @@ func TestPromptsHaveTheWholeLabel(t *testing.T) {
 		s.expect(`authsome login labelled --no-browser --param tenant_id=VALUE --key-stdin < FILE\r\n`)
 		if code := s.end(); code != 4 {
 			t.Errorf("exit code %d: %q", code, s.seen.String())
+		}
+	}
+}
+
+// After Ctrl-D at any question, the hint has the flags for all values that are missing.
+func TestHintAfterCtrlD(t *testing.T) {
+	b := newBench(t)
+	b.serverFor("acme")
+	for _, tt := range []struct{ provider, question, message, hint string }{
+		{"resend", "API key for Resend (hidden): ", "resend: API key: nothing was entered", "authsome login resend --no-browser --key-stdin < FILE"},
+		{"acme", "Client ID for Acme: ", "acme: client ID: nothing was entered", "authsome login acme --no-browser --client-id ID"},
+		{"twilio", "Account SID for ", "twilio: account SID: nothing was entered", "authsome login twilio --no-browser --param account_sid=VALUE --key-stdin < FILE"},
+	} {
+		screen, code := b.typed(tt.question, "\x04", "login", tt.provider, "--no-browser")
+		if code != 4 || !strings.Contains(screen, tt.message+"\r\n") || !strings.Contains(screen, tt.hint+"\r\n") {
+			t.Errorf("%s: exit code %d: %q", tt.provider, code, screen)
 		}
 	}
 }

@@ -30,7 +30,7 @@ func (l *Login) askInForm(ctx context.Context, fields []loopback.Field, q questi
 	})
 }
 
-// maxTries is how often an invalid value is asked for again.
+// maxTries is how many times a value is asked for, until it is valid.
 const maxTries = 5
 
 // askOnTerminal asks for the required values, and again if one is invalid.
@@ -45,6 +45,9 @@ func (l *Login) askOnTerminal(ctx context.Context, fields []loopback.Field, q qu
 		entered := make(map[string]secret.String)
 		for _, field := range fields {
 			value, err := l.askField(ctx, field)
+			if errors.Is(err, errNoAnswer) {
+				return l.notGiven(err, fields)
+			}
 			if err != nil {
 				return err
 			}
@@ -58,6 +61,7 @@ func (l *Login) askOnTerminal(ctx context.Context, fields []loopback.Field, q qu
 	}
 }
 
+// askField asks for one value. The error wraps [errNoAnswer] if the input ends.
 func (l *Login) askField(ctx context.Context, field loopback.Field) (secret.String, error) {
 	question := field.Label + " for " + l.d.DisplayName
 	if field.Secret {
@@ -66,7 +70,7 @@ func (l *Login) askField(ctx context.Context, field loopback.Field) (secret.Stri
 	for try := 1; ; try++ {
 		typed, err := l.terminal.Ask(ctx, show.Visible(question)+": ", field.Secret)
 		if errors.Is(err, terminal.ErrEnded) {
-			err = fmt.Errorf("%s: %w", show.LowerFirst(field.Label), errNoValue)
+			err = fmt.Errorf("%s: %w", show.LowerFirst(field.Label), errNoAnswer)
 		}
 		if err != nil {
 			return secret.String{}, err

@@ -17,8 +17,8 @@ import (
 var (
 	// errTimeout is the context's cause when --timeout has passed.
 	errTimeout = errors.New("the login did not finish in time")
-	// errNoValue is the error of a question that was not answered.
-	errNoValue = errors.New("nothing was entered")
+	// errNoAnswer is the error of a question that was not answered.
+	errNoAnswer = errors.New("nothing was entered")
 	// errEmptyInput is the error of --key-stdin without a key.
 	errEmptyInput = errors.New("standard input is empty")
 )
@@ -106,9 +106,6 @@ func (l *Login) explain(ctx context.Context, err error) error {
 	}
 	if errors.Is(err, flows.ErrRefused) {
 		return failed(err, "", l.repeat("").With("--no-verify"))
-	}
-	if errors.Is(err, errNoValue) || errors.Is(err, errEmptyInput) {
-		return failed(err, "", l.commandFor(required(l.fields())))
 	}
 	return failed(err, "", l.repeat(""))
 }

@@ -72,6 +72,12 @@ func (l *Login) missingValues(missing []loopback.Field) error {
 	return e
 }
 
+// notGiven adds the command that gives the values to the error of an input that ended
+// too early.
+func (l *Login) notGiven(err error, missing []loopback.Field) error {
+	return exit.WithHint(&loginError{provider: l.d.Name, err: err}, l.commandFor(missing))
+}
+
 // commandFor is the command that gives missing values without a terminal.
 func (l *Login) commandFor(missing []loopback.Field) suggest.Suggestion {
 	command := l.command("")

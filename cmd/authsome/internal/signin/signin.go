@@ -53,7 +53,7 @@ func New(c *console.Console, d *providers.Definition, o Options) (*Login, error)
 	}
 	l.terminal = c.Terminal()
 	if o.NoBrowser {
-		l.noBrowser = errors.New("--no-browser")
+		l.noBrowser = errors.New("--no-browser is set")
 		return l, nil
 	}
 	l.browser, l.noBrowser = loopback.FindBrowser(environment(c.Getenv))
@@ -123,7 +123,7 @@ func (l *Login) chooseFlow() {
 	l.flow = l.d.Flows[0]
 	inBrowser := l.flow == providers.FlowPKCE || l.flow == providers.FlowDCRPKCE
 	if inBrowser && l.browser == nil && l.d.HasFlow(providers.FlowDeviceCode) {
-		l.console.Infof("%v: using a sign-in code (use --flow %s for a link)", l.noBrowser, l.flow)
+		l.console.Infof("%v; using a sign-in code (use --flow %s for a link)", l.noBrowser, l.flow)
 		l.flow = providers.FlowDeviceCode
 	}
 }

@@ -135,6 +135,9 @@ func (l *Login) readKeyStdin(missing []loopback.Field, values providers.Values) 
 	}
 	field := secrets[0]
 	key, err := readKey(l.console.In)
+	if errors.Is(err, errEmptyInput) {
+		return nil, l.notGiven(err, missing)
+	}
 	if err != nil {
 		return nil, err
 	}
