@@ -87,7 +87,7 @@ func cancellable(ctx context.Context, a *app, fn func(context.Context) error) er
 		return err
 	}
 	if !errors.Is(err, terminal.ErrInterrupted) {
-		err = terminal.ErrInterrupted // whatever the signal interrupted
+		err = terminal.ErrInterrupted // instead of an error about a cancelled context
 	}
 	if a.JSON {
 		return err

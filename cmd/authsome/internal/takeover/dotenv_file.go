@@ -35,6 +35,7 @@ type replacement struct {
 	placeholder string
 }
 
+// readDotenv reads and parses a .env file.
 func readDotenv(path string) (*dotenvFile, error) {
 	f := &dotenvFile{}
 	var err error

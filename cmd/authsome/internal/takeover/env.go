@@ -90,8 +90,9 @@ func environmentValues(d *providers.Definition, look lookup) (values providers.V
 
 // masked is enough of a key to recognise it, and not enough to guess it.
 func masked(value string) string {
-	if n := len(value); n < 20 {
+	characters := []rune(value)
+	if n := len(characters); n < 20 {
 		return fmt.Sprintf("(%s)", show.Plural(n, "character"))
 	}
-	return fmt.Sprintf("%s… (%d characters)", value[:4], len(value))
+	return fmt.Sprintf("%s… (%d characters)", string(characters[:4]), len(characters))
 }

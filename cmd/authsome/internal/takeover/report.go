@@ -1,8 +1,6 @@
 package takeover
 
-import (
-	"cmp"
-)
+import "cmp"
 
 // rows is the table of the items.
 func rows(items []item) [][]string {

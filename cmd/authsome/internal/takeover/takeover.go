@@ -36,7 +36,7 @@ type Importer struct {
 	Opener  *opener.Opener
 }
 
-// Results of items, as people and programs see them.
+// Results of items, in the table, in --json and in the audit log.
 const (
 	resultNew      = "new" // not stored yet
 	resultImported = "imported"
@@ -63,6 +63,7 @@ type item struct {
 // source finds items and stores nothing.
 type source func(context.Context) ([]item, error)
 
+// sources returns the sources that the options name. file is the .env file, or nil.
 func (m *Importer) sources(o Options, file *dotenvFile) []source {
 	var all []source
 	if o.Python != "" {
@@ -115,6 +116,7 @@ func (m *Importer) Run(ctx context.Context, o Options) error {
 	return cmp.Or(m.report(items, nil), failed)
 }
 
+// findAll returns the items of all sources, in their order.
 func findAll(ctx context.Context, sources []source) ([]item, error) {
 	var items []item
 	for _, find := range sources {
