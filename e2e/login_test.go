@@ -27,7 +27,7 @@ func TestRefusedKey(t *testing.T) {
 	if out := r.authsome("", "list", "--connected"); strings.Contains(out, "checked") {
 		t.Errorf("the refused key was stored: %s", out)
 	}
-	if output, err := login(r.key); err != nil || strings.Contains(output, "not checked") {
+	if output, err := login(r.key); err != nil || strings.Contains(output, "could not test") {
 		t.Errorf("the right key: %v: %s", err, output)
 	}
 	for _, a := range r.arrivals() {

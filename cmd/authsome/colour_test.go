@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// A terminal gets colour, unless nobody wants it; the words are the same.
+// Errors on a terminal are coloured, unless --no-color or NO_COLOR is set. The words are
+// the same.
 func TestColour(t *testing.T) {
 	b := newBench(t)
 	show := func(args ...string) string {

@@ -5,24 +5,74 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
-// A profile is deleted only after a yes.
+// Only y and yes confirm a deletion.
 func TestConfirm(t *testing.T) {
 	b := newBench(t)
 	b.run("", "profile", "create", "work")
 	for _, tt := range []struct {
-		answer string
-		code   int
-		left   bool
-	}{{"n\n", 1, true}, {"\n", 1, true}, {"yess\n", 1, true}, {"\x03", 130, true}, {"Y\n", 0, false}} {
+		answer  string
+		code    int
+		deleted bool
+	}{{"n\n", 1, false}, {"\n", 1, false}, {"yess\n", 1, false}, {"\x04", 1, false}, {"y\x03", 130, false}, {"Y\n", 0, true}} {
 		screen, code := b.typed("Delete profile work with all its connections? [y/N] ", tt.answer, "profile", "delete", "work")
 		if code != tt.code {
 			t.Errorf("%q: exit %d: %s", tt.answer, code, screen)
 		}
-		if _, err := os.Stat(filepath.Join(b.home, "profiles", "work")); (err == nil) != tt.left {
-			t.Errorf("%q: profile directory: %v", tt.answer, err)
+		if !tt.deleted && !strings.Contains(screen, "cancelled; nothing was changed\r\n") {
+			t.Errorf("%q: %s", tt.answer, screen)
+		}
+		if _, err := os.Stat(filepath.Join(b.home, "profiles", "work")); (err != nil) != tt.deleted {
+			t.Errorf("%q: the profile: %v", tt.answer, err)
 		}
 	}
+}
+
+// Ctrl-C at a confirmation has exit code 130, says that nothing was changed, and is
+// right about it.
+func TestCtrlCAtAConfirmation(t *testing.T) {
+	b := newBench(t)
+	b.run("re_stored_0123456789", "login", "resend", "--key-stdin", "--no-verify")
+	b.run("", "ca", "show")
+	definition := filepath.Join(t.TempDir(), "acme.json")
+	writeText(t, definition, definitions("http://127.0.0.1:1")["acme"])
+	dotenv := filepath.Join(t.TempDir(), ".env")
+	const text = "MISTRAL_API_KEY=mistral-0123456789-0123456789-ab\n"
+	writeText(t, dotenv, text)
+	b.more = []string{"GROQ_API_KEY=gsk_0123456789-0123456789"}
+	before := b.stored()
+	for _, tt := range []struct {
+		question string
+		args     []string
+	}{
+		{"Import 1 item? [y/N] ", []string{"import", "--env"}},
+		{"Import 1 item? [y/N] ", []string{"import", "--dotenv", dotenv, "--placeholders"}},
+		{"Store them all now? [y/N] ", []string{"login"}},
+		{"Install acme? [y/N] ", []string{"register", definition}},
+		{"[y/N] ", []string{"ca", "rotate"}},
+	} {
+		screen, code := b.typed(tt.question, "y\x03", tt.args...)
+		if code != 130 || !strings.HasSuffix(screen, "\r\nauthsome: \x1b[31;1merror:\x1b[0m cancelled; nothing was changed\r\n") {
+			t.Errorf("%v: exit code %d: %q", tt.args, code, screen)
+		}
+		if after := b.stored(); after != before {
+			t.Errorf("%v: the home had\n%s\nand has\n%s", tt.args, before, after)
+		}
+	}
+	wantText(t, dotenv, text)
+
+	// The second question of an import comes after the keys were stored.
+	s := onScreen(t, b.command("import", "--dotenv", dotenv))
+	s.expect(`Import 1 item\? \[y/N\] `)
+	s.enter("y\r")
+	s.expect(`and keep a backup\? \[y/N\] `)
+	s.enter("\x03")
+	if code := s.end(); code != 130 || !strings.Contains(s.seen.String(), "imported\r\n") || !strings.Contains(s.seen.String(), "cancelled; "+dotenv+" was not changed\r\n") {
+		t.Errorf("exit code %d: %q", code, s.seen.String())
+	}
+	wantText(t, dotenv, text)
+	wantNames(t, filepath.Dir(dotenv), ".env")
 }

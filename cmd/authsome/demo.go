@@ -11,10 +11,10 @@ import (
 func newDemoCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "demo", Short: "Show on this machine what authsome does",
-		Long: `Demo starts a small HTTPS service on loopback, stores a made-up key for it in a
-vault in a temporary home, and runs an agent behind the proxy. It prints what the
-agent had and what the service received, and exits 0 only if the agent never held
-the key. A second service signs in with OAuth, and its token expires while the
+		Long: `Demo starts a small HTTPS service on loopback, stores a made-up key for it in the
+vault of a temporary home, and runs an agent behind the proxy. It prints what the
+agent had and what the service received, and exits with 0 only if the agent never
+had the key. It then does the same with an OAuth token that expires while the
 agent works. Nothing leaves the machine.`,
 		Example: "  authsome demo",
 		Args:    noArgs,
@@ -31,20 +31,22 @@ agent works. Nothing leaves the machine.`,
 	return cmd
 }
 
-// newDemoAgentCmd is in this binary so that the demo needs no other program.
+// newDemoAgentCmd is the demo's agent. It is in this binary so that the demo needs no
+// other program.
 func newDemoAgentCmd(a *app) *cobra.Command {
 	var longer bool
 	cmd := &cobra.Command{
 		Use: "agent", Short: "Run the demo's agent", Hidden: true,
-		Long:    "Agent is the program that authsome demo runs behind the proxy. It reads its key from the environment, calls two hosts, and reports what it saw.",
+		Long:    "Agent is the program that authsome demo runs behind the proxy. It reads its key from the environment, calls two hosts, and reports what it received.",
 		Example: "  authsome demo",
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return demo.Agent(cmd.Context(), a.Out, longer) },
 	}
-	cmd.Flags().BoolVar(&longer, "longer", false, "send requests until the token has expired")
+	cmd.Flags().BoolVar(&longer, "longer", false, "send requests until after the token has expired")
 	return cmd
 }
 
+// newDemoBrowserCmd is the browser of the demo's sign-in.
 func newDemoBrowserCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "browser URL", Short: "Follow a sign-in as a browser does", Hidden: true,

@@ -13,18 +13,18 @@ func newImportCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "import", Short: "Import credentials from elsewhere",
 		Long: `Import shows what it found, asks, and stores it. Connections that already exist
-stay as they are. Sources:
+are not changed. The sources are:
 
   --authsome DIR  the home of a Python authsome 0.2: connections, client
                   credentials, defaults and registered providers, of all
                   profiles, or of the one that --profile names. Nothing in
                   DIR is changed
-  --env           API keys in variables that providers' clients read
+  --env           API keys in the variables that providers' clients read
   --dotenv FILE   API keys in a .env file, in the same variables. Afterwards
-                  it asks whether to replace them by placeholders, as
-                  authsome run sets them; --placeholders does so without
-                  asking, --yes alone leaves FILE as it is. A backup next to
-                  FILE keeps the old content`,
+                  it asks whether to replace them by the placeholders that
+                  authsome run sets; --placeholders replaces them without
+                  asking, and --yes alone does not change FILE. A backup next
+                  to FILE keeps the old content`,
 		Example: `  authsome import --authsome ~/.authsome --dry-run
   authsome import --env --yes
   authsome import --dotenv .env --placeholders`,
@@ -32,20 +32,20 @@ stay as they are. Sources:
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.importer().Run(cmd.Context(), o) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Python, "authsome", "", "import the Python authsome's home `DIR`")
+	f.StringVar(&o.Python, "authsome", "", "import from `DIR`, the home of a Python authsome")
 	f.BoolVar(&o.Env, "env", false, "import API keys from the environment")
-	f.StringVar(&o.Dotenv, "dotenv", "", "import API keys from the .env file `FILE`")
+	f.StringVar(&o.Dotenv, "dotenv", "", "import API keys from `FILE`, a .env file")
 	f.BoolVar(&o.Placeholders, "placeholders", false, "replace the keys in the .env file by placeholders, and keep a backup")
-	f.BoolVar(&o.DryRun, "dry-run", false, "show what would be imported, and store nothing")
-	f.BoolVarP(&o.Yes, "yes", "y", false, "do not ask")
+	f.BoolVar(&o.DryRun, "dry-run", false, "show what would be imported; store nothing")
+	f.BoolVarP(&o.Yes, "yes", "y", false, "import without asking")
 	return cmd
 }
 
-// importer imports into the home that this command line uses.
+// importer imports into the home of this command line.
 func (a *app) importer() *takeover.Importer {
 	return &takeover.Importer{Console: a.Console, Opener: a.opener()}
 }
 
-// suggestImport says that connections of a Python authsome can be imported, as long as
-// there are no connections yet.
+// suggestImport tells the user about connections of a Python authsome in the same home,
+// until this home has a connection.
 func (a *app) suggestImport(ctx context.Context) { a.importer().SuggestPython(ctx) }

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// dotenvBench is a .env file with one key, and the name of its backup.
+// dotenvBench returns a .env file with one key, and the path of its backup.
 func dotenvBench(t *testing.T) (b *bench, path, backup, text, key string) {
 	t.Helper()
 	key = "mistral" + rand.Text()
@@ -50,15 +50,15 @@ func wantNames(t *testing.T, dir string, want ...string) {
 	}
 }
 
-// On a terminal there are two questions; the second one can be declined, and the
-// key is in the vault even so.
+// A terminal asks two questions. If the second one is declined, the key is stored all the
+// same.
 func TestImportDotenvAsks(t *testing.T) {
 	b, path, backup, text, key := dotenvBench(t)
 	s := onScreen(t, b.command("import", "--dotenv", path))
 	s.expect(`MISTRAL_API_KEY mist… \(\d+ characters\)`)
 	s.expect(`Import 1 item\? \[y/N\] `)
 	s.enter("y\n")
-	s.expect(`Put placeholders for MISTRAL_API_KEY into .*\.env, and keep a backup\? \[y/N\] `)
+	s.expect(`Replace MISTRAL_API_KEY in .*\.env by placeholders, and keep a backup\? \[y/N\] `)
 	s.enter("n\n")
 	if code := s.end(); code != 0 || !strings.Contains(s.seen.String(), "imported") {
 		t.Errorf("exit code %d: %q", code, s.seen.String())
@@ -67,7 +67,7 @@ func TestImportDotenvAsks(t *testing.T) {
 	wantText(t, path, text)
 	wantNames(t, filepath.Dir(path), ".env")
 
-	// It is there now, and only the second question is left.
+	// The key is stored already, and only the second question is asked.
 	seen, code := b.typed("and keep a backup? [y/N] ", "y\n", "import", "--dotenv", path)
 	if code != 0 || strings.Contains(seen, "Import 1 item") || strings.Contains(seen, key) {
 		t.Errorf("exit code %d: %q", code, seen)
@@ -80,25 +80,26 @@ func TestImportDotenvAsks(t *testing.T) {
 	}
 }
 
-// What somebody wrote between the questions is not overwritten.
-func TestImportDotenvChangedMeanwhile(t *testing.T) {
+// A file that another program changes while the question is open is not overwritten.
+func TestImportDotenvFileChangedByAnotherProgram(t *testing.T) {
 	b, path, _, text, _ := dotenvBench(t)
 	b.run("", "import", "--dotenv", path, "--yes")
 	s := onScreen(t, b.command("import", "--dotenv", path))
 	s.expect(`and keep a backup\? \[y/N\] `)
 	writeText(t, path, text+"MORE=1\n")
 	s.enter("y\n")
-	if code := s.end(); code != 1 || !strings.Contains(s.seen.String(), "as it was: it was changed in the meantime") {
+	if code := s.end(); code != 1 || !strings.Contains(s.seen.String(), path+" could not be changed: another program changed it at the same time") {
 		t.Errorf("exit code %d: %q", code, s.seen.String())
 	}
 	wantText(t, path, text+"MORE=1\n")
 	wantNames(t, filepath.Dir(path), ".env")
 }
 
-// As root, the file and its backup are whose the file was.
+// Root can import the .env file of another user. The new file and the backup belong to
+// that user.
 func TestImportDotenvKeepsTheOwner(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("only root gives files away")
+		t.Skip("only root can change the owner of a file")
 	}
 	const nobody = 65534
 	b, path, backup, _, _ := dotenvBench(t)

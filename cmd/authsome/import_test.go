@@ -14,9 +14,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// pythonhome DIR FILE: makes a home as the Python authsome 0.2 has one. FILE has
-// a line for each record, profile, key and JSON with a blank between; a JSON of
-// "broken" is a value that does not decrypt.
+// pythonhome DIR FILE: creates a home of a Python authsome 0.2. FILE has a line for each
+// record: profile, key and JSON, with spaces between them. A record whose JSON is
+// "broken" cannot be decrypted.
 func makePythonHome(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: pythonhome DIR FILE")
@@ -67,8 +67,8 @@ func makePythonHome(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// unchanged DIR [remember]: with remember, notes what is in the directory; then
-// says whether it is exactly that still.
+// unchanged DIR [remember]: with remember, it saves what the directory contains.
+// Without, it checks that the content, the modes and the times are still the same.
 func unchanged(ts *testscript.TestScript, neg bool, args []string) {
 	dir := ts.MkAbs(args[0])
 	var now strings.Builder
@@ -94,6 +94,6 @@ func unchanged(ts *testscript.TestScript, neg bool, args []string) {
 		return
 	}
 	if (ts.ReadFile(note) == now.String()) == neg {
-		ts.Fatalf("%s was changed, or was not", dir)
+		ts.Fatalf("%s: changed %v", dir, !neg)
 	}
 }

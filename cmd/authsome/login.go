@@ -22,20 +22,21 @@ func newLoginCmd(a *app) *cobra.Command {
 	var o signin.Options
 	cmd := &cobra.Command{
 		Use: "login [PROVIDER]", Short: "Obtain a credential and store it",
-		Long: `Login obtains a credential and seals it in the vault: by signing in at the
-provider in a browser, or with a key that you have.
+		Long: `Login obtains a credential and stores it in the vault. Either you sign in at the
+provider in a browser, or you enter a key that you have.
 
-Keys and other values come from standard input with --key-stdin or
---secrets-stdin, else from the variables that the provider's clients read, else
-from you: in a form in the browser, or on the terminal if no browser can be
-opened. BROWSER names the browser to use. Over SSH the device flow is used if the
-provider has it; otherwise the address to open is printed, and you can paste the
-address of the last page.
+Keys and other values are read from standard input with --key-stdin or
+--secrets-stdin, else from the variables that the provider's clients read.
+Otherwise you are asked for them: in a form in the browser, or on the terminal if
+no browser can be opened. BROWSER names the browser to use.
 
-Secrets are not accepted as arguments, where other users could see them.
+Over SSH you sign in with a short code if the provider supports it. Otherwise the
+address to open is printed, and you can paste the address of the last page.
+
+Secrets are not accepted as arguments, because other users could see them.
 
 The first connection of a provider becomes its default. Without PROVIDER, login
-lists the providers whose keys are in variables of the environment.`,
+lists the keys that it finds in the environment, and offers to store them.`,
 		Example: `  authsome login github
   authsome login openai --connection work --key-stdin < key.txt
   authsome login mcp --base-url https://mcp.example.com/mcp
@@ -59,17 +60,17 @@ lists the providers whose keys are in variables of the environment.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Connection, "connection", auth.DefaultName, "call the connection `NAME`")
-	f.StringVar(&o.Flow, "flow", "", "obtain the credential by `FLOW` (default: the provider's usual one)")
-	f.StringSliceVar(&o.Scopes, "scopes", nil, "ask for the scopes `A,B` instead of the usual ones")
-	f.StringVar(&o.BaseURL, "base-url", "", "use `URL` as the service's address, for example of your own instance")
-	f.StringArrayVar(&o.Params, "param", nil, "set a value that the provider's addresses need, as `NAME=VALUE`; repeatable, not for secrets")
+	f.StringVar(&o.Connection, "connection", auth.DefaultName, "store the credential as the connection `NAME`")
+	f.StringVar(&o.Flow, "flow", "", "use `FLOW` to obtain the credential (default: the provider's usual one)")
+	f.StringSliceVar(&o.Scopes, "scopes", nil, "request the scopes `A,B` instead of the usual ones")
+	f.StringVar(&o.BaseURL, "base-url", "", "use the service at `URL`, for example your own instance")
+	f.StringArrayVar(&o.Params, "param", nil, "set a value that the provider needs, as `NAME=VALUE`; repeatable, not for secrets")
 	f.StringVar(&o.ClientID, "client-id", "", "use the OAuth client `ID` that you registered with the provider")
-	f.BoolVar(&o.Reset, "reset", false, "ask for the OAuth client again")
+	f.BoolVar(&o.Reset, "reset", false, "ask for the OAuth client again, and do not use the stored one")
 	f.BoolVar(&o.Force, "force", false, "replace the connection if it exists")
-	f.BoolVar(&o.NoBrowser, "no-browser", false, "open no browser: print the address, ask on the terminal")
-	f.BoolVar(&o.KeyStdin, "key-stdin", false, "read the one secret, such as the key, from standard input")
-	f.BoolVar(&o.SecretsStdin, "secrets-stdin", false, "read NAME=value lines from standard input")
+	f.BoolVar(&o.NoBrowser, "no-browser", false, "do not open a browser: print the address, ask on the terminal")
+	f.BoolVar(&o.KeyStdin, "key-stdin", false, "read the one secret that is needed, such as the key, from standard input")
+	f.BoolVar(&o.SecretsStdin, "secrets-stdin", false, "read NAME=VALUE lines from standard input")
 	f.BoolVar(&o.NoVerify, "no-verify", false, "do not check the credential with the service")
 	f.DurationVar(&o.Timeout, "timeout", 10*time.Minute, "give up after `DURATION`")
 	return cmd
@@ -82,18 +83,27 @@ func cancellable(ctx context.Context, a *app, fn func(context.Context) error) er
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	err := fn(ctx)
-	if cancelled(ctx, err) {
-		a.Infof("login cancelled; nothing was changed")
-		return exit.CodeError(exit.Interrupted)
+	if !cancelled(ctx, err) {
+		return err
 	}
-	return err
+	if !errors.Is(err, terminal.ErrInterrupted) {
+		err = terminal.ErrInterrupted // instead of an error about a cancelled context
+	}
+	if a.JSON {
+		return err
+	}
+	// The user asked for it, so it is not shown as an error.
+	a.Infof("%v", err)
+	return exit.CodeError(exit.Interrupted)
 }
 
-// cancelled reports whether a person ended the login.
+// cancelled reports whether err is the result of Ctrl-C or SIGTERM.
 func cancelled(ctx context.Context, err error) bool {
 	return err != nil && (errors.Is(err, terminal.ErrInterrupted) || ctx.Err() != nil)
 }
 
+// login logs in to a provider, records that in the audit log, and reports the result
+// here and in the browser.
 func login(ctx context.Context, a *app, provider string, o signin.Options) error {
 	if err := home.ValidateName(o.Connection); err != nil {
 		return exit.Usagef("--connection: %v", err)
@@ -119,7 +129,7 @@ func login(ctx context.Context, a *app, provider string, o signin.Options) error
 	outcome := "ok"
 	switch {
 	case cancelled(ctx, err):
-		outcome = "cancelled"
+		outcome, err = "cancelled", l.Cancelled()
 	case err != nil:
 		outcome = exit.Judge(err).Name
 	}

@@ -23,10 +23,10 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// signIn is a small authorization server. What the path begins with says how it
-// behaves; everything else it checks as a real one would.
+// signIn is a small authorization server. The path of the authorization endpoint decides
+// how it behaves. It checks requests as a real server does.
 type signIn struct {
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards all fields below
 	codes   map[string]url.Values
 	clients int
 	polls   int
@@ -37,8 +37,8 @@ const (
 	signInToken  = "token-canary-7d793037a0760186"
 )
 
-// definitions are providers that use the server: acme and others (pkce), one that
-// has the device flow as well, and one that registers clients (dcr_pkce).
+// definitions are providers that use the server, by name: with the flow pkce, with the
+// device flow in addition, and with client registration (dcr_pkce).
 func definitions(server string) map[string]string {
 	all := map[string]string{
 		"acme": `"flows":["pkce"],"oauth":{"issuer":"SERVER","authorization_url":"SERVER/authorize","token_url":"SERVER/token",
@@ -58,7 +58,7 @@ func definitions(server string) map[string]string {
 	return all
 }
 
-// authserver starts a signIn for a script, and registers its providers.
+// authserver starts a signIn for a script and registers its providers.
 func authserver(ts *testscript.TestScript, neg bool, args []string) {
 	server := httptest.NewServer(&signIn{codes: make(map[string]url.Values)})
 	ts.Defer(server.Close)
@@ -76,15 +76,15 @@ func authserver(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// shownPages are the pages that the browsers of scripts ended at.
+// shownPages are the last pages of the browsers, by script.
 var shownPages sync.Map // *testscript.TestScript to *bufio.Reader
 
-// page takes the next page that a browser ended at, and leaves it in page.html;
-// the form that it filled in last is in form.html.
+// page waits for the last page of a browser and writes it to page.html. It writes the
+// last form that the browser filled in to form.html.
 func page(ts *testscript.TestScript, neg bool, args []string) {
 	pages, ok := shownPages.Load(ts)
 	if !ok {
-		ts.Fatalf("page comes after authserver")
+		ts.Fatalf("call authserver before page")
 	}
 	for _, name := range []string{"form.html", "page.html"} {
 		line, err := pages.(*bufio.Reader).ReadString('\n')
@@ -159,7 +159,7 @@ func (s *signIn) token(w http.ResponseWriter, form url.Values) {
 		switch {
 		case !ok, asked.Get("redirect_uri") != form.Get("redirect_uri"), asked.Get("client_id") != form.Get("client_id"),
 			asked.Get("code_challenge") != base64.RawURLEncoding.EncodeToString(sum[:]):
-			refuse("invalid_grant", "the code does not fit")
+			refuse("invalid_grant", "the code does not match")
 			return
 		case form.Has("client_secret") && form.Get("client_secret") != signInSecret:
 			refuse("invalid_client", "no such client, or a wrong secret")
@@ -175,15 +175,15 @@ var (
 	refreshPattern = regexp.MustCompile(`http-equiv="refresh" content="0; url=([^"]+)"`)
 )
 
-// browser is a BROWSER that drives the page by itself: it follows where it is
-// led, and fills in forms from FORM, with semicolons between NAME=value; FORM2 is
-// for the form that comes back. The form and the last page go to the pipe PAGES.
+// browser is a program for BROWSER. It follows redirects and refreshes, and fills in
+// the first form with the values in FORM, as NAME=VALUE;NAME=VALUE, and the second one
+// with those in FORM2. It writes the form and the last page to the pipe PAGES.
 func browser() {
 	jar, _ := cookiejar.New(nil)
 	client := &http.Client{Jar: jar, Timeout: time.Minute}
 	fmt.Println("noise of the browser")
 	var form string
-	leave := func(page string) {
+	finish := func(page string) {
 		f, err := os.OpenFile(os.Getenv("PAGES"), os.O_WRONLY, 0)
 		if err != nil {
 			os.Exit(1)
@@ -195,12 +195,12 @@ func browser() {
 	response, err := client.Get(os.Args[len(os.Args)-1])
 	for forms := []string{os.Getenv("FORM"), os.Getenv("FORM2")}; ; {
 		if err != nil {
-			leave(err.Error())
+			finish(err.Error())
 		}
 		body, err2 := io.ReadAll(response.Body)
 		response.Body.Close()
 		if err2 != nil {
-			leave(err2.Error())
+			finish(err2.Error())
 		}
 		page, at := string(body), response.Request.URL
 		if m := refreshPattern.FindStringSubmatch(page); m != nil {
@@ -209,7 +209,7 @@ func browser() {
 			continue
 		}
 		if !strings.Contains(page, "<form") || len(forms) == 0 {
-			leave(at.Path + at.RawQuery + "\n" + page)
+			finish(at.Path + at.RawQuery + "\n" + page)
 		}
 		values := url.Values{}
 		for _, m := range fieldPattern.FindAllStringSubmatch(page, -1) {

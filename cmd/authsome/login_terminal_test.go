@@ -3,14 +3,10 @@
 package main
 
 import (
-	"bytes"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"os/exec"
 	"reflect"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,90 +14,19 @@ import (
 
 	"github.com/creack/pty"
 	"golang.org/x/term"
-
-	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 )
 
-// screen is a terminal with a command on it.
-type screen struct {
-	t    *testing.T
-	tty  *os.File
-	cmd  *exec.Cmd
-	seen bytes.Buffer
-	from int // what follows was not looked at yet
-}
-
-func onScreen(t *testing.T, cmd *exec.Cmd) *screen {
-	t.Helper()
-	cmd.Stderr = nil
-	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 50, Cols: 100})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { tty.Close() })
-	time.AfterFunc(limit, func() { cmd.Process.Kill() }) // which ends the reading
-	return &screen{t: t, tty: tty, cmd: cmd}
-}
-
-// expect waits until the pattern is on the screen, behind what was expected
-// before, and returns what it matched.
-func (s *screen) expect(pattern string) []string {
-	s.t.Helper()
-	expr := regexp.MustCompile(pattern)
-	buffer := make([]byte, 4096)
-	for {
-		if m := expr.FindSubmatchIndex(s.seen.Bytes()[s.from:]); m != nil {
-			found := expr.FindStringSubmatch(s.seen.String()[s.from:])
-			s.from += m[1]
-			return found
-		}
-		n, err := s.tty.Read(buffer)
-		s.seen.Write(buffer[:n])
-		if err != nil && n == 0 {
-			s.t.Fatalf("no %s on the screen: %q, %v", pattern, s.seen.String(), err)
-		}
-	}
-}
-
-func (s *screen) enter(text string) {
-	s.t.Helper()
-	if _, err := s.tty.WriteString(text); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// end reads to the end and returns the exit code.
-func (s *screen) end() int {
-	s.t.Helper()
-	s.seen.ReadFrom(s.tty) // ends with an error when the other side is closed
-	if err := s.cmd.Wait(); err != nil {
-		if _, ok := err.(*exec.ExitError); !ok {
-			s.t.Fatal(err)
-		}
-	}
-	return s.cmd.ProcessState.ExitCode()
-}
-
-func (s *screen) wantNot(secrets ...string) {
-	s.t.Helper()
-	for _, secret := range secrets {
-		if strings.Contains(s.seen.String(), secret) {
-			s.t.Errorf("the screen shows %q: %q", secret, s.seen.String())
-		}
-	}
-}
-
-// On a terminal the key is asked for, again if it is wrong, and what is typed is
-// not echoed.
+// A terminal asks for the key, and asks again if it is invalid. It shows only stars.
 func TestKeyTypedOnATerminal(t *testing.T) {
 	b := newBench(t)
 	s := onScreen(t, b.command("login", "openai", "--no-verify"))
-	s.expect(`API key for OpenAI \(not shown\): `)
+	s.expect(`Create a key at https://platform.openai.com/api-keys\r\n`)
+	s.expect(`API key for OpenAI \(hidden\): `)
 	s.enter("wrong\r")
-	s.expect(`looks? like`)
-	s.expect(`\(not shown\): `)
+	s.expect(`this does not look like the API key for OpenAI`)
+	s.expect(`API key for OpenAI \(hidden\): `)
 	s.enter("mistyped\x15sk-typed_0123456789abcdefghij\x1b[D\x7fjx\x7f\r")
-	if code := s.end(); code != 0 || !strings.Contains(s.seen.String(), "openai is connected") || !strings.Contains(s.seen.String(), "***") {
+	if code := s.end(); code != 0 || !strings.Contains(s.seen.String(), "authsome: connected openai/default") || !strings.Contains(s.seen.String(), "***") {
 		t.Errorf("exit code %d; the screen: %q", code, s.seen.String())
 	}
 	s.wantNot("sk-typed", "mistyped", "wrong")
@@ -111,7 +36,7 @@ func TestKeyTypedOnATerminal(t *testing.T) {
 	}
 }
 
-// However a question ends, the terminal is as it was.
+// However the question of a login ends, the terminal is in its former state.
 func TestTerminalIsRestored(t *testing.T) {
 	b := newBench(t)
 	for name, interrupt := range map[string]func(*screen){
@@ -136,7 +61,7 @@ func TestTerminalIsRestored(t *testing.T) {
 		}
 		s := &screen{t: t, tty: master, cmd: cmd}
 		time.AfterFunc(limit, func() { cmd.Process.Kill() })
-		s.expect(`\(not shown\): `)
+		s.expect(`\(hidden\): `)
 		interrupt(s)
 		want := 130
 		if name == "Enter" {
@@ -147,13 +72,13 @@ func TestTerminalIsRestored(t *testing.T) {
 			t.Errorf("%s: exit code %d, want %d", name, code, want)
 		}
 		if after, err := term.GetState(int(slave.Fd())); err != nil || !reflect.DeepEqual(before, after) {
-			t.Errorf("%s: the terminal was left in another state: %v", name, err)
+			t.Errorf("%s: the terminal is in another state: %v", name, err)
 		}
 		master.Close()
 	}
 }
 
-// serverFor starts a signIn and registers its provider.
+// serverFor starts a signIn and registers one of its providers.
 func (b *bench) serverFor(provider string) {
 	b.t.Helper()
 	server := httptest.NewServer(&signIn{codes: make(map[string]url.Values)})
@@ -161,8 +86,8 @@ func (b *bench) serverFor(provider string) {
 	b.run(definitions(server.URL)[provider], "register", "-", "--force", "--yes")
 }
 
-// browserElsewhere signs in at the printed address, as a browser on another
-// machine does, and returns the address that it ends at.
+// browserElsewhere signs in at the printed address, as a browser on another machine
+// does, and returns the address of its last page.
 func browserElsewhere(t *testing.T, address string) string {
 	t.Helper()
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -174,8 +99,8 @@ func browserElsewhere(t *testing.T, address string) string {
 	return response.Header.Get("Location")
 }
 
-// Over SSH the address that the browser ended at is pasted back, or comes by
-// itself over a forwarded port.
+// Over SSH the user pastes the address of the browser's last page, or the browser reaches
+// the login through a forwarded port.
 func TestSignInOverSSH(t *testing.T) {
 	for _, forwarded := range []bool{false, true} {
 		b := newBench(t)
@@ -185,7 +110,7 @@ func TestSignInOverSSH(t *testing.T) {
 		s := onScreen(t, cmd)
 		address := s.expect(`(http://127.0.0.1:\d+/authorize\?[^\s]+)`)[1]
 		s.expect(`ssh -L \d+:127.0.0.1:\d+`)
-		s.expect(`the address that the browser ended at|address that the browser ended at`)
+		s.expect(`Address of the last page \(hidden\): `)
 		ended := browserElsewhere(t, address)
 		if forwarded {
 			response, err := http.Get(ended)
@@ -195,11 +120,11 @@ func TestSignInOverSSH(t *testing.T) {
 			response.Body.Close()
 		} else {
 			s.enter("http://127.0.0.1/callback?code=code-canary-9&state=guessed\r")
-			s.expect(`this is not the address that this login ends with: it begins with http://127.0.0.1:\d+/callback/`)
-			s.expect(`ended at`)
+			s.expect(`That is not the address of this login's last page, which begins with http://127.0.0.1:\d+/callback/`)
+			s.expect(`Address of the last page \(hidden\): `)
 			s.enter(ended + "\r")
 		}
-		s.expect(`acme is connected as default, account kim@acme.test`)
+		s.expect(`authsome: connected acme/default, account kim@acme.test`)
 		if code := s.end(); code != 0 {
 			t.Errorf("exit code %d: %q", code, s.seen.String())
 		}
@@ -207,22 +132,8 @@ func TestSignInOverSSH(t *testing.T) {
 	}
 }
 
-func TestCtrlCEndsALogin(t *testing.T) {
-	b := newBench(t)
-	b.serverFor("acme")
-	s := onScreen(t, b.command("login", "acme", "--client-id", "client-1", "--no-browser"))
-	s.expect(`ended at`)
-	s.enter("\x03")
-	if code := s.end(); code != 130 || !strings.Contains(s.seen.String(), "cancelled, and nothing was stored") || strings.Contains(s.seen.String(), "error") {
-		t.Errorf("exit code %d: %q", code, s.seen.String())
-	}
-	if out, err := b.command("log", "--event", "login").Output(); err != nil || !strings.Contains(string(out), "cancelled") {
-		t.Errorf("the audit log: %s%v", out, err)
-	}
-}
-
-// The device flow shows the code, the address, a QR code and the time that is
-// left, and Ctrl-C ends it at once.
+// The device flow shows the address, the code, a QR code and the time that is left.
+// Ctrl-C ends it at once.
 func TestDeviceCodeOnATerminal(t *testing.T) {
 	b := newBench(t)
 	b.serverFor("acme-both")
@@ -230,46 +141,22 @@ func TestDeviceCodeOnATerminal(t *testing.T) {
 	s.expect(`sign in to Acme \(scopes: read\): open http://127.0.0.1:\d+/enter and enter the code`)
 	s.expect(`WDJB-MJHT`)
 	s.expect(`[█▀▄]{7}`)
-	s.expect(`the code is good for 1[45]:\d\d`)
+	s.expect(`Waiting for approval… the code expires in 1[45]:\d\d`)
 	s.enter("\x03")
-	if code := s.end(); code != 130 || !strings.Contains(s.seen.String(), "cancelled") {
+	if code := s.end(); code != 130 || !strings.Contains(s.seen.String(), "authsome: login cancelled; nothing was changed") {
 		t.Errorf("exit code %d: %q", code, s.seen.String())
 	}
 	s.wantNot("device-canary")
 
 	s = onScreen(t, b.command("login", "acme-both", "--no-browser"))
-	s.expect(`sign in by a code`)
-	s.expect(`acme-both is connected as default, account kim@acme.test`)
+	s.expect(`using a sign-in code`)
+	s.expect(`authsome: connected acme-both/default, account kim@acme.test`)
 	if code := s.end(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 }
 
-func TestQRCode(t *testing.T) {
-	lines := strings.Split(strings.TrimSpace(terminal.QR("https://acme.test/device?code=WDJB-MJHT", 80)), "\n")
-	for _, line := range lines {
-		drawn := strings.TrimSuffix(strings.TrimPrefix(line, "\x1b[38;5;16;48;5;231m"), "\x1b[0m")
-		if n := len([]rune(drawn)); n != 2*len(lines) && n != 2*len(lines)-1 {
-			t.Errorf("%d columns in %d lines", n, len(lines))
-		}
-	}
-	if terminal.QR("https://acme.test/device?code=WDJB-MJHT", 20) != "" {
-		t.Error("a code that does not fit is drawn")
-	}
-}
-
-// typed runs a command on a terminal, types the answer once the question is
-// there, and gives the screen and the exit code.
-func (b *bench) typed(question, answer string, args ...string) (seen string, code int) {
-	b.t.Helper()
-	s := onScreen(b.t, b.command(args...))
-	s.expect(regexp.QuoteMeta(question))
-	s.enter(answer)
-	code = s.end()
-	return s.seen.String(), code
-}
-
-// Login without a provider offers to store what the environment has.
+// Login without a provider offers to store the keys in the environment.
 func TestLoginOffersToImport(t *testing.T) {
 	const key = "sk-offered_0123456789abcdefghij"
 	for _, answer := range []string{"n", "y"} {
@@ -278,7 +165,7 @@ func TestLoginOffersToImport(t *testing.T) {
 		cmd.Env = append(cmd.Env, "OPENAI_API_KEY="+key)
 		s := onScreen(t, cmd)
 		s.expect(`OPENAI_API_KEY +authsome login openai`)
-		s.expect(`store them all now\? \[y/N\] `)
+		s.expect(`Store them all now\? \[y/N\] `)
 		s.enter(answer + "\n")
 		if code := s.end(); code != 0 {
 			t.Errorf("%s: exit code %d; the screen: %q", answer, code, s.seen.String())

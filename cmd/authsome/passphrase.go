@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
@@ -13,14 +14,16 @@ import (
 )
 
 const (
-	// passphraseTries is how often a person may enter a wrong passphrase.
+	// passphraseTries is how often a person can enter a wrong passphrase.
 	passphraseTries = 3
-	// minPassphrase, in bytes, only keeps out typing mistakes.
+	// minPassphrase, in characters, prevents typing mistakes. It does not make a
+	// passphrase strong.
 	minPassphrase = 8
 )
 
-// passphrase answers the vault's keeper. A process that has been running for a while
-// has nobody at its terminal, so it does not ask again.
+// passphrase gets a passphrase for the vault's keeper: from the file in
+// AUTHSOME_PASSPHRASE_FILE, else from the terminal. A process that has been running for
+// a while may be unattended, so it does not ask again.
 func (a *app) passphrase(ask vault.Ask) (secret.String, error) {
 	if path := a.Getenv("AUTHSOME_PASSPHRASE_FILE"); path != "" {
 		if ask.Try > 0 {
@@ -38,7 +41,7 @@ func (a *app) passphrase(ask vault.Ask) (secret.String, error) {
 	}
 	question := "Passphrase of the master key: "
 	if ask.Next {
-		question = "Passphrase of the new master key, whose change was interrupted: "
+		question = "Passphrase of the new master key (an earlier change was interrupted): "
 	}
 	if ask.Try > 0 {
 		question = "Wrong passphrase. " + question
@@ -46,14 +49,14 @@ func (a *app) passphrase(ask vault.Ask) (secret.String, error) {
 	return a.askSecret(question)
 }
 
-// choosePassphrase asks twice for a new passphrase of at least minimum bytes.
+// choosePassphrase asks twice for a new passphrase of at least minimum characters.
 func (a *app) choosePassphrase(question string, minimum int) (secret.String, error) {
 	for range passphraseTries {
 		first, err := a.askSecret(question)
 		if err != nil {
 			return secret.String{}, err
 		}
-		if len(first.Reveal()) < minimum {
+		if utf8.RuneCountInString(first.Reveal()) < minimum {
 			a.Warnf("use at least %d characters; several words make a good passphrase", minimum)
 			continue
 		}
@@ -91,8 +94,8 @@ func (a *app) askSecret(question string) (secret.String, error) {
 	return answer, err
 }
 
-// filePassphrase reads a passphrase from the file that a flag names. A final line
-// break does not count.
+// filePassphrase reads a passphrase from the file of --passphrase-file, without the line
+// break at its end.
 func filePassphrase(path string) (secret.String, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -105,8 +108,9 @@ func filePassphrase(path string) (secret.String, error) {
 	return secret.New(p), nil
 }
 
-// backupPassphrase is that of a backup, from a file or from the terminal.
-func (a *app) backupPassphrase(file string, chosen bool) (secret.String, error) {
+// backupPassphrase gets the passphrase of a backup, from a file or from the terminal. For
+// a new backup it is chosen now.
+func (a *app) backupPassphrase(file string, isNew bool) (secret.String, error) {
 	if file != "" {
 		return filePassphrase(file)
 	}
@@ -114,7 +118,7 @@ func (a *app) backupPassphrase(file string, chosen bool) (secret.String, error) 
 		return secret.String{}, exit.WithFlag(exit.Usagef("cannot ask for the passphrase without a terminal"), "--passphrase-file FILE")
 	}
 	const question = "Passphrase of the backup: "
-	if chosen {
+	if isNew {
 		return a.choosePassphrase(question, 1)
 	}
 	return a.askSecret(question)

@@ -175,7 +175,7 @@ func TestBrowserLogin(t *testing.T) {
 	last, out, err := d.logIn([]string{"acme"}, append([]step{
 		{Wait: "#f-client_id"}, {Screenshot: "client-form"}, {Fill: map[string]string{"#f-client_id": "native"}}, {Press: "Enter"},
 	}, signIn...)...)
-	if err != nil || !strings.Contains(out, "acme is connected as default") {
+	if err != nil || !strings.Contains(out, "connected acme/default") {
 		t.Fatalf("%v: %s", err, out)
 	}
 	wantPage(t, last, "Acme is connected", "openid", "api.acme.example")
@@ -242,7 +242,7 @@ func TestBrowserForm(t *testing.T) {
 		step{Fill: map[string]string{"#f-api_key": "no key", "#f-region": "eu"}}, step{Press: "Enter"}, step{Wait: "[aria-invalid]"}, step{Screenshot: "form-shape"},
 		step{Fill: map[string]string{"#f-api_key": "key-wrong-0123456789"}}, step{Press: "Enter"}, step{Wait: ".problem:has-text('refused')"}, step{Screenshot: "form-refused"},
 		step{Fill: map[string]string{"#f-api_key": "key-right-0123456789"}}, step{Press: "Enter"}, step{Wait: "[role=status]"}, step{Screenshot: "form-success"})
-	if err != nil || !strings.Contains(out, "keyed is connected as default, account Kim") {
+	if err != nil || !strings.Contains(out, "connected keyed/default, account Kim") {
 		t.Fatalf("%v: %s", err, out)
 	}
 	wantPage(t, last, "Keyed Service is connected", "Kim", "example.com")

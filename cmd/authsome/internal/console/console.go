@@ -55,7 +55,7 @@ func (c *Console) Infof(format string, args ...any) {
 
 // Notef prints what a person must know to continue, also when Quiet is set.
 func (c *Console) Notef(format string, args ...any) {
-	fmt.Fprintf(c.Err, "authsome: "+format+"\n", args...)
+	fmt.Fprintf(c.Err, "authsome: %s\n", show.VisibleLines(fmt.Sprintf(format, args...)))
 }
 
 // Warnf prints a warning.
@@ -141,5 +141,5 @@ func (c *Console) Confirm(ctx context.Context, question, flag string) error {
 	if t == nil {
 		return exit.WithFlag(exit.Usagef("cannot ask for confirmation without a terminal: %s", question), flag)
 	}
-	return t.Confirm(ctx, question)
+	return t.Confirm(ctx, show.Visible(question))
 }

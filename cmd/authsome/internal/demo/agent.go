@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// agentReport is what the agent found behind the proxy.
+// agentReport is what the agent had and received behind the proxy.
 type agentReport struct {
 	Variable    string   `json:"variable"`
 	Variables   int      `json:"variables"`
@@ -41,14 +41,14 @@ func Agent(ctx context.Context, out io.Writer, longer bool) error {
 	return json.NewEncoder(out).Encode(report)
 }
 
-// tokenReport is what the agent found that outlived its token.
+// tokenReport is agentReport for an agent that works longer than its token lives.
 type tokenReport struct {
 	Variable string `json:"variable"`
 	Statuses []int  `json:"statuses"`
 }
 
-// outliveToken sends a request, waits until the token has expired, and sends several at
-// the same time.
+// outliveToken sends a request, waits until the token has expired, and then sends several
+// requests at the same time.
 func outliveToken(ctx context.Context, out io.Writer, key string) error {
 	const parallel = 4
 	statuses := make([]int, 1+parallel)
@@ -70,8 +70,8 @@ func outliveToken(ctx context.Context, out io.Writer, key string) error {
 	return json.NewEncoder(out).Encode(tokenReport{key, statuses})
 }
 
-// request sends one request with the key, and returns who issued the certificate of
-// the answer.
+// request sends one request with the key. It returns the status, and who issued the
+// server's certificate.
 func request(ctx context.Context, host, key string) (status int, issuer string, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+host+"/agent", nil)
 	if err != nil {
@@ -84,7 +84,7 @@ func request(ctx context.Context, host, key string) (status int, issuer string, 
 	}
 	defer response.Body.Close()
 	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return 0, "", fmt.Errorf("answer of %s: %w", host, err)
+		return 0, "", fmt.Errorf("read the response of %s: %w", host, err)
 	}
 	if response.TLS != nil && len(response.TLS.PeerCertificates) > 0 {
 		issuer = response.TLS.PeerCertificates[0].Issuer.CommonName
@@ -92,7 +92,7 @@ func request(ctx context.Context, host, key string) (status int, issuer string, 
 	return response.StatusCode, issuer, nil
 }
 
-// Browse opens an address and follows its redirects, as a browser does at sign-in.
+// Browse opens an address and follows redirects, as a browser does during a sign-in.
 func Browse(ctx context.Context, address string) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {

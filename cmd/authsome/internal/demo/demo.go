@@ -1,7 +1,7 @@
 // Package demo shows the main job for real, on one machine and without an account: a
 // service on loopback, a made-up key in a vault, an agent behind the proxy.
 //
-// It runs this binary as a user would, and knows nothing of how it works inside. Its
+// It runs this binary as a user would, and does not use the packages inside it. Its
 // invariant: a step is printed only after everything that it claims was checked.
 package demo
 
@@ -20,7 +20,7 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// Timeout bounds the whole demo.
+// Timeout is the time limit for the whole demo.
 const Timeout = 30 * time.Second
 
 // The demo's two hosts are names that only --connect-to knows; .test never resolves
@@ -38,19 +38,19 @@ const definition = `{
   "export": {"env": {"api_key": "` + keyVariable + `"}}, "docs": "https://example.com/demo"
 }`
 
-// demo is one run of the demo: a home, a service, a key, and this binary.
+// demo is one run of the demo.
 type demo struct {
 	out     io.Writer
-	dir     string // temporary
-	binary  string
+	dir     string // temporary; contains the home
+	binary  string // this program
 	key     secret.String
 	service *service
 	signIn  *signIn
-	started time.Time // when the present step began
+	started time.Time // when the current step began
 }
 
-// Run runs the demo and prints its steps to out. The error says which step did not do
-// what it should.
+// Run runs the demo and prints its steps to out. The error says what was not as it
+// should be.
 func Run(ctx context.Context, out io.Writer) error {
 	begin := time.Now()
 	binary, err := os.Executable()
@@ -88,11 +88,11 @@ func (d *demo) printf(format string, args ...any) { fmt.Fprintf(d.out, format, a
 
 func (d *demo) title(text string) { d.printf("\n%-58s %6s\n", text, since(d.started)) }
 
-func (d *demo) fact(name, value string) { d.printf("   %-22s %s\n", name, value) }
+func (d *demo) fact(name, value string) { d.printf("   %-24s %s\n", name, value) }
 
 func since(t time.Time) string { return time.Since(t).Round(time.Millisecond).String() }
 
-// run starts a command with authsome run, as a user would.
+// run runs a command with authsome run, and returns its output.
 func (d *demo) run(ctx context.Context, command ...string) (string, error) {
 	args := []string{"run", "--upstream-ca", d.service.caFile}
 	for _, host := range []string{apiHost, otherHost, tokenHost} {
@@ -101,14 +101,17 @@ func (d *demo) run(ctx context.Context, command ...string) (string, error) {
 	return d.authsome(ctx, "", append(append(args, "--"), command...)...)
 }
 
-// authsome runs this binary in the demo's home.
+// authsome runs this binary in the demo's home, and returns its output. The user's
+// variables for authsome and for proxies do not apply there.
 func (d *demo) authsome(ctx context.Context, stdin string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, d.binary, args...)
 	var out, problems bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &problems
-	cmd.Env = append(os.Environ(), "AUTHSOME_HOME="+filepath.Join(d.dir, "home"), "SSL_CERT_FILE="+d.service.caFile, "AUTHSOME_PROFILE=")
-	cmd.Env = append(cmd.Env, "BROWSER="+d.binary+" demo browser")
-	for _, name := range []string{keyVariable, tokenVariable, "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"} {
+	cmd.Env = append(os.Environ(), "AUTHSOME_HOME="+filepath.Join(d.dir, "home"), "SSL_CERT_FILE="+d.service.caFile, "BROWSER="+d.binary+" demo browser")
+	for _, name := range []string{
+		keyVariable, tokenVariable, "AUTHSOME_PROFILE", "AUTHSOME_MASTER_KEY_FILE", "AUTHSOME_PASSPHRASE_FILE",
+		"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy",
+	} {
 		cmd.Env = append(cmd.Env, name+"=")
 	}
 	if err := cmd.Run(); err != nil {
@@ -117,7 +120,7 @@ func (d *demo) authsome(ctx context.Context, stdin string, args ...string) (stri
 	return out.String(), nil
 }
 
-// mask shows which secret it is without showing it.
+// mask describes a secret of the demo without showing it.
 func mask(s secret.String) string {
 	return fmt.Sprintf("%s… (%d characters)", keyPrefix, len(s.Reveal()))
 }

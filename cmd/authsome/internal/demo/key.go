@@ -33,13 +33,13 @@ func (d *demo) logIn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.title("2. authsome login demo: the key goes into the vault")
+	d.title("2. authsome login demo: the key is stored in the vault")
 	d.fact("key", mask(d.key)+", made up for this demo")
 	d.fact("on disk", fmt.Sprintf("searched %d files; none has the key in plain text", files))
 	return nil
 }
 
-// searchHome looks for the key in every file of the home.
+// searchHome looks for the key in all files of the home, and returns their number.
 func (d *demo) searchHome() (files int, err error) {
 	err = filepath.WalkDir(d.dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || !e.Type().IsRegular() {
@@ -64,11 +64,11 @@ func (d *demo) runAgent(ctx context.Context) error {
 		return err
 	}
 	if strings.Contains(out, d.key.Reveal()) {
-		return errors.New("the agent could see the key")
+		return errors.New("the agent had the key")
 	}
 	var saw agentReport
 	if err := json.Unmarshal([]byte(out), &saw); err != nil {
-		return fmt.Errorf("report of the agent: %w", err)
+		return fmt.Errorf("read the agent's report: %w", err)
 	}
 	if err := d.service.received(apiHost, "Bearer "+d.key.Reveal()); err != nil {
 		return err
@@ -78,7 +78,7 @@ func (d *demo) runAgent(ctx context.Context) error {
 	}
 	switch {
 	case saw.Status != 200:
-		return fmt.Errorf("the service answered %d to the agent", saw.Status)
+		return fmt.Errorf("the agent received status %d", saw.Status)
 	case saw.OtherIssuer != serviceAuthority:
 		return fmt.Errorf("the other host's certificate was issued by %q", saw.OtherIssuer)
 	case saw.Issuer == serviceAuthority:
@@ -89,13 +89,14 @@ func (d *demo) runAgent(ctx context.Context) error {
 	d.fact("the agent sent", "Authorization: Bearer "+saw.Variable)
 	d.fact("the service received", "Authorization: Bearer "+mask(d.key))
 	d.fact("the agent's environment", fmt.Sprintf("%d variables, none with the key", saw.Variables))
-	d.printf("\n   and for %s, which no provider covers\n", otherHost)
-	d.fact("the agent saw", "the host's own certificate, issued by “"+saw.OtherIssuer+"”")
+	d.printf("\n   It also calls %s, which no provider covers\n", otherHost)
+	d.fact("the agent received", "the host's own certificate, issued by “"+saw.OtherIssuer+"”")
 	d.fact("the host received", "what the agent sent, unchanged")
 	return nil
 }
 
-// runCurl shows the same with a program that does not know authsome.
+// runCurl shows the same with a program that was not written for authsome, if it is
+// installed.
 func (d *demo) runCurl(ctx context.Context) error {
 	curl, err := exec.LookPath("curl")
 	if err != nil {
@@ -106,7 +107,7 @@ func (d *demo) runCurl(ctx context.Context) error {
 		return err
 	}
 	if out != "200" {
-		return fmt.Errorf("the service answered %s to curl", out)
+		return fmt.Errorf("curl received status %s", out)
 	}
 	if err := d.service.received(apiHost, "Bearer "+d.key.Reveal()); err != nil {
 		return err

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -17,8 +16,8 @@ import (
 
 const serviceAuthority = "the demo service's own authority"
 
-// service is an HTTPS service that requires a bearer token and remembers what it was
-// sent.
+// service is an HTTPS service that requires a bearer token and remembers what it
+// received.
 type service struct {
 	server   *http.Server
 	listener net.Listener
@@ -63,7 +62,7 @@ func (s *service) serve(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "hello")
 }
 
-// received checks the Authorization of the last request to host, and forgets it.
+// received checks the Authorization header of the last request to host, and forgets it.
 func (s *service) received(host, authorization string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,7 +72,7 @@ func (s *service) received(host, authorization string) error {
 	case !ok:
 		return fmt.Errorf("%s received no request", host)
 	case got != authorization:
-		return errors.New(host + " received another Authorization header than it should have")
+		return fmt.Errorf("%s received the wrong Authorization header", host)
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ type signIn struct {
 
 	mu        sync.Mutex // guards all below
 	tokens    []secret.String
-	refresh   secret.String // the valid one
+	refresh   secret.String // the valid refresh token
 	refreshes int
 }
 
@@ -90,7 +90,7 @@ func (s *signIn) token(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// logInWithToken signs in as a user would, with this binary as the browser.
+// logInWithToken signs in with this binary as the browser.
 func (d *demo) logInWithToken(ctx context.Context) (err error) {
 	if d.signIn, err = startSignIn(); err != nil {
 		return err
@@ -102,7 +102,7 @@ func (d *demo) logInWithToken(ctx context.Context) (err error) {
 		return err
 	}
 	d.title("5. authsome login demo-oauth: a token that expires soon")
-	d.fact("the sign-in gave", fmt.Sprintf("%s, valid for %s", mask(d.signIn.tokens[0]), tokenLife))
+	d.fact("the service issued", fmt.Sprintf("%s, valid for %s", mask(d.signIn.tokens[0]), tokenLife))
 	return nil
 }
 
@@ -115,20 +115,20 @@ func (d *demo) refreshToken(ctx context.Context) error {
 	d.signIn.mu.Lock()
 	defer d.signIn.mu.Unlock()
 	if n := d.signIn.refreshes; n != 1 {
-		return fmt.Errorf("the token was refreshed %d times", n)
+		return fmt.Errorf("the token was refreshed %d times, not once", n)
 	}
 	for _, token := range append(d.signIn.tokens, d.signIn.refresh) {
 		if strings.Contains(out, token.Reveal()) {
-			return errors.New("the agent could see a token")
+			return errors.New("the agent had a token")
 		}
 	}
 	var saw tokenReport
 	if err := json.Unmarshal([]byte(out), &saw); err != nil {
-		return fmt.Errorf("report of the agent: %w", err)
+		return fmt.Errorf("read the agent's report: %w", err)
 	}
 	for _, status := range saw.Statuses {
 		if status != http.StatusOK {
-			return fmt.Errorf("the service answered %d to the agent", status)
+			return fmt.Errorf("the agent received status %d", status)
 		}
 	}
 	refreshed := d.signIn.tokens[1]
@@ -136,7 +136,7 @@ func (d *demo) refreshToken(ctx context.Context) error {
 		return err
 	}
 	d.title("6. authsome run -- agent: the token expires while it works")
-	d.fact("the agent had", tokenVariable+"="+saw.Variable+", the whole time")
+	d.fact("the agent had", tokenVariable+"="+saw.Variable+", all the time")
 	d.fact("the agent sent", show.Plural(len(saw.Statuses), "request")+", before and after, and never saw the refresh")
 	d.fact("authsome", "refreshed the token once, and saved it before using it")
 	d.fact("the service received", "Authorization: Bearer "+mask(refreshed))

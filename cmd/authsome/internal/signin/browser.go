@@ -7,13 +7,10 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"strconv"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 	"github.com/authsome/authsome/flows"
-	"github.com/authsome/authsome/internal/hosts"
-	"github.com/authsome/authsome/internal/loopback"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/secret"
 )
@@ -28,7 +25,7 @@ func (l *Login) authorize(ctx context.Context) (flows.Obtained, error) {
 	if r := l.d.OAuth.Redirect; r != nil && r.URL != "" {
 		redirectURI = r.URL
 		if l.terminal == nil {
-			return flows.Obtained{}, fmt.Errorf("this login ends at %s, and you paste that page's address here: run it in a terminal", r.URL)
+			return flows.Obtained{}, fmt.Errorf("this login ends at %s, and you must paste the address of that page here, which needs a terminal", r.URL)
 		}
 	}
 	config, err := l.configure(ctx, redirectURI)
@@ -40,7 +37,7 @@ func (l *Login) authorize(ctx context.Context) (flows.Obtained, error) {
 	if err != nil {
 		return flows.Obtained{}, err
 	}
-	callback, err := l.await(ctx, flows.Authorization{URL: address, State: state, Check: config.CheckIssuer}, redirectURI)
+	callback, err := l.awaitAnswer(ctx, flows.Authorization{URL: address, State: state, Check: config.CheckIssuer}, redirectURI)
 	if err != nil {
 		return flows.Obtained{}, err
 	}
@@ -49,11 +46,12 @@ func (l *Login) authorize(ctx context.Context) (flows.Obtained, error) {
 	if err != nil {
 		return flows.Obtained{}, err
 	}
-	return l.tokenObtained(ctx, config, token), nil
+	return l.withAccount(ctx, config, token), nil
 }
 
-// tokenObtained adds the account of a token, if the service says which it is.
-func (l *Login) tokenObtained(ctx context.Context, config *flows.Config, token flows.Token) flows.Obtained {
+// withAccount returns a token as the flow's result. If the token endpoint named no
+// account, it asks the service.
+func (l *Login) withAccount(ctx context.Context, config *flows.Config, token flows.Token) flows.Obtained {
 	if token.Account == (flows.Account{}) && l.d.Verify != nil {
 		values := make(providers.Values)
 		maps.Copy(values, config.Values)
@@ -61,7 +59,7 @@ func (l *Login) tokenObtained(ctx context.Context, config *flows.Config, token f
 		values["access_token"] = token.AccessToken
 		account, err := l.verify(ctx, providers.Credential{Values: values, TokenType: token.TokenType})
 		if err != nil {
-			// The provider issued the token. It is kept, although it may lack scopes.
+			// The token is kept: the provider issued it, and the request may need other scopes.
 			l.notes = []string{l.d.DisplayName + " issued the token but refused a first request with it. It may lack scopes."}
 			l.console.Warnf("%s issued a token but refused a first request with it; it may lack scopes", l.d.Name)
 		}
@@ -70,10 +68,10 @@ func (l *Login) tokenObtained(ctx context.Context, config *flows.Config, token f
 	return flows.Obtained{Token: token, Values: config.Values, Client: config.Client}
 }
 
-// await waits for the answer of the authorization server: the redirect, or an address
-// that the user pastes if the browser is on another machine.
-func (l *Login) await(ctx context.Context, a flows.Authorization, redirectURI string) (url.Values, error) {
-	elsewhere := redirectURI != l.page.RedirectURI()
+// awaitAnswer waits for the answer of the authorization server: the redirect, or an
+// address that the user pastes if the browser is on another machine.
+func (l *Login) awaitAnswer(ctx context.Context, a flows.Authorization, redirectURI string) (url.Values, error) {
+	elsewhere := redirectURI != l.page.RedirectURI() // at a page that this server does not serve
 	paste := l.terminal != nil && (l.browser == nil || elsewhere)
 	wait := l.page.Expect(a)
 	if l.browser == nil {
@@ -95,6 +93,7 @@ func (l *Login) await(ctx context.Context, a flows.Authorization, redirectURI st
 	return got, err
 }
 
+// waitOrPaste returns the first answer, of the redirect or of the terminal.
 func (l *Login) waitOrPaste(ctx context.Context, wait func(context.Context) (url.Values, error), a flows.Authorization, redirectURI string) (url.Values, error) {
 	type result struct {
 		values url.Values
@@ -117,11 +116,11 @@ func (l *Login) waitOrPaste(ctx context.Context, wait func(context.Context) (url
 	return first.values, first.err
 }
 
-// paste asks for the address of the browser's last page, until it is the right one. At
-// the end of the input it waits, because the redirect may still come.
+// paste asks for the address of the browser's last page, until it is an answer to this
+// login. At the end of the input it waits, because the redirect may still come.
 func (l *Login) paste(ctx context.Context, a flows.Authorization, redirectURI string) (url.Values, error) {
 	for {
-		// The address has a code in it, so it is hidden as a key is.
+		// The address contains a code, so it is hidden like a key.
 		typed, err := l.terminal.Ask(ctx, "Address of the last page (hidden): ", true)
 		if errors.Is(err, terminal.ErrEnded) {
 			<-ctx.Done()
@@ -135,36 +134,13 @@ func (l *Login) paste(ctx context.Context, a flows.Authorization, redirectURI st
 			return values, err
 		}
 		if typed != "" {
-			fmt.Fprintf(l.terminal.Out, "That is not the address of this login's last page. It begins with %s\n", redirectURI)
+			l.show("That is not the address of this login's last page, which begins with %s", redirectURI)
 		}
 	}
 }
 
-// listen starts the server at the address that the client is registered with. A client
-// that an earlier login registered dynamically has one address with a port, which is
-// tried first; at another port a new client must be registered.
-func (l *Login) listen(page *loopback.Server) error {
-	fixed := page.Port != 0
-	if l.flow == providers.FlowDCRPKCE {
-		for _, uri := range l.known.Client.RedirectURIs {
-			at, err := url.Parse(uri)
-			if err != nil || at.Scheme != "http" || !hosts.IsLoopback(at.Hostname()) {
-				continue
-			}
-			page.Host, page.Path = at.Hostname(), at.Path
-			page.Port, _ = strconv.Atoi(at.Port())
-			break
-		}
-	}
-	err := page.Listen()
-	if _, taken := errors.AsType[*loopback.PortError](err); taken && !fixed && page.Port != 0 {
-		page.Port = 0
-		err = page.Listen()
-	}
-	return err
-}
-
-// scopeText says which scopes the login asks for.
+// scopeText says which scopes the login asks for, in parentheses after a space. It is
+// empty without scopes.
 func (l *Login) scopeText() string {
 	scopes := l.scopes()
 	if scopes == nil && l.d.OAuth != nil {

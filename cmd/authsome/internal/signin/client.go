@@ -15,13 +15,14 @@ import (
 // configure collects what the flow needs in addition to the user's approval: values for
 // the provider's addresses, and an OAuth client.
 func (l *Login) configure(ctx context.Context, redirectURI string) (*flows.Config, error) {
-	fields := l.wanted()
-	// Whether a client must be asked for may depend on the values.
+	fields := l.fields()
+	// Whether to ask for a client can depend on the values, for example on the server's
+	// address.
 	later := l.flow == providers.FlowDCRPKCE || l.known.Client.ID != ""
 	if !later {
 		fields = append(fields, l.clientFields()...)
 	}
-	values, err := l.collect(ctx, fields, l.aboutClient())
+	values, err := l.collect(ctx, fields, l.clientQuestion())
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +34,7 @@ func (l *Login) configure(ctx context.Context, redirectURI string) (*flows.Confi
 		if done, err := l.reuseClient(ctx, config, redirectURI); done || err != nil {
 			return config, err
 		}
-		more, err := l.collect(ctx, l.clientFields(), l.aboutClient())
+		more, err := l.collect(ctx, l.clientFields(), l.clientQuestion())
 		if err != nil {
 			return nil, err
 		}
@@ -42,8 +43,9 @@ func (l *Login) configure(ctx context.Context, redirectURI string) (*flows.Confi
 	return config, l.useClient(ctx, config, values)
 }
 
-// reuseClient uses the client of earlier logins, or registers one.
-func (l *Login) reuseClient(ctx context.Context, config *flows.Config, redirectURI string) (bool, error) {
+// reuseClient uses the client of earlier logins, or registers one. It reports whether
+// config has a client then; otherwise the user must be asked for one.
+func (l *Login) reuseClient(ctx context.Context, config *flows.Config, redirectURI string) (found bool, err error) {
 	own := l.given[valueClientID]
 	if own.IsZero() || own.Reveal() == l.known.Client.ID {
 		if id, err := config.ID(); err != nil {
@@ -75,8 +77,8 @@ func (l *Login) reuseClient(ctx context.Context, config *flows.Config, redirectU
 	return true, nil
 }
 
-// useClient uses the client that the user gave, and stores it, so that a login that
-// fails later does not ask again.
+// useClient uses the client that the user gave, and stores it, so that the next login
+// does not ask again if this one fails. Without one it uses the definition's client.
 func (l *Login) useClient(ctx context.Context, config *flows.Config, values providers.Values) error {
 	id, err := config.ID()
 	if err != nil {
@@ -93,14 +95,14 @@ func (l *Login) useClient(ctx context.Context, config *flows.Config, values prov
 	return l.known.SaveClient(ctx, client)
 }
 
-// Whether a client needs a secret, as definitions say it.
+// Values of client_secret in definitions: whether a client needs a secret.
 const (
 	secretRequired = "required"
 	secretOptional = "optional"
 	secretNone     = "none"
 )
 
-// clientFields ask for the client that the user has registered, if the flow needs one.
+// clientFields are for the client that the user has registered, if the flow needs one.
 func (l *Login) clientFields() []loopback.Field {
 	o := l.d.OAuth
 	need := o.ClientSecret
@@ -123,9 +125,11 @@ func (l *Login) clientFields() []loopback.Field {
 	return fields
 }
 
-func (l *Login) aboutClient() question {
+// clientQuestion is how the client is asked for.
+func (l *Login) clientQuestion() question {
 	q := question{
-		purpose: l.d.DisplayName + " needs an OAuth app. Create one, then paste its ID and secret.", create: "Create an OAuth app", keyURL: l.keyURL(),
+		purpose: l.d.DisplayName + " needs an OAuth app. Create one, then paste its ID and secret.",
+		create:  "Create an OAuth app", keyURL: l.keyURL(),
 	}
 	if l.flow == providers.FlowPKCE || l.flow == providers.FlowDCRPKCE {
 		q.redirect = l.registrationURL()
@@ -136,8 +140,9 @@ func (l *Login) aboutClient() question {
 	return q
 }
 
-// registrationURL is the redirect URL to register a client with. If the definition
-// fixes no port, servers compare the rest (RFC 8252 section 7.3).
+// registrationURL is the redirect URL to register a client with. It has a port only if
+// the definition has one: servers ignore the port of loopback addresses (RFC 8252
+// section 7.3).
 func (l *Login) registrationURL() string {
 	host, port, path := "127.0.0.1", 0, ""
 	if r := l.d.OAuth.Redirect; r != nil {
@@ -158,7 +163,7 @@ func (l *Login) registrationURL() string {
 	return "http://" + host + path
 }
 
-// grant obtains a token without a person signing in.
+// grant obtains a token for which nobody signs in.
 func (l *Login) grant(ctx context.Context) (flows.Obtained, error) {
 	config, err := l.configure(ctx, "")
 	if err != nil {
@@ -175,5 +180,5 @@ func (l *Login) grant(ctx context.Context) (flows.Obtained, error) {
 	if err != nil {
 		return flows.Obtained{}, err
 	}
-	return l.tokenObtained(ctx, config, token), nil
+	return l.withAccount(ctx, config, token), nil
 }

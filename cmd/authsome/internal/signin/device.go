@@ -11,7 +11,7 @@ import (
 	"github.com/authsome/authsome/flows"
 )
 
-// device signs the user in with a code that is entered in a browser on any machine.
+// device signs the user in with a code to enter in a browser on any machine.
 func (l *Login) device(ctx context.Context) (flows.Obtained, error) {
 	config, err := l.configure(ctx, "")
 	if err != nil {
@@ -23,7 +23,8 @@ func (l *Login) device(ctx context.Context) (flows.Obtained, error) {
 	}
 	l.showCode(d)
 	if l.browser != nil {
-		// Without the code, which other users could read in the arguments and use first.
+		// The address without the code: other users could read the code in the browser's
+		// arguments and use it first.
 		if _, err := l.browser.Open(ctx, d.VerificationURI); err != nil {
 			l.console.Warnf("%v", err)
 		}
@@ -47,7 +48,7 @@ func (l *Login) device(ctx context.Context) (flows.Obtained, error) {
 			if r.err != nil {
 				return flows.Obtained{}, r.err
 			}
-			return l.tokenObtained(ctx, config, r.token), nil
+			return l.withAccount(ctx, config, r.token), nil
 		case <-tick.C:
 		}
 	}
@@ -77,6 +78,7 @@ func (l *Login) showCode(d flows.DeviceAuthorization) {
 	}
 }
 
+// countDown shows the time that is left, on the line that it rewrites every second.
 func (l *Login) countDown(end time.Time) {
 	if l.terminal == nil {
 		return

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
@@ -12,7 +13,7 @@ import (
 	"github.com/authsome/authsome/internal/loopback"
 )
 
-// Finish shows in the browser how the login ended, if one was opened, and stops the
+// Finish shows in the browser how the login ended, if a page was opened, and stops the
 // server.
 func (l *Login) Finish(ctx context.Context, c auth.Connection, err error) {
 	if l.page == nil {
@@ -26,7 +27,7 @@ func (l *Login) Finish(ctx context.Context, c auth.Connection, err error) {
 		})
 		return
 	}
-	if errors.Is(err, terminal.ErrInterrupted) || ctx.Err() != nil { // Ctrl-C ends at once
+	if errors.Is(err, terminal.ErrInterrupted) || ctx.Err() != nil { // the user does not wait for a page
 		return
 	}
 	o := loopback.Outcome{Problem: err.Error()}
@@ -39,7 +40,18 @@ func (l *Login) Finish(ctx context.Context, c auth.Connection, err error) {
 	l.page.Finish(ctx, o)
 }
 
-// AccountName is the account at the provider, as far as it is known.
+// Cancelled is the error of a login that the user ended: it says what is stored all the
+// same. It wraps [terminal.ErrInterrupted].
+func (l *Login) Cancelled() error {
+	changed := "nothing was changed"
+	if l.clientStored {
+		changed = "the OAuth client was stored for the next login, nothing else was changed"
+	}
+	return fmt.Errorf("login %w; %s", terminal.ErrInterrupted, changed)
+}
+
+// AccountName is the name of the account at the provider, else its ID. It is empty if
+// neither is known.
 func (l *Login) AccountName(c auth.Connection) string {
 	return cmp.Or(c.Account.Label, l.account.Label, c.Account.ID, l.account.ID)
 }

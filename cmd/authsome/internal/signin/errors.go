@@ -15,10 +15,12 @@ import (
 )
 
 var (
-	// errTimeout is the cause when --timeout has passed.
+	// errTimeout is the context's cause when --timeout has passed.
 	errTimeout = errors.New("the login did not finish in time")
-	// errNoValue says that nothing was entered, or that the input was empty.
-	errNoValue = errors.New("nothing was entered")
+	// errNoAnswer is the error of a question that was not answered.
+	errNoAnswer = errors.New("nothing was entered")
+	// errEmptyInput is the error of --key-stdin without a key.
+	errEmptyInput = errors.New("standard input is empty")
 )
 
 // authenticationFailed is the verdict of a login that did not obtain a credential.
@@ -26,12 +28,11 @@ func authenticationFailed() exit.Verdict {
 	return exit.Verdict{Code: exit.Authentication, Name: "AuthenticationFailed"}
 }
 
-// loginError is a login that the user, the provider or the network ended. The
-// server's text is marked as the server's.
+// loginError is a login that the user, the provider or the network ended.
 type loginError struct {
 	provider string
 	err      error
-	server   string
+	server   string // text of the authorization server, which is shown as such
 }
 
 func (e *loginError) Error() string {
@@ -47,45 +48,35 @@ func (e *loginError) Error() string {
 
 func (e *loginError) Unwrap() error { return e.err }
 
-// Verdict is what package exit asks for.
+// Verdict implements the interface of package exit.
 func (e *loginError) Verdict() exit.Verdict { return authenticationFailed() }
-
-// missingValueError says which values are missing and cannot be asked for.
-type missingValueError struct {
-	provider string
-	labels   []string
-	looked   string // where they were looked for
-}
-
-func (e *missingValueError) Error() string {
-	return fmt.Sprintf("%s: no %s: %s, and there is no terminal to ask on", e.provider, strings.Join(e.labels, ", no "), e.looked)
-}
-
-// Verdict is what package exit asks for.
-func (e *missingValueError) Verdict() exit.Verdict { return authenticationFailed() }
 
 // valueError is an invalid value. It does not contain the value.
 type valueError struct {
 	provider, label string
-	argument        bool // the value is on the command line
+	flag            string // that has the value; empty if it is not on the command line
 	err             error
 }
 
 func (e *valueError) Error() string {
+	if e.flag != "" {
+		return fmt.Sprintf("%s: %v", e.flag, e.err)
+	}
 	return fmt.Sprintf("%s for %s: %v", show.LowerFirst(e.label), e.provider, e.err)
 }
 
 func (e *valueError) Unwrap() error { return e.err }
 
-// Verdict is what package exit asks for.
+// Verdict implements the interface of package exit.
 func (e *valueError) Verdict() exit.Verdict {
-	if e.argument {
+	if e.flag != "" {
 		return exit.Verdict{Code: exit.Usage, Name: "UsageError"}
 	}
 	return authenticationFailed()
 }
 
-// explain gives an error of a flow its words and what to do next.
+// explain adds the provider, the server's text and the command to run next to an error
+// of a flow.
 func (l *Login) explain(ctx context.Context, err error) error {
 	if err == nil || errors.Is(err, terminal.ErrInterrupted) {
 		return err
@@ -94,59 +85,27 @@ func (l *Login) explain(ctx context.Context, err error) error {
 		return exit.WithHint(&loginError{l.d.Name, err, server}, next)
 	}
 	if context.Cause(ctx) == errTimeout {
-		return failed(fmt.Errorf("%w (%v)", errTimeout, l.o.Timeout), "", l.repeat())
+		return failed(fmt.Errorf("%w (%v)", errTimeout, l.o.Timeout), "", l.repeat(""))
 	}
 	if _, usage := errors.AsType[*exit.UsageError](err); usage || ctx.Err() != nil || exit.IsStore(err) || exit.HasHint(err) {
 		return err
 	}
 	if e, ok := errors.AsType[*flows.AuthorizationError](err); ok {
-		return failed(err, e.Description, l.repeat())
+		return failed(err, e.Description, l.repeat(""))
 	}
 	if e, ok := errors.AsType[*flows.TokenError](err); ok {
-		next := l.repeat()
-		if e.Code == "invalid_client" || e.Code == "unauthorized_client" || e.Code == "incorrect_client_credentials" {
+		next := l.repeat("")
+		badClient := e.Code == "invalid_client" || e.Code == "unauthorized_client" || e.Code == "incorrect_client_credentials"
+		if badClient && !l.repeatsReset() {
 			next = next.With("--reset") // asks for the client again
 		}
 		return failed(err, e.Description, next)
 	}
 	if _, ok := errors.AsType[*loopback.PortError](err); ok {
-		return failed(fmt.Errorf("%w; another login may be waiting there: end it first", err), "", l.repeat())
+		return failed(fmt.Errorf("%w; another login may be waiting there: end it first", err), "", l.repeat(""))
 	}
 	if errors.Is(err, flows.ErrRefused) {
-		return failed(err, "", l.repeat().With("--no-verify"))
+		return failed(err, "", l.repeat("").With("--no-verify"))
 	}
-	if _, ok := errors.AsType[*valueError](err); ok {
-		return exit.WithHint(err, l.repeat())
-	}
-	if errors.Is(err, errNoValue) {
-		return failed(err, "", l.howToGive(l.wanted()))
-	}
-	return failed(err, "", l.repeat())
-}
-
-// repeat is the command that this login was started with, as far as it matters.
-func (l *Login) repeat() suggest.Suggestion {
-	s := l.command()
-	switch {
-	case l.o.KeyStdin:
-		s = s.With("--key-stdin < FILE")
-	case l.o.SecretsStdin:
-		s = s.With("--secrets-stdin < FILE")
-	}
-	return s
-}
-
-// command is repeat without the flags that say where values come from.
-func (l *Login) command() suggest.Suggestion {
-	s := suggest.Login(l.d.Name, l.o.Connection)
-	if l.o.Flow != "" {
-		s = s.With("--flow " + l.o.Flow)
-	}
-	if l.o.BaseURL != "" {
-		s = s.With("--base-url URL")
-	}
-	if l.o.Force {
-		s = s.With("--force")
-	}
-	return s
+	return failed(err, "", l.repeat(""))
 }

@@ -9,11 +9,12 @@ import (
 	"github.com/authsome/authsome/providers"
 )
 
-// apiKey obtains a key that the user has, or several values.
+// apiKey obtains a credential that the user has: a key, or several values.
 func (l *Login) apiKey(ctx context.Context) (flows.Obtained, error) {
 	var account flows.Account
-	values, err := l.collect(ctx, l.wanted(), question{
-		purpose: "Enter your " + l.d.DisplayName + " credential. It is stored in the vault on this machine.", create: "Create a key", keyURL: l.keyURL(), hosts: l.hosts(nil),
+	values, err := l.collect(ctx, l.fields(), question{
+		purpose: "Enter your " + l.d.DisplayName + " credential. It is stored in the vault on this machine.",
+		create:  "Create a key", keyURL: l.keyURL(), hosts: l.hosts(nil),
 		accept: func(ctx context.Context, values providers.Values) (err error) {
 			account, err = l.verify(ctx, providers.Credential{Values: values})
 			if errors.Is(err, flows.ErrRefused) {
@@ -28,7 +29,8 @@ func (l *Login) apiKey(ctx context.Context) (flows.Obtained, error) {
 	return flows.Obtained{Values: values, Token: flows.Token{Account: account}}, nil
 }
 
-// refusedField is the field at which a refusal is shown.
+// refusedField is the field at which the service's refusal is shown: the key, else the
+// first secret.
 func (l *Login) refusedField() string {
 	if l.d.Param(valueKey) != nil {
 		return valueKey
@@ -41,8 +43,8 @@ func (l *Login) refusedField() string {
 	return ""
 }
 
-// verify checks a credential with the service, unless --no-verify turns that off. If the
-// service cannot be reached, the credential is kept and a message says so.
+// verify checks a credential with the service, unless --no-verify is set. If the service
+// cannot be reached, the credential is kept, and a message says so.
 func (l *Login) verify(ctx context.Context, c providers.Credential) (flows.Account, error) {
 	if l.o.NoVerify {
 		return flows.Account{}, nil
@@ -56,6 +58,8 @@ func (l *Login) verify(ctx context.Context, c providers.Credential) (flows.Accou
 	return account, err
 }
 
+// keyURL is the page at the provider where keys and clients are created, or its
+// documentation.
 func (l *Login) keyURL() string {
 	if l.d.KeyURL != "" {
 		return l.d.KeyURL

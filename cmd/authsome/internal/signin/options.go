@@ -2,17 +2,37 @@ package signin
 
 import (
 	"bufio"
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/internal/loopback"
-	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/secret"
 )
 
-// Names of values that are no params of the definition.
+// Options say how to log in.
+type Options struct {
+	Connection   string
+	Flow         string   // if empty, the provider's usual one
+	Scopes       []string // if nil, the usual ones
+	BaseURL      string
+	Params       []string // NAME=VALUE
+	ClientID     string
+	Reset        bool // ask for the OAuth client again
+	Force        bool // replace the connection if it exists
+	NoBrowser    bool
+	KeyStdin     bool // stdin has the one secret
+	SecretsStdin bool // stdin has NAME=value lines
+	NoVerify     bool // do not check the credential with the service
+	Timeout      time.Duration
+}
+
+// Names of values that are not params of the definition, and of the usual param.
 const (
 	valueKey          = "api_key"
 	valueBaseURL      = "base_url"
@@ -20,97 +40,145 @@ const (
 	valueClientSecret = "client_secret"
 )
 
+// givenValue is a value from the command line or from standard input.
+type givenValue struct {
+	secret.String
+	flag string // the flag that has it; empty if it is from standard input
+}
+
 // readOptions collects the values of the command line and of standard input.
 func (l *Login) readOptions() error {
 	if err := l.checkFlow(); err != nil {
 		return err
 	}
-	l.given = make(providers.Values)
+	l.given = make(map[string]givenValue)
 	for _, p := range l.o.Params {
 		name, value, ok := strings.Cut(p, "=")
 		if !ok {
-			return exit.Usagef("--param %s: use NAME=VALUE", p)
+			return exit.Usagef("--param %s: expected NAME=VALUE", p)
 		}
-		if param := l.d.Param(name); param != nil && param.Secret {
+		if param := l.d.Param(name); param != nil && param.Secret || name == valueClientSecret {
 			return exit.WithCommand(exit.Usagef("--param %s: other users can see secrets in arguments; write a line %s=VALUE into a file", name, name),
 				"login %s --secrets-stdin < FILE", l.d.Name)
 		}
-		if err := l.give(name, value); err != nil {
-			return exit.Usagef("--param %v", err)
+		if !l.setGiven(name, value, "--param "+name) {
+			return exit.Usagef("--param %s: unknown value; %s has %s", name, l.d.Name, l.valueNames())
 		}
 	}
 	if l.o.BaseURL != "" {
-		l.given[valueBaseURL] = secret.New(l.o.BaseURL)
+		if !l.acceptsBaseURL() {
+			return exit.WithHint(exit.Usagef("--base-url: the address of %s is fixed", l.d.Name), suggest.Login(l.d.Name, l.o.Connection))
+		}
+		l.given[valueBaseURL] = givenValue{secret.New(l.o.BaseURL), "--base-url"}
 	}
 	if l.o.ClientID != "" {
-		l.given[valueClientID] = secret.New(l.o.ClientID)
+		l.given[valueClientID] = givenValue{secret.New(l.o.ClientID), "--client-id"}
 	}
 	if l.o.KeyStdin && l.o.SecretsStdin {
 		return exit.Usagef("--key-stdin and --secrets-stdin cannot be used together")
 	}
 	if l.o.SecretsStdin {
-		return l.readSecrets(l.console.In)
-	}
-	return nil
-}
-
-// give sets a value that the provider has.
-func (l *Login) give(name, value string) error {
-	if l.d.Param(name) == nil {
-		switch {
-		case name == "url" && l.namesBaseURL():
-			name = valueBaseURL
-		case name == valueBaseURL, name == valueClientID && l.d.OAuth != nil, name == valueClientSecret && l.d.OAuth != nil:
-		default:
-			return fmt.Errorf("%s: unknown value; %s has %s", name, l.d.Name, strings.Join(l.valueNames(), ", "))
+		if err := l.readSecrets(l.console.In); err != nil {
+			return err
 		}
 	}
-	l.given[name] = secret.New(value)
-	return nil
+	return l.checkGivenBaseURL()
 }
 
-func (l *Login) valueNames() []string {
+// setGiven sets a value, unless the provider has no value of that name.
+func (l *Login) setGiven(name, value, flag string) (known bool) {
+	if l.d.Param(name) == nil {
+		switch {
+		case name == "url" && l.usesBaseURL():
+			name = valueBaseURL
+		case name == valueBaseURL && l.acceptsBaseURL(), name == valueClientID && l.d.OAuth != nil, name == valueClientSecret && l.d.OAuth != nil:
+		default:
+			return false
+		}
+	}
+	l.given[name] = givenValue{secret.New(value), flag}
+	return true
+}
+
+// valueNames lists the values that the provider has, for an error.
+func (l *Login) valueNames() string {
 	var names []string
 	for _, p := range l.d.Params {
 		if p.From == "" {
 			names = append(names, p.Name)
 		}
 	}
-	names = append(names, valueBaseURL)
+	if l.acceptsBaseURL() {
+		names = append(names, valueBaseURL)
+	}
 	if l.d.OAuth != nil {
 		names = append(names, valueClientID, valueClientSecret)
 	}
-	return names
+	return strings.Join(names, ", ")
 }
 
+// readSecrets reads the lines of --secrets-stdin. Its errors quote nothing from them: in
+// a broken file, a part of a secret may be in the place of a name.
 func (l *Login) readSecrets(r io.Reader) error {
-	lines := bufio.NewScanner(io.LimitReader(r, loopback.MaxValue))
-	lines.Buffer(nil, loopback.MaxValue)
-	for n := 1; lines.Scan(); n++ {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, maxInput)
+	n := 1
+	for ; lines.Scan(); n++ {
 		line := strings.TrimSpace(lines.Text())
 		if line == "" {
 			continue
 		}
 		name, value, ok := strings.Cut(line, "=")
 		if !ok {
-			return exit.Usagef("--secrets-stdin: line %d is not NAME=value", n)
+			return exit.Usagef("--secrets-stdin: line %d is not NAME=VALUE", n)
 		}
-		if err := l.give(strings.TrimSpace(name), strings.TrimSpace(value)); err != nil {
-			return exit.Usagef("--secrets-stdin: line %d: %v", n, err)
+		if !l.setGiven(strings.TrimSpace(name), strings.TrimSpace(value), "") {
+			return exit.Usagef("--secrets-stdin: line %d has an unknown name; %s has %s", n, l.d.Name, l.valueNames())
 		}
 	}
-	if err := lines.Err(); err != nil {
+	switch err := lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return exit.Usagef("--secrets-stdin: line %d is longer than %d bytes", n, loopback.MaxValue)
+	case err != nil:
 		return fmt.Errorf("read standard input: %w", err)
+	}
+	return nil
+}
+
+// maxInput is the length up to which input is read: a value, with its name or with white
+// space around it.
+const maxInput = loopback.MaxValue + 1<<10
+
+// readKey reads r to its end, which is the key and nothing else.
+func readKey(r io.Reader) (secret.String, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxInput+1))
+	switch {
+	case err != nil:
+		return secret.String{}, fmt.Errorf("read the key: %w", err)
+	case len(data) > maxInput:
+		return secret.String{}, fmt.Errorf("read the key: longer than %d bytes", loopback.MaxValue)
+	case len(bytes.TrimSpace(data)) == 0:
+		return secret.String{}, errEmptyInput
+	}
+	return secret.New(string(data)), nil
+}
+
+// checkGivenBaseURL checks an address that was given before anything else happens: it
+// decides where the credential is sent.
+func (l *Login) checkGivenBaseURL() error {
+	given, ok := l.given[valueBaseURL]
+	if !ok {
+		return nil
+	}
+	check := l.checkHosts // definitions of schema 1 also accept a host without https://
+	if l.usesBaseURL() {
+		check = l.checkBaseURL
+	}
+	if err := check(given.Reveal()); err != nil {
+		return l.invalid(valueBaseURL, baseURLLabel, err)
 	}
 	return nil
 }
 
 // baseURL is the service's address that was given, or empty.
 func (l *Login) baseURL() string { return l.given[valueBaseURL].Reveal() }
-
-// namesBaseURL reports whether a connection needs its own address of the service, or
-// may have one.
-func (l *Login) namesBaseURL() bool {
-	text, err := l.d.Marshal()
-	return err == nil && strings.Contains(string(text), "{"+valueBaseURL+"}")
-}

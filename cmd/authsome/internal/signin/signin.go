@@ -1,8 +1,9 @@
 // Package signin is one login as a person goes through it: where values come from,
-// what is asked in the browser or on the terminal, and what is said at the end.
+// what is asked in the browser or on the terminal, and what is shown at the end.
 //
-// Package flows has the protocols, package auth stores the result. Its invariant: no
-// secret is accepted as an argument, printed, or quoted in an error.
+// Package flows has the protocols, and package auth stores the result. The invariant
+// of this package: no secret is accepted as an argument, printed, or quoted in an
+// error.
 package signin
 
 import (
@@ -13,7 +14,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/cmd/authsome/internal/console"
@@ -24,43 +24,28 @@ import (
 	"github.com/authsome/authsome/providers"
 )
 
-// Options say how to log in.
-type Options struct {
-	Connection   string
-	Flow         string   // if empty, the provider's usual one
-	Scopes       []string // nil: the usual ones
-	BaseURL      string
-	Params       []string // NAME=VALUE
-	ClientID     string
-	Reset        bool // ask for the OAuth client again
-	Force        bool // replace the connection if it exists
-	NoBrowser    bool
-	KeyStdin     bool // stdin has the one secret
-	SecretsStdin bool // stdin has NAME=value lines
-	NoVerify     bool // do not check the credential with the service
-	Timeout      time.Duration
-}
-
-// Login is one login.
+// Login is one login. It is not safe for concurrent use.
 type Login struct {
 	console   *console.Console
 	o         Options
 	d         *providers.Definition
-	terminal  *terminal.Terminal // nil: there is nobody to ask
-	browser   *loopback.Browser  // nil: no browser can be opened
-	noBrowser error              // why
+	terminal  *terminal.Terminal // nil if stdin is not a terminal
+	browser   *loopback.Browser  // nil if no browser can be opened
+	noBrowser error              // why browser is nil
 
-	given providers.Values // from flags and standard input
-	known auth.Known
-	flow  string
+	given        map[string]givenValue // from flags and standard input, by name
+	known        auth.Known
+	flow         string
+	clientStored bool // an OAuth client is in the vault, even if the login fails
 
 	page    *loopback.Server // nil until a browser is needed
 	opened  bool             // the page is open in the browser
 	notes   []string         // for the page at the end
-	account flows.Account    // whose credential it is, as far as the flow found out
+	account flows.Account    // of the credential, as far as the flow found out
 }
 
-// New prepares a login. The error is about invalid options.
+// New prepares a login to the provider d. It reads standard input if the options say
+// so. The error is about the options and their values.
 func New(c *console.Console, d *providers.Definition, o Options) (*Login, error) {
 	l := &Login{console: c, o: o, d: d}
 	if err := l.readOptions(); err != nil {
@@ -68,14 +53,14 @@ func New(c *console.Console, d *providers.Definition, o Options) (*Login, error)
 	}
 	l.terminal = c.Terminal()
 	if o.NoBrowser {
-		l.noBrowser = errors.New("--no-browser")
+		l.noBrowser = errors.New("--no-browser is set")
 		return l, nil
 	}
 	l.browser, l.noBrowser = loopback.FindBrowser(environment(c.Getenv))
 	return l, nil
 }
 
-// environment is what decides how a browser is opened.
+// environment is what [loopback.FindBrowser] needs to know about this machine.
 func environment(getenv func(string) string) loopback.Environment {
 	e := loopback.Environment{GOOS: runtime.GOOS, Getenv: getenv, LookPath: exec.LookPath}
 	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
@@ -84,7 +69,8 @@ func environment(getenv func(string) string) loopback.Environment {
 	return e
 }
 
-// Run obtains a credential and stores it. [Login.Finish] must be called after it.
+// Run obtains a credential and stores it as a connection. The caller calls
+// [Login.Finish] after it. An error of Ctrl-C wraps [terminal.ErrInterrupted].
 func (l *Login) Run(ctx context.Context, credentials *auth.Auth) (auth.Connection, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, l.o.Timeout, errTimeout)
 	defer cancel()
@@ -93,9 +79,14 @@ func (l *Login) Run(ctx context.Context, credentials *auth.Auth) (auth.Connectio
 	})
 }
 
-// obtain chooses the flow and runs it; see [auth.LoginRequest].
+// obtain chooses a flow and runs it; see [auth.LoginRequest].
 func (l *Login) obtain(ctx context.Context, d *providers.Definition, known auth.Known) (flows.Obtained, error) {
 	l.d, l.known = d, known
+	l.known.SaveClient = func(ctx context.Context, c flows.Client) error {
+		err := known.SaveClient(ctx, c)
+		l.clientStored = l.clientStored || err == nil
+		return err
+	}
 	l.chooseFlow()
 	var o flows.Obtained
 	var err error
@@ -122,9 +113,9 @@ func (l *Login) checkFlow() error {
 	return exit.WithCommand(exit.Usagef("%s does not support the flow %s; it supports %s", l.d.Name, l.o.Flow, strings.Join(l.d.Flows, ", ")), "login %s --flow %s", l.d.Name, l.d.Flows[0])
 }
 
-// chooseFlow takes the flow that the user asked for, else the provider's usual one. If
-// that needs a browser and none can be opened here, the device flow is better: it
-// works with a browser on another machine.
+// chooseFlow uses the flow that the user asked for, else the provider's usual one. If
+// that flow needs a browser and none can be opened here, it uses the device flow if the
+// provider has it, which works with a browser on another machine.
 func (l *Login) chooseFlow() {
 	if l.flow = l.o.Flow; l.flow != "" {
 		return
@@ -132,12 +123,12 @@ func (l *Login) chooseFlow() {
 	l.flow = l.d.Flows[0]
 	inBrowser := l.flow == providers.FlowPKCE || l.flow == providers.FlowDCRPKCE
 	if inBrowser && l.browser == nil && l.d.HasFlow(providers.FlowDeviceCode) {
-		l.console.Infof("%v: using a sign-in code (--flow %s for a link)", l.noBrowser, l.flow)
+		l.console.Infof("%v; using a sign-in code (use --flow %s for a link)", l.noBrowser, l.flow)
 		l.flow = providers.FlowDeviceCode
 	}
 }
 
-// scopes are the ones to ask for; nil means those of the definition.
+// scopes are the scopes to ask for; nil means those of the definition.
 func (l *Login) scopes() []string {
 	if l.o.Scopes == nil {
 		return nil

@@ -9,13 +9,13 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// assignment is one NAME=value of a .env file. The libraries for such files give no
-// positions, and without positions the rest of the file could not stay unchanged.
+// assignment is one NAME=value of a .env file. The libraries for such files return no
+// positions, which are needed to replace a value and leave the rest of the file as it is.
 type assignment struct {
 	name       string
 	value      secret.String
 	start, end int   // of the value as it is written, inside its quotes
-	doubt      error // why programs may read another value, or nil
+	doubt      error // why some programs read another value, or nil
 }
 
 var (
@@ -30,13 +30,13 @@ var (
 )
 
 var (
-	errExpanded = errors.New("its value refers to other variables, which is not supported: write the key itself")
-	errHash     = errors.New("some programs read the # in it as a comment: put the value in quotes")
+	errExpanded = errors.New("its value refers to other variables, which import does not expand; write the key itself")
+	errHash     = errors.New("some programs read the # in it as the start of a comment; put the value in quotes")
 )
 
 // parseDotenv reads a .env file as python-dotenv does, and backticks as Node's dotenv
-// does. Lines that they skip are errors here. An error names the line and quotes
-// nothing, because in a broken file a part of a key may look like a name.
+// does. A line that these would skip is an error. Errors name the line and quote nothing
+// from it: in a broken file, a part of a key can look like a name.
 func parseDotenv(text string) ([]assignment, error) {
 	var all []assignment
 	at := len(text) - len(strings.TrimPrefix(text, "\ufeff"))
@@ -108,8 +108,8 @@ func parseValue(text string, at int) (a assignment, end int, err error) {
 	return a, a.end + 1 + len(line), nil
 }
 
-// closingQuote finds the next quote without a backslash before it; in backticks there
-// are no escapes.
+// closingQuote returns the index of the next quote without a backslash before it, or -1.
+// In backticks, a backslash is not special.
 func closingQuote(text string, quote byte) int {
 	for i := range len(text) {
 		if text[i] == quote && (quote == '`' || i == 0 || text[i-1] != '\\') {
@@ -138,6 +138,14 @@ func lineNumber(text string, at int) int {
 
 var plainValue = regexp.MustCompile(`^[A-Za-z0-9_./+=:@%,-]+$`)
 
-// IsPlainValue reports whether every reader of NAME=value lines reads a value as it is
-// written: shells, with and without word splitting, and the many readers of .env files.
+// IsPlainValue reports whether all programs that read NAME=value lines read the value as
+// it is written: shells, with and without word splitting, and the parsers of .env files.
 func IsPlainValue(value string) bool { return plainValue.MatchString(value) }
+
+// shellWord returns s as one word of a POSIX shell command.
+func shellWord(s string) string {
+	if IsPlainValue(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

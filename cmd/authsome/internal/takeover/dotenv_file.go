@@ -2,7 +2,6 @@ package takeover
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,35 +10,32 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/authsome/authsome/cmd/authsome/internal/console"
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
-	"github.com/authsome/authsome/cmd/authsome/internal/opener"
-	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 	"github.com/authsome/authsome/internal/durable"
 	"github.com/authsome/authsome/providers"
-	"github.com/authsome/authsome/secret"
 )
 
-// maxDotenv, in bytes, is far more than people write by hand.
+// maxDotenv is the maximum size in bytes. Files that people write are much smaller.
 const maxDotenv = 1 << 20
 
 // dotenvFile is a .env file, and what was done with it.
 type dotenvFile struct {
-	path   string // with symbolic links resolved, which therefore stay
-	info   os.FileInfo
-	text   string // as it was read
-	all    []assignment
-	swaps  []swap
-	backup string // set when the placeholders are in the file
-	left   []int  // lines that still have keys
+	path         string // with symbolic links resolved, so that they are not replaced
+	info         os.FileInfo
+	text         string // as it was read
+	assignments  []assignment
+	replacements []replacement
+	backup       string // set after the placeholders were written
+	linesLeft    []int  // lines that still contain keys
 }
 
-// swap is a value with the placeholder that replaces it.
-type swap struct {
+// replacement is a value with the placeholder that replaces it.
+type replacement struct {
 	assignment
 	placeholder string
 }
 
+// readDotenv reads and parses a .env file.
 func readDotenv(path string) (*dotenvFile, error) {
 	f := &dotenvFile{}
 	var err error
@@ -50,149 +46,62 @@ func readDotenv(path string) (*dotenvFile, error) {
 		return nil, exit.Usagef("--dotenv: %v", err)
 	}
 	if !f.info.Mode().IsRegular() || f.info.Size() > maxDotenv {
-		return nil, exit.Usagef("--dotenv %s: not a regular file of at most %d KiB", path, maxDotenv>>10)
+		return nil, exit.Usagef("--dotenv %s: not a regular file, or larger than %d KiB", path, maxDotenv>>10)
 	}
 	data, err := os.ReadFile(f.path)
 	if err != nil {
 		return nil, exit.Usagef("--dotenv: %v", err)
 	}
 	f.text = string(data)
-	if f.all, err = parseDotenv(f.text); err != nil {
-		return nil, exit.WithCommand(fmt.Errorf("%s: %w", path, err), "import --dotenv %s", path)
+	if f.assignments, err = parseDotenv(f.text); err != nil {
+		return nil, exit.WithAdvice(exit.Usagef("%s: %v", path, err), "correct that line, then run the command again")
 	}
 	return f, nil
 }
 
-// look gives the value that programs see: the last assignment of a variable.
+// look returns the value of a variable in the file: the last one counts. See [lookup].
 func (f *dotenvFile) look(name string) (value string, doubt error) {
-	for _, s := range f.all {
-		if s.name == name {
-			value, doubt = s.value.Reveal(), s.doubt
+	for _, a := range f.assignments {
+		if a.name == name {
+			value, doubt = a.value.Reveal(), a.doubt
 		}
 	}
 	return value, doubt
 }
 
-// offerPlaceholders replaces keys in the file by placeholders, if the user wants that.
-func (m *Importer) offerPlaceholders(ctx context.Context, f *dotenvFile, o Options, items []item) error {
-	if err := m.match(ctx, f, items); err != nil {
-		return err
-	}
-	switch {
-	case len(f.swaps) == 0:
-		if o.Placeholders {
-			m.Console.Infof("left %s unchanged: none of its keys is in the vault", f.path)
-		}
-		return nil
-	case o.DryRun, !o.Placeholders && (o.Yes || m.Console.Terminal() == nil):
-		return nil
-	case !o.Placeholders:
-		err := m.Console.Confirm(ctx, fmt.Sprintf("Replace %s in %s by placeholders, and keep a backup?", f.names(), f.path), "--placeholders")
-		if errors.Is(err, terminal.ErrDeclined) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-	secrets, err := m.secretVariables()
-	if err != nil {
-		return err
-	}
-	text := f.replaced()
-	if f.left, err = f.keysLeft(text, secrets); err != nil {
-		return err
-	}
-	if err := f.write(text); err != nil {
-		// Not %w: an error of the user's file says nothing about the vault.
-		return exit.WithCommand(fmt.Errorf("the keys are in the vault, but %s could not be changed: %v", f.path, err), "import --dotenv %s --placeholders", f.path)
-	}
-	return nil
-}
-
-// match finds the values that the vault has, or would have after a dry run. A value
-// that is nowhere else must stay in the file.
-func (m *Importer) match(ctx context.Context, f *dotenvFile, items []item) error {
-	set, err := m.Opener.Providers()
-	if err != nil {
-		return err
-	}
-	p, err := m.Opener.Profile()
-	if err != nil {
-		return err
-	}
-	credentials, err := p.Auth()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := opener.Bounded(ctx)
-	defer cancel()
-	done := make(map[int]bool)
-	for _, i := range items {
-		if i.kind != "connection" || i.profile != credentials.Profile || i.result == resultRefused {
-			continue
-		}
-		c := i.connects
-		if i.result != resultNew {
-			if c, err = credentials.Connection(ctx, i.provider, i.connection); err != nil {
-				return err
-			}
-		}
-		d, err := set.Lookup(i.provider)
-		if err != nil {
-			continue // another source registers it
-		}
-		values := c.Values()
-		placeholders := d.Environment(values)
-		for _, v := range d.Variables() {
-			text, err := d.Expand("env", v.Value, values)
-			// A placeholder must read the same in any quotes, or none.
-			if err != nil || !v.Secret || !IsPlainValue(placeholders[v.Name]) {
-				continue
-			}
-			for _, s := range f.all {
-				if s.name == v.Name && s.doubt == nil && s.value.Equal(secret.New(text)) && !done[s.start] {
-					done[s.start] = true
-					f.swaps = append(f.swaps, swap{s, placeholders[v.Name]})
-				}
-			}
-		}
-	}
-	slices.SortFunc(f.swaps, func(x, y swap) int { return x.start - y.start })
-	return nil
-}
-
+// replaced returns the file's text with the placeholders.
 func (f *dotenvFile) replaced() string {
 	var b strings.Builder
 	at := 0
-	for _, s := range f.swaps {
-		b.WriteString(f.text[at:s.start])
-		b.WriteString(s.placeholder)
-		at = s.end
+	for _, r := range f.replacements {
+		b.WriteString(f.text[at:r.start])
+		b.WriteString(r.placeholder)
+		at = r.end
 	}
 	b.WriteString(f.text[at:])
 	return b.String()
 }
 
-// shortestKey is the length from which the same text elsewhere is not a coincidence.
+// shortestKey is the length in bytes from which a key is searched for in all lines. A
+// shorter text can be there by coincidence.
 const shortestKey = 8
 
-// keysLeft are the lines with keys that are not in the vault, or where no program
-// reads them, such as a comment.
+// keysLeft returns the lines of text that still contain keys: keys that are not in the
+// vault, and replaced keys in another place, such as a comment.
 func (f *dotenvFile) keysLeft(text string, secrets map[string]bool) ([]int, error) {
 	all, err := parseDotenv(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s with placeholders: %w", f.path, err)
 	}
 	var lines []int
-	for _, s := range all {
-		if secrets[s.name] && !s.value.IsZero() && !providers.HasPlaceholder(s.value.Reveal()) {
-			lines = append(lines, lineNumber(text, s.start))
+	for _, a := range all {
+		if secrets[a.name] && !a.value.IsZero() && !providers.HasPlaceholder(a.value.Reveal()) {
+			lines = append(lines, lineNumber(text, a.start))
 		}
 	}
 	for n, line := range strings.Split(lineEnds.Replace(text), "\n") {
-		for _, s := range f.swaps {
-			if key := s.value.Reveal(); len(key) >= shortestKey && strings.Contains(line, key) {
+		for _, r := range f.replacements {
+			if key := r.value.Reveal(); len(key) >= shortestKey && strings.Contains(line, key) {
 				lines = append(lines, n+1)
 			}
 		}
@@ -201,24 +110,9 @@ func (f *dotenvFile) keysLeft(text string, secrets map[string]bool) ([]int, erro
 	return slices.Compact(lines), nil
 }
 
-// secretVariables are the variables from which any provider's clients read a secret.
-func (m *Importer) secretVariables() (map[string]bool, error) {
-	set, err := m.Opener.Providers()
-	if err != nil {
-		return nil, err
-	}
-	names := make(map[string]bool)
-	for _, d := range set.All() {
-		for _, v := range d.Variables() {
-			names[v.Name] = names[v.Name] || v.Secret
-		}
-	}
-	return names, nil
-}
-
-// write replaces the file's text and keeps the old one in a backup; after an error
-// neither has happened. The names begin with the file's name, so that patterns that
-// keep it out of git or an image also match them.
+// write replaces the file's text and saves the old text in a backup. After an error, the
+// file is unchanged, and no backup is left. The names of the new files begin with the
+// file's name, so that patterns that keep it out of git or an image match them too.
 func (f *dotenvFile) write(text string) error {
 	file, err := os.CreateTemp(filepath.Dir(f.path), filepath.Base(f.path)+".authsome-*")
 	if err != nil {
@@ -247,7 +141,7 @@ func (f *dotenvFile) write(text string) error {
 	return nil
 }
 
-// writeBackup uses the first free name.
+// writeBackup writes the backup under the first name that is not in use, and returns it.
 func (f *dotenvFile) writeBackup() (string, error) {
 	name := f.path + ".authsome-backup"
 	for n := 2; ; n++ {
@@ -267,60 +161,21 @@ func (f *dotenvFile) writeBackup() (string, error) {
 	}
 }
 
-// fill writes and closes a new file with the owner of the .env file.
+// fill writes text to a new file with the owner of the .env file, and closes it.
 func (f *dotenvFile) fill(file *os.File, text string, mode os.FileMode) error {
 	_, err := file.WriteString(text)
 	return errors.Join(err, keepOwner(file, f.info), file.Chmod(mode), file.Sync(), file.Close())
 }
 
+// variables lists the variables whose values have replacements.
 func (f *dotenvFile) variables() []string {
 	names := []string{}
-	for _, s := range f.swaps {
-		if !slices.Contains(names, s.name) {
-			names = append(names, s.name)
+	for _, r := range f.replacements {
+		if !slices.Contains(names, r.name) {
+			names = append(names, r.name)
 		}
 	}
 	return names
 }
 
 func (f *dotenvFile) names() string { return strings.Join(f.variables(), ", ") }
-
-type dotenvView struct {
-	File        string   `json:"file"`
-	Replaceable []string `json:"replaceable,omitempty"`
-	Replaced    []string `json:"replaced,omitempty"`
-	Backup      string   `json:"backup,omitempty"`
-	LinesLeft   []int    `json:"lines_left,omitempty"`
-}
-
-func (f *dotenvFile) view() *dotenvView {
-	switch {
-	case f == nil:
-		return nil
-	case f.backup == "":
-		return &dotenvView{File: f.path, Replaceable: f.variables()}
-	}
-	return &dotenvView{File: f.path, Replaced: f.variables(), Backup: f.backup, LinesLeft: f.left}
-}
-
-// report says what was done with the file.
-func (f *dotenvFile) report(c *console.Console) {
-	switch {
-	case f == nil || len(f.swaps) == 0:
-	case f.backup == "":
-		c.Infof("%s still has keys: --placeholders replaces %s by placeholders and keeps a backup", f.path, f.names())
-	default:
-		c.Infof("replaced %s in %s by placeholders; the backup %s still has the keys: keep it out of git, and delete it once everything works", f.names(), f.path, f.backup)
-		if len(f.left) > 0 {
-			c.Warnf("%s still has keys in %s", f.path, linesText(f.left))
-		}
-	}
-}
-
-func linesText(lines []int) string {
-	numbers := strings.Trim(strings.ReplaceAll(fmt.Sprint(lines), " ", ", "), "[]")
-	if len(lines) == 1 {
-		return "line " + numbers
-	}
-	return "lines " + numbers
-}

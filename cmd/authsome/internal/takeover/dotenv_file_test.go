@@ -24,8 +24,8 @@ func wantNames(t *testing.T, dir string, want ...string) {
 	}
 }
 
-// A file that cannot be replaced leaves no backup and no temporary file.
-func TestDotenvWriteFails(t *testing.T) {
+// After a failed write, no backup and no temporary file is left.
+func TestFailedDotenvWriteLeavesNoFiles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), ".env")
 	if err := os.WriteFile(path, []byte("A=1\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -51,13 +51,13 @@ func TestDotenvWriteFails(t *testing.T) {
 	wantNames(t, filepath.Dir(path), ".env")
 }
 
-func TestDotenvReplaced(t *testing.T) {
+func TestDotenvReplacementsKeepTheRest(t *testing.T) {
 	const text = "A=1 # 1\nB='22'\nA=\"333\""
 	all, err := parseDotenv(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &dotenvFile{text: text, swaps: []swap{{all[0], "aaaa"}, {all[2], ""}}}
+	f := &dotenvFile{text: text, replacements: []replacement{{all[0], "aaaa"}, {all[2], ""}}}
 	if got, want := f.replaced(), "A=aaaa # 1\nB='22'\nA=\"\""; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
@@ -66,8 +66,8 @@ func TestDotenvReplaced(t *testing.T) {
 	}
 }
 
-// Every placeholder for a key of a bundled provider can be written into a .env file as
-// it is.
+// All placeholders for keys of bundled providers can be written into a .env file without
+// quotes.
 func TestPlaceholdersArePlain(t *testing.T) {
 	set, err := providers.Load(t.TempDir())
 	if err != nil {

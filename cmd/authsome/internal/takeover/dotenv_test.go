@@ -8,7 +8,7 @@ import (
 	"github.com/authsome/authsome/providers"
 )
 
-func TestDotenv(t *testing.T) {
+func TestParseDotenv(t *testing.T) {
 	for _, tt := range []struct {
 		text, written, value string // of A
 		doubt                error
@@ -78,8 +78,8 @@ func TestDotenvErrorsNameTheLine(t *testing.T) {
 	}
 }
 
-// Values that stay the same leave the file the same, and a placeholder in one
-// place is read there, and nothing else anywhere.
+// If a placeholder replaces one value, the file then has that placeholder as that value,
+// and all other values and all other bytes are the same.
 func FuzzDotenv(f *testing.F) {
 	for _, text := range []string{
 		"A=1\r\n# c\nexport B='x y' # c\nC=\"a\\n\\\"b\nc\"\nD=`q`\nA=2", "\ufeffA=\n\nB = ${A}#\rC", "A=\"\"B='", "export=", "A='\\'\nB=''", "A=#\n=",
@@ -96,7 +96,7 @@ func FuzzDotenv(f *testing.F) {
 				t.Fatalf("%q: a value from %d to %d", text, a.start, a.end)
 			}
 			if a.start == a.end {
-				continue // replaced is only what there is
+				continue // an empty value is not replaced
 			}
 			replaced := text[:a.start] + providers.PlaceholderMark + text[a.end:]
 			if back := strings.Replace(replaced, providers.PlaceholderMark, text[a.start:a.end], 1); !strings.Contains(text, providers.PlaceholderMark) && back != text {

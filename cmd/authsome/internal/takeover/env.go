@@ -17,11 +17,12 @@ func (m *Importer) environment(ctx context.Context) ([]item, error) {
 	return m.variables(ctx, func(name string) (string, error) { return m.Console.Getenv(name), nil })
 }
 
-// lookup gives the value of a variable, and an error if programs may read another one.
+// lookup returns the value of a variable. The error doubt says why some programs read
+// another value.
 type lookup func(name string) (value string, doubt error)
 
-// variables finds API keys in variables that providers' clients read. Our own
-// placeholders are skipped.
+// variables finds API keys in the variables that providers' clients read. It skips the
+// placeholders of authsome.
 func (m *Importer) variables(ctx context.Context, look lookup) ([]item, error) {
 	set, err := m.Opener.Providers()
 	if err != nil {
@@ -44,8 +45,8 @@ func (m *Importer) variables(ctx context.Context, look lookup) ([]item, error) {
 		if !d.HasFlow(providers.FlowAPIKey) {
 			continue
 		}
-		values, shown, err := environmentValues(d, look)
-		if shown == nil {
+		values, from, err := environmentValues(d, look)
+		if from == nil {
 			continue
 		}
 		c := auth.Connection{Provider: d.Name, Name: auth.DefaultName}
@@ -53,7 +54,7 @@ func (m *Importer) variables(ctx context.Context, look lookup) ([]item, error) {
 			c, err = auth.KeyConnection(d, auth.DefaultName, values)
 		}
 		i := connectionItem(credentials, c, existing)
-		if i.shown = strings.Join(shown, ", "); err != nil {
+		if i.from = strings.Join(from, ", "); err != nil {
 			i.result, i.reason = resultRefused, err.Error()
 		}
 		items = append(items, i)
@@ -61,13 +62,13 @@ func (m *Importer) variables(ctx context.Context, look lookup) ([]item, error) {
 	return items, nil
 }
 
-// environmentValues are the values of a definition's params that are in variables, the
-// first variable that is set for each param, as login takes them, and how to show
-// them. Without a secret among them there are none. The error is about the first
+// environmentValues returns the values of a definition's params that variables have, and
+// the variables with their masked values. As in a login, the first variable that is set
+// counts for each param. Without a secret, both are nil. The error is about the first
 // invalid value.
-func environmentValues(d *providers.Definition, look lookup) (values providers.Values, shown []string, err error) {
+func environmentValues(d *providers.Definition, look lookup) (values providers.Values, from []string, err error) {
 	values = make(providers.Values)
-	found := false
+	hasSecret := false
 	for _, v := range d.Variables() {
 		value, doubt := look(v.Name)
 		if v.Field == "" || value == "" || !values[v.Field].IsZero() || providers.HasPlaceholder(value) {
@@ -75,21 +76,23 @@ func environmentValues(d *providers.Definition, look lookup) (values providers.V
 		}
 		values[v.Field] = secret.New(value)
 		err = cmp.Or(err, doubt, d.CheckValue(v.Field, value))
-		if found = found || v.Secret; v.Secret {
+		if v.Secret {
+			hasSecret = true
 			value = masked(value)
 		}
-		shown = append(shown, v.Name+" "+value)
+		from = append(from, v.Name+" "+value)
 	}
-	if !found {
+	if !hasSecret {
 		return nil, nil, nil
 	}
-	return values, shown, err
+	return values, from, err
 }
 
 // masked is enough of a key to recognise it, and not enough to guess it.
 func masked(value string) string {
-	if n := len(value); n < 20 {
+	characters := []rune(value)
+	if n := len(characters); n < 20 {
 		return fmt.Sprintf("(%s)", show.Plural(n, "character"))
 	}
-	return fmt.Sprintf("%s… (%d characters)", value[:4], len(value))
+	return fmt.Sprintf("%s… (%d characters)", string(characters[:4]), len(characters))
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/authsome/authsome/internal/pythonhome"
 )
 
-// connectionItem is a connection that a source has.
+// connectionItem is the item for a connection that was found.
 func connectionItem(credentials *auth.Auth, c auth.Connection, existing map[target]bool) item {
-	i := item{kind: "connection", profile: credentials.Profile, provider: c.Provider, connection: c.Name, result: resultNew, connects: c}
+	i := item{kind: "connection", profile: credentials.Profile, provider: c.Provider, connection: c.Name, result: resultNew, found: c}
 	if existing[target{c.Provider, c.Name}] {
 		i.result = resultExists
 	}
@@ -22,10 +22,10 @@ func connectionItem(credentials *auth.Auth, c auth.Connection, existing map[targ
 	return i
 }
 
-// target is a connection by its provider and name.
+// target identifies a connection in a profile.
 type target struct{ provider, name string }
 
-// existingConnections are those of a profile.
+// existingConnections returns the connections of a profile.
 func existingConnections(ctx context.Context, credentials *auth.Auth) (map[target]bool, error) {
 	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
@@ -40,8 +40,8 @@ func existingConnections(ctx context.Context, credentials *auth.Auth) (map[targe
 	return existing, nil
 }
 
-// SuggestPython says that the home of a Python authsome can be imported, as long as
-// there are no connections yet.
+// SuggestPython tells the user that this home is also one of a Python authsome, whose
+// connections can be imported. It prints nothing if this home has connections already.
 func (m *Importer) SuggestPython(ctx context.Context) {
 	h, err := m.Opener.Home()
 	if err != nil {
@@ -56,6 +56,6 @@ func (m *Importer) SuggestPython(ctx context.Context) {
 		return
 	}
 	if existing, err := p.Connections(ctx); err == nil && len(existing) == 0 {
-		m.Console.Infof("this home has connections of the Python authsome: %s", m.Console.Suggest(suggest.Command("import --authsome %s", h.Dir)))
+		m.Console.Infof("this home has connections of the Python authsome: %s", m.Console.Suggest(suggest.Command("import --authsome %s", shellWord(h.Dir))))
 	}
 }

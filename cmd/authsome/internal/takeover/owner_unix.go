@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// keepOwner gives a new file to the owner and group of another.
+// keepOwner gives a new file the owner and group of another file, if they differ.
 func keepOwner(f *os.File, other os.FileInfo) error {
 	info, err := f.Stat()
 	if err != nil {

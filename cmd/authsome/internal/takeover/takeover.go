@@ -1,9 +1,10 @@
-// Package takeover imports credentials from elsewhere: variables, a .env file, the
-// home of a Python authsome.
+// Package takeover imports credentials from elsewhere: from variables, from a .env file,
+// from the home of a Python authsome.
 //
-// A source finds items and stores nothing; what a person confirmed is then stored item
-// by item. Its invariant: what exists is never replaced, and a key that was not stored
-// stays where it was found.
+// A source finds items and stores nothing. After a person has confirmed them, they are
+// stored one by one. The package does not know formats of vaults; packages pythonhome,
+// vault and auth do. Its invariant: what exists in this home is never replaced, and a
+// key that is not in the vault stays where it was found.
 package takeover
 
 import (
@@ -35,32 +36,34 @@ type Importer struct {
 	Opener  *opener.Opener
 }
 
-// Results of items, as people and programs see them.
+// Results of items, in the table, in --json and in the audit log.
 const (
-	resultNew      = "new" // can be stored
+	resultNew      = "new" // not stored yet
 	resultImported = "imported"
 	resultExists   = "already there"
 	resultRefused  = "refused"
 )
 
-// item is one thing that a source has. A new one has a store function; these run in
-// the order of the items.
+// item is one thing that a source has.
 type item struct {
-	kind       string // connection, client, default, provider
-	profile    string
+	kind       string // connection, client credentials, default or provider
+	profile    string // empty for a provider
 	provider   string
-	connection string
-	shown      string // masked, or where it comes from
+	connection string // empty for a provider and client credentials
+	from       string // the variables that it is from, with keys masked; may be empty
 	result     string
 	reason     string          // why it is refused
-	connects   auth.Connection // what a key that was found makes
+	found      auth.Connection // of a key that was found in a variable
 
+	// store stores a new item. Items are stored in their order: later ones may need
+	// earlier ones.
 	store func(context.Context) error
 }
 
 // source finds items and stores nothing.
 type source func(context.Context) ([]item, error)
 
+// sources returns the sources that the options name. file is the .env file, or nil.
 func (m *Importer) sources(o Options, file *dotenvFile) []source {
 	var all []source
 	if o.Python != "" {
@@ -75,12 +78,12 @@ func (m *Importer) sources(o Options, file *dotenvFile) []source {
 	return all
 }
 
-// Run imports what the options name.
+// Run imports what the options name, and reports the result of each item.
 func (m *Importer) Run(ctx context.Context, o Options) error {
 	if o.Placeholders && o.Dotenv == "" {
 		return exit.WithCommand(exit.Usagef("--placeholders needs a .env file"), "import --dotenv FILE --placeholders")
 	}
-	var file *dotenvFile
+	var file *dotenvFile // nil without --dotenv
 	if o.Dotenv != "" {
 		var err error
 		if file, err = readDotenv(o.Dotenv); err != nil {
@@ -91,53 +94,76 @@ func (m *Importer) Run(ctx context.Context, o Options) error {
 	if len(sources) == 0 {
 		return exit.WithCommand(exit.Usagef("name a source: --env, --dotenv FILE or --authsome DIR"), "import --env")
 	}
-	var items []item
-	for _, find := range sources {
-		found, err := find(ctx)
-		if err != nil {
+	items, err := findAll(ctx, sources)
+	if err != nil {
+		return err
+	}
+	if !o.DryRun {
+		if err := m.storeAll(ctx, items, o.Yes); err != nil {
 			return err
-		}
-		items = append(items, found...)
-	}
-	count := 0
-	for _, i := range items {
-		if i.result == resultNew {
-			count++
-		}
-	}
-	if count > 0 && !o.DryRun {
-		if !o.Yes {
-			if err := m.confirm(ctx, items, count); err != nil {
-				return err
-			}
-		}
-		for n := range items {
-			if err := m.store(ctx, &items[n]); err != nil {
-				return err
-			}
 		}
 	}
 	if file == nil {
 		return m.report(items, nil)
 	}
 	failed := m.offerPlaceholders(ctx, file, o, items)
-	if failed != nil && m.Console.JSON {
+	switch {
+	case failed == nil:
+		return m.report(items, file)
+	case m.Console.JSON: // one document
 		return failed
 	}
-	return cmp.Or(m.report(items, file), failed)
+	return cmp.Or(m.report(items, nil), failed)
+}
+
+// findAll returns the items of all sources, in their order.
+func findAll(ctx context.Context, sources []source) ([]item, error) {
+	var items []item
+	for _, find := range sources {
+		found, err := find(ctx)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, found...)
+	}
+	return items, nil
+}
+
+// storeAll stores the new items and sets their results. It asks first, unless yes is
+// set.
+func (m *Importer) storeAll(ctx context.Context, items []item, yes bool) error {
+	count := 0
+	for _, i := range items {
+		if i.result == resultNew {
+			count++
+		}
+	}
+	if count == 0 {
+		return nil
+	}
+	if !yes {
+		if err := m.confirm(ctx, items, count); err != nil {
+			return err
+		}
+	}
+	for n := range items {
+		if err := m.store(ctx, &items[n]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // confirm shows what would be stored and asks.
 func (m *Importer) confirm(ctx context.Context, items []item, count int) error {
-	question := "Import " + show.Plural(count, "item") + "?"
-	if m.Console.Terminal() != nil {
-		show.Table(m.Console.Err, rows(items))
+	if t := m.Console.Terminal(); t != nil {
+		show.Table(t.Out, rows(items))
 	}
-	return m.Console.Confirm(ctx, question, "--yes")
+	return m.Console.Confirm(ctx, "Import "+show.Plural(count, "item")+"?", "--yes")
 }
 
-// store stores one item and records it. An item that cannot be stored is refused, and
-// the others continue; a vault that fails ends the import.
+// store stores an item, if it is new, and records the result. An item that cannot be
+// stored is refused, and the import continues. If the vault fails, it ends.
 func (m *Importer) store(ctx context.Context, i *item) error {
 	if i.result != resultNew {
 		return nil
@@ -162,60 +188,10 @@ func (m *Importer) store(ctx context.Context, i *item) error {
 	return p.Record(audit.Event{Event: audit.Import, Profile: i.profile, Provider: i.provider, Connection: i.connection, Outcome: outcomeOf(i)})
 }
 
+// outcomeOf is the outcome of an item in the audit log.
 func outcomeOf(i *item) string {
 	if i.result == resultImported {
 		return "ok"
 	}
 	return i.result
-}
-
-func rows(items []item) [][]string {
-	all := [][]string{{"PROFILE", "PROVIDER", "WHAT", "FROM", "RESULT"}}
-	for _, i := range items {
-		what, result := i.kind, i.result
-		if i.connection != "" {
-			what += " " + i.connection
-		}
-		if i.reason != "" {
-			result += ": " + i.reason
-		}
-		all = append(all, []string{dash(i.profile), i.provider, what, dash(i.shown), result})
-	}
-	return all
-}
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
-
-// report says how each item ended.
-func (m *Importer) report(items []item, file *dotenvFile) error {
-	if m.Console.JSON {
-		type view struct {
-			Kind       string `json:"kind"`
-			Profile    string `json:"profile,omitempty"`
-			Provider   string `json:"provider"`
-			Connection string `json:"connection,omitempty"`
-			Result     string `json:"result"`
-			Reason     string `json:"reason,omitempty"`
-		}
-		views := []view{}
-		for _, i := range items {
-			views = append(views, view{i.kind, i.profile, i.provider, i.connection, i.result, i.reason})
-		}
-		return m.Console.PrintJSON(struct {
-			Items  []view      `json:"items"`
-			Dotenv *dotenvView `json:"dotenv,omitempty"`
-		}{views, file.view()})
-	}
-	if len(items) == 0 {
-		m.Console.Infof("found nothing to import")
-	} else {
-		m.Console.Table(rows(items))
-	}
-	file.report(m.Console)
-	return nil
 }

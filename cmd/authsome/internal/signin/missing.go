@@ -1,0 +1,105 @@
+package signin
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+	"github.com/authsome/authsome/internal/loopback"
+)
+
+// missingValueError says which values are missing, where they were looked for, and why
+// the user was not asked.
+type missingValueError struct {
+	provider string
+	labels   []string
+	reasons  []string
+}
+
+func (e *missingValueError) Error() string {
+	reasons := strings.Join(e.reasons[:len(e.reasons)-1], ", ")
+	if reasons != "" {
+		reasons += ", and "
+	}
+	return fmt.Sprintf("%s: no %s: %s", e.provider, strings.Join(e.labels, ", no "), reasons+e.reasons[len(e.reasons)-1])
+}
+
+// Verdict implements the interface of package exit.
+func (e *missingValueError) Verdict() exit.Verdict { return authenticationFailed() }
+
+// missingValues is the error for values that are nowhere and cannot be asked for.
+func (l *Login) missingValues(missing []loopback.Field) error {
+	e := &missingValueError{provider: l.d.Name}
+	var variables, lines []string
+	for _, field := range missing {
+		label := show.LowerFirst(field.Label)
+		if field.Name == valueKey {
+			label = "key"
+		}
+		e.labels = append(e.labels, label)
+		for _, v := range l.d.Variables() {
+			if v.Field == field.Name {
+				variables = append(variables, v.Name)
+				break
+			}
+		}
+		if field.Secret || l.o.SecretsStdin {
+			lines = append(lines, field.Name+"=VALUE")
+		}
+	}
+	switch len(variables) {
+	case 0:
+	case 1:
+		e.reasons = append(e.reasons, variables[0]+" is unset")
+	default:
+		e.reasons = append(e.reasons, strings.Join(variables, " and ")+" are unset")
+	}
+	if len(lines) > 1 || l.o.SecretsStdin {
+		word := "lines "
+		if len(lines) == 1 {
+			word = "line "
+		}
+		e.reasons = append(e.reasons, "standard input has no "+word+strings.Join(lines, " and "))
+	}
+	switch {
+	case l.o.KeyStdin:
+		e.reasons = append(e.reasons, "nothing is asked with --key-stdin")
+	case !l.o.SecretsStdin:
+		e.reasons = append(e.reasons, "stdin is not a terminal")
+	}
+	return e
+}
+
+// notGiven adds the command that gives the values to the error of an input that ended
+// too early.
+func (l *Login) notGiven(err error, missing []loopback.Field) error {
+	return exit.WithHint(&loginError{provider: l.d.Name, err: err}, l.commandFor(missing))
+}
+
+// commandFor is the command that gives missing values without a terminal.
+func (l *Login) commandFor(missing []loopback.Field) suggest.Suggestion {
+	command := l.command("")
+	secrets := 0
+	for _, field := range missing {
+		switch {
+		case l.given[field.Name].flag != "": // in the command already
+		case field.Secret:
+			secrets++
+		case field.Name == valueClientID:
+			command = command.With("--client-id ID")
+		case field.Name == valueBaseURL:
+			command = command.With("--base-url URL")
+		default:
+			command = command.With("--param " + field.Name + "=VALUE")
+		}
+	}
+	switch {
+	case secrets > 1, secrets == 0 && l.o.SecretsStdin:
+		return command.With("--secrets-stdin < FILE")
+	case secrets == 1, l.o.KeyStdin:
+		return command.With("--key-stdin < FILE")
+	}
+	return command
+}

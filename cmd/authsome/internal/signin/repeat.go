@@ -1,0 +1,64 @@
+package signin
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+)
+
+// repeat is the command that this login was started with, for a hint. If a flag had an
+// invalid value, its value is left to the user.
+func (l *Login) repeat(invalid string) suggest.Suggestion {
+	s := l.command(invalid)
+	switch {
+	case l.o.KeyStdin:
+		return s.With("--key-stdin < FILE")
+	case l.o.SecretsStdin:
+		return s.With("--secrets-stdin < FILE")
+	}
+	return s
+}
+
+// oneWord is text that shells read as one word, as it is written.
+var oneWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%,+-]+$`)
+
+// command is [Login.repeat] without the flags for standard input.
+func (l *Login) command(invalid string) suggest.Suggestion {
+	s := suggest.Login(l.d.Name, l.o.Connection)
+	add := func(flag, separator, value, placeholder string) {
+		if flag == invalid || !oneWord.MatchString(value) {
+			value = placeholder
+		}
+		s = s.With(flag + separator + value)
+	}
+	if l.o.Flow != "" {
+		s = s.With("--flow " + l.o.Flow)
+	}
+	if len(l.o.Scopes) > 0 {
+		add("--scopes", " ", strings.Join(l.o.Scopes, ","), "A,B")
+	}
+	if l.o.BaseURL != "" {
+		add("--base-url", " ", l.o.BaseURL, "URL")
+	}
+	for _, p := range l.o.Params {
+		name, value, _ := strings.Cut(p, "=")
+		add("--param "+name, "=", value, "VALUE")
+	}
+	if l.o.ClientID != "" {
+		add("--client-id", " ", l.o.ClientID, "ID")
+	}
+	for _, f := range []struct {
+		set  bool
+		flag string
+	}{{l.repeatsReset(), "--reset"}, {l.o.Force, "--force"}, {l.o.NoBrowser, "--no-browser"}, {l.o.NoVerify, "--no-verify"}} {
+		if f.set {
+			s = s.With(f.flag)
+		}
+	}
+	return s
+}
+
+// repeatsReset reports whether a repeated login must ask for the OAuth client again. It
+// need not if this login has stored one.
+func (l *Login) repeatsReset() bool { return l.o.Reset && !l.clientStored }

@@ -1,0 +1,48 @@
+package takeover
+
+import "cmp"
+
+// rows is the table of the items.
+func rows(items []item) [][]string {
+	all := [][]string{{"PROFILE", "PROVIDER", "WHAT", "FROM", "RESULT"}}
+	for _, i := range items {
+		what, result := i.kind, i.result
+		if i.connection != "" {
+			what += " " + i.connection
+		}
+		if i.reason != "" {
+			result += ": " + i.reason
+		}
+		all = append(all, []string{cmp.Or(i.profile, "-"), i.provider, what, cmp.Or(i.from, "-"), result})
+	}
+	return all
+}
+
+// report prints the result of each item, and what was done with the .env file.
+func (m *Importer) report(items []item, file *dotenvFile) error {
+	if m.Console.JSON {
+		type view struct {
+			Kind       string `json:"kind"`
+			Profile    string `json:"profile,omitempty"`
+			Provider   string `json:"provider"`
+			Connection string `json:"connection,omitempty"`
+			Result     string `json:"result"`
+			Reason     string `json:"reason,omitempty"`
+		}
+		views := []view{}
+		for _, i := range items {
+			views = append(views, view{i.kind, i.profile, i.provider, i.connection, i.result, i.reason})
+		}
+		return m.Console.PrintJSON(struct {
+			Items  []view      `json:"items"`
+			Dotenv *dotenvView `json:"dotenv,omitempty"`
+		}{views, file.view()})
+	}
+	if len(items) == 0 {
+		m.Console.Infof("found nothing to import")
+	} else {
+		m.Console.Table(rows(items))
+	}
+	file.report(m.Console)
+	return nil
+}
