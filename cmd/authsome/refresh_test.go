@@ -24,18 +24,18 @@ import (
 	"github.com/authsome/authsome/vault"
 )
 
-// provider is an API with the authorization server that it goes by.
+// provider is an API with its authorization server.
 type provider struct {
 	*service
 	endpoint *httptest.Server
 
 	mu       sync.Mutex // guards all below
 	tokens   int
-	alive    string // the access token that the API takes
-	refresh  string // the refresh token that is good; "" refuses all
-	life     int    // of new tokens, in seconds
+	alive    string // the access token that the API accepts
+	refresh  string // the refresh token that is valid; with "" all are refused
+	life     int    // how long new tokens are valid, in seconds
 	down     bool
-	requests int // of tokens
+	requests int // for tokens
 	revoked  []string
 }
 
@@ -108,25 +108,28 @@ func (p *provider) serveToken(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(map[string]any{"access_token": p.alive, "refresh_token": p.refresh, "token_type": "Bearer", "expires_in": p.life})
 }
 
+// next replaces the valid tokens.
 func (p *provider) next() {
 	p.tokens++
 	p.alive, p.refresh = fmt.Sprint(providerAccess, "-", p.tokens), fmt.Sprint(providerRefresh, "-", p.tokens)
 }
 
+// set changes fields of p.
 func (p *provider) set(change func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	change()
 }
 
+// asked returns how often the program requested a token.
 func (p *provider) asked() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.requests
 }
 
-// logIn stores a connection whose access token ends at that time, as a login in
-// another terminal does.
+// logIn stores a connection whose access token expires at end, as a login in another
+// terminal does.
 func (p *provider) logIn(b *bench, end time.Time) {
 	b.t.Helper()
 	custom := filepath.Join(b.home, "providers")
@@ -161,9 +164,10 @@ func (p *provider) logIn(b *bench, end time.Time) {
 	}
 }
 
-// One proxy, while its provider refreshes, is down, and refuses for good; and the
-// login after that, in another terminal. Nobody finds a token.
-func TestProxyKeepsTokensFresh(t *testing.T) {
+// A proxy refreshes a token, waits while the token endpoint is down, stops after it
+// refuses the token permanently, and uses a login in another terminal. No output and no
+// file contains a token.
+func TestProxyRefreshesTokens(t *testing.T) {
 	b, p := newBench(t), startProvider(t)
 	b.run("", "init")
 	p.logIn(b, time.Now().Add(-time.Second))
@@ -188,29 +192,29 @@ func TestProxyKeepsTokensFresh(t *testing.T) {
 			t.Fatalf("%d %s", status, said)
 		}
 	}
-	// Its provider is down when the token runs out.
+	// The token endpoint is down when the token expires.
 	p.set(func() { p.down = true })
 	var header http.Header
 	var said string
-	eventually(t, "the token runs out", func() (over bool) {
+	eventually(t, "the token expires", func() bool {
 		var status int
 		status, header, said = get()
 		return status == 503
 	})
 	if header.Get("X-Authsome-Error") != "refresh_unavailable" || header.Get("Retry-After") == "" || header.Get("Retry-After") == "0" {
-		t.Errorf("while the provider is down: %v %s", header, said)
+		t.Errorf("while the token endpoint is down: %v %s", header, said)
 	}
 	if before := p.asked(); before > 0 {
 		for range 20 {
 			get()
 		}
 		if more := p.asked() - before; more > 1 {
-			t.Errorf("%d requests to a provider that asked for seven seconds", more)
+			t.Errorf("%d requests to a token endpoint that asked for seven seconds of patience", more)
 		}
 	}
-	// It comes back, with another opinion.
+	// It is up again, but refuses the refresh token.
 	p.set(func() { p.down, p.refresh = false, "" })
-	eventually(t, "the refusal is known", func() bool {
+	eventually(t, "the refusal is noticed", func() bool {
 		var status int
 		status, header, said = get()
 		return status == 403
@@ -218,12 +222,12 @@ func TestProxyKeepsTokensFresh(t *testing.T) {
 	at := p.asked()
 	for range 5 {
 		if status, _, _ := get(); status != 403 {
-			t.Errorf("%d after a refusal for good", status)
+			t.Errorf("status %d after a permanent refusal", status)
 		}
 	}
 	if header.Get("X-Authsome-Error") != "login_required" || !strings.Contains(said, "authsome login live --force") ||
 		!strings.Contains(said, "invalid since 20") || !strings.Contains(said, "(invalid_grant)") || p.asked() != at {
-		t.Errorf("after a refusal for good: %v %s; asked %d times more", header, said, p.asked()-at)
+		t.Errorf("after a permanent refusal: %v %s; %d more token requests", header, said, p.asked()-at)
 	}
 	for _, args := range [][]string{{"list", "live"}, {"get", "live"}, {"why", "https://" + p.host + "/x"}} {
 		cmd := b.command(args...)
@@ -234,7 +238,7 @@ func TestProxyKeepsTokensFresh(t *testing.T) {
 		b.Write(out)
 	}
 	var metrics string
-	eventually(t, "the metrics know it", func() bool {
+	eventually(t, "the metrics report it", func() bool {
 		_, metrics = fetch(t, http.DefaultClient, "http://"+admin+"/metrics")
 		return strings.Contains(metrics, `authsome_connection_unusable_since_seconds{connection="default",provider="live",status="invalid"} 1.`)
 	})
@@ -243,15 +247,15 @@ func TestProxyKeepsTokensFresh(t *testing.T) {
 		`authsome_refreshes_total{outcome="invalid",provider="live"} 1`,
 	} {
 		if !strings.Contains(metrics, want) {
-			t.Errorf("no %s in the metrics", want)
+			t.Errorf("the metrics do not contain %s", want)
 		}
 	}
 	// A login in another terminal.
 	p.set(func() { p.life = 3600 })
 	p.logIn(b, time.Now().Add(time.Hour))
-	begun := time.Now()
+	start := time.Now()
 	eventually(t, "the login is noticed", func() bool { status, _, _ := get(); return status == 200 })
-	if took := time.Since(begun); took > 2*time.Second {
+	if took := time.Since(start); took > 2*time.Second {
 		t.Errorf("the login was noticed after %v", took)
 	}
 	cmd.Process.Signal(os.Interrupt)
@@ -264,24 +268,24 @@ func TestProxyKeepsTokensFresh(t *testing.T) {
 	}
 	for _, want := range []string{`"event":"refresh","profile":"default","provider":"live","connection":"default","outcome":"ok"`, `"outcome":"invalid: invalid_grant"`, `"outcome":"transient"`} {
 		if !strings.Contains(string(audited), want) {
-			t.Errorf("no %s in the audit log", want)
+			t.Errorf("the audit log does not contain %s", want)
 		}
 	}
 	for _, canary := range []string{providerAccess, providerRefresh, providerClient} {
 		for where, text := range map[string]string{"metrics": metrics, "an answer": said, "output": b.out.String()} {
 			if found := leaks([]byte(text), canary); len(found) > 0 {
-				t.Errorf("%s is in %s: %v", canary, where, found)
+				t.Errorf("%s contains %s: %v", where, canary, found)
 			}
 		}
 		if found := findSecret(b.home, canary); len(found) > 0 {
-			t.Errorf("%s is in %v", canary, found)
+			t.Errorf("files contain %s: %v", canary, found)
 		}
 	}
 }
 
-// A token that the service has taken back is renewed on its first refusal, and the
+// A token that the service no longer accepts is refreshed after the first 401, and the
 // request is sent again.
-func TestProxyRenewsATokenThatIsRefused(t *testing.T) {
+func TestProxyRefreshesAfter401(t *testing.T) {
 	b, p := newBench(t), startProvider(t)
 	b.run("", "init")
 	p.logIn(b, time.Now().Add(time.Hour))
@@ -298,11 +302,11 @@ func TestProxyRenewsATokenThatIsRefused(t *testing.T) {
 	if response.StatusCode != 200 || p.asked() != 1 {
 		t.Errorf("%d after %d refreshes", response.StatusCode, p.asked())
 	}
-	// What it refuses again at once is its own affair.
+	// If the service refuses the new token too, the proxy does not refresh again.
 	p.set(func() { p.alive = "another" })
 	for range 10 {
 		if status, _ := fetch(t, c, "https://"+p.host+"/x"); status != 401 {
-			t.Errorf("%d for a token that was just renewed", status)
+			t.Errorf("status %d for a token that was just refreshed", status)
 		}
 	}
 	if p.asked() != 1 {
@@ -310,8 +314,9 @@ func TestProxyRenewsATokenThatIsRefused(t *testing.T) {
 	}
 }
 
-// What is given up is revoked there if it can be, and forgotten here anyhow.
-func TestLeave(t *testing.T) {
+// Logout and revoke revoke the tokens at the provider if they can, and delete the
+// connection in any case.
+func TestLogoutRevokesTokens(t *testing.T) {
 	b, p := newBench(t), startProvider(t)
 	b.run("", "init")
 	for _, test := range []struct {
@@ -319,8 +324,8 @@ func TestLeave(t *testing.T) {
 		down    bool
 		said    string
 	}{
-		{"logout", false, "live has revoked the tokens of default"}, {"revoke", false, "live has revoked the tokens of default"},
-		{"logout", true, "live has not revoked the tokens of default, which may stay valid there"}, {"revoke", true, "live has not revoked"},
+		{"logout", false, "live revoked the tokens of default"}, {"revoke", false, "live revoked the tokens of default"},
+		{"logout", true, "live did not revoke the tokens of default, which may still be valid"}, {"revoke", true, "live did not revoke the tokens of default, which may still be valid"},
 	} {
 		p.set(func() { p.down, p.revoked = test.down, nil })
 		p.logIn(b, time.Now().Add(time.Hour))
@@ -344,7 +349,7 @@ func TestLeave(t *testing.T) {
 	}
 }
 
-// age makes the stored token one that was obtained at that time.
+// age changes the time at which the stored token was obtained.
 func (p *provider) age(b *bench, obtained string) {
 	b.t.Helper()
 	key, err := vault.EnsureMasterKey(filepath.Join(b.home, "master.key"))
