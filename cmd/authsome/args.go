@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
@@ -72,16 +71,13 @@ func similar(cmd *cobra.Command, name string) []string {
 	return cmd.SuggestionsFor(name)
 }
 
-// readFlagFile reads the file that a flag names.
-func readFlagFile(flag, name string) ([]byte, error) {
-	b, err := os.ReadFile(name)
+// fileCause is the reason of an error about a file, without the file's name, which may
+// be that of a temporary file.
+func fileCause(err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		err = e.Err // the operation and the name are in the text below
+		return e.Err
 	}
-	if err != nil {
-		return nil, exit.Usagef("cannot read %s %s: %v", flag, name, err)
-	}
-	return b, nil
+	return err
 }
 
 // checkConnectionFlag checks the flag --connection of commands in which it is the name

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
-	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/providers"
 )
 
@@ -29,9 +28,7 @@ func withNext(cmd *cobra.Command, err error) error {
 			return exit.WithCommand(err, "%s %s", commandName(cmd), shellWords(args))
 		}
 	}
-	_, usage := errors.AsType[*exit.UsageError](err)
-	_, name := errors.AsType[*home.NameError](err)
-	if usage || name {
+	if _, ok := errors.AsType[*exit.UsageError](err); ok {
 		if cmd == cmd.Root() {
 			return exit.WithCommand(err, "help")
 		}

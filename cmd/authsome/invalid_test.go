@@ -19,7 +19,6 @@ const invalidLines = `
 	--nonsense
 	list --profile
 	list --json=maybe
-	--profile ../x list
 	--profile nowhere list
 
 	demo extra
@@ -91,7 +90,6 @@ const invalidLines = `
 	connection copy
 	connection copy resend
 	connection copy resend --to nowhere
-	connection copy resend --to ../x
 	connection copy resend --to work --as ../x
 	connection move
 	connection move resend --to default
@@ -141,7 +139,6 @@ const invalidLines = `
 	profile create work
 	profile use
 	profile use nowhere
-	profile use ../x
 	profile delete
 	profile delete nowhere --yes
 	profile delete default --yes

@@ -89,7 +89,7 @@ func serveProxy(ctx context.Context, a *app, o *proxyCmdOptions) error {
 	}
 	if o.caOut != "" {
 		if err := durable.Replace(o.caOut, options.Authority.CertificatePEM(), 0o644); err != nil {
-			return fmt.Errorf("write --ca-out: %w", err)
+			return fmt.Errorf("write --ca-out %s: %w", o.caOut, fileCause(err))
 		}
 	}
 	registry := prometheus.NewRegistry()
@@ -183,9 +183,9 @@ func (o *proxyCmdOptions) token(getenv func(string) string) (secret.String, erro
 	if o.tokenFile == "" {
 		return secret.New(getenv("AUTHSOME_PROXY_TOKEN")), nil
 	}
-	b, err := readFlagFile("--token-file", o.tokenFile)
+	b, err := os.ReadFile(o.tokenFile)
 	if err != nil {
-		return secret.String{}, err
+		return secret.String{}, exit.Usagef("--token-file %s: %v", o.tokenFile, fileCause(err))
 	}
 	token := strings.TrimSpace(string(b))
 	if token == "" {

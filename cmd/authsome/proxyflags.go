@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -169,12 +170,12 @@ func (o *proxyOptions) roots() (*x509.CertPool, error) {
 		return nil, fmt.Errorf("read the system's certificates: %w", err)
 	}
 	for _, name := range o.upstreamCA {
-		pem, err := readFlagFile("--upstream-ca", name)
+		pem, err := os.ReadFile(name)
 		if err != nil {
-			return nil, err
+			return nil, exit.Usagef("--upstream-ca: %v", err)
 		}
 		if !pool.AppendCertsFromPEM(pem) {
-			return nil, exit.Usagef("--upstream-ca %s: the file has no certificate in PEM format", name)
+			return nil, exit.Usagef("--upstream-ca %s: no certificate in PEM form in it", name)
 		}
 	}
 	return pool, nil

@@ -7,9 +7,6 @@
 package durable
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -20,20 +17,9 @@ import (
 // old file or the new one.
 func Replace(path string, data []byte, mode os.FileMode) error {
 	if err := maybe.WriteFile(path, data, mode); err != nil {
-		return fmt.Errorf("%s: %w", path, withoutPath(err))
+		return err
 	}
 	return SyncDir(filepath.Dir(path))
-}
-
-// withoutPath removes the name of a temporary file from an error.
-func withoutPath(err error) error {
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		return e.Err
-	}
-	if e, ok := errors.AsType[*os.LinkError](err); ok {
-		return e.Err
-	}
-	return err
 }
 
 // Create writes a file that does not exist yet, with mode 0600. The name appears

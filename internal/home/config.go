@@ -119,7 +119,7 @@ func jsonError(err error) error {
 
 func (c Config) check() error {
 	if err := ValidateName(c.DefaultProfile); err != nil {
-		return fmt.Errorf("default_profile: %v", err) // not a [*NameError]: the user did not type it
+		return fmt.Errorf("default_profile: %w", err)
 	}
 	switch c.Audit.OnFailure {
 	case "", AuditContinue, AuditRefuse:

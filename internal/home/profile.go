@@ -140,16 +140,9 @@ func (h *Home) DeleteProfile(name string) error {
 	return nil
 }
 
-// NameError reports an invalid name of a profile or a connection.
-type NameError struct{ Name string }
-
-func (e *NameError) Error() string {
-	return fmt.Sprintf("%.80q is not a valid name: use up to 64 letters, digits, '.', '_' and '-', and start with a letter or a digit", e.Name)
-}
-
 // ValidateName checks the name of a profile or a connection. Names are used as file
 // names and in the keys of records, so they must not contain separators or ':', and
-// must start with a letter or a digit. The error is a [*NameError].
+// must start with a letter or a digit.
 func ValidateName(s string) error {
 	valid := len(s) >= 1 && len(s) <= 64
 	for i := 0; i < len(s) && valid; i++ {
@@ -162,7 +155,7 @@ func ValidateName(s string) error {
 		}
 	}
 	if !valid {
-		return &NameError{s}
+		return fmt.Errorf("%.80q is not a valid name: use up to 64 letters, digits, '.', '_' and '-', and start with a letter or a digit", s)
 	}
 	return nil
 }

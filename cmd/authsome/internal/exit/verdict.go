@@ -56,9 +56,6 @@ func classifyUsage(err error) (Verdict, bool) {
 	if _, ok := errors.AsType[*UsageError](err); ok {
 		return Verdict{Usage, "UsageError", suggest.Command("help")}, true
 	}
-	if _, ok := errors.AsType[*home.NameError](err); ok {
-		return Verdict{Code: Usage, Name: "UsageError"}, true
-	}
 	if errors.Is(err, terminal.ErrInterrupted) {
 		return Verdict{Code: Interrupted, Name: "Cancelled"}, true
 	}
