@@ -119,9 +119,9 @@ func serveProxy(ctx context.Context, a *app, o *proxyCmdOptions) error {
 	admin := serveAdmin(s, registry, adminListener, options.Log)
 	a.warnNotIntercepted(s.Table())
 	a.announce(s, l.Addr(), admin)
-	a.recordLife(audit.RunStart, "ok")
+	a.recordRun(audit.RunStart, "ok")
 	err = waitProxy(ctx, a, s, admin)
-	a.recordLife(audit.RunEnd, "ok")
+	a.recordRun(audit.RunEnd, "ok")
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer cancel()
 	if err := s.Drain(drain); err != nil {
@@ -131,8 +131,8 @@ func serveProxy(ctx context.Context, a *app, o *proxyCmdOptions) error {
 	return err
 }
 
-// recordLife records the start or end of a proxy.
-func (a *app) recordLife(event, outcome string) {
+// recordRun records the start or end of a proxy.
+func (a *app) recordRun(event, outcome string) {
 	if err := a.record(audit.Event{Event: event, Outcome: outcome}); err != nil {
 		a.Warnf("cannot record %s in the audit log: %v", event, err)
 	}

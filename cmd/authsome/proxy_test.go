@@ -16,7 +16,7 @@ import (
 
 // A proxy starts, serves requests, follows the changes of other processes, and ends on
 // SIGTERM. No output and no file contains the key.
-func TestProxyLife(t *testing.T) {
+func TestProxyServesUntilSIGTERM(t *testing.T) {
 	b, s := newBench(t), startService(t)
 	key := "re_" + rand.Text()
 	b.run(key, "login", "resend", "--key-stdin", "--no-verify")

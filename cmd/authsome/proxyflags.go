@@ -159,7 +159,7 @@ func (o *proxyOptions) sidecar(getenv func(string) string, set *providers.Set) (
 	if s.UpstreamRoots, err = o.roots(); err != nil {
 		return s, err
 	}
-	s.UpstreamProxy, err = o.chain(getenv)
+	s.UpstreamProxy, err = o.proxyFunc(getenv)
 	return s, err
 }
 
@@ -181,10 +181,10 @@ func (o *proxyOptions) roots() (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// chain returns the function that chooses the proxy for a URL: the proxy in
+// proxyFunc returns the function that chooses the proxy for a URL: the proxy in
 // --upstream-proxy, or else the one in the environment. It returns nil if services are
 // reached directly.
-func (o *proxyOptions) chain(getenv func(string) string) (func(*url.URL) (*url.URL, error), error) {
+func (o *proxyOptions) proxyFunc(getenv func(string) string) (func(*url.URL) (*url.URL, error), error) {
 	either := func(name string) string { return cmp.Or(getenv(name), getenv(strings.ToLower(name))) }
 	config := httpproxy.Config{HTTPProxy: either("HTTP_PROXY"), HTTPSProxy: either("HTTPS_PROXY"), NoProxy: either("NO_PROXY")}
 	if o.upstreamProxy != "" {

@@ -127,11 +127,11 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 	if err != nil {
 		return err
 	}
-	a.recordLife(audit.RunStart, "ok")
+	a.recordRun(audit.RunStart, "ok")
 	restore := a.Redirect(func(text string) { options.Log.Info(text) })
 	code, err := child.Process{Args: o.args, Env: env, Stdin: a.In, Stdout: a.Out, Stderr: a.Err}.Run(ctx)
 	restore()
-	a.recordLife(audit.RunEnd, fmt.Sprint("exit ", code))
+	a.recordRun(audit.RunEnd, fmt.Sprint("exit ", code))
 	if err != nil {
 		a.Warnf("%v", err)
 	}
@@ -189,11 +189,11 @@ func (a *app) sidecarOptions(ctx context.Context, o *proxyOptions) (sidecar.Opti
 	if err != nil {
 		return none, nil, err
 	}
-	named := p.Name
-	if named == h.Config.DefaultProfile {
-		named = ""
+	profile := p.Name
+	if profile == h.Config.DefaultProfile {
+		profile = "" // commands need not name it
 	}
-	options.Fix = explain.Fix(named)
+	options.Fix = explain.Fix(profile)
 	options.AuditRequired = h.Config.Audit.OnFailure == home.AuditRefuse
 	options.Providers, options.Log, options.Profile = a.opener().LoadProviders, a.opener().Log(), p.Name
 	return options, connections, nil

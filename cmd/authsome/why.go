@@ -104,7 +104,7 @@ func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 	return nil
 }
 
-// parseURL reads the URL of a request. The scheme is https if there is none.
+// parseURL reads the URL of a request. Without a scheme it is an https URL.
 func parseURL(raw string) (*url.URL, error) {
 	full := raw
 	if !strings.Contains(raw, "://") {
