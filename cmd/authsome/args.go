@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -9,13 +12,17 @@ import (
 	"github.com/authsome/authsome/internal/home"
 )
 
-// exactArgs requires one argument for each name.
+// exactArgs requires one argument for each name. An argument CONNECTION must be a valid
+// name.
 func exactArgs(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) == len(names) {
-			return nil
+		if len(args) != len(names) {
+			return exit.Usagef("%s takes %s", cmd.Name(), strings.Join(names, " and "))
 		}
-		return exit.Usagef("%s takes %s", cmd.Name(), strings.Join(names, " and "))
+		if i := slices.Index(names, "CONNECTION"); i >= 0 {
+			return checkName("CONNECTION", args[i])
+		}
+		return nil
 	}
 }
 
@@ -41,24 +48,50 @@ func optionalArg(name string) cobra.PositionalArgs {
 	}
 }
 
-// showHelp is what a command does that only groups others.
+// showHelp is the action of a command that only groups others.
 func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 
-// unknownCommand names the command that was probably meant.
+// unknownCommand is the error for a name that is not a command below cmd. The hint
+// does not repeat the arguments, because one of them may be a secret.
 func unknownCommand(cmd *cobra.Command, name string) error {
-	cmd.SuggestionsMinimumDistance = 2
-	switch near := cmd.SuggestionsFor(name); len(near) {
+	err := exit.Usagef("unknown command %q", name)
+	switch near := similar(cmd, name); len(near) {
 	case 0:
-		return exit.Usagef("unknown command %q", name)
+		return err
 	case 1:
-		return exit.WithCommand(exit.Usagef("unknown command %q", name), "%s", strings.TrimSpace(commandName(cmd)+" "+near[0]))
+		return exit.WithCommand(err, "%s", strings.TrimSpace(commandName(cmd)+" "+near[0]))
 	default:
-		return exit.Usagef("unknown command %q: did you mean %s?", name, strings.Join(near, " or "))
+		return exit.Usagef("%v: did you mean %s?", err, strings.Join(near, " or "))
 	}
 }
 
-// checkName checks the name of a connection that a flag gives. An empty one means
-// the default.
+// similar returns the names of the commands below cmd that are similar to name.
+func similar(cmd *cobra.Command, name string) []string {
+	cmd.SuggestionsMinimumDistance = 2
+	return cmd.SuggestionsFor(name)
+}
+
+// fileCause is the reason of an error about a file, without the file's name, which may
+// be that of a temporary file.
+func fileCause(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+// checkConnectionFlag checks the flag --connection of commands in which it is the name
+// of a connection.
+func checkConnectionFlag(cmd *cobra.Command) error {
+	name, err := cmd.Flags().GetString("connection")
+	if err != nil {
+		return nil // the command does not have the flag, or it is PROVIDER=NAME
+	}
+	return checkName("--connection", name)
+}
+
+// checkName checks the name of a connection in a flag. An empty name means the
+// default connection.
 func checkName(flag, name string) error {
 	if name == "" {
 		return nil

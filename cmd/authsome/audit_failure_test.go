@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// While the audit log cannot be written, requests go on or are refused, as
-// config.json says; either way the failure is told.
+// While the audit log cannot be written, requests are served or refused, as config.json
+// says. In both cases there is a warning.
 func TestFailingAuditLog(t *testing.T) {
 	for onFailure, want := range map[string]int{"continue": 200, "refuse": 503} {
 		t.Run(onFailure, func(t *testing.T) {
@@ -26,10 +26,10 @@ func TestFailingAuditLog(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, proxy, admin := b.proxy(s.flags()...)
-			eventually(t, "the failure is told", func() bool {
+			eventually(t, "the proxy warns of the failure", func() bool {
 				b.mu.Lock()
 				defer b.mu.Unlock()
-				return strings.Contains(b.out.String(), "warning: the audit log is failing: "+log)
+				return strings.Contains(b.out.String(), "warning: the audit log cannot be written: "+log)
 			})
 			status, body := fetch(t, client(t, proxy, admin), "https://"+s.host+"/emails")
 			if status != want || strings.Contains(body, "audit_unavailable") != (want == 503) {

@@ -15,7 +15,7 @@ import (
 	"github.com/authsome/authsome/routing"
 )
 
-// childSetup prepares what the command of authsome run finds: its environment, and
+// childSetup prepares the environment of the command that authsome run starts, and
 // the files that the environment names.
 type childSetup struct {
 	app         *app
@@ -45,7 +45,7 @@ func (c *childSetup) environ() ([]string, error) {
 		intercepted[r.Provider] = true
 		env.Hosts = append(env.Hosts, r.Host)
 	}
-	// In order, so that of two providers with the same variable always the same wins.
+	// Sorted, so that of two providers with the same variable the same one always wins.
 	for _, name := range slices.Sorted(maps.Keys(intercepted)) {
 		if d, err := set.Lookup(name); err == nil {
 			maps.Copy(env.Placeholders, d.Environment(c.values(name)))
@@ -59,13 +59,13 @@ func (c *childSetup) environ() ([]string, error) {
 		c.app.Warnf("these keys reach the command unprotected: %s; store them: %s", strings.Join(exposed, ", "), c.app.Suggest(suggest.Command("import --env")))
 	}
 	if len(c.connections) == 0 {
-		c.app.Infof("no connections yet, so requests go out without credentials: %s", c.app.Suggest(suggest.Command("login PROVIDER")))
+		c.app.Infof("no connections yet, so requests go out without credentials; connect a provider: %s", c.app.Suggest(suggest.Command("login PROVIDER")))
 	}
 	return environ, nil
 }
 
-// values are what a provider's variables are made from: those of the connection that
-// is used for its hosts.
+// values returns the values from which a provider's variables are made: those of the
+// connection that is used for its hosts.
 func (c *childSetup) values(provider string) providers.Values {
 	for _, r := range c.table.Routes() {
 		for _, connection := range c.connections {
@@ -77,8 +77,8 @@ func (c *childSetup) values(provider string) providers.Values {
 	return nil
 }
 
-// exposed are the variables that hold a real key in the command's environment, with
-// their providers.
+// exposed returns the variables that hold a real key in the command's environment,
+// with their providers.
 func (c *childSetup) exposed(set *providers.Set, intercepted map[string]bool, placeholders map[string]string) []string {
 	var exposed []string
 	for _, d := range set.WithVariable(func(name string) bool { return c.app.Getenv(name) != "" }) {
@@ -86,7 +86,8 @@ func (c *childSetup) exposed(set *providers.Set, intercepted map[string]bool, pl
 			continue
 		}
 		for _, v := range d.Variables() {
-			// A variable of two providers has a placeholder if one of them is connected.
+			// If two providers have the variable and one of them is connected, it holds a
+			// placeholder.
 			if v.Secret && c.app.Getenv(v.Name) != "" && placeholders[v.Name] == "" {
 				exposed = append(exposed, v.Name+" ("+d.Name+")")
 			}
@@ -117,7 +118,7 @@ func (c *childSetup) writeFiles() error {
 		return nil
 	}
 	if c.proxy.User != nil {
-		c.app.Warnf("requests of Java will be refused: on this system the proxy needs a token, and Java does not send it for https")
+		c.app.Warnf("Java's requests will be refused: on this system the proxy requires a token, which Java does not send for https")
 	}
 	store, err := ca.TrustStore(c.authority, roots, extra)
 	if err != nil {

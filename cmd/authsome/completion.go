@@ -15,8 +15,8 @@ func newCompletionCmd() *cobra.Command {
 	var plain bool
 	cmd := &cobra.Command{
 		Use: "completion SHELL", Short: "Print a completion script for a shell",
-		Long: `Completion prints a script for bash, zsh, fish or powershell. With it, Tab completes
-commands, flags, providers, connections and profiles.`,
+		Long: `Completion prints a script for bash, zsh, fish or powershell. After the shell has
+read it, Tab completes commands, flags, providers, connections and profiles.`,
 		Example: `  source <(authsome completion bash)
   authsome completion zsh > "${fpath[1]}/_authsome"
   authsome completion fish > ~/.config/fish/completions/authsome.fish`,
@@ -43,12 +43,12 @@ commands, flags, providers, connections and profiles.`,
 			return exit.Usagef("unknown shell %q: use bash, zsh, fish or powershell", args[0])
 		},
 	}
-	cmd.Flags().BoolVar(&plain, "no-descriptions", false, "complete without descriptions")
+	cmd.Flags().BoolVar(&plain, "no-descriptions", false, "leave out the descriptions of commands and flags")
 	return cmd
 }
 
-// complete makes arguments and flags known to the shells' completion. What cannot be
-// read is not offered, and no question is asked.
+// complete sets the functions that complete arguments and flags. They offer only
+// what they can read without asking for a passphrase.
 func (a *app) complete(root *cobra.Command) {
 	known := cobra.FixedCompletions
 	for _, cmd := range root.Commands() {
@@ -94,7 +94,7 @@ func (a *app) complete(root *cobra.Command) {
 	root.RegisterFlagCompletionFunc("profile", a.completeProfiles)
 }
 
-// only completes the first n arguments.
+// only limits a completion function to the first n arguments.
 func only(n int, f cobra.CompletionFunc) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 		if len(args) >= n {
@@ -104,8 +104,8 @@ func only(n int, f cobra.CompletionFunc) cobra.CompletionFunc {
 	}
 }
 
-// matching filters the choices that begin with what was typed, because not every
-// shell does.
+// matching returns the choices that begin with prefix. Not every shell filters them
+// itself.
 func matching(choices []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	others := func(choice string) bool { return !strings.HasPrefix(choice, prefix) }
 	return slices.DeleteFunc(choices, others), cobra.ShellCompDirectiveNoFileComp
@@ -127,7 +127,8 @@ func (a *app) definitions() []*providers.Definition {
 	return set.All()
 }
 
-// stored are the connections of the profile in use, as far as they can be read.
+// stored returns the connections of the profile in use, or none if they cannot be
+// read.
 func (a *app) stored(cmd *cobra.Command) []auth.Connection {
 	p, err := a.profile()
 	if err != nil {
@@ -142,14 +143,10 @@ func (a *app) stored(cmd *cobra.Command) []auth.Connection {
 
 func (a *app) completeConnected(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	var names []string
-	last := ""
 	for _, c := range a.stored(cmd) { // sorted by provider
-		if c.Provider != last {
-			names = append(names, c.Provider)
-		}
-		last = c.Provider
+		names = append(names, c.Provider)
 	}
-	return matching(names, prefix)
+	return matching(slices.Compact(names), prefix)
 }
 
 // completeConnections offers the connections of the provider that is the first
@@ -161,7 +158,7 @@ func (a *app) completeConnections(cmd *cobra.Command, args []string, prefix stri
 		switch {
 		case pairs:
 			names = append(names, c.Provider+"="+c.Name)
-		case !pairs && len(args) > 0 && c.Provider == args[0]:
+		case len(args) > 0 && c.Provider == args[0]:
 			names = append(names, c.Name)
 		}
 	}

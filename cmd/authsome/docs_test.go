@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// pages are the README and everything under docs.
+// pages returns the README and the pages under docs.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob("../../docs/*.md")
@@ -29,7 +29,7 @@ func pages(t *testing.T) map[string]string {
 		all[name] = string(b)
 	}
 	if len(all) < 6 {
-		t.Fatalf("only %d pages", len(all))
+		t.Fatalf("found only %d pages", len(all))
 	}
 	return all
 }
@@ -41,6 +41,7 @@ var (
 	notSlug  = regexp.MustCompile(`[^a-z0-9 _-]`)
 )
 
+// anchors returns the anchors of the sections of a page.
 func anchors(page string) map[string]bool {
 	all := make(map[string]bool)
 	for _, m := range heading.FindAllStringSubmatch(page, -1) {
@@ -65,18 +66,18 @@ func TestDocumentedLinksResolve(t *testing.T) {
 				target = filepath.Join(filepath.Dir(name), path)
 			}
 			if _, err := os.Stat(target); err != nil {
-				t.Errorf("%s: %s leads nowhere", name, m[1])
+				t.Errorf("%s: the target of the link %s does not exist", name, m[1])
 				continue
 			}
 			if anchor != "" && !anchors(all[target])[anchor] {
-				t.Errorf("%s: %s has no such section", name, m[1])
+				t.Errorf("%s: the section of the link %s does not exist", name, m[1])
 			}
 		}
 	}
 }
 
-// invocation is an authsome command line in code: after a prompt, at the start
-// of a line of a block, or as a whole code span.
+// invocation matches an authsome command line in code: after a prompt, at the start of
+// a line of a block, or as a whole code span.
 var invocation = regexp.MustCompile("(?m)(?:^\\$ |^|`)(authsome [a-z][^`\n|]*)(?:`|$|\\|)")
 
 // Every command line in the documentation names a command and flags that exist,
@@ -95,10 +96,42 @@ func TestDocumentedCommandsExist(t *testing.T) {
 		}
 	}
 	if checked < 20 {
-		t.Errorf("only %d command lines were found", checked)
+		t.Errorf("found only %d command lines", checked)
 	}
 }
 
+// suggested matches a command that a script expects as what to do next. Commands that
+// a script does not spell out are left out.
+var suggested = regexp.MustCompile(`(?m)^std(?:out|err) '.*(?:hint: |next: |→ |fix +)(authsome [^'*]+)\$'$`)
+
+// Every command that a message suggests exists, with flags that exist and arguments
+// that the command takes.
+func TestSuggestedCommandsExist(t *testing.T) {
+	files, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range suggested.FindAllSubmatch(text, -1) {
+			checked++
+			line := strings.ReplaceAll(string(m[1]), `\`, "") // it is a regular expression
+			if err := parseInvocation(line); err != nil {
+				t.Errorf("%s: %s: %v", name, line, err)
+			}
+		}
+	}
+	if checked < 100 {
+		t.Errorf("found only %d commands", checked)
+	}
+}
+
+// parseInvocation checks a command line of the documentation or of a message. A name
+// in capitals, such as FILE, is an argument; … means that arguments are left out.
 func parseInvocation(line string) error {
 	line, _, _ = strings.Cut(line, " < ")
 	line, _, _ = strings.Cut(line, " > ")
@@ -121,13 +154,13 @@ func parseInvocation(line string) error {
 	return nil
 }
 
-// reads are the variables that the program asks its environment for.
+// reads matches the variables that the program reads from its environment.
 var reads = regexp.MustCompile(`(?:getenv|Getenv|LookupEnv)\("([A-Za-z_]+)"\)|either\("([A-Za-z_]+)"\)()|"(AUTHSOME_[A-Z_]+)"`)
 
-// found by everybody's programs, and no business of authsome's documentation.
-var everybodys = []string{"HOME", "PATH", "USERPROFILE", "TMPDIR", "WGETRC", "TERM", "COLUMNS"}
+// common are variables that every program reads; the documentation does not list them.
+var common = []string{"HOME", "PATH", "USERPROFILE", "TMPDIR", "WGETRC", "TERM", "COLUMNS"}
 
-// The table of variables has all that the program reads, and no other.
+// The table of variables lists exactly those that the program reads.
 func TestDocumentedVariables(t *testing.T) {
 	page, err := os.ReadFile("../../docs/reference.md")
 	if err != nil {
@@ -163,11 +196,11 @@ func TestDocumentedVariables(t *testing.T) {
 		}
 		for _, m := range reads.FindAllStringSubmatch(string(source), -1) {
 			for _, name := range m[1:] {
-				if name == "" || slices.Contains(everybodys, name) {
+				if name == "" || slices.Contains(common, name) {
 					continue
 				}
 				if _, ok := documented[name]; !ok {
-					t.Errorf("%s asks for %s, which docs/reference.md does not have", path, name)
+					t.Errorf("%s reads %s, which docs/reference.md does not list", path, name)
 				}
 				documented[name] = true
 			}
@@ -179,12 +212,12 @@ func TestDocumentedVariables(t *testing.T) {
 	}
 	for name, used := range documented {
 		if !used {
-			t.Errorf("docs/reference.md has %s, which nothing reads", name)
+			t.Errorf("docs/reference.md lists %s, which the program does not read", name)
 		}
 	}
 }
 
-// The tables of flags and commands are those of the command tree.
+// The tables of commands and flags match the command tree.
 func TestDocumentedCommandsAndFlags(t *testing.T) {
 	const file = "../../docs/reference.md"
 	page, err := os.ReadFile(file)
@@ -198,10 +231,10 @@ func TestDocumentedCommandsAndFlags(t *testing.T) {
 		before, rest, ok := strings.Cut(text, begin)
 		got, after, closed := strings.Cut(rest, end)
 		if !ok || !closed {
-			t.Fatalf("%s has no %s", file, begin)
+			t.Fatalf("%s does not contain %s", file, begin)
 		}
 		if got != want && !*update {
-			t.Errorf("the %s of docs/reference.md are others (go test ./cmd/authsome -run Documented -update rewrites them):\n%s", name, want)
+			t.Errorf("the %s in docs/reference.md differ (go test ./cmd/authsome -run Documented -update rewrites them); want:\n%s", name, want)
 		}
 		text = before + begin + want + end + after
 	}
@@ -216,8 +249,8 @@ func flagTable(root *cobra.Command) string {
 	return "\n| flag | meaning |\n|---|---|\n" + flagRows(root.PersistentFlags()) + "\n"
 }
 
-// commandTables is a table for each group of commands, with a row for each of
-// their flags.
+// commandTables returns a table for each group of commands, with a row for each
+// command and flag.
 func commandTables(root *cobra.Command) string {
 	var b strings.Builder
 	for _, group := range root.Groups() {

@@ -8,17 +8,17 @@ import (
 
 func newDoctorCmd(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "doctor", Short: "Check that everything works",
-		Long: `Doctor checks the home directory, the master key, the vault (with a record that
-it writes, reads and deletes), the definitions, the connections, the audit log,
-the clock, and this system's proxies and certificates. For each problem it says
-what to do.
+		Use: "doctor", Short: "Check that everything works, and say what to do if not",
+		Long: `Doctor checks the home directory, the master key, the vault (with a record that it
+writes, reads and deletes), the definitions, the connections, the audit log, the
+clock, and this system's proxies and certificates. For each problem it says what to
+do.
 
-Behind the proxy (authsome run -- authsome doctor) it checks the variables,
-whether the proxy answers, whether each installed client uses and trusts it, and
-whether traffic can bypass it.
+Inside authsome run it checks the agent's side: the variables, whether the proxy
+answers, whether each installed client uses and trusts it, and whether traffic can
+bypass it.
 
-It exits with 1 if there is a problem.`,
+The exit code is 1 if there is a problem.`,
 		Example: `  authsome doctor
   authsome run -- authsome doctor`,
 		Args: noArgs,

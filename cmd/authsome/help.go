@@ -8,11 +8,11 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 )
 
-// docsURL is where the documentation is.
+// docsURL is the address of the documentation.
 const docsURL = "https://github.com/authsome/authsome/tree/main/docs"
 
-// usageTemplate is cobra's, in our order: what to type, an example, the commands by
-// task, the flags.
+// usageTemplate is cobra's with another order: usage, examples, the commands by
+// group, the flags.
 const usageTemplate = `Usage:{{if .HasAvailableSubCommands}}
   {{.CommandPath}} COMMAND{{else}}
   {{.UseLine}}{{end}}{{if .HasExample}}
@@ -46,11 +46,11 @@ func newHelpCmd() *cobra.Command {
 			if err == nil && len(rest) == 0 {
 				return found.Help()
 			}
-			unknown := unknownCommand(found, rest[0])
-			if !exit.HasHint(unknown) {
-				unknown = exit.WithCommand(unknown, "%s", strings.TrimSpace("help "+commandName(found)))
+			path := append([]string{"help"}, strings.Fields(commandName(found))...)
+			if near := similar(found, rest[0]); len(near) == 1 {
+				path = append(path, near...)
 			}
-			return unknown
+			return exit.WithCommand(exit.Usagef("unknown command %q", rest[0]), "%s", strings.Join(path, " "))
 		},
 	}
 }

@@ -4,9 +4,10 @@ import "github.com/spf13/cobra"
 
 func newInitCmd(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "init", Short: "Make the home directory, the master key and the vault",
-		Long: `Init makes the home directory (AUTHSOME_HOME, or ~/.authsome), its master key and
-the profile's vault. It is never needed: every command does so on first use.`,
+		Use: "init", Short: "Create the home directory, the master key and the vault",
+		Long: `Init creates the home directory (AUTHSOME_HOME, or ~/.authsome), its master key
+and the profile's vault, if they do not exist yet. You never need it: every
+command does so on first use.`,
 		Example: "  authsome init",
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -32,7 +33,7 @@ the profile's vault. It is never needed: every command does so on first use.`,
 					Encryption string `json:"encryption"`
 				}{h.Dir, p.Name, places.Mode})
 			}
-			a.Infof("the home %s is ready, with profile %s; the master key is kept as %s", h.Dir, p.Name, places.Mode)
+			a.Infof("the home %s is ready: profile %s, master key mode %s", h.Dir, p.Name, places.Mode)
 			return nil
 		},
 	}

@@ -29,15 +29,15 @@ type logOptions struct {
 func newLogCmd(a *app) *cobra.Command {
 	o := &logOptions{}
 	cmd := &cobra.Command{
-		Use: "log", Short: "Show the audit log, or check that nothing in it was changed",
-		Long: `Log shows who used or changed which credential, and when. It holds no secret and
-no query. With --json it prints the lines as they are in the file, those that end
-a chain among them. Where --profile or AUTHSOME_PROFILE names a profile, it shows
-the lines about that one, else about all.
+		Use: "log", Short: "Show the audit log, or check that it was not changed",
+		Long: `Log shows who used or changed which credential, and when. The audit log contains no
+secrets and no query strings. With --json, log prints the lines exactly as they are
+in the file, including those that end a chain. It shows the lines of all profiles,
+unless --profile or AUTHSOME_PROFILE names one.
 
---verify follows the chain of every process through the log and names lines that
-were changed, removed or put elsewhere. It cannot see that the end of a chain
-that was never closed is missing.`,
+--verify checks the chain of lines that each process wrote, and reports lines that
+were changed, removed, added or moved. It cannot detect that the last lines of a
+chain were removed if the chain was never closed.`,
 		Example: `  authsome log -n 50 --provider github
   authsome log --event login --since 2026-11-01
   authsome log --follow --json
@@ -52,15 +52,18 @@ that was never closed is missing.`,
 	}
 	f := cmd.Flags()
 	f.IntVarP(&o.lines, "lines", "n", 20, "show the last `N` lines; -1 for all")
-	f.BoolVarP(&o.follow, "follow", "f", false, "go on with lines as they are written")
-	f.BoolVar(&o.verify, "verify", false, "check every chain of the log")
-	f.StringVar(&o.provider, "provider", "", "only lines about provider `NAME`")
-	f.StringVar(&o.event, "event", "", "only lines with event `NAME`, as login or injection")
-	f.StringVar(&o.since, "since", "", "only lines since `TIME`: 30m, 7d, 2026-11-01 or RFC 3339")
+	f.BoolVarP(&o.follow, "follow", "f", false, "keep running, and show new lines as they are written")
+	f.BoolVar(&o.verify, "verify", false, "check that no line was changed, instead of showing lines")
+	f.StringVar(&o.provider, "provider", "", "only lines about the provider `NAME`")
+	f.StringVar(&o.event, "event", "", "only lines with the event `NAME`, such as login or injection")
+	f.StringVar(&o.since, "since", "", "only lines since `TIME`, such as 30m, 7d, 2026-11-01 or 2026-11-01T12:00:00Z")
 	return cmd
 }
 
 func showLog(ctx context.Context, a *app, o *logOptions) error {
+	if o.lines < -1 {
+		return exit.Usagef("--lines %d: use a whole number, or -1 for all", o.lines)
+	}
 	keep, since, err := o.filter(time.Now(), a.JSON, a.opener().NamedProfile())
 	if err != nil {
 		return err
@@ -73,28 +76,15 @@ func showLog(ctx context.Context, a *app, o *logOptions) error {
 	if err != nil {
 		return err
 	}
-	print := func(lines []audit.Line) {
-		if a.JSON {
-			for _, l := range lines {
-				a.Printf("%s\n", l.Raw)
-			}
-			return
-		}
-		rows := make([][]string, len(lines))
-		for i, l := range lines {
-			rows[i] = logRow(l, profile)
-		}
-		a.Table(rows)
-	}
 	if !o.follow {
 		lines, err := audit.Last(h.AuditPath(), o.lines, since, keep)
 		if err != nil {
 			return err
 		}
 		if len(lines) == 0 {
-			a.Infof("no matching entries")
+			a.Infof("no matching lines")
 		}
-		print(lines)
+		printLines(a, lines, profile)
 		return nil
 	}
 	if err := ensureLog(h.AuditPath()); err != nil {
@@ -104,17 +94,33 @@ func showLog(ctx context.Context, a *app, o *logOptions) error {
 	err = audit.Follow(ctx, h.AuditPath(), func() {
 		var lines []audit.Line
 		lines, failed = audit.Last(h.AuditPath(), o.lines, since, keep)
-		print(lines)
+		printLines(a, lines, profile)
 	}, func(l audit.Line) error {
 		if keep(l) {
-			print([]audit.Line{l})
+			printLines(a, []audit.Line{l}, profile)
 		}
 		return failed
 	})
 	return errors.Join(failed, err)
 }
 
-// ensureLog creates the log to follow, if nothing has been written yet.
+// printLines prints lines as a table, or as they are in the file with --json.
+func printLines(a *app, lines []audit.Line, profile string) {
+	if a.JSON {
+		for _, l := range lines {
+			a.Printf("%s\n", l.Raw)
+		}
+		return
+	}
+	rows := make([][]string, len(lines))
+	for i, l := range lines {
+		rows[i] = logRow(l, profile)
+	}
+	a.Table(rows)
+}
+
+// ensureLog creates the log if nothing has been written to it yet, so that it can be
+// followed.
 func ensureLog(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -126,6 +132,7 @@ func ensureLog(path string) error {
 	return f.Close()
 }
 
+// filter returns a function that selects the lines to show, and the time in --since.
 func (o *logOptions) filter(now time.Time, json bool, profile string) (keep func(audit.Line) bool, since time.Time, err error) {
 	if o.since != "" {
 		if since, err = parseSince(o.since, now); err != nil {
@@ -134,7 +141,7 @@ func (o *logOptions) filter(now time.Time, json bool, profile string) (keep func
 	}
 	return func(l audit.Line) bool {
 		if l.Event == audit.End && o.event != audit.End && !json {
-			return false // it says nothing to people
+			return false // of no interest to a person
 		}
 		if profile != "" && l.Profile != profile {
 			return false
@@ -143,6 +150,7 @@ func (o *logOptions) filter(now time.Time, json bool, profile string) (keep func
 	}, since, nil
 }
 
+// parseSince reads a time, or a duration before now.
 func parseSince(s string, now time.Time) (time.Time, error) {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		if n, err := strconv.Atoi(days); err == nil && n >= 0 {
@@ -157,11 +165,11 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, exit.Usagef("--since %s: use 30m, 7d, 2026-11-01 or 2026-11-01T12:00:00Z", s)
+	return time.Time{}, exit.Usagef("--since %s: use a time such as 30m, 7d, 2026-11-01 or 2026-11-01T12:00:00Z", s)
 }
 
-// logRow is a line for people: when, what, which connection, and how it ended. The
-// profile is named if it is not the one in use.
+// logRow is a line as a row of a table: when, what, which connection, and how it
+// ended. If the line is not about the profile in use, its profile is in the row.
 func logRow(l audit.Line, profile string) []string {
 	subject := l.Provider
 	if l.Connection != "" {

@@ -21,8 +21,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Programs under the race detector wait for a second before they end; these are
-// hundreds.
+// raceOptions shortens the second that a program waits before it exits under the race
+// detector: the scripts run hundreds of programs.
 const raceOptions = "atexit_sleep_ms=50"
 
 func TestMain(m *testing.M) {
@@ -34,7 +34,8 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// agent is a child to look out of: it prints what a command line asks it.
+// agent is the command that scripts start with authsome run. It prints what its
+// arguments name.
 func agent() {
 	switch os.Args[1] {
 	case "env":
@@ -81,8 +82,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// exits CODE COMMAND…: the command ends with that code; stdout and stderr can be
-// asserted on as after exec.
+// exits CODE COMMAND…: the command ends with that exit code. Its stdout and stderr can
+// be checked as after exec.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE COMMAND...")
@@ -99,24 +100,24 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// canary SECRET [DIR…]: the secret is in no file of the directories, in no form.
+// canary SECRET [DIR…]: no file in the directories contains the secret, in any form.
 func canary(ts *testscript.TestScript, neg bool, args []string) {
 	for _, dir := range args[1:] {
 		found := findSecret(ts.MkAbs(dir), args[0])
 		if (len(found) > 0) != neg {
-			ts.Fatalf("the secret is in %v", found)
+			ts.Fatalf("found the secret in %v", found)
 		}
 	}
 }
 
-// forms are the ways in which a secret could leak without being the same bytes.
+// forms returns the forms in which a secret could leak.
 func forms(secret string) map[string]string {
 	half := len(secret) / 2
 	all := map[string]string{
-		"in clear": secret, "its first half": secret[:half], "its second half": secret[half:], "in hex": hex.EncodeToString([]byte(secret)),
+		"in plain text": secret, "its first half": secret[:half], "its second half": secret[half:], "in hex": hex.EncodeToString([]byte(secret)),
 		"URL-encoded": url.QueryEscape(secret),
 	}
-	// base64 has three forms, by what stands before the secret.
+	// base64 has three forms, depending on the number of bytes before the secret.
 	for shift := range 3 {
 		encoded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x", shift) + secret))
 		all[fmt.Sprint("in base64, form ", shift)] = strings.TrimRight(encoded, "=")[4 : len(strings.TrimRight(encoded, "="))-2]
@@ -124,7 +125,7 @@ func forms(secret string) map[string]string {
 	return all
 }
 
-// leaks names the forms of the secret that are in b.
+// leaks returns the forms of the secret that b contains.
 func leaks(b []byte, secret string) []string {
 	var found []string
 	for name, form := range forms(secret) {
@@ -135,6 +136,7 @@ func leaks(b []byte, secret string) []string {
 	return found
 }
 
+// findSecret returns the files in a directory that contain the secret.
 func findSecret(dir, secret string) []string {
 	var found []string
 	filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -153,27 +155,27 @@ func findSecret(dir, secret string) []string {
 	return found
 }
 
-// The search for secrets finds each form of one that was planted.
-func TestCanaryFindsWhatIsPlanted(t *testing.T) {
+// The search for secrets finds a secret in each form.
+func TestCanaryFindsEveryForm(t *testing.T) {
 	const secret = "sk-canary-5d41402abc4b2a76b9719d911017c592"
 	for name, form := range forms(secret) {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "log"), []byte("before "+form+" behind"), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "log"), []byte("before "+form+" after"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if len(findSecret(dir, secret)) == 0 {
-			t.Errorf("a secret %s is not found", name)
+			t.Errorf("did not find a secret %s", name)
 		}
 	}
 	for shift := range 3 {
 		encoded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("y", shift) + secret + "tail"))
 		if len(leaks([]byte(encoded), secret)) == 0 {
-			t.Errorf("a secret in base64 behind %d bytes is not found", shift)
+			t.Errorf("did not find a secret in base64 after %d bytes", shift)
 		}
 	}
 }
 
-// mode MODE FILE…: the files have that mode.
+// mode MODE FILE…: the files have this mode.
 func fileMode(ts *testscript.TestScript, neg bool, args []string) {
 	for _, name := range args[1:] {
 		info, err := os.Stat(ts.MkAbs(name))
@@ -184,7 +186,7 @@ func fileMode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// Every command and flag says what it is for, and examples can be typed.
+// Every command and flag has help, and examples are valid command lines.
 func TestCommandTree(t *testing.T) {
 	var walk func(*cobra.Command)
 	walk = func(c *cobra.Command) {
@@ -204,14 +206,11 @@ func TestCommandTree(t *testing.T) {
 		c.SetOut(out)
 		c.Help()
 		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
-			if f.Name == "help" || f.Name == "version" { // cobra's
-				return
-			}
 			if err := checkFlag(f); err != nil {
 				t.Errorf("%s --%s: %v: %q", c.CommandPath(), f.Name, err, f.Usage)
 			}
 			if !strings.Contains(out.String(), "--"+f.Name) {
-				t.Errorf("%s --%s: the help does not have it", c.CommandPath(), f.Name)
+				t.Errorf("%s --%s: not in the help of the command", c.CommandPath(), f.Name)
 			}
 		})
 		for _, sub := range c.Commands() {
@@ -221,20 +220,20 @@ func TestCommandTree(t *testing.T) {
 	walk(newRootCmd(newApp()))
 }
 
-// checkFlag: the help of a flag is a phrase, and names the value that it takes.
+// checkFlag checks that the help of a flag is a phrase that names the flag's value.
 func checkFlag(f *pflag.Flag) error {
 	_, text := pflag.UnquoteUsage(f)
 	switch {
 	case text == "":
-		return errors.New("it has no help")
+		return errors.New("no help")
 	case strings.ToLower(text[:1]) != text[:1]:
-		return errors.New("its help begins with a capital")
+		return errors.New("the help begins with a capital letter")
 	case strings.HasSuffix(text, "."):
-		return errors.New("its help ends in a period")
+		return errors.New("the help ends in a period")
 	case f.Value.Type() != "bool" && strings.Count(f.Usage, "`") != 2:
-		return errors.New("its help does not name the value")
+		return errors.New("the help does not name the value")
 	case f.Hidden || f.Deprecated != "":
-		return errors.New("it is hidden")
+		return errors.New("hidden or deprecated")
 	}
 	return nil
 }

@@ -10,13 +10,13 @@ import (
 	"testing"
 )
 
-// A child of the same user is kept out of the memory that holds the tokens; its
-// own stays its own, or nobody could debug an agent.
-func TestChildCannotLookIntoTheRun(t *testing.T) {
+// A child of the same user cannot read the memory that holds the tokens. It can read
+// its own memory, so that an agent can be debugged.
+func TestChildCannotReadMemory(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("root alone can become an ordinary user here; the others see it in their own runs")
+		t.Skip("only root can start a process as another user")
 	}
-	dir, err := os.MkdirTemp("/tmp", "authsome-memory-") // an ordinary user reaches it
+	dir, err := os.MkdirTemp("/tmp", "authsome-memory-") // other users can reach it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +48,6 @@ func TestChildCannotLookIntoTheRun(t *testing.T) {
 		t.Fatalf("%v: %s", err, &problems)
 	}
 	if got := strings.TrimSpace(out.String()); got != "own" {
-		t.Errorf("the child could: %s", got)
+		t.Errorf("the child could read: %s", got)
 	}
 }

@@ -2,5 +2,5 @@
 
 package main
 
-// guardMemory has no counterpart here.
+// guardMemory does nothing on this system.
 func guardMemory() {}

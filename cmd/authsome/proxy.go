@@ -47,14 +47,15 @@ func newProxyCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "proxy",
 		Short: "Serve the proxy for other processes and containers",
-		Long: `Proxy serves until it is told to end: SIGTERM lets requests in flight finish,
-SIGHUP reads the vault again (it also notices changes by itself).
+		Long: `Proxy serves clients until SIGTERM or Ctrl-C, and then lets requests in flight
+finish. SIGHUP makes it read the vault again, which it also does after every change.
 
-Clients on this machine that run as the same user need no token. Others present
-one as the password in the proxy URL: http://authsome:TOKEN@host:8080. Off
-loopback it does not start without a token.
+Clients on this machine that run as the same user need no token. All others send a
+token as the password in the proxy URL: http://authsome:TOKEN@host:8080. If --listen
+is not a loopback address, proxy does not start without a token.
 
-The admin port has /metrics, /healthz, /readyz and /ca.pem, and no secret.`,
+The admin port serves /metrics, /healthz, /readyz and /ca.pem. None of them holds a
+secret.`,
 		Example: `  authsome proxy
   authsome proxy --listen 0.0.0.0:8080 --admin 0.0.0.0:9464 --token-file /run/secrets/token --ca-out /trust/ca.pem`,
 		Args: noArgs,
@@ -62,10 +63,10 @@ The admin port has /metrics, /healthz, /readyz and /ca.pem, and no secret.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "serve clients on `ADDRESS`")
-	f.StringVar(&o.admin, "admin", "127.0.0.1:9464", "serve metrics and health on `ADDRESS`; empty for none")
-	f.StringVar(&o.caOut, "ca-out", "", "write the authority's certificate to `FILE`, readable by all")
+	f.StringVar(&o.admin, "admin", "127.0.0.1:9464", "serve metrics and health on `ADDRESS`; an empty address turns it off")
+	f.StringVar(&o.caOut, "ca-out", "", "write the authority's certificate to `FILE`, which every user can read")
 	f.StringVar(&o.tokenFile, "token-file", "", "read the clients' token from `FILE` (default: AUTHSOME_PROXY_TOKEN)")
-	f.BoolVar(&o.requireToken, "require-token", false, "ask this user's own processes for the token too")
+	f.BoolVar(&o.requireToken, "require-token", false, "require the token from this user's own processes too")
 	o.addFlags(cmd)
 	return cmd
 }
@@ -88,14 +89,14 @@ func serveProxy(ctx context.Context, a *app, o *proxyCmdOptions) error {
 	}
 	if o.caOut != "" {
 		if err := durable.Replace(o.caOut, options.Authority.CertificatePEM(), 0o644); err != nil {
-			return fmt.Errorf("write --ca-out: %w", err)
+			return fmt.Errorf("write --ca-out %s: %w", o.caOut, fileCause(err))
 		}
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	options.Metrics = metrics.New(registry)
 	options.Metrics.BuildInfo(buildVersion())
-	// Both addresses are free before anything serves.
+	// Open both addresses before anything is served.
 	l, err := listen("--listen", o.listen)
 	if err != nil {
 		return err
@@ -118,9 +119,9 @@ func serveProxy(ctx context.Context, a *app, o *proxyCmdOptions) error {
 	admin := serveAdmin(s, registry, adminListener, options.Log)
 	a.warnNotIntercepted(s.Table())
 	a.announce(s, l.Addr(), admin)
-	a.recordLife(audit.RunStart, "ok")
+	a.recordRun(audit.RunStart, "ok")
 	err = waitProxy(ctx, a, s, admin)
-	a.recordLife(audit.RunEnd, "ok")
+	a.recordRun(audit.RunEnd, "ok")
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer cancel()
 	if err := s.Drain(drain); err != nil {
@@ -130,10 +131,10 @@ func serveProxy(ctx context.Context, a *app, o *proxyCmdOptions) error {
 	return err
 }
 
-// recordLife records the start or end of a proxy. A failing audit log warns by itself.
-func (a *app) recordLife(event, outcome string) {
+// recordRun records the start or end of a proxy.
+func (a *app) recordRun(event, outcome string) {
 	if err := a.record(audit.Event{Event: event, Outcome: outcome}); err != nil {
-		a.Warnf("the audit log does not have the event %s: %v", event, err)
+		a.Warnf("cannot record %s in the audit log: %v", event, err)
 	}
 }
 
@@ -152,8 +153,8 @@ func listen(flag, address string) (net.Listener, error) {
 	return nil, exit.WithHint(fmt.Errorf("listen on %s: %w", address, errors.Unwrap(err)), next)
 }
 
-// waitProxy returns when a signal ends the proxy. A second signal ends the process at
-// once, because it is no longer caught then.
+// waitProxy returns when a signal ends the proxy. A second signal ends the process
+// immediately, because signals are no longer caught then.
 func waitProxy(ctx context.Context, a *app, s *sidecar.Sidecar, admin *adminPort) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, os.Interrupt)
@@ -177,14 +178,14 @@ func waitProxy(ctx context.Context, a *app, s *sidecar.Sidecar, admin *adminPort
 	}
 }
 
-// token comes from the file named, else from the environment.
+// token reads the token from the file in --token-file, or else from the environment.
 func (o *proxyCmdOptions) token(getenv func(string) string) (secret.String, error) {
 	if o.tokenFile == "" {
 		return secret.New(getenv("AUTHSOME_PROXY_TOKEN")), nil
 	}
 	b, err := os.ReadFile(o.tokenFile)
 	if err != nil {
-		return secret.String{}, exit.Usagef("--token-file: %v", err)
+		return secret.String{}, exit.Usagef("--token-file %s: %v", o.tokenFile, fileCause(err))
 	}
 	token := strings.TrimSpace(string(b))
 	if token == "" {
@@ -193,22 +194,23 @@ func (o *proxyCmdOptions) token(getenv func(string) string) (secret.String, erro
 	return secret.New(token), nil
 }
 
-// checkGuarded refuses to serve clients that cannot be told apart from other users.
+// checkGuarded returns an error if neither a token nor the system would keep other
+// users and machines out.
 func (o *proxyCmdOptions) checkGuarded(token secret.String) error {
 	if !token.IsZero() {
 		return nil
 	}
 	withToken := suggest.Command("proxy --listen %s --token-file FILE", o.listen)
-	const noToken = "there is no token; set --token-file or AUTHSOME_PROXY_TOKEN"
+	const noToken = "no token is set, neither by --token-file nor by AUTHSOME_PROXY_TOKEN"
 	if o.requireToken {
-		return exit.WithHint(exit.Usagef("--require-token: %s", noToken), withToken.With("--require-token"))
+		return exit.WithHint(exit.Usagef("--require-token was given, but %s", noToken), withToken.With("--require-token"))
 	}
 	host, _, err := net.SplitHostPort(o.listen)
 	if err != nil {
 		return exit.Usagef("--listen %s: use HOST:PORT", o.listen)
 	}
 	if !hosts.IsLoopback(host) {
-		return exit.WithHint(exit.Usagef("--listen %s lets other machines connect, and %s", o.listen, noToken), withToken)
+		return exit.WithHint(exit.Usagef("--listen %s lets other machines connect, but %s", o.listen, noToken), withToken)
 	}
 	if err := intercept.KnowsPeers(); err != nil {
 		return exit.WithHint(fmt.Errorf("this system does not say which user a connection belongs to (%w), and %s", err, noToken), withToken)
@@ -216,11 +218,11 @@ func (o *proxyCmdOptions) checkGuarded(token secret.String) error {
 	return nil
 }
 
-// adminPort serves metrics and health. Without a server it is turned off.
+// adminPort serves metrics and health. If server is nil, it is turned off.
 type adminPort struct {
 	server *http.Server
 	addr   net.Addr
-	failed chan error // gets the error if it stops serving by itself
+	failed chan error // gets the error if it stops serving before it is closed
 }
 
 func serveAdmin(s *sidecar.Sidecar, g prometheus.Gatherer, l net.Listener, log *slog.Logger) *adminPort {
@@ -242,7 +244,7 @@ func (p *adminPort) close() {
 	}
 }
 
-// announce says where the proxy serves.
+// announce prints the addresses of the proxy.
 func (a *app) announce(s *sidecar.Sidecar, proxy net.Addr, admin *adminPort) {
 	out := struct {
 		Proxy  string `json:"proxy"`
@@ -261,6 +263,6 @@ func (a *app) announce(s *sidecar.Sidecar, proxy net.Addr, admin *adminPort) {
 		a.Infof("metrics on http://%s/metrics, certificate on http://%s/ca.pem", out.Admin, out.Admin)
 	}
 	if out.Routes == 0 {
-		a.Infof("no connections yet: %s; a login takes effect immediately", a.Suggest(suggest.Command("login PROVIDER")))
+		a.Infof("no connections yet; a login takes effect immediately: %s", a.Suggest(suggest.Command("login PROVIDER")))
 	}
 }

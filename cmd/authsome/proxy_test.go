@@ -1,215 +1,22 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/json"
-	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 
-	"github.com/authsome/authsome/ca"
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 )
 
-// limit bounds whatever waits for the binary.
-const limit = 30 * time.Second
-
-// connect asks the proxy at addr for a tunnel and gives the status line.
-func connect(addr, target, header string) string {
-	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		return err.Error()
-	}
-	defer c.Close()
-	c.SetDeadline(time.Now().Add(limit))
-	fmt.Fprintf(c, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", target, target, header)
-	response, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil {
-		return err.Error()
-	}
-	return response.Status + " " + response.Header.Get("X-Authsome-Error")
-}
-
-// service is an HTTPS service that tells what Authorization it was sent.
-type service struct {
-	host string
-	addr string
-	ca   string // file
-
-	mu   sync.Mutex // guards seen
-	seen []string
-}
-
-func startService(t *testing.T) *service {
-	t.Helper()
-	authority, err := ca.New(ca.Options{CommonName: "service authority"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &service{host: "api.resend.com", ca: filepath.Join(t.TempDir(), "ca.pem")}
-	if err := os.WriteFile(s.ca, authority.CertificatePEM(), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.addr = l.Addr().String()
-	server := &http.Server{
-		TLSConfig: &tls.Config{GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return authority.Leaf(h.ServerName) }},
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.seen = append(s.seen, r.Header.Get("Authorization"))
-			fmt.Fprint(w, "fine")
-		}),
-	}
-	go server.ServeTLS(l, "", "")
-	t.Cleanup(func() { server.Close() })
-	return s
-}
-
-func (s *service) flags() []string {
-	_, port, _ := net.SplitHostPort(s.addr)
-	return []string{"--connect-to", s.host + ":443:127.0.0.1:" + port, "--upstream-ca", s.ca}
-}
-
-func (s *service) authorizations() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.seen
-}
-
-// bench is a home and the binary, for tests that need more than one process.
-type bench struct {
-	t      *testing.T
-	home   string
-	binary string
-	more   []string     // further variables
-	out    bytes.Buffer // everything that any process printed
-	mu     sync.Mutex   // guards out
-}
-
-func newBench(t *testing.T) *bench {
-	t.Helper()
-	binary, err := exec.LookPath("authsome") // put there by testscript
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &bench{t: t, home: filepath.Join(t.TempDir(), "home"), binary: binary}
-}
-
-func (b *bench) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.out.Write(p)
-}
-
-func (b *bench) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(b.binary, args...)
-	for _, v := range os.Environ() {
-		name, _, _ := strings.Cut(v, "=")
-		if !strings.HasSuffix(strings.ToUpper(name), "_PROXY") && !strings.HasPrefix(name, "AUTHSOME_") {
-			cmd.Env = append(cmd.Env, v)
-		}
-	}
-	cmd.Env = append(append(cmd.Env, "AUTHSOME_HOME="+b.home), b.more...)
-	cmd.Stderr = b
-	return cmd
-}
-
-func (b *bench) run(stdin string, args ...string) {
-	b.t.Helper()
-	cmd := b.command(args...)
-	cmd.Stdin, cmd.Stdout = strings.NewReader(stdin), b
-	if err := cmd.Run(); err != nil {
-		b.t.Fatalf("authsome %v: %v\n%s", args, err, b.out.String())
-	}
-}
-
-// proxy starts `authsome proxy` and gives its addresses once it serves.
-func (b *bench) proxy(args ...string) (cmd *exec.Cmd, proxy, admin string) {
-	b.t.Helper()
-	cmd = b.command(append([]string{"proxy", "--json", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, args...)...)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		b.t.Fatal(err)
-	}
-	b.t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	var said struct{ Proxy, Admin string }
-	if err := json.NewDecoder(io.TeeReader(out, b)).Decode(&said); err != nil {
-		b.t.Fatalf("the proxy did not start: %v\n%s", err, b.out.String())
-	}
-	return cmd, said.Proxy, said.Admin
-}
-
-// client goes through the proxy and trusts its authority.
-func client(t *testing.T, proxy, admin string) *http.Client {
-	t.Helper()
-	response, err := http.Get("http://" + admin + "/ca.pem")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	pem, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		t.Fatalf("no certificate in %q", pem)
-	}
-	transport := &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: proxy}), TLSClientConfig: &tls.Config{RootCAs: roots}}
-	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: limit}
-}
-
-func fetch(t *testing.T, c *http.Client, u string) (int, string) {
-	t.Helper()
-	response, err := c.Get(u)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode, string(body)
-}
-
-// eventually waits for what another process does by itself.
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(limit); !is(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("it did not come about that %s", what)
-		}
-		time.Sleep(20 * time.Millisecond) // between looks at another process
-	}
-}
-
-// One appliance through its life: ready, used, changed by other processes, told
-// to end. And nobody finds the key.
-func TestProxyLife(t *testing.T) {
+// A proxy starts, serves requests, follows the changes of other processes, and ends on
+// SIGTERM. No output and no file contains the key.
+func TestProxyServesUntilSIGTERM(t *testing.T) {
 	b, s := newBench(t), startService(t)
 	key := "re_" + rand.Text()
 	b.run(key, "login", "resend", "--key-stdin", "--no-verify")
@@ -242,7 +49,7 @@ func TestProxyLife(t *testing.T) {
 	if !strings.Contains(body, "login_required") || !strings.Contains(body, "authsome login resend") {
 		t.Errorf("after the logout: %s", body)
 	}
-	// And logs in with another key: it is used without a restart.
+	// And logs in with another key, which is used without a restart.
 	second := "re_" + rand.Text()
 	b.run(second, "login", "resend", "--key-stdin", "--no-verify")
 	eventually(t, "the login is noticed", func() bool {
@@ -250,44 +57,25 @@ func TestProxyLife(t *testing.T) {
 		return status == 200
 	})
 	if seen := s.authorizations(); seen[len(seen)-1] != "Bearer "+second {
-		t.Error("the new key is not used")
+		t.Error("the service did not receive the new key")
 	}
 
 	_, metrics := fetch(t, http.DefaultClient, "http://"+admin+"/metrics")
-	for _, want := range []string{`authsome_requests_total{code="2xx",provider="resend"}`, "authsome_injections_total", "authsome_leaves_minted_total 1", "authsome_reloads_total", "go_goroutines", "process_cpu_seconds_total"} {
-		if !strings.Contains(metrics, want) {
-			t.Errorf("no %s in the metrics", want)
-		}
-	}
+	contains(t, "metrics", metrics, `authsome_requests_total{code="2xx",provider="resend"}`, "authsome_injections_total",
+		"authsome_leaves_minted_total 1", "authsome_reloads_total", "go_goroutines", "process_cpu_seconds_total")
 	cmd.Process.Signal(syscall.SIGTERM)
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("SIGTERM: %v\n%s", err, b.out.String())
 	}
-	audited, err := os.ReadFile(filepath.Join(b.home, "audit.log"))
-	if err != nil {
-		t.Fatal(err)
+	audited := b.auditLog()
+	contains(t, "audit log", audited, `"event":"injection"`, `"event":"refusal"`, `"event":"login"`, `"path":"/emails"`, `"event":"run_end"`, `"mac":`)
+	if strings.Contains(audited, "secret=query") {
+		t.Error("the audit log contains a query string")
 	}
-	for _, want := range []string{`"event":"injection"`, `"event":"refusal"`, `"event":"login"`, `"path":"/emails"`, `"event":"run_end"`, `"mac":`} {
-		if !strings.Contains(string(audited), want) {
-			t.Errorf("no %s in the audit log", want)
-		}
-	}
-	if strings.Contains(string(audited), "secret=query") {
-		t.Error("a query is in the audit log")
-	}
-	for _, k := range []string{key, second} {
-		for where, text := range map[string]string{"metrics": metrics, "an answer": body, "output": b.out.String()} {
-			if found := leaks([]byte(text), k); len(found) > 0 {
-				t.Errorf("the key is in %s: %v", where, found)
-			}
-		}
-		if found := findSecret(b.home, k); len(found) > 0 {
-			t.Errorf("the key is in %v", found)
-		}
-	}
+	b.noLeaks(map[string]string{"metrics": metrics, "an answer": body}, key, second)
 }
 
-// A child finds no key in what it can see of itself and its parents.
+// A child cannot find the key in its environment, command line or those of its parents.
 func TestRunHidesTheKey(t *testing.T) {
 	b := newBench(t)
 	key := "re_" + rand.Text()
@@ -298,14 +86,14 @@ func TestRunHidesTheKey(t *testing.T) {
 		t.Fatalf("%v\n%s", err, b.out.String())
 	}
 	if !strings.Contains(b.out.String(), "RESEND_API_KEY=re_authsome-proxy-managed") {
-		t.Error("no placeholder in the child's environment")
+		t.Error("the child's environment has no placeholder")
 	}
 	if found := leaks(b.out.Bytes(), key); len(found) > 0 {
-		t.Errorf("the child could see the key %v", found)
+		t.Errorf("the child could read the key: %v", found)
 	}
 }
 
-func TestTokenIsAskedFor(t *testing.T) {
+func TestProxyRequiresToken(t *testing.T) {
 	b, s := newBench(t), startService(t)
 	b.run("re_0123456789", "login", "resend", "--key-stdin", "--no-verify")
 	token := filepath.Join(t.TempDir(), "token")
@@ -324,7 +112,8 @@ func TestTokenIsAskedFor(t *testing.T) {
 	}
 }
 
-func TestProxyRefusesToBeOpen(t *testing.T) {
+// A proxy that others could use does not start without a token.
+func TestProxyDoesNotStartUnguarded(t *testing.T) {
 	b := newBench(t)
 	for _, args := range [][]string{
 		{"proxy", "--listen", "0.0.0.0:0"}, {"proxy", "--listen", ":0"}, {"proxy", "--listen", "[::]:0"}, {"proxy", "--listen", "127.0.0.1:0", "--require-token"},
@@ -335,16 +124,16 @@ func TestProxyRefusesToBeOpen(t *testing.T) {
 			t.Errorf("%v: %v %s", args, err, out)
 		}
 	}
-	if !strings.Contains(b.out.String(), "--token-file or AUTHSOME_PROXY_TOKEN") {
-		t.Errorf("said %s", b.out.String())
+	if got := strings.Count(b.out.String(), "no token is set, neither by --token-file nor by AUTHSOME_PROXY_TOKEN"); got != 4 {
+		t.Errorf("%d of 4 errors name the token: %s", got, b.out.String())
 	}
 }
 
-// Another user of the machine can neither use the proxy nor read the home; the
-// same program can, as the user that started it.
+// Another user of the machine can neither use the proxy nor read the home. The same
+// program can, if it runs as the user who started the proxy.
 func TestAnotherUser(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("only root can become another user")
+		t.Skip("only root can start a process as another user")
 	}
 	b, s := newBench(t), startService(t)
 	b.run("re_0123456789", "login", "resend", "--key-stdin", "--no-verify")
@@ -382,7 +171,7 @@ func TestAnotherUser(t *testing.T) {
 		t.Errorf("the same user: %s", got)
 	}
 	if got, err := as(nobody, theirs, "authsome", "list"); err == nil {
-		t.Errorf("another user reads the home: %s", got)
+		t.Errorf("another user could read the home: %s", got)
 	}
 	own := filepath.Join(open, "own")
 	if err := os.Mkdir(own, 0o700); err != nil {
@@ -390,10 +179,10 @@ func TestAnotherUser(t *testing.T) {
 	}
 	os.Chown(own, nobody, nobody)
 	if got, err := as(nobody, own, "authsome", "list", "--json"); err != nil {
-		t.Errorf("a home of one's own: %v: %s", err, got)
+		t.Errorf("another user's own home: %v: %s", err, got)
 	}
-	// Even root refuses a home that is another user's: what is in it is theirs.
+	// Root does not use the home of another user, who could change the files in it.
 	if got, err := as(0, own, "authsome", "list"); err == nil || !strings.Contains(got, "error:") {
-		t.Errorf("another user's home, as root: %s", got)
+		t.Errorf("root used the home of another user: %v: %s", err, got)
 	}
 }

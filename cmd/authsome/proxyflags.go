@@ -6,14 +6,15 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/net/http/httpproxy"
 
-	// An image without a certificate bundle still verifies upstreams: these roots
-	// stand in when the system has none.
+	// With these roots, upstreams can be verified even in an image without any
+	// certificates. They are only used if the system has none.
 	_ "golang.org/x/crypto/x509roots/fallback"
 
 	"github.com/authsome/authsome/auth"
@@ -21,6 +22,7 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/intercept"
+	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/internal/sidecar"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"
@@ -41,17 +43,18 @@ type proxyOptions struct {
 
 func (o *proxyOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringArrayVar(&o.providers, "provider", nil, "inject only for `PROVIDER[=CONNECTION]`; repeatable, and each must be connected")
-	f.StringArrayVar(&o.connections, "connection", nil, "which connection to use, as `PROVIDER=NAME`, without leaving others out; repeatable")
-	f.StringVar(&o.unmatched, "unmatched", "allow", "relay hosts that are no route unopened, or refuse them: `allow|deny`")
-	f.StringArrayVar(&o.connectTo, "connect-to", nil, "connect to another address, as `HOST:PORT:HOST2:PORT2`; names and certificate checks stay HOST's; repeatable")
-	f.StringArrayVar(&o.upstreamCA, "upstream-ca", nil, "trust the certificates in `FILE` for upstreams too; repeatable")
-	f.StringVar(&o.upstreamProxy, "upstream-proxy", "", "reach upstreams through the proxy at `URL` (default: HTTPS_PROXY and NO_PROXY)")
-	f.DurationVar(&o.responseTimeout, "response-timeout", 0, "give up on an upstream that sends no response head for `DURATION` (default: wait)")
-	f.BoolVar(&o.allowPrivate, "allow-private", false, "off loopback, let clients reach private addresses")
+	f.StringArrayVar(&o.providers, "provider", nil, "add credentials only for `PROVIDER[=CONNECTION]`, which must be connected; repeatable")
+	f.StringArrayVar(&o.connections, "connection", nil, "choose the connection of one provider, as `PROVIDER=NAME`; does not leave out the others; repeatable")
+	f.StringVar(&o.unmatched, "unmatched", "allow", "pass through hosts that no connected provider covers, or refuse them: `allow|deny`")
+	f.StringArrayVar(&o.connectTo, "connect-to", nil, "connect to HOST2 instead of HOST, as `HOST:PORT:HOST2:PORT2`; the certificate must still be HOST's; repeatable")
+	f.StringArrayVar(&o.upstreamCA, "upstream-ca", nil, "also trust the certificates in `FILE` for services; repeatable")
+	f.StringVar(&o.upstreamProxy, "upstream-proxy", "", "reach services through the proxy at `URL` (default: HTTPS_PROXY and NO_PROXY)")
+	f.DurationVar(&o.responseTimeout, "response-timeout", 0, "give up if a service sends no response head for `DURATION` (default: wait)")
+	f.BoolVar(&o.allowPrivate, "allow-private", false, "let clients that do not connect over loopback reach private addresses")
 }
 
-// routing turns the flags into table options. Every provider named must exist.
+// routing returns the options of the routing table that the flags give. Every provider
+// in a flag must exist.
 func (o *proxyOptions) routing(set *providers.Set) (routing.Options, error) {
 	lookup := func(name string) error {
 		_, err := set.Lookup(name)
@@ -60,6 +63,9 @@ func (o *proxyOptions) routing(set *providers.Set) (routing.Options, error) {
 	r := routing.Options{Choose: make(map[string]string)}
 	for _, s := range o.providers {
 		name, connection, named := strings.Cut(s, "=")
+		if name == "" || named && home.ValidateName(connection) != nil {
+			return r, exit.Usagef("--provider %s: use PROVIDER or PROVIDER=CONNECTION", s)
+		}
 		if err := lookup(name); err != nil {
 			return r, err
 		}
@@ -69,8 +75,8 @@ func (o *proxyOptions) routing(set *providers.Set) (routing.Options, error) {
 		}
 	}
 	for _, s := range o.connections {
-		name, connection, ok := strings.Cut(s, "=")
-		if !ok || connection == "" {
+		name, connection, _ := strings.Cut(s, "=")
+		if name == "" || home.ValidateName(connection) != nil {
 			return r, exit.Usagef("--connection %s: use PROVIDER=NAME", s)
 		}
 		if err := lookup(name); err != nil {
@@ -88,11 +94,11 @@ func (o *proxyOptions) routing(set *providers.Set) (routing.Options, error) {
 	return r, nil
 }
 
-// checkNamed refuses to start if a provider or connection that a flag names has no
-// usable credential. Otherwise the agent would find out at its first request.
+// checkNamed returns an error if a provider or connection in a flag has no usable
+// credential. Otherwise the agent would learn this from its first request.
 func checkNamed(r routing.Options, connections []auth.Connection, now time.Time) error {
 	state := make(map[string]bool)               // provider or provider=connection → usable
-	login := make(map[string]suggest.Suggestion) // the login that repairs it
+	login := make(map[string]suggest.Suggestion) // the login that makes it usable
 	for _, c := range connections {
 		usable := c.Err(now) == nil
 		state[c.Provider] = state[c.Provider] || usable
@@ -134,9 +140,12 @@ func checkNamed(r routing.Options, connections []auth.Connection, now time.Time)
 	return nil
 }
 
-// sidecar are the options of a proxy that the flags give.
+// sidecar returns the options of a proxy that the flags give.
 func (o *proxyOptions) sidecar(getenv func(string) string, set *providers.Set) (sidecar.Options, error) {
 	s := sidecar.Options{ResponseTimeout: o.responseTimeout, AllowPrivate: o.allowPrivate}
+	if o.responseTimeout < 0 {
+		return s, exit.Usagef("--response-timeout %v: use %s", o.responseTimeout, flagForms["duration"])
+	}
 	for _, text := range o.connectTo {
 		c, err := intercept.ParseConnectTo(text)
 		if err != nil {
@@ -151,10 +160,11 @@ func (o *proxyOptions) sidecar(getenv func(string) string, set *providers.Set) (
 	if s.UpstreamRoots, err = o.roots(); err != nil {
 		return s, err
 	}
-	s.UpstreamProxy, err = o.chain(getenv)
+	s.UpstreamProxy, err = o.proxyFunc(getenv)
 	return s, err
 }
 
+// roots returns the certificates that services are verified with.
 func (o *proxyOptions) roots() (*x509.CertPool, error) {
 	pool, err := x509.SystemCertPool()
 	if err != nil {
@@ -176,14 +186,15 @@ func (o *proxyOptions) roots() (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// chain chooses the proxy that upstreams are reached through: the one that the flag
-// names, or the one that the environment of this process names.
-func (o *proxyOptions) chain(getenv func(string) string) (func(*url.URL) (*url.URL, error), error) {
+// proxyFunc returns the function that chooses the proxy for a URL: the proxy in
+// --upstream-proxy, or else the one in the environment. It returns nil if services are
+// reached directly.
+func (o *proxyOptions) proxyFunc(getenv func(string) string) (func(*url.URL) (*url.URL, error), error) {
 	either := func(name string) string { return cmp.Or(getenv(name), getenv(strings.ToLower(name))) }
 	config := httpproxy.Config{HTTPProxy: either("HTTP_PROXY"), HTTPSProxy: either("HTTPS_PROXY"), NoProxy: either("NO_PROXY")}
 	if o.upstreamProxy != "" {
 		u, err := url.Parse(o.upstreamProxy)
-		if err != nil || u.Host == "" {
+		if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) {
 			return nil, exit.Usagef("--upstream-proxy %s: use http://host:port, https://host:port or socks5://host:port", o.upstreamProxy)
 		}
 		return func(*url.URL) (*url.URL, error) { return u, nil }, nil

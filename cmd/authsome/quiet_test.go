@@ -14,25 +14,25 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// quiet WANT COMMAND…: with --quiet the command succeeds, says nothing on stderr,
-// and all of its stdout is what the expression WANT is for.
+// quiet WANT COMMAND…: with --quiet the command succeeds, prints nothing to stderr, and
+// the regular expression WANT matches all of its stdout.
 func quiet(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: quiet WANT COMMAND...")
 	}
 	ts.Check(ts.Exec("authsome", append([]string{"--quiet"}, args[1:]...)...))
 	if said := ts.ReadFile("stderr"); said != "" {
-		ts.Fatalf("on stderr: %s", said)
+		ts.Fatalf("stderr: %s", said)
 	}
 	want := regexp.MustCompile("^(?s:" + args[0] + ")$")
 	if got := strings.TrimSuffix(ts.ReadFile("stdout"), "\n"); !want.MatchString(got) {
-		ts.Fatalf("on stdout: %s", got)
+		ts.Fatalf("stdout: %s", got)
 	}
 }
 
 var quietLine = regexp.MustCompile(`(?m)^(?:\[\w+\] )?quiet (?:'[^']*'|\S+) (.+)$`)
 
-// Each command is run in quiet.txtar, or below.
+// quiet.txtar checks each command, except proxy, which TestQuietProxy checks.
 func TestQuietIsCheckedForAllCommands(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("testdata", "script", "quiet.txtar"))
 	if err != nil {
@@ -44,12 +44,12 @@ func TestQuietIsCheckedForAllCommands(t *testing.T) {
 	}
 	for _, cmd := range commands() {
 		if !checked[cmd.CommandPath()] {
-			t.Errorf("%s is not in quiet.txtar", cmd.CommandPath())
+			t.Errorf("quiet.txtar does not check %s", cmd.CommandPath())
 		}
 	}
 }
 
-// The one command that does not end by itself.
+// proxy is the only command that runs until a signal ends it.
 func TestQuietProxy(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -25,18 +25,18 @@ import (
 	"github.com/authsome/authsome/vault/vaulttest"
 )
 
-// provider is an API with the authorization server that it goes by.
+// provider is an API with its authorization server.
 type provider struct {
 	*service
 	endpoint *httptest.Server
 
 	mu       sync.Mutex // guards all below
 	tokens   int
-	alive    string // the access token that the API takes
-	refresh  string // the refresh token that is good; "" refuses all
-	life     int    // of new tokens, in seconds
+	alive    string // the access token that the API accepts
+	refresh  string // the refresh token that is valid; with "" all are refused
+	life     int    // how long new tokens are valid, in seconds
 	down     bool
-	requests int // of tokens
+	requests int // for tokens
 	revoked  []string
 }
 
@@ -109,25 +109,28 @@ func (p *provider) serveToken(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(map[string]any{"access_token": p.alive, "refresh_token": p.refresh, "token_type": "Bearer", "expires_in": p.life})
 }
 
+// next replaces the valid tokens.
 func (p *provider) next() {
 	p.tokens++
 	p.alive, p.refresh = fmt.Sprint(providerAccess, "-", p.tokens), fmt.Sprint(providerRefresh, "-", p.tokens)
 }
 
+// set changes fields of p.
 func (p *provider) set(change func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	change()
 }
 
+// asked returns how often the program requested a token.
 func (p *provider) asked() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.requests
 }
 
-// logIn stores a connection whose access token ends at that time, as a login in
-// another terminal does.
+// logIn stores a connection whose access token expires at end, as a login in another
+// terminal does.
 func (p *provider) logIn(b *bench, end time.Time) {
 	b.t.Helper()
 	custom := filepath.Join(b.home, "providers")
@@ -162,127 +165,135 @@ func (p *provider) logIn(b *bench, end time.Time) {
 	}
 }
 
-// One proxy, while its provider refreshes, is down, and refuses for good; and the
-// login after that, in another terminal. Nobody finds a token.
-func TestProxyKeepsTokensFresh(t *testing.T) {
+// apiClient requests the API of a provider through a proxy, and keeps the last answer.
+type apiClient struct {
+	t      *testing.T
+	client *http.Client
+	url    string
+
+	status int
+	header http.Header
+	said   string // the message and the fix of a refusal
+}
+
+// get makes a request and returns its status.
+func (a *apiClient) get() int {
+	a.t.Helper()
+	response, err := a.client.Get(a.url)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var body struct {
+		Error struct{ Code, Message, Fix string }
+	}
+	json.NewDecoder(response.Body).Decode(&body)
+	a.status, a.header, a.said = response.StatusCode, response.Header, body.Error.Message+" | "+body.Error.Fix
+	return a.status
+}
+
+// untilStatus makes requests until one has the status.
+func (a *apiClient) untilStatus(status int, what string) {
+	a.t.Helper()
+	eventually(a.t, what, func() bool { return a.get() == status })
+}
+
+// A proxy refreshes a token, waits while the token endpoint is down, stops after it
+// refuses the token permanently, and uses a login in another terminal. No output and no
+// file contains a token.
+func TestProxyRefreshesTokens(t *testing.T) {
 	b, p := newBench(t), startProvider(t)
 	b.run("", "init")
 	p.logIn(b, time.Now().Add(-time.Second))
 	cmd, proxy, admin := b.proxy(p.flags()...)
-	c := client(t, proxy, admin)
-	get := func() (int, http.Header, string) {
-		t.Helper()
-		response, err := c.Get("https://" + p.host + "/x")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		var body struct {
-			Error struct{ Code, Message, Fix string }
-		}
-		json.NewDecoder(response.Body).Decode(&body)
-		return response.StatusCode, response.Header, body.Error.Message + " | " + body.Error.Fix
-	}
+	api := &apiClient{t: t, client: client(t, proxy, admin), url: "https://" + p.host + "/x"}
 	p.set(func() { p.life = 2 })
 	for range 3 {
-		if status, _, said := get(); status != 200 {
-			t.Fatalf("%d %s", status, said)
+		if api.get() != 200 {
+			t.Fatalf("%d %s", api.status, api.said)
 		}
 	}
-	// Its provider is down when the token runs out.
-	p.set(func() { p.down = true })
-	var header http.Header
-	var said string
-	eventually(t, "the token runs out", func() (over bool) {
-		var status int
-		status, header, said = get()
-		return status == 503
-	})
-	if header.Get("X-Authsome-Error") != "refresh_unavailable" || header.Get("Retry-After") == "" || header.Get("Retry-After") == "0" {
-		t.Errorf("while the provider is down: %v %s", header, said)
-	}
-	if before := p.asked(); before > 0 {
-		for range 20 {
-			get()
-		}
-		if more := p.asked() - before; more > 1 {
-			t.Errorf("%d requests to a provider that asked for seven seconds", more)
-		}
-	}
-	// It comes back, with another opinion.
-	p.set(func() { p.down, p.refresh = false, "" })
-	eventually(t, "the refusal is known", func() bool {
-		var status int
-		status, header, said = get()
-		return status == 403
-	})
-	at := p.asked()
-	for range 5 {
-		if status, _, _ := get(); status != 403 {
-			t.Errorf("%d after a refusal for good", status)
-		}
-	}
-	if header.Get("X-Authsome-Error") != "login_required" || !strings.Contains(said, "authsome login live --force") ||
-		!strings.Contains(said, "invalid since 20") || !strings.Contains(said, "(invalid_grant)") || p.asked() != at {
-		t.Errorf("after a refusal for good: %v %s; asked %d times more", header, said, p.asked()-at)
-	}
-	for _, args := range [][]string{{"list", "live"}, {"get", "live"}, {"why", "https://" + p.host + "/x"}} {
-		cmd := b.command(args...)
-		out, err := cmd.Output()
-		if err != nil || !strings.Contains(string(out), "invalid") {
-			t.Errorf("authsome %v: %v\n%s", args, err, out)
-		}
-		b.Write(out)
-	}
-	var metrics string
-	eventually(t, "the metrics know it", func() bool {
-		_, metrics = fetch(t, http.DefaultClient, "http://"+admin+"/metrics")
-		return strings.Contains(metrics, `authsome_connection_unusable_since_seconds{connection="default",provider="live",status="invalid"} 1.`)
-	})
-	for _, want := range []string{
-		`authsome_refreshes_total{outcome="refreshed",provider="live"} 1`, `authsome_refreshes_total{outcome="transient",provider="live"}`,
-		`authsome_refreshes_total{outcome="invalid",provider="live"} 1`,
-	} {
-		if !strings.Contains(metrics, want) {
-			t.Errorf("no %s in the metrics", want)
-		}
-	}
+	checkEndpointDown(t, p, api)
+	checkPermanentRefusal(t, p, api)
+	refusal := api.said
+	metrics := checkRefusalIsReported(t, b, p, admin)
 	// A login in another terminal.
 	p.set(func() { p.life = 3600 })
 	p.logIn(b, time.Now().Add(time.Hour))
-	begun := time.Now()
-	eventually(t, "the login is noticed", func() bool { status, _, _ := get(); return status == 200 })
-	if took := time.Since(begun); took > 2*time.Second {
+	start := time.Now()
+	api.untilStatus(200, "the login is noticed")
+	if took := time.Since(start); took > 2*time.Second {
 		t.Errorf("the login was noticed after %v", took)
 	}
 	cmd.Process.Signal(os.Interrupt)
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("interrupt: %v\n%s", err, b.out.String())
 	}
-	audited, err := os.ReadFile(filepath.Join(b.home, "audit.log"))
-	if err != nil {
-		t.Fatal(err)
+	contains(t, "audit log", b.auditLog(), `"event":"refresh","profile":"default","provider":"live","connection":"default","outcome":"ok"`,
+		`"outcome":"invalid: invalid_grant"`, `"outcome":"transient"`)
+	b.noLeaks(map[string]string{"metrics": metrics, "an answer": refusal}, providerAccess, providerRefresh, providerClient)
+}
+
+// checkEndpointDown lets the token expire while the token endpoint is down.
+func checkEndpointDown(t *testing.T, p *provider, api *apiClient) {
+	t.Helper()
+	p.set(func() { p.down = true })
+	api.untilStatus(503, "the token expires")
+	retry := api.header.Get("Retry-After")
+	if api.header.Get("X-Authsome-Error") != "refresh_unavailable" || retry == "" || retry == "0" {
+		t.Errorf("while the token endpoint is down: %v %s", api.header, api.said)
 	}
-	for _, want := range []string{`"event":"refresh","profile":"default","provider":"live","connection":"default","outcome":"ok"`, `"outcome":"invalid: invalid_grant"`, `"outcome":"transient"`} {
-		if !strings.Contains(string(audited), want) {
-			t.Errorf("no %s in the audit log", want)
+	if before := p.asked(); before > 0 {
+		for range 20 {
+			api.get()
 		}
-	}
-	for _, canary := range []string{providerAccess, providerRefresh, providerClient} {
-		for where, text := range map[string]string{"metrics": metrics, "an answer": said, "output": b.out.String()} {
-			if found := leaks([]byte(text), canary); len(found) > 0 {
-				t.Errorf("%s is in %s: %v", canary, where, found)
-			}
-		}
-		if found := findSecret(b.home, canary); len(found) > 0 {
-			t.Errorf("%s is in %v", canary, found)
+		if more := p.asked() - before; more > 1 {
+			t.Errorf("%d requests to a token endpoint that sent Retry-After: 7", more)
 		}
 	}
 }
 
-// A token that the service has taken back is renewed on its first refusal, and the
+// checkPermanentRefusal lets the token endpoint refuse the refresh token.
+func checkPermanentRefusal(t *testing.T, p *provider, api *apiClient) {
+	t.Helper()
+	p.set(func() { p.down, p.refresh = false, "" })
+	api.untilStatus(403, "the refusal is noticed")
+	before := p.asked()
+	header, said := api.header, api.said
+	for range 5 {
+		if status := api.get(); status != 403 {
+			t.Errorf("status %d after a permanent refusal", status)
+		}
+	}
+	if header.Get("X-Authsome-Error") != "login_required" || p.asked() != before {
+		t.Errorf("after a permanent refusal: %v; %d more token requests", header, p.asked()-before)
+	}
+	contains(t, "answer after a permanent refusal", said, "authsome login live --force", "invalid since 20", "(invalid_grant)")
+}
+
+// checkRefusalIsReported checks that commands and metrics report a connection that
+// needs a login, and returns the metrics.
+func checkRefusalIsReported(t *testing.T, b *bench, p *provider, admin string) (metrics string) {
+	t.Helper()
+	for _, args := range [][]string{{"list", "live"}, {"get", "live"}, {"why", "https://" + p.host + "/x"}} {
+		out, err := b.command(args...).Output()
+		if err != nil || !strings.Contains(string(out), "invalid") {
+			t.Errorf("authsome %v: %v\n%s", args, err, out)
+		}
+		b.Write(out)
+	}
+	eventually(t, "the metrics report it", func() bool {
+		_, metrics = fetch(t, http.DefaultClient, "http://"+admin+"/metrics")
+		return strings.Contains(metrics, `authsome_connection_unusable_since_seconds{connection="default",provider="live",status="invalid"} 1.`)
+	})
+	contains(t, "metrics", metrics, `authsome_refreshes_total{outcome="refreshed",provider="live"} 1`,
+		`authsome_refreshes_total{outcome="transient",provider="live"}`, `authsome_refreshes_total{outcome="invalid",provider="live"} 1`)
+	return metrics
+}
+
+// A token that the service no longer accepts is refreshed after the first 401, and the
 // request is sent again.
-func TestProxyRenewsATokenThatIsRefused(t *testing.T) {
+func TestProxyRefreshesAfter401(t *testing.T) {
 	b, p := newBench(t), startProvider(t)
 	b.run("", "init")
 	p.logIn(b, time.Now().Add(time.Hour))
@@ -299,11 +310,11 @@ func TestProxyRenewsATokenThatIsRefused(t *testing.T) {
 	if response.StatusCode != 200 || p.asked() != 1 {
 		t.Errorf("%d after %d refreshes", response.StatusCode, p.asked())
 	}
-	// What it refuses again at once is its own affair.
+	// If the service refuses the new token too, the proxy does not refresh again.
 	p.set(func() { p.alive = "another" })
 	for range 10 {
 		if status, _ := fetch(t, c, "https://"+p.host+"/x"); status != 401 {
-			t.Errorf("%d for a token that was just renewed", status)
+			t.Errorf("status %d for a token that was just refreshed", status)
 		}
 	}
 	if p.asked() != 1 {
@@ -311,8 +322,9 @@ func TestProxyRenewsATokenThatIsRefused(t *testing.T) {
 	}
 }
 
-// What is given up is revoked there if it can be, and forgotten here anyhow.
-func TestLeave(t *testing.T) {
+// Logout and revoke revoke the tokens at the provider if they can, and delete the
+// connection in any case.
+func TestLogoutRevokesTokens(t *testing.T) {
 	b, p := newBench(t), startProvider(t)
 	b.run("", "init")
 	for _, test := range []struct {
@@ -345,7 +357,7 @@ func TestLeave(t *testing.T) {
 	}
 }
 
-// age makes the stored token one that was obtained at that time.
+// age changes the time at which the stored token was obtained.
 func (p *provider) age(b *bench, obtained string) {
 	b.t.Helper()
 	key, err := vaulttest.MasterKey(b.home)

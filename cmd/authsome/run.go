@@ -25,7 +25,7 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// drainTime is how long requests may take to end once the child has ended.
+// drainTime is how long requests in flight may take after the child has ended.
 const drainTime = 3 * time.Second
 
 type runOptions struct {
@@ -40,7 +40,7 @@ const (
 	runtimePHP  = "php"
 )
 
-// checkTrust refuses unknown runtimes.
+// checkTrust returns an error if --trust names an unknown runtime.
 func (o *runOptions) checkTrust() error {
 	for _, r := range o.trust {
 		if r != runtimeJava && r != runtimePHP {
@@ -56,11 +56,12 @@ func newRunCmd(a *app) *cobra.Command {
 		Use:   "run [flags] [--] COMMAND [ARGUMENT...]",
 		Short: "Run a command whose API requests carry your credentials",
 		Long: `Run starts COMMAND behind a proxy on loopback. Requests to the hosts of
-connected providers get their credential there; every other host is relayed
-unopened. The command's environment holds placeholders only.
+connected providers are intercepted and get their credential there; all other
+hosts are passed through. The command's environment has placeholders instead of
+keys.
 
-The exit code is the command's own: 128 plus the signal's number when it was
-killed, 126 and 127 as in a shell.`,
+The exit code is the command's: 128 plus the number of the signal if it was killed,
+126 if it cannot be executed, and 127 if it is not found, as in a shell.`,
 		Example: `  authsome run -- claude
   authsome run --provider github --unmatched deny -- python agent.py
   authsome run --connection github=work -- gh repo list`,
@@ -75,9 +76,9 @@ killed, 126 and 127 as in a shell.`,
 			return run(cmd.Context(), a, o)
 		},
 	}
-	cmd.Flags().SetInterspersed(false) // flags behind the command are the command's
+	cmd.Flags().SetInterspersed(false) // flags after the command are the command's
 	o.addFlags(cmd)
-	cmd.Flags().StringSliceVar(&o.trust, "trust", nil, "make the `RUNTIMES` java and php use and trust the proxy as well")
+	cmd.Flags().StringSliceVar(&o.trust, "trust", nil, "make the `RUNTIMES` use and trust the proxy too: java, php, or java,php")
 	return cmd
 }
 
@@ -126,11 +127,11 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 	if err != nil {
 		return err
 	}
-	a.recordLife(audit.RunStart, "ok")
+	a.recordRun(audit.RunStart, "ok")
 	restore := a.Redirect(func(text string) { options.Log.Info(text) })
 	code, err := child.Process{Args: o.args, Env: env, Stdin: a.In, Stdout: a.Out, Stderr: a.Err}.Run(ctx)
 	restore()
-	a.recordLife(audit.RunEnd, fmt.Sprint("exit ", code))
+	a.recordRun(audit.RunEnd, fmt.Sprint("exit ", code))
 	if err != nil {
 		a.Warnf("%v", err)
 	}
@@ -140,16 +141,16 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 	return nil
 }
 
-// warnNotIntercepted reports connections that cannot be used because their hosts are
-// unknown.
+// warnNotIntercepted reports providers whose requests are not intercepted because
+// their hosts are unknown or invalid.
 func (a *app) warnNotIntercepted(t *routing.Table) {
 	for _, p := range t.Problems() {
-		a.Warnf("requests of %s get no credential: %v; %s", p.Provider, p.Err, a.Suggest(suggest.Relogin(p.Provider, "")))
+		a.Warnf("requests to %s get no credential: %v; log in again: %s", p.Provider, p.Err, a.Suggest(suggest.Relogin(p.Provider, "")))
 	}
 }
 
-// sidecarOptions are those of a proxy for the profile in use, except its authority and
-// token, and the profile's connections.
+// sidecarOptions returns the options of a proxy for the profile in use, without its
+// authority and token, and the profile's connections.
 func (a *app) sidecarOptions(ctx context.Context, o *proxyOptions) (sidecar.Options, []auth.Connection, error) {
 	if a.Getenv("GOGC") == "" {
 		// A few MB are live, so collecting less often costs little memory.
@@ -188,11 +189,11 @@ func (a *app) sidecarOptions(ctx context.Context, o *proxyOptions) (sidecar.Opti
 	if err != nil {
 		return none, nil, err
 	}
-	named := p.Name
-	if named == h.Config.DefaultProfile {
-		named = ""
+	profile := p.Name
+	if profile == h.Config.DefaultProfile {
+		profile = "" // commands need not name it
 	}
-	options.Fix = explain.Fix(named)
+	options.Fix = explain.Fix(profile)
 	options.AuditRequired = h.Config.Audit.OnFailure == home.AuditRefuse
 	options.Providers, options.Log, options.Profile = a.opener().LoadProviders, a.opener().Log(), p.Name
 	return options, connections, nil

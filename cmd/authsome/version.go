@@ -10,7 +10,8 @@ import (
 // version is set by release builds: -ldflags '-X main.version=…'.
 var version string
 
-// buildVersion is the version and the revision it was built from.
+// buildVersion returns the version of this build, and the revision of its source if
+// that is known.
 func buildVersion() (v, revision string) {
 	v = version
 	info, ok := debug.ReadBuildInfo()
@@ -36,7 +37,7 @@ func versionLine() string {
 func newVersionCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Show the version",
-		Long:    "Version shows which build this is.",
+		Long:    "Version shows the version of this build. With --json it adds the revision of the\nsource, the version of Go, and the platform.",
 		Example: "  authsome version --json",
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {

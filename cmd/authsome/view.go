@@ -14,11 +14,11 @@ type connectionView struct {
 	AuthType  string     `json:"auth_type"`
 	Status    string     `json:"status"`
 	Scopes    []string   `json:"scopes"`
-	ExpiresAt *time.Time `json:"expires_at"` // in UTC and whole seconds; null for what does not expire
+	ExpiresAt *time.Time `json:"expires_at"` // in UTC and whole seconds; null if it does not expire
 	Default   bool       `json:"default"`
-	Renewable bool       `json:"renewable"`         // its token is refreshed when it is due
+	Renewable bool       `json:"renewable"`         // its token is refreshed automatically
 	Problem   string     `json:"problem,omitempty"` // why it needs a login, and since when
-	Fix       string     `json:"fix,omitempty"`     // the command that repairs it
+	Fix       string     `json:"fix,omitempty"`     // the command for that login
 }
 
 func (a *app) viewConnection(c auth.Connection) connectionView {
@@ -39,7 +39,7 @@ func (a *app) viewConnection(c auth.Connection) connectionView {
 	return v
 }
 
-// connectionLabel is a connection's name, with a mark on the default.
+// connectionLabel is a connection's name, marked if it is the default.
 func connectionLabel(c auth.Connection) string { return label(c.Name, c.Default) }
 
 func (c connectionView) label() string { return label(c.Name, c.Default) }
@@ -51,6 +51,7 @@ func label(name string, isDefault bool) string {
 	return name
 }
 
+// expiry says when the connection expires, for a table.
 func (c connectionView) expiry(now time.Time) string {
 	switch {
 	case c.ExpiresAt == nil:

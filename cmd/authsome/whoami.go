@@ -10,7 +10,9 @@ import (
 func newWhoamiCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "whoami", Short: "Show the home, the profile and how many connections it has",
-		Long:    "Whoami shows which home directory and profile commands use here.",
+		Long: `Whoami shows the home directory and the profile that commands use, the number of
+connections in the profile, and the mode of the master key. Inside authsome run it
+says so.`,
 		Example: "  authsome whoami --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -46,7 +48,7 @@ func newWhoamiCmd(a *app) *cobra.Command {
 			}
 			rows := [][]string{{"home", h.Dir}, {"profile", credentials.Profile}, {"connections", show.Text(len(connections))}, {"master key", places.Mode}}
 			if behind {
-				rows = append(rows, []string{"proxy", "this process runs behind it"})
+				rows = append(rows, []string{"proxy", "this process runs inside authsome run"})
 			}
 			a.Facts(rows)
 			return nil

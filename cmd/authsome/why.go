@@ -28,20 +28,20 @@ func newWhyCmd(a *app) *cobra.Command {
 	o := &whyOptions{}
 	cmd := &cobra.Command{
 		Use: "why URL", Short: "Explain what the proxy would do with a request",
-		Long: `Why takes the decision that the proxy takes for a request to URL, with the
-proxy's own code, and explains it: the route, the connection, or what is missing,
-and the command that changes it. It also names the entries of NO_PROXY here for
-which clients would go past a proxy.`,
-		Example: `  authsome why https://api.openai.com/v1/models
+		Long: `Why decides about a request to URL with the proxy's own code and explains the
+decision: which connection is used, or what is missing, and the command that changes
+it. It also shows the entries of NO_PROXY in this environment that make some clients
+bypass a proxy. A URL without a scheme is an https URL.`,
+		Example: `  authsome why api.openai.com/v1/models
   authsome why https://api.github.com/user --connection github=work`,
 		Args: exactArgs("URL"),
 		RunE: func(cmd *cobra.Command, args []string) error { return why(cmd.Context(), a, args[0], o) },
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.method, "method", "X", http.MethodGet, "the request's `METHOD`")
-	f.StringArrayVar(&o.providers, "provider", nil, "as if the run had --provider `PROVIDER[=CONNECTION]`")
-	f.StringArrayVar(&o.connections, "connection", nil, "as if the run had --connection `PROVIDER=NAME`")
-	f.StringVar(&o.unmatched, "unmatched", "allow", "as if the run had --unmatched `allow` or deny")
+	f.StringArrayVar(&o.providers, "provider", nil, "decide as run does with --provider `PROVIDER[=CONNECTION]`; repeatable")
+	f.StringArrayVar(&o.connections, "connection", nil, "decide as run does with --connection `PROVIDER=NAME`; repeatable")
+	f.StringVar(&o.unmatched, "unmatched", "allow", "decide as run does with --unmatched `allow|deny`")
 	return cmd
 }
 
@@ -51,6 +51,9 @@ func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 	u, err := parseURL(raw)
 	if err != nil {
 		return err
+	}
+	if _, err := http.NewRequest(o.method, u.String(), nil); err != nil || o.method == "" {
+		return exit.Usagef("--method %q: use a method such as GET or POST", o.method)
 	}
 	set, err := a.providers()
 	if err != nil {
@@ -101,14 +104,15 @@ func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 	return nil
 }
 
-// parseURL reads the URL of a request. Without a scheme it is https.
+// parseURL reads the URL of a request. Without a scheme it is an https URL.
 func parseURL(raw string) (*url.URL, error) {
+	full := raw
 	if !strings.Contains(raw, "://") {
-		raw = "https://" + raw
+		full = "https://" + raw
 	}
-	u, err := url.Parse(raw)
+	u, err := url.Parse(full)
 	if err != nil || u.Host == "" {
-		return nil, exit.Usagef("not a URL: %s", raw)
+		return nil, exit.Usagef("%q is not a URL: use https://HOST/PATH", raw)
 	}
 	return u, nil
 }
@@ -126,12 +130,12 @@ type whyView struct {
 	State       *connectionView `json:"state,omitempty"` // of the connection
 	Pattern     string          `json:"pattern,omitempty"`
 	Choices     []string        `json:"choices,omitempty"`
-	NoProxy     []string        `json:"no_proxy"` // entries for which some clients bypass a proxy
+	NoProxy     []string        `json:"no_proxy"` // entries that make some clients bypass a proxy
 	Explanation string          `json:"explanation"`
 	Fix         string          `json:"fix,omitempty"`
 }
 
-// rows are the facts that led to the decision, for people.
+// rows returns the facts that led to the decision.
 func (v *whyView) rows(now time.Time, behindProxy bool) [][]string {
 	rows := [][]string{{"  request", fmt.Sprintf("%s, host %s, port %d, path %s", v.Method, v.Host, v.Port, v.Path)}}
 	if v.Pattern != "" {
@@ -150,7 +154,7 @@ func (v *whyView) rows(now time.Time, behindProxy bool) [][]string {
 	return rows
 }
 
-// bypasses are the entries of NO_PROXY here that cover host.
+// bypasses returns the entries of NO_PROXY in this environment that cover host.
 func (a *app) bypasses(host string) []string {
 	found := []string{}
 	for _, name := range []string{"NO_PROXY", "no_proxy"} {

@@ -33,7 +33,7 @@ import (
 
 // ErrNewer reports that a newer authsome created the home, in a format that this
 // version does not support.
-var ErrNewer = errors.New("made by a newer authsome")
+var ErrNewer = errors.New("written by a newer authsome")
 
 // layoutVersion is the version of new homes. The Python authsome wrote 1 and later 2
 // for the same layout, so neither needs an upgrade.

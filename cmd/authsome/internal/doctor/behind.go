@@ -2,9 +2,12 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -12,7 +15,7 @@ import (
 	"github.com/authsome/authsome/intercept"
 )
 
-// checksBehindProxy are those of a command that authsome run started.
+// checksBehindProxy returns the checks for a command that authsome run started.
 func (d *Doctor) checksBehindProxy() []check {
 	checks := []check{d.checkVariables, d.checkProxyAnswers, d.checkNoSecrets, d.checkBypass}
 	for _, c := range clientChecks {
@@ -21,24 +24,27 @@ func (d *Doctor) checksBehindProxy() []check {
 	return checks
 }
 
+// selfURL is the address of the page that the proxy itself serves.
 const selfURL = "https://" + intercept.SelfHost + "/"
 
-// checkVariables checks that all variables name the same proxy, and certificate files
-// that exist.
+// keepVariables is the remedy for variables that are not as authsome run set them.
+const keepVariables = "start the command with authsome run, and do not change these variables after that"
+
+// checkVariables checks that all variables name the same proxy, and that the
+// certificate files exist.
 func (d *Doctor) checkVariables(context.Context) []finding {
-	const remedy = "start the command with authsome run, and do not change these variables after that"
 	first := d.Console.Getenv("HTTPS_PROXY")
 	if first == "" {
-		return problem("variables", "HTTPS_PROXY is not set", remedy)
+		return problem("variables", "HTTPS_PROXY is not set", keepVariables)
 	}
 	for _, name := range []string{"https_proxy", "HTTP_PROXY", "http_proxy"} {
 		if v := d.Console.Getenv(name); v != first {
-			return problem("variables", name+" and HTTPS_PROXY name different proxies", remedy)
+			return problem("variables", name+" and HTTPS_PROXY name different proxies", keepVariables)
 		}
 	}
 	for _, name := range []string{"SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO"} {
 		if _, err := os.Stat(d.Console.Getenv(name)); err != nil {
-			return problem("variables", name+" names a file that cannot be read: "+d.Console.Getenv(name), remedy)
+			return problem("variables", name+" names a file that cannot be read: "+d.Console.Getenv(name), keepVariables)
 		}
 	}
 	return ok("variables", "all name the same proxy, and the certificate files exist")
@@ -48,11 +54,14 @@ func (d *Doctor) checkProxyAnswers(ctx context.Context) []finding {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	body, err := getSelf(ctx)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
+	case untrusted:
+		return problem("proxy", "it answers, but this process does not trust its certificate", keepVariables)
 	case err != nil:
-		return problem("proxy", err.Error(), "authsome run starts a proxy for its command and stops it at the end: is this command still running inside it?")
+		return problem("proxy", "it does not answer: "+cause(err), "the proxy of authsome run stops when its command ends; start this one again with authsome run")
 	case body != intercept.SelfAnswer:
-		return problem("proxy", "another program answers at the proxy's address", "check HTTPS_PROXY")
+		return problem("proxy", "another program answers at the proxy's address", keepVariables)
 	}
 	return ok("proxy", "it answers, and its certificate is trusted")
 }
@@ -72,7 +81,26 @@ func getSelf(ctx context.Context) (string, error) {
 	return string(b), err
 }
 
-// checkNoSecrets checks that none of authsome's secrets reached this process.
+// cause is the reason of an error of package net or net/http, without the address and
+// the names of operations.
+func cause(err error) string {
+	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+		return "timeout"
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		err = e.Err
+	}
+	if e, ok := errors.AsType[*os.SyscallError](err); ok {
+		err = e.Err
+	}
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err
+	}
+	return err.Error()
+}
+
+// checkNoSecrets checks that none of authsome's secrets is in the environment of this
+// process.
 func (d *Doctor) checkNoSecrets(context.Context) []finding {
 	for _, name := range []string{"AUTHSOME_PROXY_TOKEN", "AUTHSOME_MASTER_KEY_FILE", "AUTHSOME_PASSPHRASE_FILE", "SSLKEYLOGFILE"} {
 		if d.Console.Getenv(name) != "" {
@@ -87,7 +115,7 @@ func (d *Doctor) checkNoSecrets(context.Context) []finding {
 func (d *Doctor) checkBypass(ctx context.Context) []finding {
 	t, err := d.table(ctx)
 	if err != nil {
-		return ok("bypass", "not checked: the vault cannot be read from here")
+		return ok("bypass", "not checked: this process cannot read the vault")
 	}
 	for _, r := range t.Routes() {
 		if strings.HasPrefix(r.Host, ".") {
@@ -102,5 +130,5 @@ func (d *Doctor) checkBypass(ctx context.Context) []finding {
 		direct.Close()
 		return warning("bypass", "programs that ignore proxy settings reach "+r.Host+" directly, with placeholders", "run the agent in a container that can only reach the sidecar")
 	}
-	return ok("bypass", "not checked: there are no connections")
+	return ok("bypass", "not checked: no connections yet")
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/authsome/authsome/intercept"
 )
 
-// clientCheck lets one client program get the page that the proxy itself serves.
+// clientCheck requests the page that the proxy itself serves with one program.
 type clientCheck struct {
 	name    string
 	program string
@@ -67,14 +67,15 @@ func (c clientCheck) run(ctx context.Context, d *Doctor) []finding {
 	case c.program == "git" && strings.Contains(problems.String(), "not valid: is this a git repository"):
 		return ok(c.name, "uses the proxy and trusts it")
 	case err == nil:
-		reason = "it got another page"
+		reason = "it got a page of another server"
 	case reason == "":
 		reason = fmt.Sprint(err)
 	}
 	return warning(c.name, "does not reach the proxy: "+reason, c.remedy)
 }
 
-// mainLine is the most informative line of a program's error output.
+// mainLine is the line of a program's error output that says most: the first with the
+// word error or exception, or else the last.
 func mainLine(output string) string {
 	lines := strings.Split(strings.TrimSpace(output), "\n")
 	for _, line := range lines {
@@ -85,14 +86,14 @@ func mainLine(output string) string {
 	return strings.TrimSpace(lines[len(lines)-1])
 }
 
-// checkClients names clients on this machine that ignore the proxy variables.
+// checkClients reports clients on this machine that ignore the proxy variables.
 func (d *Doctor) checkClients(ctx context.Context) []finding {
 	var all []finding
 	if runtime.GOOS == "darwin" {
 		all = append(all, warning("clients", "on macOS, programs written in Go trust only the keychain and refuse the proxy's certificate", "run them in the sidecar's container")...)
 	}
 	if v := nodeVersion(ctx); v != "" && nodeIgnoresProxies(v) {
-		all = append(all, warning("clients", "fetch of Node "+v+" ignores proxies, so its requests get no credentials", nodeRemedy)...)
+		all = append(all, warning("clients", "fetch or https of Node "+v+" ignores proxies, so such requests get no credentials", nodeRemedy)...)
 	}
 	return all
 }
@@ -109,8 +110,9 @@ func nodeVersion(ctx context.Context) string {
 	return strings.TrimPrefix(strings.TrimSpace(string(out)), "v")
 }
 
-// nodeIgnoresProxies reports whether a version of Node does not know
-// NODE_USE_ENV_PROXY. It came with 22.21, and with 24.0 for fetch and 24.5 for https.
+// nodeIgnoresProxies reports whether some requests of a version of Node ignore
+// NODE_USE_ENV_PROXY. Node 22.21 was the first of its line to support it; Node 24.0
+// supports it for fetch, and 24.5 for https too.
 func nodeIgnoresProxies(version string) bool {
 	var major, minor int
 	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil {

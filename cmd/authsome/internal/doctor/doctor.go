@@ -1,8 +1,8 @@
-// Package doctor checks that everything works, on the user's side and behind the
-// proxy, and says what to do about what does not.
+// Package doctor checks that everything works, on the user's side or behind the
+// proxy, and says what to do about each problem.
 //
-// It changes nothing except a probe record that it deletes again. Its invariant: every
-// finding that is a problem names its cause, and what to do if that is known.
+// It changes nothing except a probe record, which it deletes again. Its invariant: a
+// finding that is a problem names the cause, and what to do if that is known.
 package doctor
 
 import (
@@ -40,7 +40,7 @@ const (
 	statusProblem = "problem"
 )
 
-// timeout bounds all checks together. Each check that waits has its own limit.
+// timeout limits all checks together. Each check that waits has its own limit too.
 const timeout = 2 * time.Minute
 
 // check is one check. It may have several findings, or none if it does not apply.
@@ -61,7 +61,7 @@ func (d *Doctor) Run(ctx context.Context) error {
 	for _, check := range checks {
 		for _, f := range check(ctx) {
 			if f.Status == statusProblem && reported[f.Detail] {
-				continue // several checks met the same cause
+				continue // several checks found the same cause
 			}
 			reported[f.Detail] = true
 			all = append(all, f)
@@ -109,8 +109,7 @@ func problem(name, detail, remedy string) []finding {
 	return []finding{{name, statusProblem, detail, remedy}}
 }
 
-// failed turns an error into a finding, with the suggestion that a command would have
-// given.
+// failed makes a finding of an error, with the hint that a command gives for it.
 func (d *Doctor) failed(name string, err error) []finding {
 	return problem(name, exit.Message(err), d.Console.Suggest(exit.Judge(err).Next))
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/authsome/authsome/vault"
 )
 
-// ownChecks are those of the user's side.
+// ownChecks returns the checks of the user's side.
 func (d *Doctor) ownChecks() []check {
 	return []check{
 		d.checkHome, d.checkVault, d.checkDefinitions, d.checkConnections, d.checkRoutes, d.checkAudit,
@@ -86,7 +86,7 @@ func (d *Doctor) checkDefinitions(context.Context) []finding {
 	}
 	var all []finding
 	for _, p := range set.Problems {
-		all = append(all, problem("definitions", fmt.Sprintf("ignored %s: %v", p.Path, p.Err), "fix the file, then run authsome register with it")...)
+		all = append(all, problem("definitions", fmt.Sprintf("ignored %s: %v", p.Path, p.Err), "fix the file, or delete it")...)
 	}
 	if all == nil {
 		return ok("definitions", "%s", show.Plural(len(set.All()), "provider"))
@@ -94,8 +94,8 @@ func (d *Doctor) checkDefinitions(context.Context) []finding {
 	return all
 }
 
-// expirySoon is how long before a credential expires that cannot be refreshed the user
-// is warned.
+// expirySoon is how long before its expiry a credential that cannot be refreshed is
+// reported.
 const expirySoon = 7 * 24 * time.Hour
 
 func (d *Doctor) checkConnections(ctx context.Context) []finding {
@@ -134,7 +134,7 @@ func (d *Doctor) checkConnections(ctx context.Context) []finding {
 	return all
 }
 
-// table is the one that a proxy would have now.
+// table is the routing table that a proxy would have now.
 func (d *Doctor) table(ctx context.Context) (*routing.Table, error) {
 	set, err := d.Opener.Providers()
 	if err != nil {
@@ -163,7 +163,7 @@ func (d *Doctor) checkRoutes(ctx context.Context) []finding {
 	}
 	var all []finding
 	for _, p := range t.Problems() {
-		all = append(all, problem("routes", "requests of "+p.Provider+" get no credential: "+p.Err.Error(), d.relogin(p.Provider, ""))...)
+		all = append(all, problem("routes", "requests to "+p.Provider+" get no credential: "+p.Err.Error(), d.relogin(p.Provider, ""))...)
 	}
 	seen := make(map[string]bool)
 	for _, r := range t.Routes() {

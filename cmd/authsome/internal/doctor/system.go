@@ -21,7 +21,7 @@ func (d *Doctor) checkClock(ctx context.Context) []finding {
 	if info, found := debug.ReadBuildInfo(); found {
 		for _, s := range info.Settings {
 			if built, err := time.Parse(time.RFC3339, s.Value); s.Key == "vcs.time" && err == nil && now.Before(built) {
-				return problem("clock", now.Format(time.RFC3339)+" is before this program was built", remedy)
+				return problem("clock", "it is "+now.Format(time.RFC3339)+", but this program was built later", remedy)
 			}
 		}
 	}
@@ -29,14 +29,15 @@ func (d *Doctor) checkClock(ctx context.Context) []finding {
 		connections, _ := p.Connections(ctx) // the connections' check reports an error
 		for _, c := range connections {
 			if c.ObtainedAt.After(now.Add(time.Minute)) {
-				return problem("clock", c.Provider+"/"+c.Name+" was obtained "+show.Relative(c.ObtainedAt, now)+": the clock was set back", remedy)
+				return problem("clock", c.Provider+"/"+c.Name+" was obtained "+show.Duration(c.ObtainedAt.Sub(now))+" after the present time: the clock was set back", remedy)
 			}
 		}
 	}
 	return ok("clock", "%s", now.Format(time.RFC3339))
 }
 
-// checkUpstreamProxies checks the proxies through which services are reached.
+// checkUpstreamProxies checks that the proxies through which services are reached
+// accept connections.
 func (d *Doctor) checkUpstreamProxies(ctx context.Context) []finding {
 	var all []finding
 	seen := make(map[string]bool)
@@ -51,11 +52,11 @@ func (d *Doctor) checkUpstreamProxies(ctx context.Context) []finding {
 			u, err = url.Parse("http://" + value)
 		}
 		if err != nil || u.Host == "" {
-			all = append(all, problem("proxy", name+", through which services are reached, is not a URL", "use http://host:port")...)
+			all = append(all, problem("proxy", name+" is not the URL of a proxy, and services are reached through it", "set it to http://HOST:PORT, or unset it")...)
 			continue
 		}
 		if err := dialProxy(ctx, u); err != nil {
-			all = append(all, problem("proxy", fmt.Sprintf("services are reached through %s=%s, which does not answer: %v", name, u.Redacted(), err), "unset it, or use --upstream-proxy")...)
+			all = append(all, problem("proxy", fmt.Sprintf("services are reached through %s=%s, which does not answer: %s", name, u.Redacted(), cause(err)), "unset it, or use --upstream-proxy")...)
 			continue
 		}
 		all = append(all, ok("proxy", "services are reached through %s (%s)", u.Redacted(), name)...)
@@ -83,14 +84,16 @@ func dialProxy(ctx context.Context, u *url.URL) error {
 	return c.Close()
 }
 
+// checkTrust checks that there are certificates to give to the agent's clients.
 func (d *Doctor) checkTrust(context.Context) []finding {
 	roots, err := ca.SystemRoots(d.Console.Getenv)
 	if err != nil {
-		return problem("trust", err.Error(), "install the system's certificates, for example with apt-get install ca-certificates")
+		return problem("trust", err.Error(), "install the system's certificates, for example: apt-get install ca-certificates")
 	}
 	return ok("trust", "%s for the agent's clients", show.Plural(bytes.Count(roots, []byte("-----BEGIN")), "certificate"))
 }
 
+// checkPeers checks whether the proxy can be guarded without a token.
 func (d *Doctor) checkPeers(context.Context) []finding {
 	if err := intercept.KnowsPeers(); err != nil {
 		return warning("guard", "a token guards the proxy, because this system does not say which user a connection belongs to: "+err.Error(), "")

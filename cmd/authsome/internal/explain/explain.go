@@ -1,8 +1,7 @@
 // Package explain puts the decisions of the proxy into words: what happens to a
-// request, and the command that would change it.
+// request, and the command that changes it.
 //
-// It decides nothing: the decisions are those of package routing, and the refusals
-// those of package intercept.
+// It makes no decisions itself: packages routing and intercept do.
 package explain
 
 import (
@@ -14,7 +13,7 @@ import (
 	"github.com/authsome/authsome/routing"
 )
 
-// Decision says what the proxy would do with a request, and what to do to change that.
+// Decision says what the proxy would do with a request, and how to change that.
 func Decision(set *providers.Set, e routing.Explanation) (text string, next suggest.Suggestion) {
 	connection := e.Provider + "/" + e.Connection
 	inspect := suggest.Command("inspect %s", e.Provider)
@@ -37,19 +36,21 @@ func Decision(set *providers.Set, e routing.Explanation) (text string, next sugg
 	case routing.OAuthEndpoint:
 		return "forwarded without a credential: this is a sign-in endpoint of " + e.Provider + ", which never gets a stored credential", none
 	case routing.PathAmbiguous:
-		return "refused (bad_request): servers read this path in different ways, with different decisions", suggest.Advice("send it without dot segments, semicolons, doubled slashes and encoded slashes")
+		return "refused (bad_request): servers read this path in different ways, with different decisions", suggest.Advice("write the path without dot segments, semicolons, doubled slashes and encoded slashes")
 	case routing.HTTPSRequired:
 		return "refused (https_required): credentials of " + e.Provider + " are sent over https only", suggest.Advice("use https://%s", e.Host)
 	case routing.HostDenied:
 		return "refused (host_denied): no connected provider covers this host, and --unmatched deny refuses such hosts", none
 	case routing.OtherPort:
 		return fmt.Sprintf("passed through: a connected provider covers this host on another port than %d", e.Port), none
+	case routing.NoRoute:
+		return "forwarded without a credential: this is plain http, and no connected provider covers " + e.Host, none
 	}
-	return notIntercepted(set, e)
+	return passedThrough(set, e)
 }
 
-// notIntercepted explains why a host is passed through.
-func notIntercepted(set *providers.Set, e routing.Explanation) (string, suggest.Suggestion) {
+// passedThrough explains why a host is passed through.
+func passedThrough(set *providers.Set, e routing.Explanation) (string, suggest.Suggestion) {
 	var owners []string
 	for _, d := range set.All() {
 		if d.Claims(e.Host, e.Port) {
@@ -60,7 +61,7 @@ func notIntercepted(set *providers.Set, e routing.Explanation) (string, suggest.
 	case 0:
 		return "passed through: no provider covers " + e.Host, suggest.Command("register FILE")
 	case 1:
-		return "passed through: " + owners[0] + ", which covers " + e.Host + ", is not connected", suggest.Login(owners[0], "")
+		return "passed through: " + owners[0] + " covers " + e.Host + ", but is not connected", suggest.Login(owners[0], "")
 	}
 	return "passed through: none of the providers that cover " + e.Host + " is connected: " + strings.Join(owners, ", "), suggest.Login(owners[0], "")
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/authsome/authsome/intercept"
 )
 
-// Fix returns the function that says what a user can do about a refusal of the proxy,
-// for the answer that the client gets. Commands in it are for the profile, or for the
-// default profile if that is empty.
+// Fix returns a function that says what a user can do about a refusal of the proxy. The
+// text is in the answer that the client gets. Commands in it are for the profile, or
+// for the default profile if profile is empty.
 func Fix(profile string) func(*intercept.Refusal) string {
 	return func(r *intercept.Refusal) string { return fix(r).In(profile) }
 }
@@ -38,8 +38,8 @@ func fix(r *intercept.Refusal) suggest.Suggestion {
 	return suggest.Suggestion{}
 }
 
-// choose says how to choose one of several connections. If all belong to one provider,
-// its default can be set.
+// choose says how to choose one of several connections. If all of them belong to one
+// provider, a default can be set.
 func choose(choices []string) suggest.Suggestion {
 	start := "start with --provider " + choices[0]
 	provider, connection, named := strings.Cut(choices[0], "=")
