@@ -30,7 +30,7 @@ const maxBackup = 1 << 30
 
 // ErrNotBackup means that a file is not a backup, that it was modified or
 // truncated, or that the identity does not decrypt it.
-var ErrNotBackup = errors.New("not a valid backup")
+var ErrNotBackup = errors.New("cannot read the backup")
 
 // Backup writes every record to w as one file in the age format, encrypted to
 // the recipients and authenticated from the first byte to the last.

@@ -145,7 +145,7 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 // their hosts are unknown or invalid.
 func (a *app) warnNotIntercepted(t *routing.Table) {
 	for _, p := range t.Problems() {
-		a.Warnf("requests of %s get no credential: %v; %s", p.Provider, p.Err, a.Suggest(suggest.Relogin(p.Provider, "")))
+		a.Warnf("requests to %s get no credential: %v; log in again: %s", p.Provider, p.Err, a.Suggest(suggest.Relogin(p.Provider, "")))
 	}
 }
 

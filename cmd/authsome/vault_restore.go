@@ -51,7 +51,7 @@ func restore(ctx context.Context, a *app, path string, o *restoreOptions) error 
 	}
 	defer f.Close()
 	if !vault.IsBackup(f) {
-		return fmt.Errorf("%s: %w", path, vault.ErrNotBackup)
+		return fmt.Errorf("%s: %w: not a file in the age format", path, vault.ErrNotBackup)
 	}
 	identities, err := o.ageIdentities(a)
 	if err != nil {
@@ -59,7 +59,7 @@ func restore(ctx context.Context, a *app, path string, o *restoreOptions) error 
 	}
 	b, err := vault.ReadBackup(f, identities...)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	p, err := a.profileToRestore(b)
 	if err != nil {

@@ -163,7 +163,7 @@ func (d *Doctor) checkRoutes(ctx context.Context) []finding {
 	}
 	var all []finding
 	for _, p := range t.Problems() {
-		all = append(all, problem("routes", "requests of "+p.Provider+" get no credential: "+p.Err.Error(), d.relogin(p.Provider, ""))...)
+		all = append(all, problem("routes", "requests to "+p.Provider+" get no credential: "+p.Err.Error(), d.relogin(p.Provider, ""))...)
 	}
 	seen := make(map[string]bool)
 	for _, r := range t.Routes() {
