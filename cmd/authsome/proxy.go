@@ -127,7 +127,7 @@ func serveProxy(ctx context.Context, a *app, o *proxyCmdOptions) error {
 	if err := s.Drain(drain); err != nil {
 		options.Log.Warn("closed connections that were still open", "err", err)
 	}
-	admin.close()
+	admin.close(drain)
 	return err
 }
 
@@ -222,15 +222,17 @@ func (o *proxyCmdOptions) checkGuarded(token secret.String) error {
 type adminPort struct {
 	server *http.Server
 	addr   net.Addr
-	failed chan error // gets the error if it stops serving before it is closed
+	failed chan error    // gets the error if it stops serving before it is closed
+	done   chan struct{} // closed when it has stopped serving
 }
 
 func serveAdmin(s *sidecar.Sidecar, g prometheus.Gatherer, l net.Listener, log *slog.Logger) *adminPort {
 	if l == nil {
 		return &adminPort{}
 	}
-	p := &adminPort{server: sidecar.AdminServer(s.Admin(g), log), addr: l.Addr(), failed: make(chan error, 1)}
+	p := &adminPort{server: sidecar.AdminServer(s.Admin(g), log), addr: l.Addr(), failed: make(chan error, 1), done: make(chan struct{})}
 	go func() {
+		defer close(p.done)
 		if err := p.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			p.failed <- err
 		}
@@ -238,10 +240,16 @@ func serveAdmin(s *sidecar.Sidecar, g prometheus.Gatherer, l net.Listener, log *
 	return p
 }
 
-func (p *adminPort) close() {
-	if p.server != nil {
+// close waits for requests in progress until ctx ends, and then closes their
+// connections.
+func (p *adminPort) close(ctx context.Context) {
+	if p.server == nil {
+		return
+	}
+	if p.server.Shutdown(ctx) != nil {
 		p.server.Close()
 	}
+	<-p.done
 }
 
 // announce prints the addresses of the proxy.
