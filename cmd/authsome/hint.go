@@ -4,12 +4,12 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/providers"
 )
 
@@ -25,7 +25,7 @@ func withNext(cmd *cobra.Command, err error) error {
 		args := cmd.Flags().Args()
 		if i := slices.Index(args, e.Name); i >= 0 {
 			args[i] = e.Near
-			return exit.WithCommand(err, "%s %s", commandName(cmd), shellWords(args))
+			return exit.WithCommand(err, "%s %s", commandName(cmd), suggest.Words(args...))
 		}
 	}
 	if _, ok := errors.AsType[*exit.UsageError](err); ok {
@@ -63,21 +63,5 @@ func repeated(cmd *cobra.Command, flag string) string {
 			}
 		}
 	})
-	return shellWords(words) + " " + flag
-}
-
-// shellWords writes words as a shell reads them.
-func shellWords(words []string) string {
-	quoted := make([]string, len(words))
-	for i, w := range words {
-		quoted[i] = w
-		if w == "" || strings.ContainsFunc(w, unsafeInShell) {
-			quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-		}
-	}
-	return strings.Join(quoted, " ")
-}
-
-func unsafeInShell(r rune) bool {
-	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("@%+=:,./_-", r)
+	return suggest.Words(words...) + " " + flag
 }

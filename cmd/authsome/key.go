@@ -8,6 +8,7 @@ import (
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/opener"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/internal/pythonhome"
 	"github.com/authsome/authsome/vault"
@@ -96,5 +97,5 @@ func (a *app) refuseKeyChange(command string) error {
 		return err
 	}
 	return exit.WithCommand(fmt.Errorf("only this master key opens %s, a vault of the Python authsome: import that vault and delete the file first", stores[0]),
-		"import --authsome %s", h.Dir)
+		"import --authsome %s", suggest.Words(h.Dir))
 }

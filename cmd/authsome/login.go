@@ -13,6 +13,7 @@ import (
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/signin"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/internal/home"
@@ -43,7 +44,7 @@ lists the keys that it finds in the environment, and offers to store them.`,
   authsome login`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return exit.WithCommand(exit.Usagef("login takes one PROVIDER; secrets are not accepted as arguments"), "login %s", args[0])
+				return exit.WithCommand(exit.Usagef("login takes one PROVIDER; secrets are not accepted as arguments"), "login %s", suggest.Words(args[0]))
 			}
 			return nil
 		},

@@ -5,7 +5,7 @@ package home
 import (
 	"fmt"
 	"os"
-	"strings"
+	"strconv"
 	"syscall"
 )
 
@@ -23,25 +23,15 @@ func checkAccess(dir string) error {
 		return &AccessError{
 			Path:   dir,
 			Reason: fmt.Sprintf("belongs to user %d, but this process runs as user %d", stat.Uid, os.Geteuid()),
-			Remedy: fmt.Sprintf("chown -R %d %s", os.Geteuid(), shellQuote(dir)),
+			Remedy: []string{"chown", "-R", strconv.Itoa(os.Geteuid()), dir},
 		}
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		return &AccessError{
 			Path:   dir,
 			Reason: fmt.Sprintf("other users can access it (mode %04o)", mode),
-			Remedy: "chmod 700 " + shellQuote(dir),
+			Remedy: []string{"chmod", "700", dir},
 		}
 	}
 	return nil
-}
-
-// shellQuote returns s as one word of a POSIX shell command. It adds quotes only if
-// they are needed.
-func shellQuote(s string) string {
-	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:@%,="
-	if s != "" && strings.Trim(s, safe) == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -42,8 +42,8 @@ const layoutVersion = 2
 // AccessError reports a directory that another user owns or can access.
 type AccessError struct {
 	Path   string
-	Reason string // such as "other users can access it (mode 0755)"
-	Remedy string // the shell command that fixes it
+	Reason string   // such as "other users can access it (mode 0755)"
+	Remedy []string // the command that fixes it, as words
 }
 
 func (e *AccessError) Error() string { return e.Path + ": " + e.Reason }

@@ -176,7 +176,7 @@ func TestOpenRefusesAHomeThatOthersCanAccess(t *testing.T) {
 		}
 		_, err := home.Open(dir)
 		access, ok := errors.AsType[*home.AccessError](err)
-		if !ok || access.Path != dir || access.Remedy != "chmod 700 "+dir || !strings.Contains(err.Error(), fmt.Sprintf("%04o", mode)) {
+		if !ok || access.Path != dir || !slices.Equal(access.Remedy, []string{"chmod", "700", dir}) || !strings.Contains(err.Error(), fmt.Sprintf("%04o", mode)) {
 			t.Errorf("mode %v: error %v", mode, err)
 		}
 	}

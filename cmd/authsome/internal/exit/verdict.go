@@ -149,7 +149,7 @@ func classifyKey(err error) (Verdict, bool) {
 
 func classifyStore(err error) (Verdict, bool) {
 	if e, ok := errors.AsType[*home.AccessError](err); ok {
-		return unavailable(suggest.Advice("%s", e.Remedy))
+		return unavailable(suggest.Advice("%s", suggest.Words(e.Remedy...)))
 	}
 	if _, ok := errors.AsType[*vault.DamageError](err); ok {
 		return unavailable(suggest.Command("vault check"))

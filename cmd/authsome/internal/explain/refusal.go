@@ -23,7 +23,7 @@ func fix(r *intercept.Refusal) suggest.Suggestion {
 	case intercept.CodeHTTPSRequired:
 		return suggest.Advice("use https://%s", r.Host)
 	case intercept.CodePlaceholder:
-		return suggest.Command("why %s", r.URL)
+		return suggest.Command("why %s", suggest.Words(r.URL))
 	case intercept.CodeHostDenied:
 		return suggest.Advice("connect its provider, or start without --unmatched deny")
 	case intercept.CodePrivateTarget:

@@ -141,11 +141,3 @@ var plainValue = regexp.MustCompile(`^[A-Za-z0-9_./+=:@%,-]+$`)
 // IsPlainValue reports whether all programs that read NAME=value lines read the value as
 // it is written: shells, with and without word splitting, and the parsers of .env files.
 func IsPlainValue(value string) bool { return plainValue.MatchString(value) }
-
-// shellWord returns s as one word of a POSIX shell command.
-func shellWord(s string) string {
-	if IsPlainValue(s) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}

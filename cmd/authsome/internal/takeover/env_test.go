@@ -17,11 +17,3 @@ func TestMaskedShowsAtMostFourCharacters(t *testing.T) {
 		}
 	}
 }
-
-func TestShellWord(t *testing.T) {
-	for path, want := range map[string]string{".env": ".env", "/a/b c/.env": "'/a/b c/.env'", "it's": `'it'\''s'`, "": "''"} {
-		if got := shellWord(path); got != want {
-			t.Errorf("%q: %s, want %s", path, got, want)
-		}
-	}
-}

@@ -56,6 +56,6 @@ func (m *Importer) SuggestPython(ctx context.Context) {
 		return
 	}
 	if existing, err := p.Connections(ctx); err == nil && len(existing) == 0 {
-		m.Console.Infof("this home has connections of the Python authsome: %s", m.Console.Suggest(suggest.Command("import --authsome %s", shellWord(h.Dir))))
+		m.Console.Infof("this home has connections of the Python authsome: %s", m.Console.Suggest(suggest.Command("import --authsome %s", suggest.Words(h.Dir))))
 	}
 }

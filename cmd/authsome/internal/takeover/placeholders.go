@@ -8,6 +8,7 @@ import (
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/opener"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 	"github.com/authsome/authsome/secret"
 )
@@ -47,7 +48,7 @@ func (m *Importer) offerPlaceholders(ctx context.Context, f *dotenvFile, o Optio
 	}
 	if err := f.write(text); err != nil {
 		// Not %w: an error about the user's file is not one about the vault.
-		return exit.WithCommand(fmt.Errorf("the keys are in the vault, but %s could not be changed: %v", f.path, err), "import --dotenv %s --placeholders", shellWord(f.path))
+		return exit.WithCommand(fmt.Errorf("the keys are in the vault, but %s could not be changed: %v", f.path, err), "import --dotenv %s --placeholders", suggest.Words(f.path))
 	}
 	return nil
 }
