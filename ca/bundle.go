@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,12 +31,25 @@ var extraVariables = []string{
 	"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "NIX_SSL_CERT_FILE", "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
 }
 
-var errNoRoots = errors.New("no bundle of root certificates found; install ca-certificates, or set SSL_CERT_FILE to one")
+// ErrNoRoots means that this system has no root certificates where clients search
+// for them.
+var ErrNoRoots = errors.New("no bundle of root certificates found; install ca-certificates, or set SSL_CERT_FILE to one")
+
+// RootsError reports a certificate file of the user that [ParseCertificates] refuses.
+type RootsError struct {
+	Variable string // the variable of the environment that names the file or its directory
+	Path     string
+	Err      error
+}
+
+func (e *RootsError) Error() string { return e.Variable + ": " + e.Path + ": " + e.Err.Error() }
+
+func (e *RootsError) Unwrap() error { return e.Err }
 
 // SystemRoots returns the roots that clients in this environment trust, in PEM:
 // the system's bundle, or the file that SSL_CERT_FILE names instead, and the
-// files in the directories of SSL_CERT_DIR. Finding no root is an error, and so
-// is a file that [ParseCertificates] refuses. A file or directory that cannot be
+// files in the directories of SSL_CERT_DIR. Finding no root is [ErrNoRoots], and a
+// file that [ParseCertificates] refuses is a [RootsError]. A file or directory that cannot be
 // read is skipped.
 func SystemRoots(getenv func(string) string) ([]byte, error) {
 	return systemRoots(getenv, systemBundles)
@@ -64,14 +76,14 @@ func systemRoots(getenv func(string) string, bundles []string) ([]byte, error) {
 		parts = append(parts, part)
 	}
 	if roots = Bundle(parts...); len(roots) == 0 {
-		return nil, errNoRoots
+		return nil, ErrNoRoots
 	}
 	return roots, nil
 }
 
 // ExtraRoots returns the certificates that variables of the environment add for
-// one client or another, in PEM. A file that [ParseCertificates] refuses is an
-// error. A file or directory that cannot be read is skipped: the clients cannot
+// one client or another, in PEM. A file that [ParseCertificates] refuses is a
+// [RootsError]. A file or directory that cannot be read is skipped: the clients cannot
 // read it either.
 func ExtraRoots(getenv func(string) string) ([]byte, error) {
 	var paths []string
@@ -128,7 +140,7 @@ func checkedRoots(variable, path string, b []byte) ([]byte, error) {
 	}
 	certificates, err := ParseCertificates(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %s: %w", variable, path, err)
+		return nil, &RootsError{variable, path, err}
 	}
 	var roots []byte
 	for _, c := range certificates {

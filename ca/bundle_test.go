@@ -44,11 +44,11 @@ func TestSystemRoots(t *testing.T) {
 	} {
 		vars := map[string]string{"SSL_CERT_FILE": tt.file, "SSL_CERT_DIR": tt.dir}
 		got, err := systemRoots(func(name string) string { return vars[name] }, tt.bundles)
-		if !bytes.Equal(got, bytes.Join(tt.want, nil)) || (err == nil) != (tt.want != nil) || err != nil && !errors.Is(err, errNoRoots) {
+		if !bytes.Equal(got, bytes.Join(tt.want, nil)) || (err == nil) != (tt.want != nil) || err != nil && !errors.Is(err, ErrNoRoots) {
 			t.Errorf("%s: %v\n%s", tt.name, err, got)
 		}
 	}
-	if !strings.Contains(errNoRoots.Error(), "SSL_CERT_FILE") {
+	if !strings.Contains(ErrNoRoots.Error(), "SSL_CERT_FILE") {
 		t.Error("the error does not name the variable to set")
 	}
 }

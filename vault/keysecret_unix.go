@@ -31,11 +31,11 @@ func checkSecret(f *os.File) error {
 	case known && owner.Uid != 0 && int(owner.Uid) != os.Geteuid():
 		return fmt.Errorf("%w (owner %d, neither root nor %d)", ErrKeyExposed, owner.Uid, os.Geteuid())
 	case mode&0o022 != 0:
-		return fmt.Errorf("%w: others can write to it (mode %04o); chmod 400 it", ErrKeyExposed, mode)
+		return fmt.Errorf("%w: others can write to it (mode %04o)", ErrKeyExposed, mode)
 	case mode&0o044 == 0, inSecretsDirectory(f.Name()), known && owner.Uid == 0 && inMemoryFS(f):
 		return nil
 	}
-	return fmt.Errorf("%w (mode %04o, on a disk); chmod 400 it, as the user of this process, or mount it as a secret below /run/secrets", ErrKeyExposed, mode)
+	return fmt.Errorf("%w (mode %04o, on a disk)", ErrKeyExposed, mode)
 }
 
 // closeOnExec keeps a file descriptor such as /dev/fd/3 from the programs that this

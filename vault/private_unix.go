@@ -16,7 +16,7 @@ func checkPrivate(f *os.File) error {
 		return err
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return fmt.Errorf("%w (mode %04o); chmod 600 it", ErrKeyExposed, mode)
+		return fmt.Errorf("%w (mode %04o)", ErrKeyExposed, mode)
 	}
 	if s, ok := info.Sys().(*syscall.Stat_t); ok && int(s.Uid) != os.Geteuid() {
 		return fmt.Errorf("%w (owner %d, not %d)", ErrKeyExposed, s.Uid, os.Geteuid())

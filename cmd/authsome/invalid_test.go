@@ -20,6 +20,7 @@ const invalidLines = `
 	list --profile
 	list --json=maybe
 	--profile nowhere list
+	--profile ../x list
 
 	demo extra
 	login resend extra
@@ -29,6 +30,7 @@ const invalidLines = `
 	login resend --param nonsense=1 --force
 	login resend --base-url nonsense
 	login resend --timeout soon
+	login resend --timeout -1s
 	login resend --key-stdin --secrets-stdin
 	login snowflake --param account=a/b
 	run
@@ -83,6 +85,7 @@ const invalidLines = `
 	import extra
 	import --dotenv .
 	import --authsome nowhere
+	import --authsome plain
 	import --env --placeholders
 	default resend
 	default resend ../x
@@ -90,9 +93,11 @@ const invalidLines = `
 	connection copy
 	connection copy resend
 	connection copy resend --to nowhere
+	connection copy resend --to ../x
 	connection copy resend --to work --as ../x
 	connection move
 	connection move resend --to default
+	connection move resend ../x --to work
 	logout
 	logout resend --connection ../x
 	revoke
@@ -106,11 +111,13 @@ const invalidLines = `
 	provider new
 	provider new ../x
 	provider new x --openapi nowhere
+	provider new x --openapi notjson.json
 	provider new x --openapi http://api.x.test/openapi.json
 	new-provider
 	new-provider ../x
 	register
 	register nowhere
+	register .
 	register notjson.json
 	register noname.json
 	register badname.json

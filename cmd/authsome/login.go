@@ -49,6 +49,9 @@ lists the keys that it finds in the environment, and offers to store them.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.Timeout <= 0 {
+				return exit.Usagef("--timeout %v: use %s", o.Timeout, flagForms["duration"])
+			}
 			if len(args) == 0 {
 				return suggestLogins(cmd.Context(), a)
 			}

@@ -9,6 +9,8 @@
 package durable
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -20,7 +22,7 @@ import (
 // mode.
 func Replace(path string, data []byte, mode os.FileMode) error {
 	if err := maybe.WriteFile(path, data, mode); err != nil {
-		return err
+		return about(path, err)
 	}
 	return SyncDir(filepath.Dir(path))
 }
@@ -33,14 +35,14 @@ func Create(path string, data []byte) error {
 	dir, name := filepath.Split(path)
 	f, err := os.CreateTemp(dir, "."+name+"-*") // 0600
 	if err != nil {
-		return err
+		return about(path, err)
 	}
 	defer os.Remove(f.Name())
 	if err := fill(f, data); err != nil {
-		return err
+		return about(path, err)
 	}
 	if err := os.Link(f.Name(), path); err != nil {
-		return err
+		return about(path, err)
 	}
 	return SyncDir(filepath.Dir(path))
 }
@@ -64,6 +66,18 @@ func Rename(from, to string) error {
 		return err
 	}
 	return SyncDir(filepath.Dir(to))
+}
+
+// about is the error about the file that was to be written, not about the temporary
+// file that was in its place.
+func about(path string, err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return &fs.PathError{Op: e.Op, Path: path, Err: e.Err}
+	}
+	if e, ok := errors.AsType[*os.LinkError](err); ok {
+		return &fs.PathError{Op: e.Op, Path: path, Err: e.Err}
+	}
+	return err
 }
 
 // fill writes data to f, syncs and closes it.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/go-json-experiment/json"
 
@@ -49,7 +50,7 @@ var ErrNoHome = errors.New("no vault of the Python authsome (profiles/*/store.db
 // Stores returns the paths of the vaults in a home.
 func Stores(dir string) ([]string, error) {
 	profiles, err := os.ReadDir(filepath.Join(dir, "profiles"))
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, nil
 	}
 	if err != nil {

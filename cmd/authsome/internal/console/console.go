@@ -55,12 +55,12 @@ func (c *Console) Infof(format string, args ...any) {
 
 // Notef prints what a person must know to continue, also when Quiet is set.
 func (c *Console) Notef(format string, args ...any) {
-	fmt.Fprintf(c.Err, "authsome: %s\n", show.VisibleLines(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(c.Err, "authsome: %s\n", show.VisibleLines(fmt.Sprintf(format, exit.Messages(args)...)))
 }
 
 // Warnf prints a warning.
 func (c *Console) Warnf(format string, args ...any) {
-	fmt.Fprintf(c.Err, "authsome: %s %s\n", c.paint(c.Err, show.Yellow, "warning:"), show.VisibleLines(exit.PlainText(fmt.Sprintf(format, args...))))
+	fmt.Fprintf(c.Err, "authsome: %s %s\n", c.paint(c.Err, show.Yellow, "warning:"), show.VisibleLines(exit.PlainText(fmt.Sprintf(format, exit.Messages(args)...))))
 }
 
 // Detail prints a line that a following question is about, also when Quiet is set.

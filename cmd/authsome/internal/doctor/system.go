@@ -3,6 +3,7 @@ package doctor
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -84,11 +85,17 @@ func dialProxy(ctx context.Context, u *url.URL) error {
 	return c.Close()
 }
 
-// checkTrust checks that there are certificates to give to the agent's clients.
+// checkTrust checks the certificates that a run gives to the agent's clients.
 func (d *Doctor) checkTrust(context.Context) []finding {
 	roots, err := ca.SystemRoots(d.Console.Getenv)
-	if err != nil {
+	if errors.Is(err, ca.ErrNoRoots) {
 		return problem("trust", err.Error(), "install the system's certificates, for example: apt-get install ca-certificates")
+	}
+	if err != nil {
+		return d.failed("trust", err)
+	}
+	if _, err := ca.ExtraRoots(d.Console.Getenv); err != nil {
+		return d.failed("trust", err)
 	}
 	return ok("trust", "%s for the agent's clients", show.Plural(bytes.Count(roots, []byte("-----BEGIN")), "certificate"))
 }

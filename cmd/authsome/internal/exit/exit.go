@@ -30,9 +30,9 @@ type UsageError struct{ message string }
 
 func (e *UsageError) Error() string { return e.message }
 
-// Usagef makes a [UsageError].
+// Usagef makes a [UsageError]. Errors among args become their [Message].
 func Usagef(format string, args ...any) error {
-	return &UsageError{fmt.Sprintf(format, args...)}
+	return &UsageError{fmt.Sprintf(format, Messages(args)...)}
 }
 
 // MissingError is a credential that does not exist.

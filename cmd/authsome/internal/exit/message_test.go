@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ func TestMessage(t *testing.T) {
 	closed := l.Addr().String()
 	l.Close()
 	_, refused := net.Dial("tcp", closed)
+	_, noFile := os.ReadFile("/nowhere/list")
 	expired, cancel := context.WithTimeout(t.Context(), -time.Second)
 	defer cancel()
 	server := httptest.NewTLSServer(http.NotFoundHandler())
@@ -34,6 +36,8 @@ func TestMessage(t *testing.T) {
 		{fmt.Errorf("reach the service: %w", refused), "reach the service: connect to " + closed + ": connection refused"},
 		{fmt.Errorf("read the vault: %w", expired.Err()), "read the vault: timed out"},
 		{context.Canceled, "cancelled"},
+		{fmt.Errorf("read the list: %w", noFile), "read the list: /nowhere/list: no such file or directory"},
+		{Usagef("--file: %v", noFile), "--file: /nowhere/list: no such file or directory"},
 		{x509.UnknownAuthorityError{}, "invalid certificate: certificate signed by unknown authority"},
 	} {
 		if got := Message(tt.err); got != tt.want {

@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/ca"
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 	"github.com/authsome/authsome/internal/home"
@@ -55,6 +56,9 @@ func classifyUsage(err error) (Verdict, bool) {
 	}
 	if _, ok := errors.AsType[*UsageError](err); ok {
 		return Verdict{Usage, "UsageError", suggest.Command("help")}, true
+	}
+	if e, ok := errors.AsType[*ca.RootsError](err); ok {
+		return Verdict{Usage, "InvalidCertificates", suggest.Advice("fix the file, or unset %s", e.Variable)}, true
 	}
 	if errors.Is(err, terminal.ErrInterrupted) {
 		return Verdict{Code: Interrupted, Name: "Cancelled"}, true
@@ -168,7 +172,7 @@ func classifyStore(err error) (Verdict, bool) {
 	case errors.Is(err, vault.ErrWrongKey):
 		return unavailable(suggest.Advice("restore the master.key that belongs to this home, or replace the vault: authsome vault restore FILE --force"))
 	case errors.Is(err, vault.ErrKeyExposed):
-		return unavailable(suggest.Advice("run chmod 600 on the file, as its owner"))
+		return unavailable(suggest.Advice("as the owner of the file, run chmod 600 on it; a container can also get it as a secret below /run/secrets"))
 	case errors.Is(err, vault.ErrNotBackup):
 		return Verdict{Usage, "InvalidBackup", suggest.Advice("check the passphrase or the identity, and the file; nothing was changed")}, true
 	case errors.Is(err, vault.ErrNotEmpty):
