@@ -99,7 +99,7 @@ func (c *Config) serverMetadata(ctx context.Context, issuer string) (*Server, er
 		err = errors.New("the URL has a query")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the issuer: %w", err)
+		return nil, fmt.Errorf("invalid issuer: %w", err)
 	}
 	failed := errors.New("the authorization server publishes no metadata")
 	for _, at := range metadataURLs(u) {

@@ -198,7 +198,7 @@ func signJWT(key crypto.Signer, algorithm, keyID string, claims map[string]any) 
 		}
 		var err error
 		if signature, err = rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:]); err != nil {
-			return "", errors.New("the RSA key cannot sign")
+			return "", errors.New("the RSA key cannot be used to sign")
 		}
 	case *ecdsa.PrivateKey:
 		if algorithm != "ES256" || key.Curve != elliptic.P256() {

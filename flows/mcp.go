@@ -29,7 +29,7 @@ func (c *Config) discoverResource(ctx context.Context) (*Server, error) {
 	}
 	u, err := parseEndpoint(text)
 	if err != nil {
-		return nil, fmt.Errorf("the resource: %w", err)
+		return nil, fmt.Errorf("invalid resource URL: %w", err)
 	}
 	challenge, err := c.bearerChallenge(ctx, u)
 	if err != nil {

@@ -24,7 +24,7 @@ type Explanation struct {
 func (t *Table) Explain(method string, u *url.URL) (Explanation, error) {
 	host, err := hosts.Normalize(u.Hostname())
 	if err != nil {
-		return Explanation{}, fmt.Errorf("host of the URL: %w", err)
+		return Explanation{}, fmt.Errorf("invalid host in the URL: %w", err)
 	}
 	e := Explanation{Method: method, Scheme: u.Scheme, Host: host, Path: u.EscapedPath()}
 	if e.Path == "" {

@@ -184,7 +184,7 @@ var changes = map[string]struct {
 	"rotate and reseal":          {Place{Mode: ModeLocalKey}, Place{Mode: ModeLocalKey}, true},
 	"to a passphrase":            {Place{Mode: ModeLocalKey}, Place{Mode: ModePassphrase}, false},
 	"from a passphrase":          {Place{Mode: ModePassphrase}, Place{Mode: ModeLocalKey}, false},
-	"rotate under a passphrase":  {Place{Mode: ModePassphrase}, Place{Mode: ModePassphrase}, false},
+	"rotate with a passphrase":   {Place{Mode: ModePassphrase}, Place{Mode: ModePassphrase}, false},
 	"to a file":                  {Place{Mode: ModeLocalKey}, Place{Mode: ModeFile, File: "{dir}/elsewhere/key"}, false},
 	"to an existing file":        {Place{Mode: ModeLocalKey}, Place{Mode: ModeFile, File: "{dir}/elsewhere/given"}, false},
 	"from a file":                {Place{Mode: ModeFile, File: "{dir}/elsewhere/key"}, Place{Mode: ModeLocalKey}, false},

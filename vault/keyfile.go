@@ -17,7 +17,7 @@ import (
 )
 
 // keyFile is master.key. Version 1 contains the key itself, as the files of the
-// Python authsome do. In version 2 the key is wrapped under a passphrase. Members
+// Python authsome do. In version 2 the key is encrypted with a passphrase. Members
 // that are not listed here are ignored, and lost when the key is changed.
 type keyFile struct {
 	Version   int    `json:"version"`

@@ -22,7 +22,7 @@ const (
 	encodedKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 )
 
-// kdfFile returns a master key file under a passphrase with these parameters.
+// kdfFile returns a master key file with a passphrase and these parameters.
 func kdfFile(parameters string) string {
 	return `{"version":2,"algorithm":"AES-256-GCM","kdf":` + parameters + `,"wrapped":"` + strings.Repeat("AAAA", 20) + `"}`
 }

@@ -18,7 +18,7 @@ import (
 // Errors about passphrases.
 var (
 	// ErrNoPassphrase means that a passphrase is needed and none was given.
-	ErrNoPassphrase = errors.New("the master key is under a passphrase, and none was given")
+	ErrNoPassphrase = errors.New("the master key is protected by a passphrase, and none was given")
 	// ErrWrongPassphrase means that the passphrase is wrong. It matches [ErrWrongKey]
 	// too.
 	ErrWrongPassphrase error = wrongPassphrase{}

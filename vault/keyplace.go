@@ -10,7 +10,7 @@ import (
 const (
 	ModeLocalKey   = "local_key"  // the file master.key in the home
 	ModeKeyring    = "keyring"    // the system's keyring
-	ModePassphrase = "passphrase" // master.key, wrapped under a passphrase
+	ModePassphrase = "passphrase" // master.key, encrypted with a passphrase
 	ModeFile       = "file"       // a file elsewhere, as a container runtime provides it
 )
 
@@ -105,7 +105,7 @@ func (p Places) previousFile(home string) string {
 }
 
 // ReadKey reads the master key at a place of the home. It never creates a key and
-// never asks for a passphrase: for a key under a passphrase the error is
+// never asks for a passphrase: for a key with a passphrase the error is
 // [ErrNoPassphrase], and for a key that does not exist [os.ErrNotExist]. A vault
 // that is opened with the key reads the place again after a rotation.
 func ReadKey(home string, p Place) (*MasterKey, error) {

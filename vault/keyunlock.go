@@ -12,7 +12,7 @@ type passphrases struct {
 	given  []secret.String
 }
 
-// unlock unwraps a key under a passphrase: with a wrapping key that was derived
+// unlock unwraps a key that has a passphrase: with a wrapping key that was derived
 // before, with a passphrase that was already given, or with one that it asks for.
 func (k *Keeper) unlock(f keyFile, p *passphrases) (*MasterKey, error) {
 	if kek, ok := k.kek[f.KDF.id()]; ok {

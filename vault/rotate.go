@@ -133,7 +133,7 @@ func (k *Keeper) checkFile(p Places) (path string, err error) {
 		return "", err
 	}
 	if f.KDF != nil {
-		return "", fmt.Errorf("%s: mode %s does not support a key under a passphrase", base, ModeFile)
+		return "", fmt.Errorf("%s: the key in it needs a passphrase, which mode %s does not support", base, ModeFile)
 	}
 	return "", nil
 }

@@ -65,7 +65,7 @@ func WriteFiles(tmp string, bundle, authority, wgetrc []byte) (f Files, err erro
 		f.Wgetrc: fmt.Appendf(withNewline(wgetrc), "ca_certificate = %s\n", f.Bundle),
 	} {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
-			return f, fmt.Errorf("write for the child: %w", err)
+			return f, fmt.Errorf("write the settings of the command: %w", err)
 		}
 	}
 	return f, nil
@@ -76,7 +76,7 @@ func WriteFiles(tmp string, bundle, authority, wgetrc []byte) (f Files, err erro
 func (f *Files) AddJava(trustStore []byte) error {
 	f.Java = filepath.Join(f.dir, "truststore.p12")
 	if err := os.WriteFile(f.Java, trustStore, 0o600); err != nil {
-		return fmt.Errorf("write for the child: %w", err)
+		return fmt.Errorf("write the settings of the command: %w", err)
 	}
 	return nil
 }
@@ -85,11 +85,11 @@ func (f *Files) AddJava(trustStore []byte) error {
 func (f *Files) AddPHP() error {
 	f.PHP = filepath.Join(f.dir, "php")
 	if err := os.Mkdir(f.PHP, 0o700); err != nil {
-		return fmt.Errorf("write for the child: %w", err)
+		return fmt.Errorf("write the settings of the command: %w", err)
 	}
 	settings := fmt.Sprintf("curl.cainfo = %q\nopenssl.cafile = %[1]q\n", f.Bundle)
 	if err := os.WriteFile(filepath.Join(f.PHP, "authsome.ini"), []byte(settings), 0o600); err != nil {
-		return fmt.Errorf("write for the child: %w", err)
+		return fmt.Errorf("write the settings of the command: %w", err)
 	}
 	return nil
 }

@@ -120,7 +120,7 @@ func checkName(s string) (string, error) {
 		last = label
 	}
 	if numeric(last) {
-		return "", errors.New("the host name ends in a number")
+		return "", errors.New("the host name ends in a number, but is not an IP address")
 	}
 	return s, nil
 }
