@@ -81,7 +81,7 @@ func (u *upstream) dialConnect(ctx context.Context, via *url.URL, t Target) (net
 	}
 	c, err := u.dialNamed(ctx, "tcp", net.JoinHostPort(via.Hostname(), port))
 	if err != nil {
-		return nil, fmt.Errorf("dial upstream proxy %s: %w", via.Redacted(), err)
+		return nil, fmt.Errorf("connect to upstream proxy %s: %w", via.Redacted(), err)
 	}
 	stop := interruptOnDone(ctx, c)
 	opened, err := u.requestTunnel(c, via, t)
