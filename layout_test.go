@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -76,6 +77,23 @@ func TestImportsAreAsDesigned(t *testing.T) {
 	}
 	if diff := cmp.Diff(imports, found); diff != "" {
 		t.Errorf("imports differ from the design (-design +code):\n%s", diff)
+	}
+}
+
+// docs/how-it-works.md has one line for each package.
+func TestPackageMap(t *testing.T) {
+	page, err := os.ReadFile("docs/how-it-works.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "## Packages")
+	var listed []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z0-9/]+)` \\| .+ \\|$").FindAllStringSubmatch(section, -1) {
+		listed = append(listed, m[1])
+	}
+	slices.Sort(listed)
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(imports)), listed); diff != "" {
+		t.Errorf("the map differs from the packages (-packages +map):\n%s", diff)
 	}
 }
 
