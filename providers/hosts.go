@@ -77,6 +77,10 @@ func (d *Definition) checkWholeHost(h host) error {
 // the definition. A definition of schema 1 without a base URL gets it as an
 // additional host.
 func (d *Definition) Patterns(values Values) ([]Pattern, error) {
+	own := values[nameBaseURL].Reveal()
+	if strings.Contains(own, "*") { // a pattern, which would give the credential to many hosts
+		return nil, &FieldError{nameBaseURL, "expected the address of one host, without *", ""}
+	}
 	patterns := make([]Pattern, 0, len(d.hosts))
 	for _, h := range d.hosts {
 		if h.text == "{base_url}" && d.value(values, nameBaseURL) == "" && len(d.hosts) > 1 {
@@ -88,7 +92,6 @@ func (d *Definition) Patterns(values Values) ([]Pattern, error) {
 		}
 		patterns = append(patterns, d.withPaths(p))
 	}
-	own := values[nameBaseURL].Reveal()
 	switch {
 	case own == "" || own == d.BaseURL || d.namesBaseURL():
 	case !d.ownBase:

@@ -59,6 +59,7 @@ var filledHosts = []struct {
 	{dotted, values("account", "a_b"), ""},
 	{baseURL, nil, "sample.com:443 /api, api.sample.com:443 /api"},
 	{baseURL, values("base_url", "https://git.corp:8443/sub/"), "git.corp:8443 /sub/api, api.sample.com:443 /api"},
+	{baseURL, values("base_url", "https://*.corp.example"), ""},
 	{baseURL, values("base_url", "http://git.corp"), ""},
 	{baseURL, values("base_url", "https://localhost"), ""},
 	{baseURL, values("base_url", "https://u@git.corp"), ""},
