@@ -188,7 +188,7 @@ func discoveredEndpoint(s string, trusted []string) (*url.URL, error) {
 		return u, checkPublic(ip)
 	}
 	if hosts.MayBeLoopback(host) {
-		return nil, errors.New("it is on this machine")
+		return nil, errors.New("a discovered address must not be on this machine")
 	}
 	return u, nil
 }
