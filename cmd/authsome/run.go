@@ -133,7 +133,7 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 	restore()
 	a.recordRun(audit.RunEnd, fmt.Sprint("exit ", code))
 	if err != nil {
-		a.Warnf("%v", err)
+		return exit.WithCode(err, code)
 	}
 	if code != 0 {
 		return exit.CodeError(code)

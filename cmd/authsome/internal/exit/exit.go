@@ -79,6 +79,18 @@ func (e *FlagError) Unwrap() error { return e.error }
 // WithFlag makes a [FlagError].
 func WithFlag(err error, flag string) error { return &FlagError{err, flag} }
 
+// childError is made by [WithCode].
+type childError struct {
+	error
+	code int
+}
+
+// WithCode reports a command that authsome run could not start or wait for, with its
+// exit code as a shell has it.
+func WithCode(err error, code int) error { return &childError{err, code} }
+
+func (e *childError) Unwrap() error { return e.error }
+
 // CodeError ends the program with an exit code and without a message: a child's, or
 // that of a command that has reported everything itself.
 type CodeError int

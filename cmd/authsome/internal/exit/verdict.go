@@ -54,6 +54,9 @@ func classifyUsage(err error) (Verdict, bool) {
 	if f, ok := errors.AsType[failure](err); ok {
 		return f.Verdict(), true
 	}
+	if e, ok := errors.AsType[*childError](err); ok {
+		return Verdict{Code: e.code, Name: "CommandNotStarted"}, true
+	}
 	if _, ok := errors.AsType[*UsageError](err); ok {
 		return Verdict{Usage, "UsageError", suggest.Command("help")}, true
 	}
