@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
 
 	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/providers"
 )
@@ -40,6 +42,16 @@ func (a *app) reportLeft(provider string, left auth.LogoutResult) {
 func oneLine(err error) string {
 	lines := strings.Split(err.Error(), "\n")
 	return strings.Join(slices.Compact(lines), "; ")
+}
+
+// connectionsToLeave returns a provider's connections before they are deleted, for the
+// message after that. A record that cannot be read does not prevent its deletion.
+func connectionsToLeave(ctx context.Context, a *app, provider string) ([]auth.Connection, error) {
+	own, err := connectionsOf(ctx, a, provider)
+	if err != nil && !exit.IsStore(err) {
+		return nil, nil
+	}
+	return own, err
 }
 
 // notRevoked returns the connections whose provider has no way to revoke them. The

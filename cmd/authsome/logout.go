@@ -42,7 +42,10 @@ func logout(ctx context.Context, a *app, provider, connection string) error {
 	if err := checkKnown(ctx, a, provider); err != nil {
 		return err
 	}
-	before, _ := connectionsOf(ctx, a, provider) // only for the message
+	before, err := connectionsToLeave(ctx, a, provider)
+	if err != nil {
+		return err
+	}
 	left, err := credentials.Logout(ctx, provider, connection)
 	if err != nil {
 		return err

@@ -34,8 +34,11 @@ func remove(ctx context.Context, a *app, provider string) error {
 	if err != nil {
 		return err
 	}
-	before, _ := connectionsOf(ctx, a, provider) // only for the message
-	valid := a.stillValid(provider, before)      // needs the definition
+	before, err := connectionsToLeave(ctx, a, provider)
+	if err != nil {
+		return err
+	}
+	valid := a.stillValid(provider, before) // needs the definition
 	h, err := a.home()
 	if err != nil {
 		return err

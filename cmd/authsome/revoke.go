@@ -31,7 +31,10 @@ func revoke(ctx context.Context, a *app, provider string) error {
 	if err != nil {
 		return err
 	}
-	before, _ := connectionsOf(ctx, a, provider) // only for the message
+	before, err := connectionsToLeave(ctx, a, provider)
+	if err != nil {
+		return err
+	}
 	all, err := credentials.Revoke(ctx, provider)
 	if err != nil {
 		return err
