@@ -17,6 +17,7 @@ import (
 // client. The vault's copy is deleted in any case.
 type LogoutResult struct {
 	Connection string // empty for the client
+	AuthType   string // of the connection; empty for the client, and if the record cannot be read
 	// Remote is nil if the provider confirmed that it revoked the tokens or deleted
 	// the client. It is [flows.ErrNoRevocation] or [flows.ErrNotManaged] if the
 	// provider does not support that; otherwise it says why the tokens or the client
@@ -130,15 +131,18 @@ func (a *Auth) revoke(ctx context.Context, t target) (result LogoutResult, unloc
 	if err != nil {
 		return LogoutResult{}, nil, err
 	}
-	return LogoutResult{Connection: t.connection, Remote: a.revokeTokens(ctx, t)}, unlock, nil
+	result = LogoutResult{Connection: t.connection}
+	c, client, err := a.readConnection(ctx, t)
+	if err != nil {
+		result.Remote = err
+		return result, unlock, nil
+	}
+	result.AuthType, result.Remote = c.AuthType, a.revokeTokens(ctx, c, client)
+	return result, unlock, nil
 }
 
 // revokeTokens returns nil if the provider confirmed the revocation.
-func (a *Auth) revokeTokens(ctx context.Context, t target) error {
-	c, client, err := a.readConnection(ctx, t)
-	if err != nil {
-		return err
-	}
+func (a *Auth) revokeTokens(ctx context.Context, c Connection, client flows.Client) error {
 	config, err := a.revocationConfig(c, client)
 	if err != nil {
 		return err

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strings"
 
 	"github.com/authsome/authsome/auth"
-	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/providers"
 )
@@ -44,48 +42,34 @@ func oneLine(err error) string {
 	return strings.Join(slices.Compact(lines), "; ")
 }
 
-// connectionsToLeave returns a provider's connections before they are deleted, for the
-// message after that. A record that cannot be read does not prevent its deletion.
-func connectionsToLeave(ctx context.Context, a *app, provider string) ([]auth.Connection, error) {
-	own, err := connectionsOf(ctx, a, provider)
-	if err != nil && !exit.IsStore(err) {
-		return nil, nil
-	}
-	return own, err
-}
-
-// notRevoked returns the connections whose provider has no way to revoke them. The
-// others are reported by [app.reportLeft].
-func notRevoked(before []auth.Connection, all []auth.LogoutResult) []auth.Connection {
-	var kept []auth.Connection
+// notRevoked returns the types of the connections whose provider has no way to revoke
+// them. The others are reported by [app.reportLeft].
+func notRevoked(all []auth.LogoutResult) (authTypes []string) {
 	for _, left := range all {
-		if !errors.Is(left.Remote, flows.ErrNoRevocation) {
-			continue
-		}
-		i := slices.IndexFunc(before, func(c auth.Connection) bool { return c.Name == left.Connection })
-		if i >= 0 {
-			kept = append(kept, before[i])
+		if left.AuthType != "" && errors.Is(left.Remote, flows.ErrNoRevocation) {
+			authTypes = append(authTypes, left.AuthType)
 		}
 	}
-	return kept
+	return authTypes
 }
 
-// stillValid says that the service still accepts the credentials of connections that
-// are only deleted here, and where to delete keys there. It is empty if kept is.
-func (a *app) stillValid(provider string, kept []auth.Connection) string {
+// stillValid says that the service still accepts the credentials of connections of these
+// types, which are only deleted here, and where to delete keys there. It is empty if
+// there are none.
+func (a *app) stillValid(provider string, authTypes []string) string {
 	keys := 0
-	for _, c := range kept {
-		if c.AuthType == providers.AuthAPIKey {
+	for _, authType := range authTypes {
+		if authType == providers.AuthAPIKey {
 			keys++
 		}
 	}
 	what, them := "the key", "it"
 	switch {
-	case len(kept) == 0:
+	case len(authTypes) == 0:
 		return ""
 	case keys == 0:
 		return "; the service still accepts its tokens"
-	case keys < len(kept):
+	case keys < len(authTypes):
 		return "; the service still accepts its keys and tokens"
 	case keys > 1:
 		what, them = "the keys", "them"

@@ -42,10 +42,6 @@ func logout(ctx context.Context, a *app, provider, connection string) error {
 	if err := checkKnown(ctx, a, provider); err != nil {
 		return err
 	}
-	before, err := connectionsToLeave(ctx, a, provider)
-	if err != nil {
-		return err
-	}
 	left, err := credentials.Logout(ctx, provider, connection)
 	if err != nil {
 		return err
@@ -55,6 +51,6 @@ func logout(ctx context.Context, a *app, provider, connection string) error {
 		return err
 	}
 	a.reportLeft(provider, left)
-	a.Infof("logged out of %s/%s%s", provider, name, a.stillValid(provider, notRevoked(before, []auth.LogoutResult{left})))
+	a.Infof("logged out of %s/%s%s", provider, name, a.stillValid(provider, notRevoked([]auth.LogoutResult{left})))
 	return a.acknowledge(provider, name)
 }

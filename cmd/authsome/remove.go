@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/opener"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/providers"
@@ -34,11 +35,15 @@ func remove(ctx context.Context, a *app, provider string) error {
 	if err != nil {
 		return err
 	}
-	before, err := connectionsToLeave(ctx, a, provider)
-	if err != nil {
-		return err
+	before, err := connectionsOf(ctx, a, provider)
+	if exit.IsStore(err) {
+		return err // a record that cannot be read is another error, and can be deleted
 	}
-	valid := a.stillValid(provider, before) // needs the definition
+	var authTypes []string
+	for _, c := range before {
+		authTypes = append(authTypes, c.AuthType)
+	}
+	valid := a.stillValid(provider, authTypes) // needs the definition
 	h, err := a.home()
 	if err != nil {
 		return err

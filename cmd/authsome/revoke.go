@@ -31,10 +31,6 @@ func revoke(ctx context.Context, a *app, provider string) error {
 	if err != nil {
 		return err
 	}
-	before, err := connectionsToLeave(ctx, a, provider)
-	if err != nil {
-		return err
-	}
 	all, err := credentials.Revoke(ctx, provider)
 	if err != nil {
 		return err
@@ -45,6 +41,6 @@ func revoke(ctx context.Context, a *app, provider string) error {
 		}
 		a.reportLeft(provider, left)
 	}
-	a.Infof("removed all %s connections from this vault%s", provider, a.stillValid(provider, notRevoked(before, all)))
+	a.Infof("removed all %s connections from this vault%s", provider, a.stillValid(provider, notRevoked(all)))
 	return a.acknowledge(provider, "")
 }
