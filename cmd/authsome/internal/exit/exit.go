@@ -30,6 +30,11 @@ type UsageError struct{ message string }
 
 func (e *UsageError) Error() string { return e.message }
 
+// Verdict implements failure.
+func (e *UsageError) Verdict() Verdict {
+	return Verdict{Usage, "UsageError", suggest.Command("help")}
+}
+
 // Usagef makes a [UsageError]. Errors among args become their [Message].
 func Usagef(format string, args ...any) error {
 	return &UsageError{fmt.Sprintf(format, Messages(args)...)}
@@ -39,6 +44,11 @@ func Usagef(format string, args ...any) error {
 type MissingError struct{ Message string }
 
 func (e *MissingError) Error() string { return e.Message }
+
+// Verdict implements failure.
+func (e *MissingError) Verdict() Verdict {
+	return Verdict{Code: CredentialMissing, Name: "CredentialMissing"}
+}
 
 // hintError is an error with what to do next.
 type hintError struct {
@@ -90,6 +100,9 @@ type childError struct {
 func WithCode(err error, code int) error { return &childError{err, code} }
 
 func (e *childError) Unwrap() error { return e.error }
+
+// Verdict implements failure.
+func (e *childError) Verdict() Verdict { return Verdict{Code: e.code, Name: "CommandNotStarted"} }
 
 // CodeError ends the program with an exit code and without a message: a child's, or
 // that of a command that has reported everything itself.

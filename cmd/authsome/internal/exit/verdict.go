@@ -44,7 +44,7 @@ func classify(err error) Verdict {
 	return Verdict{Code: Error, Name: "Error"}
 }
 
-// failure is an error of another package of this program that knows its verdict.
+// failure is an error of this program that knows its verdict.
 type failure interface {
 	error
 	Verdict() Verdict
@@ -53,12 +53,6 @@ type failure interface {
 func classifyUsage(err error) (Verdict, bool) {
 	if f, ok := errors.AsType[failure](err); ok {
 		return f.Verdict(), true
-	}
-	if e, ok := errors.AsType[*childError](err); ok {
-		return Verdict{Code: e.code, Name: "CommandNotStarted"}, true
-	}
-	if _, ok := errors.AsType[*UsageError](err); ok {
-		return Verdict{Usage, "UsageError", suggest.Command("help")}, true
 	}
 	if e, ok := errors.AsType[*ca.RootsError](err); ok {
 		return Verdict{Usage, "InvalidCertificates", suggest.Advice("fix the file, or unset %s", e.Variable)}, true
@@ -86,9 +80,6 @@ func classifyCredential(err error) (Verdict, bool) {
 	}
 	if errors.Is(err, auth.ErrRefreshUnavailable) {
 		return Verdict{Refresh, "RefreshFailed", suggest.Advice("try again later; the provider's token endpoint does not give a new token now")}, true
-	}
-	if _, ok := errors.AsType[*MissingError](err); ok {
-		return Verdict{Code: CredentialMissing, Name: "CredentialMissing"}, true
 	}
 	if e, ok := errors.AsType[*auth.ConnectedError](err); ok {
 		return Verdict{Error, "AlreadyConnected", suggest.Relogin(e.Provider, e.Connection)}, true
