@@ -46,7 +46,7 @@ func TestInterruptedChange(t *testing.T) {
 				if stop%2 == 0 { // with and without opening the vaults in between
 					h.wantRecords(t)
 				}
-				if err := h.keeper().Resume(context.Background()); err != nil {
+				if _, err := h.keeper().Resume(context.Background()); err != nil {
 					t.Fatalf("resumed after step %d, %s: %v", stop, at, err)
 				}
 				h.wantRecords(t)

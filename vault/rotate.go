@@ -139,20 +139,25 @@ func (k *Keeper) checkFile(p Places) (path string, err error) {
 }
 
 // Resume finishes an interrupted change, if there is one. It waits for another
-// process that is changing the key.
-func (k *Keeper) Resume(ctx context.Context) error {
+// process that is changing the key. It reports whether the change has moved the key to
+// its new place now.
+func (k *Keeper) Resume(ctx context.Context) (moved bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	p, err := k.Places()
-	if err != nil || !p.changing() {
-		return err
+	before, err := k.Places()
+	if err != nil || !before.changing() {
+		return false, err
 	}
 	release, err := k.lock(ctx, exclusive)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer release()
-	return k.resume(ctx)
+	if err := k.resume(ctx); err != nil || before.Next == nil {
+		return false, err
+	}
+	now, err := k.Places()
+	return err == nil && now.Place == *before.Next, err
 }
 
 // resume continues from the saved places. Each step may already have been done by

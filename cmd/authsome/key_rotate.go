@@ -42,7 +42,7 @@ func rotateKey(ctx context.Context, a *app, reseal bool) error {
 	// replaced in its new place.
 	resuming, cancel := opener.Bounded(ctx)
 	defer cancel()
-	if err := k.Resume(resuming); err != nil {
+	if _, err := k.Resume(resuming); err != nil {
 		return fmt.Errorf("finish an interrupted change of the master key: %w", err)
 	}
 	p, err := k.Places()

@@ -58,14 +58,16 @@ func (n *Opener) MasterKey() (*vault.MasterKey, error) {
 	}
 	ctx, cancel := Bounded(context.Background())
 	defer cancel()
-	before, err := k.Places()
+	moved, err := k.Resume(ctx)
 	if err != nil {
-		return nil, err
-	}
-	if err := k.Resume(ctx); err != nil {
 		n.o.Warnf("an interrupted change of the master key could not be finished: %v", err)
-	} else if after, err := k.Places(); err == nil && before.Next != nil && after.Place == *before.Next {
-		n.WarnKeyFile(after.Place)
+	}
+	if moved {
+		p, err := k.Places()
+		if err != nil {
+			return nil, err
+		}
+		n.WarnKeyFile(p.Place)
 	}
 	return k.Load()
 }
