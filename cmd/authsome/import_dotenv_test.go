@@ -4,6 +4,7 @@ package main
 
 import (
 	"crypto/rand"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,13 +38,9 @@ func wantText(t *testing.T, path, want string) {
 
 func wantNames(t *testing.T, dir string, want ...string) {
 	t.Helper()
-	entries, err := os.ReadDir(dir)
+	names, err := fs.Glob(os.DirFS(dir), "*")
 	if err != nil {
 		t.Fatal(err)
-	}
-	var names []string
-	for _, e := range entries {
-		names = append(names, e.Name())
 	}
 	if got := strings.Join(names, " "); got != strings.Join(want, " ") {
 		t.Errorf("the directory has %s, want %v", got, want)

@@ -1,6 +1,7 @@
 package takeover
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,13 +12,9 @@ import (
 
 func wantNames(t *testing.T, dir string, want ...string) {
 	t.Helper()
-	entries, err := os.ReadDir(dir)
+	names, err := fs.Glob(os.DirFS(dir), "*")
 	if err != nil {
 		t.Fatal(err)
-	}
-	var names []string
-	for _, e := range entries {
-		names = append(names, e.Name())
 	}
 	if got := strings.Join(names, " "); got != strings.Join(want, " ") {
 		t.Errorf("the directory has %s, want %v", got, want)
