@@ -153,7 +153,7 @@ func (a *Auth) compileConnection(c Connection, client flows.Client) (*entry, err
 	if err := c.Err(now); err != nil {
 		return a.loginEntry(t, err), nil
 	}
-	d, err := a.definition(c.Provider)
+	d, _, err := a.Definition(c)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +164,7 @@ func (a *Auth) compileConnection(c Connection, client flows.Client) (*entry, err
 	if c.AccessToken.IsZero() && e.keeper != nil {
 		return e, nil
 	}
-	if e.routes, err = routesOf(d, c); err != nil {
+	if e.routes, err = a.routesOf(c); err != nil {
 		return nil, fmt.Errorf("hosts of %s: %w", fullName(c.Provider, c.Name), err)
 	}
 	if e.injection, err = d.Injection(c.credential()); err != nil {
@@ -175,9 +175,12 @@ func (a *Auth) compileConnection(c Connection, client flows.Client) (*entry, err
 
 // routesOf compiles the routing rules of one connection, which are the same as in the
 // proxy's table of all connections.
-func routesOf(d *providers.Definition, c Connection) (*routing.Table, error) {
-	binding := routing.Binding{Provider: d.Name, Connection: c.Name, Values: c.Values(), State: routing.Ready}
-	table, err := routing.New([]*providers.Definition{d}, []routing.Binding{binding}, routing.Options{})
+func (a *Auth) routesOf(c Connection) (*routing.Table, error) {
+	binding, err := a.Binding(c)
+	if err != nil {
+		return nil, err
+	}
+	table, err := routing.New([]routing.Binding{binding}, routing.Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -185,19 +185,10 @@ func TestReload(t *testing.T) {
 func TestReloadUsesNewDefinitions(t *testing.T) {
 	a := newAuth(t)
 	login(t, a, "acme", "x", "ak-1")
-	custom := filepath.Join(t.TempDir(), "providers")
-	if _, err := providers.Install(custom, []byte(`{"schema_version":1,"name":"acme","display_name":"Acme","auth_type":"api_key","flow":"api_key",
-		"host_url":"api.acme.test","api_key":{"header_prefix":"Token"}}`), false); err != nil {
-		t.Fatal(err)
-	}
-	set, err := providers.Load(custom)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.UseProviders(set)
-	if err := a.Reload(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	changed := `{"schema_version":1,"name":"acme","display_name":"Acme","auth_type":"api_key","flow":"api_key","host_url":"https://api.acme.test/v1","api_key":{"header_prefix":"Token"}}`
+	replace(t, a, changed)
+	wantApplied(t, a, "acme", "x", "Bearer ak-1")
+	accept(t, a, "acme", "x")
 	wantApplied(t, a, "acme", "x", "Token ak-1")
 }
 

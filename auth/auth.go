@@ -57,19 +57,26 @@ type Auth struct {
 	mu      sync.Mutex     // guards the fields below
 	closed  bool
 	keepers map[target]*keeper
-	wake    chan struct{} // makes KeepFresh look at the cache again
+	// firstPins are the pins of connections that are stored without one.
+	firstPins map[target]providers.Pin
+	wake      chan struct{} // makes KeepFresh look at the cache again
 }
 
 // UseProviders replaces the definitions. Cached credentials keep using the old ones
 // until [Auth.Reload].
 func (a *Auth) UseProviders(set *providers.Set) { a.newProviders.Store(set) }
 
+// definition returns the definition in force. Existing connections use the one that
+// [Auth.Definition] returns.
 func (a *Auth) definition(name string) (*providers.Definition, error) {
-	set := a.newProviders.Load()
-	if set == nil {
-		set = a.Providers
+	return a.definitions().Lookup(name)
+}
+
+func (a *Auth) definitions() *providers.Set {
+	if set := a.newProviders.Load(); set != nil {
+		return set
 	}
-	return set.Lookup(name)
+	return a.Providers
 }
 
 func (a *Auth) now() time.Time {

@@ -65,8 +65,9 @@ type Connection struct {
 	Account          Account
 	Metadata         jsontext.Value // a JSON object, or nil
 
-	movedFrom      string // fingerprint of the refresh token with which it was moved from another profile
-	renewalBlocked string // a Reason constant: why the token must not be renewed; set by checkRenewal
+	pin            providers.Pin // the definition that it was made with; zero in records of older versions
+	movedFrom      string        // fingerprint of the refresh token with which it was moved from another profile
+	renewalBlocked string        // a Reason constant: why the token must not be renewed; set by checkRenewal
 	schemaVersion  int
 	unknown        secret.String // members of the record that this version does not know
 }
@@ -155,9 +156,9 @@ func (c Connection) withStatusAt(now time.Time) Connection {
 	return c
 }
 
-// HostValues returns the values that the connection's addresses contain. None of them
+// hostValues returns the values that the connection's addresses contain. None of them
 // is a secret.
-func (c Connection) HostValues() providers.Values {
+func (c Connection) hostValues() providers.Values {
 	values := make(providers.Values, len(c.Params)+1)
 	for name, value := range c.Params {
 		values[name] = secret.New(value)
@@ -168,7 +169,7 @@ func (c Connection) HostValues() providers.Values {
 
 // Values returns all values that templates of the definition can use.
 func (c Connection) Values() providers.Values {
-	values := c.HostValues()
+	values := c.hostValues()
 	maps.Copy(values, c.Fields)
 	values["api_key"], values["access_token"], values["client_id"] = c.APIKey, c.AccessToken, secret.New(c.ClientID)
 	return values

@@ -29,11 +29,12 @@ type endpoint struct {
 	life  time.Duration // of its tokens; 0 means that they do not expire
 	delay time.Duration // of each answer
 
-	mu      sync.Mutex // guards the fields below
-	calls   []time.Time
-	refresh []string     // the refresh tokens that were sent
-	errors  []error      // of the next requests; the ones after that succeed
-	client  flows.Client // of the last request
+	mu        sync.Mutex // guards the fields below
+	calls     []time.Time
+	refresh   []string     // the refresh tokens that were sent
+	endpoints []string     // the token endpoints that they were sent to
+	errors    []error      // of the next requests; the ones after that succeed
+	client    flows.Client // of the last request
 }
 
 func (e *endpoint) grant(ctx context.Context, config *flows.Config, c auth.Connection) (flows.Token, error) {
@@ -41,6 +42,7 @@ func (e *endpoint) grant(ctx context.Context, config *flows.Config, c auth.Conne
 	e.calls = append(e.calls, time.Now())
 	n := len(e.calls)
 	e.refresh = append(e.refresh, c.RefreshToken.Reveal())
+	e.endpoints = append(e.endpoints, config.Definition.OAuth.TokenURL)
 	e.client = config.Client
 	var err error
 	if len(e.errors) > 0 {

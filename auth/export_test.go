@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/providers"
 )
 
 // ErrAddressChanged is errAddressChanged.
@@ -42,3 +43,6 @@ func DueAt(obtained, expires time.Time, mark uint64) time.Time { return dueAt(ob
 func Backoff(failures int, retryAfter time.Duration) time.Duration {
 	return backoff(failures, retryAfter)
 }
+
+// InForce returns the definition in force.
+func (a *Auth) InForce(provider string) (*providers.Definition, error) { return a.definition(provider) }

@@ -19,6 +19,7 @@ func ParseConnection(provider, name string, record secret.String) (Connection, e
 	if string(c.Metadata) == "null" {
 		c.Metadata = nil
 	}
+	c.pin = providers.Pin{} // the import makes a connection with the definition in force
 	return c, err
 }
 

@@ -42,7 +42,7 @@ func (a *Auth) Login(ctx context.Context, l LoginRequest) (Connection, error) {
 	if err != nil {
 		return Connection{}, err
 	}
-	c := Connection{Provider: l.Provider, Name: cmp.Or(l.Connection, DefaultName), AuthType: d.AuthType(), BaseURL: l.BaseURL}
+	c := Connection{Provider: l.Provider, Name: cmp.Or(l.Connection, DefaultName), AuthType: d.AuthType(), BaseURL: l.BaseURL, pin: d.Pin()}
 	if err := a.checkNames(c.Provider, c.Name); err != nil {
 		return Connection{}, err
 	}
@@ -133,7 +133,14 @@ func (a *Auth) store(ctx context.Context, c Connection, force bool, client flows
 	if c.ObtainedAt.IsZero() {
 		c.ObtainedAt = a.now()
 	}
-	d, err := a.definition(c.Provider)
+	if c.pin.IsZero() {
+		d, err := a.definition(c.Provider)
+		if err != nil {
+			return Connection{}, err
+		}
+		c.pin = d.Pin()
+	}
+	d, _, err := a.Definition(c)
 	if err != nil {
 		return Connection{}, err
 	}

@@ -21,7 +21,9 @@ func TestLogin(t *testing.T) {
 	if made.Name != "default" || !made.Default || made.Status != auth.StatusConnected || made.AuthType != "api_key" || made.APIKey.Reveal() != "ak-1" {
 		t.Errorf("login returned %+v", made)
 	}
-	want := `{"api_key":"ak-1","auth_type":"api_key","connection_name":"default","flow":"api_key","obtained_at":"2026-07-01T09:00:00Z","profile":"default","provider":"acme","schema_version":2,"status":"connected"}`
+	want := `{"api_key":"ak-1","auth_type":"api_key","connection_name":"default","flow":"api_key","obtained_at":"2026-07-01T09:00:00Z",` +
+		`"pin":{"definition":{"api_key":{},"auth_type":"api_key","display_name":"Acme","flow":"api_key","host_url":"https://api.acme.test/v1","name":"acme","schema_version":1},"source":"custom"},` +
+		`"profile":"default","provider":"acme","schema_version":2,"status":"connected"}`
 	if got := storedRecord(t, a, "profile:default:acme:connection:default"); got != want {
 		t.Errorf("record\n%s\nwant\n%s", got, want)
 	}

@@ -161,7 +161,7 @@ func (a *Auth) revocationConfig(c Connection, client flows.Client) (*flows.Confi
 	if c.AccessToken.IsZero() && c.RefreshToken.IsZero() {
 		return nil, flows.ErrNoRevocation
 	}
-	d, err := a.definition(c.Provider)
+	d, _, err := a.Definition(c)
 	if err != nil {
 		return nil, err
 	}

@@ -43,12 +43,18 @@ func TestLogoutDeletesDespiteProvider(t *testing.T) {
 		{"unreachable", func(t *testing.T, s *server, p *profile) context.Context { s.Close(); return t.Context() }, tokenError(flows.Transient), 0},
 		{"the definition has no revocation now", func(t *testing.T, s *server, p *profile) context.Context {
 			p.install(t, strings.ReplaceAll(oauth("live", `"flows":["pkce"]`, ""), "https://live.test/token", s.URL+"/token"))
+			accept(t, p.open(t), "live", "x")
 			return t.Context()
 		}, func(err error) bool { return errors.Is(err, auth.ErrAddressChanged) }, 0},
 		{"the definition has another revocation endpoint now", func(t *testing.T, s *server, p *profile) context.Context {
 			s.install(t, p, s.URL+"/revoke?me")
+			accept(t, p.open(t), "live", "x")
 			return t.Context()
 		}, func(err error) bool { return errors.Is(err, auth.ErrAddressChanged) }, 0},
+		{"a definition with another revocation endpoint waits", func(t *testing.T, s *server, p *profile) context.Context {
+			s.install(t, p, s.URL+"/elsewhere")
+			return t.Context()
+		}, func(err error) bool { return err == nil }, 2},
 		{"no definition", func(t *testing.T, s *server, p *profile) context.Context {
 			p.set = newProfile(t).set
 			return t.Context()

@@ -131,7 +131,7 @@ func (a *Auth) transferredClient(s *snapshot, c Connection) (flows.Client, error
 	if c.AuthType == providers.AuthAPIKey {
 		return flows.Client{}, nil
 	}
-	d, err := a.definition(c.Provider)
+	d, _, err := a.Definition(c)
 	if err != nil {
 		return flows.Client{}, err
 	}
@@ -163,7 +163,7 @@ func (a *Auth) receive(ctx context.Context, c Connection, client flows.Client, f
 	if err := a.checkNames(c.Provider, c.Name); err != nil {
 		return Connection{}, err
 	}
-	d, err := a.definition(c.Provider)
+	d, _, err := a.Definition(c)
 	if err != nil {
 		return Connection{}, err
 	}

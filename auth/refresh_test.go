@@ -16,7 +16,6 @@ import (
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/flows"
-	"github.com/authsome/authsome/providers"
 )
 
 func TestFreshTokenNeedsNeitherLockNorFile(t *testing.T) {
@@ -248,31 +247,32 @@ func TestLoginDuringRefresh(t *testing.T) {
 	})
 }
 
-// A refresh token is not sent to the token endpoint of a changed definition.
+// A refresh token is not sent to the token endpoint of a changed definition. Until the
+// definition is accepted, the connection uses its own one; then it needs a login.
 func TestChangedTokenEndpointGetsNothing(t *testing.T) {
+	changed := strings.ReplaceAll(oauth("oau", `"flows":["pkce"]`, ``), "https://oau.test/token", "https://evil.test/token")
 	bubble(t, func(t *testing.T) {
 		e := &endpoint{}
 		_, a := connected(t, "oau", e)
-		custom := filepath.Join(t.TempDir(), "providers")
-		changed := strings.ReplaceAll(oauth("oau", `"flows":["pkce"]`, ``), "https://oau.test/token", "https://evil.test/token")
-		if _, err := providers.Install(custom, []byte(changed), false); err != nil {
-			t.Fatal(err)
+		replace(t, a, changed)
+		time.Sleep(time.Hour)
+		wantApplied(t, a, "oau", "x", "Bearer a1")
+		if !slices.Equal(e.endpoints, []string{"https://oau.test/token"}) {
+			t.Errorf("refreshed at %s", e.endpoints)
 		}
-		set, err := providers.Load(custom)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a.UseProviders(set)
-		if err := a.Reload(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+	})
+	bubble(t, func(t *testing.T) {
+		e := &endpoint{}
+		_, a := connected(t, "oau", e)
+		replace(t, a, changed)
+		accept(t, a, "oau", "x")
 		ctx, cancel := context.WithCancel(t.Context())
 		var keeping sync.WaitGroup
 		keeping.Go(func() { a.KeepFresh(ctx, func(string, string) bool { return true }) })
 		time.Sleep(59 * time.Minute)
 		wantApplied(t, a, "oau", "x", "Bearer a0")
 		time.Sleep(time.Minute)
-		_, err = apply(t, a, "oau", "x")
+		_, err := apply(t, a, "oau", "x")
 		wantLoginRequired(t, err, "oau", "x", auth.ReasonEndpoint)
 		if c := stored(t, a, "oau"); c.Status != auth.StatusExpired || c.Err(time.Now()) == nil {
 			t.Errorf("connection %+v", c)

@@ -138,6 +138,7 @@ func (a *Auth) Connections(ctx context.Context) ([]Connection, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
+	a.storePins(ctx, s)
 	for i, c := range s.connections {
 		s.connections[i] = a.asOfNow(s, c)
 	}

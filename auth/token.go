@@ -68,7 +68,7 @@ func (a *Auth) checkRenewal(c Connection, client flows.Client) Connection {
 	if !c.Renewable(a.now()) {
 		return c
 	}
-	if d, err := a.definition(c.Provider); err == nil {
+	if d, _, err := a.Definition(c); err == nil {
 		_, c.renewalBlocked = a.config(d, c, client)
 	}
 	return c

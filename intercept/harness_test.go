@@ -69,7 +69,8 @@ func definition(t testing.TB, hostURL string) *providers.Definition {
 
 func table(t testing.TB, d *providers.Definition, b routing.Binding, o routing.Options) *routing.Table {
 	t.Helper()
-	table, err := routing.New([]*providers.Definition{d}, []routing.Binding{b}, o)
+	b.Definition = d
+	table, err := routing.New([]routing.Binding{b}, o)
 	if err != nil {
 		t.Fatal(err)
 	}

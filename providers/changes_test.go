@@ -21,7 +21,7 @@ func TestChanges(t *testing.T) {
 		t.Errorf("the same definition has changes: %v", c)
 	}
 	after := parse(t, strings.Replace(fmt.Sprintf(goodOAuth, `,"scopes":["a","b"],"refresh_url":"https://evil.net/t"`), `"hosts"`, `"docs":"https://d.com","hosts"`, 1))
-	want := "[{oauth.refresh_url  https://evil.net/t} {oauth.scopes a a b} {docs  https://d.com}]"
+	want := "[oauth.refresh_url: https://evil.net/t is added oauth.scopes: a becomes a b docs: https://d.com is added]"
 	if got := fmt.Sprint(Changes(before, after)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -15,7 +15,7 @@ func choose(group []Binding, named string) (Binding, []string) {
 		}
 	}
 	if named != "" {
-		return Binding{Provider: group[0].Provider, Connection: named, State: Gone}, nil
+		return Binding{Provider: group[0].Provider, Connection: named, Definition: group[0].Definition, State: Gone}, nil
 	}
 	if len(live) == 0 {
 		live = group

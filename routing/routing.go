@@ -1,7 +1,7 @@
 // Package routing decides what happens to a request: which connection's credential
 // it gets, or why it gets none.
 //
-// A [Table] is compiled once from provider definitions and bindings, never changes,
+// A [Table] is compiled once from connections and their definitions, never changes,
 // and answers from memory: it does no I/O, reads no clock and holds no secret. The
 // proxy and the command `authsome why` call the same functions, so the explanation
 // is always the decision.
@@ -38,6 +38,7 @@ const (
 type Binding struct {
 	Provider   string
 	Connection string
+	Definition *providers.Definition // as the connection uses it; required
 	Values     providers.Values // for the templates of its hosts: base_url and the params that are not secret
 	State      State
 	Problem    string // why it is Unusable, for people
@@ -77,21 +78,16 @@ type route struct {
 	choices    []string // several connections and no default: the user must choose
 }
 
-// New compiles a table. It returns an error for a binding whose provider has no
-// definition. If the hosts of a connection are not known, because its definition was
-// replaced after the login, the table has no route for it and [Table.Problems]
-// says why; if the options name its provider, that is an error too.
-func New(definitions []*providers.Definition, bindings []Binding, o Options) (*Table, error) {
-	byName := make(map[string]*providers.Definition, len(definitions))
-	for _, d := range definitions {
-		byName[d.Name] = d
-	}
+// New compiles a table. If the hosts of a connection are not known, because its
+// definition was replaced after the login, the table has no route for it and
+// [Table.Problems] says why; if the options name its provider, that is an error too.
+func New(bindings []Binding, o Options) (*Table, error) {
 	grouped := make(map[string][]Binding)
 	for _, b := range bindings {
 		if len(o.Only) > 0 && !slices.Contains(o.Only, b.Provider) {
 			continue
 		}
-		if byName[b.Provider] == nil {
+		if b.Definition == nil {
 			return nil, fmt.Errorf("route %s: no such provider", b.Provider)
 		}
 		grouped[b.Provider] = append(grouped[b.Provider], b)
@@ -100,7 +96,7 @@ func New(definitions []*providers.Definition, bindings []Binding, o Options) (*T
 	for _, name := range slices.Sorted(maps.Keys(grouped)) {
 		chosen, choices := choose(grouped[name], o.Choose[name])
 		t.used[connection{name, chosen.Connection}] = true
-		patterns, err := byName[name].Patterns(chosen.Values)
+		patterns, err := chosen.Definition.Patterns(chosen.Values)
 		if err != nil {
 			if slices.Contains(o.Only, name) || o.Choose[name] != "" {
 				return nil, fmt.Errorf("route %s: %w", name, err)
@@ -110,7 +106,7 @@ func New(definitions []*providers.Definition, bindings []Binding, o Options) (*T
 		}
 		for _, p := range patterns {
 			t.add(&route{
-				pattern: p, definition: byName[name],
+				pattern: p, definition: chosen.Definition,
 				connection: chosen.Connection, state: chosen.State, problem: chosen.Problem, choices: choices,
 			})
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	gopath "path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,7 +37,7 @@ const oauth = `,"oauth":{"authorization_url":"https://api.one.com/oauth/authoriz
 
 func fixture(t testing.TB, o Options, bindings ...Binding) *Table {
 	t.Helper()
-	table, err := New([]*providers.Definition{
+	table, err := newTable([]*providers.Definition{
 		define(t, "one", `"api.one.com"`, oauth),
 		define(t, "one-too", `"api.one.com"`, ""),
 		define(t, "one-path", `"https://api.one.com/v2/"`, ""),
@@ -47,6 +48,19 @@ func fixture(t testing.TB, o Options, bindings ...Binding) *Table {
 		t.Fatal(err)
 	}
 	return table
+}
+
+// newTable compiles a table in which each binding has the definition of its provider.
+func newTable(definitions []*providers.Definition, bindings []Binding, o Options) (*Table, error) {
+	bound := slices.Clone(bindings)
+	for i := range bound {
+		for _, d := range definitions {
+			if d.Name == bound[i].Provider {
+				bound[i].Definition = d
+			}
+		}
+	}
+	return New(bound, o)
 }
 
 func bind(provider, connection string) Binding {
@@ -129,7 +143,7 @@ func TestRequestDecisions(t *testing.T) {
 // Paths, excluded paths and methods limit a definition. Other requests are forwarded
 // without a credential.
 func TestPathsAndMethodsLimitADefinition(t *testing.T) {
-	table, err := New([]*providers.Definition{
+	table, err := newTable([]*providers.Definition{
 		define2(t, "narrow", `,"hosts":["api.one.com"],"paths":["/api","/files/"],"exclude_paths":["/api/oauth"],"methods":["GET","HEAD"]`),
 		define2(t, "writer", `,"hosts":["api.one.com"],"paths":["/api/write"]`),
 		define2(t, "deep", `,"hosts":["*.deep.one.com"]`),
@@ -163,7 +177,7 @@ func TestPathsAndMethodsLimitADefinition(t *testing.T) {
 			t.Errorf("%s %s%s: %s of %q, want %s of %q", tt.method, tt.host, tt.path, d.Reason, d.Provider, tt.reason, tt.provider)
 		}
 	}
-	single, err := New([]*providers.Definition{define2(t, "narrow", `,"hosts":["api.one.com"],"paths":["/api"],"exclude_paths":["/api/oauth"],"methods":["GET"]`)}, []Binding{bind("narrow", "c")}, Options{})
+	single, err := newTable([]*providers.Definition{define2(t, "narrow", `,"hosts":["api.one.com"],"paths":["/api"],"exclude_paths":["/api/oauth"],"methods":["GET"]`)}, []Binding{bind("narrow", "c")}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +195,7 @@ func TestPathsAndMethodsLimitADefinition(t *testing.T) {
 func TestAmbiguousPathsAreRefused(t *testing.T) {
 	whole := fixture(t, Options{}, bind("one", "default"))
 	part := fixture(t, Options{}, bind("one-path", "default"))
-	except, err := New([]*providers.Definition{define2(t, "except", `,"hosts":["api.one.com"],"exclude_paths":["/v2/admin"]`)}, []Binding{bind("except", "default")}, Options{})
+	except, err := newTable([]*providers.Definition{define2(t, "except", `,"hosts":["api.one.com"],"exclude_paths":["/v2/admin"]`)}, []Binding{bind("except", "default")}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +249,7 @@ func TestConnectionWithUnknownHosts(t *testing.T) {
 		define2(t, "regional", `,"hosts":["{region}.two.com"],"params":[{"name":"region"},{"name":"api_key","secret":true}]`), define(t, "one", `"api.one.com"`, ""),
 	}
 	bindings := []Binding{bind("regional", "default"), bind("one", "default")}
-	table, err := New(definitions, bindings, Options{})
+	table, err := newTable(definitions, bindings, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +257,7 @@ func TestConnectionWithUnknownHosts(t *testing.T) {
 		t.Errorf("%+v, %d routes, problems %v", d, table.Len(), table.Problems())
 	}
 	for _, o := range []Options{{Only: []string{"regional"}}, {Choose: map[string]string{"regional": "default"}}} {
-		if _, err := New(definitions, bindings, o); err == nil {
+		if _, err := newTable(definitions, bindings, o); err == nil {
 			t.Errorf("%+v: no error for a provider that the options name", o)
 		}
 	}
@@ -299,11 +313,11 @@ func FuzzRequest(f *testing.F) {
 		bindings := []Binding{bind("one-path", "default"), bind("wild", "default")}
 		for _, name := range []string{"shop", "dotted"} {
 			b := Binding{Provider: name, Connection: "default", Values: providers.Values{"shop": secret.New(value), "account": secret.New(value)}}
-			if single, err := New(definitions, []Binding{b}, Options{}); err == nil && single.Problems() == nil {
+			if single, err := newTable(definitions, []Binding{b}, Options{}); err == nil && single.Problems() == nil {
 				bindings = append(bindings, b)
 			}
 		}
-		table, err := New(definitions, bindings, Options{})
+		table, err := newTable(definitions, bindings, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

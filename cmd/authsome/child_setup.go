@@ -20,6 +20,7 @@ import (
 type childSetup struct {
 	app         *app
 	table       *routing.Table
+	credentials *auth.Auth
 	connections []auth.Connection
 	proxy       *url.URL
 	authority   []byte // its certificate, in PEM
@@ -47,8 +48,12 @@ func (c *childSetup) environ() ([]string, error) {
 	}
 	// Sorted, so that of two providers with the same variable the same one always wins.
 	for _, name := range slices.Sorted(maps.Keys(intercepted)) {
-		if d, err := set.Lookup(name); err == nil {
-			maps.Copy(env.Placeholders, d.Environment(c.values(name)))
+		connection, ok := c.routed(name)
+		if !ok {
+			continue
+		}
+		if d, _, err := c.credentials.Definition(connection); err == nil {
+			maps.Copy(env.Placeholders, d.Environment(connection.Values()))
 		}
 	}
 	environ, dropped := env.Environ()
@@ -64,17 +69,17 @@ func (c *childSetup) environ() ([]string, error) {
 	return environ, nil
 }
 
-// values returns the values from which a provider's variables are made: those of the
-// connection that is used for its hosts.
-func (c *childSetup) values(provider string) providers.Values {
+// routed returns the connection that is used for a provider's hosts. Its values are
+// those of the provider's variables.
+func (c *childSetup) routed(provider string) (auth.Connection, bool) {
 	for _, r := range c.table.Routes() {
 		for _, connection := range c.connections {
 			if r.Provider == provider && connection.Provider == provider && connection.Name == r.Connection {
-				return connection.Values()
+				return connection, true
 			}
 		}
 	}
-	return nil
+	return auth.Connection{}, false
 }
 
 // exposed returns the variables that hold a real key in the command's environment,

@@ -43,6 +43,7 @@ func TestCtrlCAtAConfirmation(t *testing.T) {
 	const text = "MISTRAL_API_KEY=mistral-0123456789-0123456789-ab\n"
 	writeText(t, dotenv, text)
 	b.more = []string{"GROQ_API_KEY=gsk_0123456789-0123456789"}
+	writeText(t, filepath.Join(b.home, "providers", "resend.json"), `{"schema_version":2,"name":"resend","flows":["api_key"],"hosts":["api.resend.com","added.example.com"]}`)
 	before := b.stored()
 	for _, tt := range []struct {
 		question string
@@ -53,6 +54,7 @@ func TestCtrlCAtAConfirmation(t *testing.T) {
 		{"Store them all now? [y/N] ", []string{"login"}},
 		{"Install acme? [y/N] ", []string{"register", definition}},
 		{"[y/N] ", []string{"ca", "rotate"}},
+		{"Let resend/default use this definition? [y/N] ", []string{"connection", "accept", "resend"}},
 	} {
 		screen, code := b.typed(tt.question, "y\x03", tt.args...)
 		if code != 130 || !strings.HasSuffix(screen, "\r\nauthsome: \x1b[31;1merror:\x1b[0m cancelled; nothing was changed\r\n") {

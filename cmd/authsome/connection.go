@@ -18,15 +18,17 @@ import (
 
 func newConnectionCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "connection", Short: "Copy or move connections between profiles",
-		Long: `These commands take a connection of the profile in use to the profile that --to
-names, and encrypt it with the key of that profile's vault.`,
+		Use: "connection", Short: "Copy or move connections, or accept their changed definitions",
+		Long: `Copy and move take a connection of the profile in use to the profile that --to
+names, and encrypt it with the key of that profile's vault. Accept lets a connection
+use a definition that was changed after it was made.`,
 		Example: `  authsome connection move github work --to agents
-  authsome connection copy openai --to agents`,
+  authsome connection copy openai --to agents
+  authsome connection accept acme`,
 		Args: noArgs,
 		RunE: showHelp,
 	}
-	cmd.AddCommand(newConnectionCopyCmd(a), newConnectionMoveCmd(a))
+	cmd.AddCommand(newConnectionAcceptCmd(a), newConnectionCopyCmd(a), newConnectionMoveCmd(a))
 	return cmd
 }
 

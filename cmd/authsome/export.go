@@ -142,11 +142,11 @@ func (a *app) exported(ctx context.Context, provider, connection string) (all []
 // variablesOf returns the variables of one connection. If its definition names none,
 // the key or the token gets a variable named after the provider.
 func (a *app) variablesOf(c auth.Connection) ([]variable, error) {
-	set, err := a.providers()
+	credentials, err := a.auth()
 	if err != nil {
 		return nil, err
 	}
-	d, err := set.Lookup(c.Provider)
+	d, _, err := credentials.Definition(c)
 	if err != nil {
 		return nil, err
 	}

@@ -59,6 +59,9 @@ func inspect(ctx context.Context, a *app, name string) error {
 	now := time.Now()
 	for _, c := range views {
 		rows = append(rows, []string{"connection", strings.TrimSpace(c.label() + ", " + c.Status + " " + c.expiry(now))})
+		if c.Waiting != nil {
+			rows = append(rows, []string{"", "does not use this definition, which was changed, until you accept it: " + c.Waiting.Fix})
+		}
 	}
 	if len(views) == 0 {
 		rows = append(rows, []string{"connection", "none: " + a.Suggest(suggest.Login(d.Name, ""))})

@@ -90,6 +90,9 @@ const invalidLines = `
 	default resend
 	default resend ../x
 	connection nonsense
+	connection accept
+	connection accept resend ../x
+	connection accept resend default other
 	connection copy
 	connection copy resend
 	connection copy resend --to nowhere

@@ -124,12 +124,16 @@ func (a *app) reportNoConnections(ctx context.Context) {
 	a.suggestImport(ctx)
 }
 
-// reportProblems reports the connections that need a login: why, and the command.
+// reportProblems reports the connections that need a login, or whose definition was
+// changed: why, and the command.
 func (a *app) reportProblems(all []providerView) {
 	for _, p := range all {
 		for _, c := range p.Connections {
 			if c.Problem != "" {
 				a.Infof("%s/%s needs a new login: %s: %s", p.Name, c.Name, c.Problem, c.Fix)
+			}
+			if w := c.Waiting; w != nil {
+				a.Infof("%s/%s does not use the changed definition of %s until you accept it: %s", p.Name, c.Name, p.Name, w.Fix)
 			}
 		}
 	}

@@ -47,6 +47,7 @@ type registration struct {
 	Warnings  []string `json:"warnings"`
 	Replaces  string   `json:"replaces,omitempty"` // "bundled" or "custom"
 	Changes   []string `json:"changes,omitempty"`
+	Waiting   []string `json:"waiting,omitempty"` // connections that do not use it until the user accepts it
 }
 
 func register(ctx context.Context, a *app, path string, o *registerOptions) error {
@@ -75,13 +76,24 @@ func register(ctx context.Context, a *app, path string, o *registerOptions) erro
 			return err
 		}
 	}
-	if err := install(ctx, a, data, d.Name); err != nil {
+	waiting, err := install(ctx, a, data, d)
+	if err != nil {
 		return err
 	}
-	if a.JSON {
-		return a.PrintJSON(r)
+	for _, w := range waiting {
+		r.Waiting = append(r.Waiting, w.Provider+"/"+w.Name)
 	}
-	a.Infof("registered %s; next: %s", d.Name, a.Suggest(suggest.Login(d.Name, "")))
+	switch {
+	case a.JSON:
+		return a.PrintJSON(r)
+	case len(waiting) == 0:
+		a.Infof("registered %s; next: %s", d.Name, a.Suggest(suggest.Login(d.Name, "")))
+		return nil
+	}
+	a.Infof("registered %s", d.Name)
+	for _, w := range waiting {
+		a.Infof("%s", a.waitingLine(w.Connection, w.adds))
+	}
 	return nil
 }
 
@@ -104,14 +116,7 @@ func (a *app) registration(d *providers.Definition) (*registration, error) {
 	}
 	r.Replaces = before.Source
 	for _, c := range providers.Changes(before, d) {
-		switch {
-		case c.Before == "":
-			r.Changes = append(r.Changes, c.Field+": "+c.After+" is added")
-		case c.After == "":
-			r.Changes = append(r.Changes, c.Field+": "+c.Before+" is removed")
-		default:
-			r.Changes = append(r.Changes, c.Field+": "+c.Before+" becomes "+c.After)
-		}
+		r.Changes = append(r.Changes, c.String())
 	}
 	if providers.MovesSecrets(before, d) {
 		r.Warnings = append(r.Warnings, "sign-in uses other addresses; stored credentials are not sent there, so "+d.Name+" needs a new login")
@@ -145,24 +150,51 @@ func (r *registration) show(a *app, d *providers.Definition) {
 	}
 }
 
-// install writes the definition and makes running proxies reload the definitions.
-func install(ctx context.Context, a *app, data []byte, name string) error {
+// install writes the definition and makes running proxies reload the definitions. It
+// returns the connections that do not use it until the user accepts it.
+func install(ctx context.Context, a *app, data []byte, d *providers.Definition) ([]acceptance, error) {
 	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
 	h, err := a.home()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	v, err := a.vault()
 	if err != nil {
-		return err
+		return nil, err
+	}
+	// Connections of an older version get their pin here, before the definition changes.
+	if _, err := connectionsOf(ctx, a, d.Name); err != nil {
+		return nil, err
 	}
 	if _, err := providers.Install(h.ProvidersDir(), data, true); err != nil {
-		return err
+		return nil, err
 	}
 	// This changes no record, but the vault's generation, which running proxies watch.
 	if err := v.Update(ctx, func(*vault.Tx) error { return nil }); err != nil {
-		return err
+		return nil, err
 	}
-	return a.record(audit.Event{Event: audit.Register, Provider: name, Outcome: "ok"})
+	if err := a.record(audit.Event{Event: audit.Register, Provider: d.Name, Outcome: "ok: hosts " + strings.Join(d.Hosts, ", ")}); err != nil {
+		return nil, err
+	}
+	return waitingFor(ctx, a, d.Name)
+}
+
+// waitingFor returns the connections that do not use the definition that was just
+// installed.
+func waitingFor(ctx context.Context, a *app, provider string) ([]acceptance, error) {
+	set, err := a.opener().LoadProviders()
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := a.auth()
+	if err != nil {
+		return nil, err
+	}
+	credentials.UseProviders(set)
+	own, err := connectionsOf(ctx, a, provider)
+	if err != nil {
+		return nil, err
+	}
+	return waitingOf(credentials, own)
 }

@@ -121,7 +121,7 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 		}
 	}()
 	a.warnNotIntercepted(s.Table())
-	c := &childSetup{app: a, table: s.Table(), connections: connections, proxy: proxyURL, authority: options.Authority.CertificatePEM(), trust: o.trust}
+	c := &childSetup{app: a, table: s.Table(), credentials: options.Auth, connections: connections, proxy: proxyURL, authority: options.Authority.CertificatePEM(), trust: o.trust}
 	defer c.close()
 	env, err := c.environ()
 	if err != nil {
@@ -176,6 +176,7 @@ func (a *app) sidecarOptions(ctx context.Context, o *proxyOptions) (sidecar.Opti
 	if err != nil {
 		return none, nil, err
 	}
+	a.warnWaiting(options.Auth, connections)
 	if err := checkNamed(options.Routing, connections, time.Now()); err != nil {
 		return none, nil, err
 	}

@@ -19,12 +19,14 @@ type connectionView struct {
 	Renewable bool       `json:"renewable"`         // its token is refreshed automatically
 	Problem   string     `json:"problem,omitempty"` // why it needs a login, and since when
 	Fix       string     `json:"fix,omitempty"`     // the command for that login
+
+	Waiting *waitingView `json:"waiting,omitempty"` // a changed definition that it does not use yet
 }
 
 func (a *app) viewConnection(c auth.Connection) connectionView {
 	v := connectionView{Name: c.Name, AuthType: c.AuthType, Status: string(c.Status), Scopes: c.Scopes, Default: c.Default}
 	now := time.Now()
-	v.Renewable = c.Renewable(now)
+	v.Renewable, v.Waiting = c.Renewable(now), a.viewWaiting(c)
 	if err := c.Err(now); err != nil {
 		v.Problem = err.Detail()
 		v.Fix = a.Suggest(suggest.Relogin(c.Provider, c.Name))

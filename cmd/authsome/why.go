@@ -11,9 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/explain"
 	"github.com/authsome/authsome/cmd/authsome/internal/opener"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/internal/child"
 	"github.com/authsome/authsome/internal/sidecar"
 	"github.com/authsome/authsome/routing"
@@ -71,7 +73,7 @@ func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 	if err != nil {
 		return err
 	}
-	t, err := routing.New(set.All(), sidecar.Bindings(set, connections, time.Now()), options)
+	t, err := routing.New(sidecar.Bindings(credentials, connections), options)
 	if err != nil {
 		return err
 	}
@@ -84,7 +86,7 @@ func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 		Decision: string(e.Reason), Injected: e.Action == routing.Inject,
 		Provider: e.Provider, Connection: e.Connection, Pattern: e.Pattern, Choices: e.Choices,
 	}
-	text, next := explain.Decision(set, e)
+	text, next := explain.Decision(set, e, acceptCommands(credentials, connections))
 	v.Explanation, v.Fix = text, a.Suggest(next)
 	for _, c := range connections {
 		if c.Provider == e.Provider && c.Name == e.Connection {
@@ -102,6 +104,21 @@ func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 		a.Printf("next: %s\n", v.Fix)
 	}
 	return nil
+}
+
+// acceptCommands returns how to accept the changed definitions that connections do not
+// use yet, by provider.
+func acceptCommands(credentials *auth.Auth, connections []auth.Connection) map[string]suggest.Suggestion {
+	commands := make(map[string]suggest.Suggestion)
+	for _, c := range connections {
+		if _, known := commands[c.Provider]; known && !c.Default {
+			continue
+		}
+		if _, adds, err := credentials.Definition(c); err == nil && !adds.Empty() {
+			commands[c.Provider] = suggest.Accept(c.Provider, c.Name)
+		}
+	}
+	return commands
 }
 
 // parseURL reads the URL of a request. Without a scheme it is an https URL.
@@ -143,6 +160,9 @@ func (v *whyView) rows(now time.Time, behindProxy bool) [][]string {
 	}
 	if c := v.State; c != nil {
 		rows = append(rows, []string{"  connection", c.sentence(now)})
+		if c.Waiting != nil {
+			rows = append(rows, []string{"  definition", "was changed, and the connection does not use the changes yet: " + c.Waiting.Fix})
+		}
 	}
 	if len(v.NoProxy) > 0 {
 		effect := "some clients bypass the proxy for this host; authsome run removes the entry if the host is intercepted"

@@ -10,6 +10,7 @@ const (
 	Remove      = "remove"
 	Copy        = "copy" // a connection was copied to another profile
 	Move        = "move"
+	Accept      = "accept" // the user let a connection use a changed definition
 	Get         = "get" // a secret was shown
 	Export      = "export"
 	Register    = "register"

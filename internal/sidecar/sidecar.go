@@ -174,11 +174,11 @@ func (s *Sidecar) Reload(ctx context.Context) (err error) {
 	if err := s.auth.Reload(ctx); err != nil {
 		return fmt.Errorf("read credentials: %w", err)
 	}
-	bindings, err := s.bindings(ctx, set)
+	bindings, err := s.bindings(ctx)
 	if err != nil {
 		return err
 	}
-	table, err := routing.New(definitions(set, bindings), bindings, s.routing)
+	table, err := routing.New(bindings, s.routing)
 	if err != nil {
 		return fmt.Errorf("build routes: %w", err)
 	}

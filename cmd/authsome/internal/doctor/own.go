@@ -111,6 +111,10 @@ func (d *Doctor) checkConnections(ctx context.Context) []finding {
 	if err != nil {
 		return d.failed("connections", err)
 	}
+	credentials, err := p.Auth()
+	if err != nil {
+		return d.failed("connections", err)
+	}
 	now := time.Now()
 	var all []finding
 	for _, c := range connections {
@@ -119,6 +123,10 @@ func (d *Doctor) checkConnections(ctx context.Context) []finding {
 			remedy := d.Console.Suggest(suggest.Command("register FILE")) + ", or " + d.Console.Suggest(suggest.Command("remove %s", c.Provider))
 			all = append(all, problem("connections", name+" is not used: the definition of "+c.Provider+" is missing", remedy)...)
 			continue
+		}
+		if _, adds, err := credentials.Definition(c); err == nil && !adds.Empty() {
+			all = append(all, warning("connections", name+" does not use the changed definition of "+c.Provider+", which "+adds.String(),
+				d.Console.Suggest(suggest.Accept(c.Provider, c.Name)))...)
 		}
 		login := c.Err(now)
 		switch {
@@ -136,10 +144,6 @@ func (d *Doctor) checkConnections(ctx context.Context) []finding {
 
 // table is the routing table that a proxy would have now.
 func (d *Doctor) table(ctx context.Context) (*routing.Table, error) {
-	set, err := d.Opener.Providers()
-	if err != nil {
-		return nil, err
-	}
 	p, err := d.Opener.Profile()
 	if err != nil {
 		return nil, err
@@ -148,7 +152,11 @@ func (d *Doctor) table(ctx context.Context) (*routing.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	return routing.New(set.All(), sidecar.Bindings(set, connections, time.Now()), routing.Options{})
+	credentials, err := p.Auth()
+	if err != nil {
+		return nil, err
+	}
+	return routing.New(sidecar.Bindings(credentials, connections), routing.Options{})
 }
 
 // checkRoutes asks the proxy's own table about each intercepted host.
@@ -177,7 +185,7 @@ func (d *Doctor) checkRoutes(ctx context.Context) []finding {
 			continue
 		}
 		seen[choices] = true
-		_, next := explain.Decision(set, e)
+		_, next := explain.Decision(set, e, nil)
 		all = append(all, warning("routes", "requests to "+host+" are refused, because several connections match: "+choices, d.Console.Suggest(next))...)
 	}
 	if all == nil {

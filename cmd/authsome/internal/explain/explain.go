@@ -13,8 +13,10 @@ import (
 	"github.com/authsome/authsome/routing"
 )
 
-// Decision says what the proxy would do with a request, and how to change that.
-func Decision(set *providers.Set, e routing.Explanation) (text string, next suggest.Suggestion) {
+// Decision says what the proxy would do with a request, and how to change that. waiting
+// has the providers with a connection that does not use its changed definition yet, and
+// how to accept that.
+func Decision(set *providers.Set, e routing.Explanation, waiting map[string]suggest.Suggestion) (text string, next suggest.Suggestion) {
 	connection := e.Provider + "/" + e.Connection
 	inspect := suggest.Command("inspect %s", e.Provider)
 	var none suggest.Suggestion
@@ -46,14 +48,17 @@ func Decision(set *providers.Set, e routing.Explanation) (text string, next sugg
 	case routing.NoRoute:
 		return "forwarded without a credential: this is plain http, and no connected provider covers " + e.Host, none
 	}
-	return passedThrough(set, e)
+	return passedThrough(set, e, waiting)
 }
 
 // passedThrough explains why a host is passed through.
-func passedThrough(set *providers.Set, e routing.Explanation) (string, suggest.Suggestion) {
+func passedThrough(set *providers.Set, e routing.Explanation, waiting map[string]suggest.Suggestion) (string, suggest.Suggestion) {
 	var owners []string
 	for _, d := range set.All() {
 		if d.Claims(e.Host, e.Port) {
+			if accept, ok := waiting[d.Name]; ok {
+				return "passed through: the definition of " + d.Name + " was changed to cover " + e.Host + ", and its connection does not use that yet", accept
+			}
 			owners = append(owners, d.Name)
 		}
 	}

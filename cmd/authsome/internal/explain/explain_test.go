@@ -32,7 +32,7 @@ func TestDecision(t *testing.T) {
 		text, next := Decision(set, routing.Explanation{
 			Method: "PUT", Host: "api.resend.com", Port: 443,
 			Decision: routing.Decision{Reason: reason, Provider: "acme", Connection: "work", Problem: "expired", Choices: []string{"acme=one", "acme=two"}},
-		})
+		}, nil)
 		if got := next.In(""); !strings.HasPrefix(text, want.text) || !strings.HasPrefix(got, want.next) || (got == "") != (want.next == "") {
 			t.Errorf("%s: %q, %q", reason, text, got)
 		}
@@ -49,7 +49,7 @@ func TestDecisionOnUnknownHost(t *testing.T) {
 		"api.github.com":  "passed through: none of the providers that cover api.github.com is connected: github, github-pat | authsome login github",
 	} {
 		e := routing.Explanation{Method: "GET", Host: host, Port: 443, Decision: routing.Decision{Reason: routing.TunnelUnmatched}}
-		text, next := Decision(set, e)
+		text, next := Decision(set, e, nil)
 		if got := text + " | " + next.In(""); got != want {
 			t.Errorf("%s: %q, want %q", host, got, want)
 		}

@@ -55,6 +55,15 @@ func Relogin(provider, connection string) Suggestion {
 	return Login(provider, connection).With("--force")
 }
 
+// Accept proposes to let a connection use its changed definition.
+func Accept(provider, connection string) Suggestion {
+	s := Command("connection accept %s", provider)
+	if connection != auth.DefaultName {
+		s = s.With(connection)
+	}
+	return s
+}
+
 // For is the command for a certain profile, whichever one is in use.
 func (s Suggestion) For(profile string) Suggestion {
 	s.scope = general
