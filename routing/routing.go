@@ -42,6 +42,10 @@ type Binding struct {
 	State      State
 	Problem    string // why it is Unusable, for people
 	Default    bool   // the provider's default connection
+
+	// Endpoints are OAuth endpoints that were discovered at the login. They get no
+	// credential, as those of the definition.
+	Endpoints providers.Endpoints
 }
 
 // Options narrow a table for one run.
@@ -75,6 +79,8 @@ type route struct {
 	state      State
 	problem    string
 	choices    []string // several connections and no default: the user must choose
+
+	endpoints, discovered providers.Endpoints // of the definition, of the connection
 }
 
 // New compiles a table. It returns an error for a binding whose provider has no
@@ -108,10 +114,12 @@ func New(definitions []*providers.Definition, bindings []Binding, o Options) (*T
 			t.problems = append(t.problems, Problem{name, err})
 			continue
 		}
+		endpoints := byName[name].OAuthEndpoints(chosen.Values)
 		for _, p := range patterns {
 			t.add(&route{
 				pattern: p, definition: byName[name],
 				connection: chosen.Connection, state: chosen.State, problem: chosen.Problem, choices: choices,
+				endpoints: endpoints, discovered: chosen.Endpoints,
 			})
 		}
 	}
