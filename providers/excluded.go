@@ -43,8 +43,8 @@ func excludePath(template string, alone bool) excludedPath {
 	return e
 }
 
-// match reports whether p is the excluded path or, unless alone is set, under it. It
-// is the result of [cleanPath].
+// match reports whether p is the excluded path or, unless alone is set, under it.
+// Empty segments and single dots are ignored.
 func (e *excludedPath) match(p string) bool {
 	if len(e.segments) == 0 {
 		return false
@@ -70,13 +70,16 @@ func (e *excludedPath) match(p string) bool {
 	return true
 }
 
-// nextSegment returns the first segment of a cleaned path and the rest.
+// nextSegment returns the first segment of a path and the rest. The segment is empty
+// if there is none.
 func nextSegment(p string) (text, rest string) {
-	p = strings.TrimPrefix(p, "/")
-	if i := strings.IndexByte(p, '/'); i >= 0 {
-		return p[:i], p[i:]
+	for p != "" {
+		text, p, _ = strings.Cut(p, "/")
+		if text != "" && text != "." {
+			return text, p
+		}
 	}
-	return p, ""
+	return "", ""
 }
 
 // match reports whether a server may take text for the segment.
@@ -133,7 +136,7 @@ func endsName(rest string, last bool) bool {
 
 // isPadding reports whether Windows or a framework removes the character at the end
 // of a segment.
-func isPadding(c rune) bool { return c <= ' ' || c == '.' || c == 0x7f }
+func isPadding(c rune) bool { return c == ' ' || c == '.' || isControl(c) }
 
 // scripts are the endings of files that servers run with the rest of the path.
 var scripts = []string{".php", ".cgi", ".fcgi", ".pl", ".py", ".cfm", ".asp", ".aspx", ".ashx", ".jsp"}
@@ -170,12 +173,18 @@ func ParseEndpoints(urls []string) (Endpoints, error) {
 // Match reports whether a path is one of the endpoints or under one, in the spelling
 // of the client or in one of its [Readings].
 func (e Endpoints) Match(path string) bool {
-	return len(e.paths) > 0 && matchAny(e.paths, cleanPath(path))
+	return matchAny(e.paths, path)
 }
 
-func matchAny(paths []excludedPath, cleaned string) bool {
+// matchAny reports whether a server may take p for one of the paths. Servers that
+// match a prefix look at the path before its dot segments are removed.
+func matchAny(paths []excludedPath, p string) bool {
+	if len(paths) == 0 {
+		return false
+	}
+	cleaned := cleanPath(p)
 	for i := range paths {
-		if paths[i].match(cleaned) {
+		if paths[i].match(cleaned) || cleaned != p && paths[i].match(p) {
 			return true
 		}
 	}

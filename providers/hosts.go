@@ -203,7 +203,7 @@ func (d *Definition) Allows(method string) bool {
 // Excludes reports whether exclude_paths keeps the credential from a path, in any
 // spelling that a server may accept.
 func (d *Definition) Excludes(path string) bool {
-	return len(d.excluded) > 0 && matchAny(d.excluded, cleanPath(path))
+	return matchAny(d.excluded, path)
 }
 
 // under reports whether path begins with prefix and the prefix ends at a segment

@@ -71,7 +71,8 @@ func (t *Table) Request(method, host string, port int, escapedPath string) Decis
 	if err != nil {
 		return Decision{Action: Refuse, Reason: PathAmbiguous}
 	}
-	routes := t.onHost(host)
+	var few [8]*route // usually enough; keeps the list off the heap
+	routes := t.onHost(few[:0], host)
 	d := decide(routes, method, port, escapedPath)
 	for _, p := range readings {
 		if !d.same(decide(routes, method, port, p)) {

@@ -135,12 +135,12 @@ func (t *Table) add(r *route) {
 	t.patterns = append(t.patterns, r)
 }
 
-// onHost returns the routes for host on any port.
-func (t *Table) onHost(host string) []*route {
-	found := t.exact[host]
+// onHost appends the routes for host on any port to found.
+func (t *Table) onHost(found []*route, host string) []*route {
+	found = append(found, t.exact[host]...)
 	for _, r := range t.patterns {
 		if r.pattern.MatchHost(host) {
-			found = append(found[:len(found):len(found)], r)
+			found = append(found, r)
 		}
 	}
 	return found
