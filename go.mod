@@ -28,6 +28,7 @@ require (
 	golang.org/x/sync v0.24.0 // one flight a key
 	golang.org/x/sys v0.49.0 // whose a connection is, by inet_diag
 	golang.org/x/term v0.47.0 // prompts without echo
+	golang.org/x/text v0.43.0 // characters that servers take for ASCII ones
 	google.golang.org/protobuf v1.36.12 // the manifest of a store; badger's own form
 	rsc.io/qr v0.2.0 // the code of a device login, to be photographed
 	software.sslmate.com/src/go-pkcs12 v0.7.4 // trust stores for Java
@@ -72,5 +73,4 @@ require (
 	go.opentelemetry.io/otel/metric v1.41.0 // indirect
 	go.opentelemetry.io/otel/trace v1.41.0 // indirect
 	golang.org/x/mod v0.42.0 // indirect
-	golang.org/x/text v0.43.0 // indirect
 )

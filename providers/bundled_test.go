@@ -97,7 +97,7 @@ func TestBundledPatternsMatchOnlyTheService(t *testing.T) {
 				_, ok := p.MatchPath(u.Path)
 				return ok && p.MatchHost(u.Hostname()) && p.port == port
 			}
-			if !slices.ContainsFunc(patterns, matches) || d.Excludes(u.Path) || d.OAuthEndpoint(u.Hostname(), u.Path) {
+			if !slices.ContainsFunc(patterns, matches) || d.Excludes(u.Path) || d.OAuthEndpoints(values).Match(u.Path) {
 				t.Errorf("the verify request to %s gets no credential", u)
 			}
 		})

@@ -55,7 +55,8 @@ type Definition struct {
 	text      []byte // content of the file
 	hosts     []host
 	endpoints []endpoint
-	ownBase   bool // schema 1: the base_url of a connection is a host in addition to hosts
+	excluded  []excludedPath // exclude_paths
+	ownBase   bool           // schema 1: the base_url of a connection is a host in addition to hosts
 }
 
 // Values of [Definition.Source].

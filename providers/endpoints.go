@@ -12,12 +12,12 @@ import (
 // endpoint is a compiled OAuth endpoint of a service.
 type endpoint struct {
 	field, url string
-	host       host     // unused if anyBase is set
-	segments   []string // segments of the path, each a template
-	anyBase    bool     // the URL begins with {base_url}: it matches any host, and any path before its own
+	path       string // template of the path
+	host       host   // unused if anyBase is set
+	anyBase    bool   // the URL begins with {base_url}
 }
 
-// compileEndpoints prepares the endpoints for OAuthEndpoint.
+// compileEndpoints prepares the endpoints for OAuthEndpoints.
 func (d *Definition) compileEndpoints() error {
 	o := d.OAuth
 	if o == nil {
@@ -51,7 +51,7 @@ func (d *Definition) compileEndpoint(field, text string) (endpoint, error) {
 			return e, &FieldError{field, "only a path can follow {base_url}", ""}
 		}
 		e.anyBase = true
-		e.segments = segments(rest)
+		e.path, _, _ = strings.Cut(rest, "?")
 		if d.BaseURL != "" {
 			_, err := checkEndpoint("base_url", d.BaseURL)
 			return e, err
@@ -79,7 +79,7 @@ func (d *Definition) compileEndpoint(field, text string) (endpoint, error) {
 			return e, &FieldError{field, err.Error(), ""}
 		}
 	}
-	e.segments = segments(rest)
+	e.path, _, _ = strings.Cut(rest, "?")
 	return e, nil
 }
 
@@ -90,69 +90,50 @@ func fillWithLetter(template string) string {
 	return text
 }
 
-// segments splits a path template into its segments, cleaned, without the query and
-// in lower case, because to some servers /OAuth/Token is the same path.
-func segments(template string) []string {
-	template, _, _ = strings.Cut(strings.ToLower(template), "?")
-	return strings.Split(strings.Trim(path.Clean("/"+template), "/"), "/")
+// OAuthEndpoints returns the paths that are OAuth endpoints for a connection with
+// the values. The paths of a {base_url} begin with its path.
+//
+// An endpoint on a host that the service does not have is excluded alone: there,
+// the paths under it are the API's own. For example, Atlassian issues tokens at
+// auth.atlassian.com/oauth/token, and api.atlassian.com/oauth/token/accessible-resources
+// is an ordinary request.
+func (d *Definition) OAuthEndpoints(values Values) Endpoints {
+	own := d.value(values, nameBaseURL)
+	base := ""
+	if u, err := url.Parse(own); err == nil {
+		base = u.Path
+	}
+	var all Endpoints
+	for _, e := range d.endpoints {
+		if e.anyBase {
+			all.paths = append(all.paths, excludePath(base+"/"+e.path, false))
+		} else {
+			all.paths = append(all.paths, excludePath(e.path, !d.hasHost(e.host, own)))
+		}
+	}
+	return all
 }
 
-// OAuthEndpoint reports whether a decoded path on host is an OAuth endpoint of the
-// service. Such endpoints never get a stored credential, because their responses
-// contain new secrets. Doubled slashes, dot segments, a final slash and the case of
-// letters are ignored. An endpoint whose URL depends on the connection matches every
-// URL that it could have.
-func (d *Definition) OAuthEndpoint(host, decoded string) bool {
-	if len(d.endpoints) == 0 {
-		return false
+// hasHost reports whether the host of an endpoint can be a host of a connection with
+// the base URL.
+func (d *Definition) hasHost(endpoint host, baseURL string) bool {
+	name := endpoint.pattern.host
+	if endpoint.names != nil {
+		if endpoint.suffix == "" {
+			return true
+		}
+		name = "x" + endpoint.suffix
 	}
-	cleaned := strings.ToLower(strings.Trim(cleanPath(decoded), "/"))
-	if cleaned == "" {
-		return false
-	}
-	for i := range d.endpoints {
-		if d.endpoints[i].matches(host, cleaned) {
+	for _, h := range d.hosts {
+		if h.names != nil && h.suffix == "" { // an unknown host counts
+			if p, err := parsePattern(baseURL); err != nil || p.MatchHost(name) {
+				return true
+			}
+		} else if h.pattern.MatchHost(name) {
 			return true
 		}
 	}
 	return false
-}
-
-func (e *endpoint) matches(host, cleaned string) bool {
-	if len(e.segments) == 1 && e.segments[0] == "" {
-		return false // the root of a host does not count as an endpoint
-	}
-	anyHost := e.anyBase || e.host.names != nil && e.host.suffix == ""
-	if !anyHost && !e.host.pattern.MatchHost(host) {
-		return false
-	}
-	// Compare from the end, because a base URL may have a path before the endpoint's.
-	for i := len(e.segments) - 1; i >= 0; i-- {
-		segment := cleaned
-		slash := strings.LastIndexByte(cleaned, '/')
-		if slash >= 0 {
-			segment, cleaned = cleaned[slash+1:], cleaned[:slash]
-		} else {
-			cleaned = ""
-		}
-		if !matchSegment(e.segments[i], segment) {
-			return false
-		}
-		if slash < 0 {
-			return i == 0
-		}
-	}
-	return e.anyBase || cleaned == ""
-}
-
-// matchSegment compares a segment with a template whose names match any text.
-func matchSegment(template, segment string) bool {
-	before, _, after, ok := cutName(template)
-	if !ok {
-		return template == segment
-	}
-	rest, ok := strings.CutPrefix(segment, before)
-	return ok && len(rest) > 0 && (names(after) != nil || strings.HasSuffix(rest, after))
 }
 
 // cleanPath removes doubled slashes, dot segments and a final slash. A backslash

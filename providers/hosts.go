@@ -200,19 +200,10 @@ func (d *Definition) Allows(method string) bool {
 	return len(d.Methods) == 0 || slices.Contains(d.Methods, method)
 }
 
-// Excludes reports whether exclude_paths keeps the credential from a path. The case
-// of letters is ignored, because some servers ignore it.
+// Excludes reports whether exclude_paths keeps the credential from a path, in any
+// spelling that a server may accept.
 func (d *Definition) Excludes(path string) bool {
-	if len(d.Exclude) == 0 {
-		return false
-	}
-	path = strings.ToLower(path)
-	for _, prefix := range d.Exclude {
-		if under(path, strings.ToLower(prefix)) {
-			return true
-		}
-	}
-	return false
+	return matchAny(d.excluded, path)
 }
 
 // under reports whether path begins with prefix and the prefix ends at a segment

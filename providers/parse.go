@@ -122,6 +122,9 @@ func (d *Definition) compile() error {
 		}
 		d.hosts = append(d.hosts, h)
 	}
+	for _, prefix := range d.Exclude {
+		d.excluded = append(d.excluded, excludePath(prefix, false))
+	}
 	return d.compileEndpoints()
 }
 

@@ -84,7 +84,7 @@ func FuzzParse(f *testing.F) {
 		d.Issuer(v)
 		d.Derive(v)
 		d.Warnings()
-		d.OAuthEndpoint("a.com", "/c/d")
+		d.OAuthEndpoints(nil).Match("/c/d")
 		d.Claims("a.com", 443)
 		clashes([]*Definition{d, reparsed})
 	})

@@ -232,7 +232,7 @@ func (d *Definition) restrictedTo(current *Definition) *Definition {
 	if !paths || !methods {
 		r.hosts, r.Hosts = nil, nil
 	}
-	r.Exclude = union(d.Exclude, current.Exclude)
+	r.Exclude, r.excluded = union(d.Exclude, current.Exclude), slices.Concat(d.excluded, current.excluded)
 	r.Remove = union(d.Remove, current.Remove)
 	r.endpoints = slices.Concat(d.endpoints, current.endpoints)
 	if slices.Equal(d.Params, current.Params) {

@@ -83,6 +83,11 @@ func TestPinned(t *testing.T) {
 			if got := strings.Join(d.Exclude, " "); tt.hosts != "" && got != tt.exclude {
 				t.Errorf("exclusions %q, want %q", got, tt.exclude)
 			}
+			for _, prefix := range d.Exclude {
+				if !d.Excludes(prefix + "/x") {
+					t.Errorf("%s is not excluded", prefix)
+				}
+			}
 			if got := strings.Join(w.Hosts, " "); got != tt.added || w.Empty() == tt.waits {
 				t.Errorf("waiting: %q and %v, want %q, %v", got, w.Changes, tt.added, tt.waits)
 			}
@@ -102,7 +107,7 @@ func TestPinnedExcludesEndpointsOfBoth(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/token", "/v2/token"} {
-		if !d.OAuthEndpoint("acme.com", path) {
+		if !d.OAuthEndpoints(nil).Match(path) {
 			t.Errorf("%s gets a credential", path)
 		}
 	}

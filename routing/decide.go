@@ -71,10 +71,11 @@ func (t *Table) Request(method, host string, port int, escapedPath string) Decis
 	if err != nil {
 		return Decision{Action: Refuse, Reason: PathAmbiguous}
 	}
-	routes := t.onHost(host)
-	d := decide(routes, method, host, port, escapedPath)
+	var few [8]*route // usually enough; keeps the list off the heap
+	routes := t.onHost(few[:0], host)
+	d := decide(routes, method, port, escapedPath)
 	for _, p := range readings {
-		if !d.same(decide(routes, method, host, port, p)) {
+		if !d.same(decide(routes, method, port, p)) {
 			return Decision{Action: Refuse, Reason: PathAmbiguous, Provider: d.Provider}
 		}
 	}
@@ -86,7 +87,7 @@ func (d Decision) same(other Decision) bool {
 }
 
 // decide decides one reading of a path. The routes are those of the host.
-func decide(routes []*route, method, host string, port int, p string) Decision {
+func decide(routes []*route, method string, port int, p string) Decision {
 	var few [4]*route // almost always one; keeps the list off the heap
 	best := few[:0]
 	longest := 0 // prefix of the best
@@ -123,9 +124,10 @@ func decide(routes []*route, method, host string, port int, p string) Decision {
 	}
 	// The OAuth endpoints of every provider on this host are excluded, for requests to
 	// any of them: a token endpoint takes client credentials, and its answer is a new
-	// secret.
+	// secret. Only their paths count, because a service has the same ones on its other
+	// hosts.
 	for _, r := range routes {
-		if r.definition.OAuthEndpoint(host, p) {
+		if r.endpoints.Match(p) || r.discovered.Match(p) {
 			return Decision{Action: Forward, Reason: OAuthEndpoint, Provider: r.definition.Name, Pattern: r.pattern.String()}
 		}
 	}

@@ -56,7 +56,7 @@ func (t *Table) Explain(method string, u *url.URL) (Explanation, error) {
 		e.Decision = Decision{Action: Refuse, Reason: HostDenied}
 	default:
 		e.Decision = Decision{Action: Forward, Reason: TunnelUnmatched}
-		if len(t.onHost(host)) > 0 {
+		if len(t.onHost(nil, host)) > 0 {
 			e.Decision.Reason = OtherPort
 		}
 	}
@@ -66,7 +66,7 @@ func (t *Table) Explain(method string, u *url.URL) (Explanation, error) {
 // Plain decides a request over plain http to host. If the host has a route on any
 // port it is refused: a credential is sent over TLS only.
 func (t *Table) Plain(host string) Decision {
-	if routes := t.onHost(host); len(routes) > 0 {
+	if routes := t.onHost(nil, host); len(routes) > 0 {
 		return Decision{Action: Refuse, Reason: HTTPSRequired, Provider: routes[0].definition.Name, Pattern: routes[0].pattern.String()}
 	}
 	if t.deny {

@@ -43,6 +43,10 @@ type Binding struct {
 	State      State
 	Problem    string // why it is Unusable, for people
 	Default    bool   // the provider's default connection
+
+	// Endpoints are OAuth endpoints that were discovered at the login. They get no
+	// credential, as those of the definition.
+	Endpoints providers.Endpoints
 }
 
 // Options narrow a table for one run.
@@ -76,6 +80,8 @@ type route struct {
 	state      State
 	problem    string
 	choices    []string // several connections and no default: the user must choose
+
+	endpoints, discovered providers.Endpoints // of the definition, of the connection
 }
 
 // New compiles a table. If the hosts of a connection are not known, because its
@@ -104,10 +110,12 @@ func New(bindings []Binding, o Options) (*Table, error) {
 			t.problems = append(t.problems, Problem{name, err})
 			continue
 		}
+		endpoints := chosen.Definition.OAuthEndpoints(chosen.Values)
 		for _, p := range patterns {
 			t.add(&route{
 				pattern: p, definition: chosen.Definition,
 				connection: chosen.Connection, state: chosen.State, problem: chosen.Problem, choices: choices,
+				endpoints: endpoints, discovered: chosen.Endpoints,
 			})
 		}
 	}
@@ -123,12 +131,12 @@ func (t *Table) add(r *route) {
 	t.patterns = append(t.patterns, r)
 }
 
-// onHost returns the routes for host on any port.
-func (t *Table) onHost(host string) []*route {
-	found := t.exact[host]
+// onHost appends the routes for host on any port to found.
+func (t *Table) onHost(found []*route, host string) []*route {
+	found = append(found, t.exact[host]...)
 	for _, r := range t.patterns {
 		if r.pattern.MatchHost(host) {
-			found = append(found[:len(found):len(found)], r)
+			found = append(found, r)
 		}
 	}
 	return found

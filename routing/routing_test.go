@@ -190,6 +190,52 @@ func TestPathsAndMethodsLimitADefinition(t *testing.T) {
 	}
 }
 
+// The path of an OAuth endpoint gets no credential on any host that a provider of the
+// host has, whether the definition or the discovery named it.
+func TestEndpointsOnEveryHost(t *testing.T) {
+	discovered, err := providers.ParseEndpoints([]string{"https://as.elsewhere.net/as/token", "https://as.elsewhere.net"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	definitions := []*providers.Definition{
+		define(t, "two", `["api.two.com","api.two-old.com"]`, `,"oauth":{"authorization_url":"https://two.com/authorize","token_url":"https://api.two.com/oauth/token"}`),
+		define(t, "found", `["*.found.com","api.two.com"]`, ""),
+	}
+	bindings := []Binding{bind("two", "c"), {Provider: "found", Connection: "c", Endpoints: discovered}}
+	table, err := newTable(definitions, bindings, Options{Choose: map[string]string{"two": "c"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		host, path string
+		want       Reason
+	}{
+		{"api.two.com", "/oauth/token", OAuthEndpoint},
+		{"api.two-old.com", "/oauth/token", OAuthEndpoint},
+		{"api.two-old.com", "/oauth/token/x", OAuthEndpoint},
+		{"api.two-old.com", "/authorize", OAuthEndpoint},
+		{"api.two-old.com", "/authorize/x", Matched},
+		{"api.two-old.com", "/authorize%3f/x", PathAmbiguous},
+		{"api.two-old.com", "/authorize%23/x", PathAmbiguous},
+		{"api.two-old.com", "/authorize%00/x", PathAmbiguous},
+		{"api.two-old.com", "/authorize.json", OAuthEndpoint},
+		{"api.two-old.com", "/authorize/index.php", OAuthEndpoint},
+		{"api.two-old.com", "/index.php/authorize", OAuthEndpoint},
+		{"api.two-old.com", "/as/token", Matched},
+		{"api.two-old.com", "/oauth", Matched},
+		{"x.found.com", "/as/token", OAuthEndpoint},
+		{"x.found.com", "/as/token.json", OAuthEndpoint},
+		{"x.found.com", "/as/%74oken", PathAmbiguous},
+		{"x.found.com", "/oauth/token", Matched},
+		{"x.found.com", "/", Matched},
+		{"api.two.com", "/as/token", OAuthEndpoint},
+	} {
+		if d := table.Request("POST", tt.host, 443, tt.path); d.Reason != tt.want {
+			t.Errorf("%s%s: %s, want %s", tt.host, tt.path, d.Reason, tt.want)
+		}
+	}
+}
+
 // If servers read a path in different ways, every reading must lead to the same
 // decision, or the request is refused.
 func TestAmbiguousPathsAreRefused(t *testing.T) {
@@ -219,9 +265,9 @@ func TestAmbiguousPathsAreRefused(t *testing.T) {
 		{part, "/v2%2f..%2fadmin", PathAmbiguous},
 		{part, "/admin/../v2/x", PathAmbiguous},
 		{part, "/v2/%zz", PathAmbiguous},
-		{whole, "/oauth/token;x=1", PathAmbiguous},
+		{whole, "/oauth/token;x=1", OAuthEndpoint},
 		{whole, "/oauth;x/token", PathAmbiguous},
-		{whole, "/oauth/token%3bx", PathAmbiguous},
+		{whole, "/oauth/token%3bx", OAuthEndpoint},
 		{whole, "/x/..;/oauth/token", PathAmbiguous},
 		{whole, "/oauth/%2574oken", PathAmbiguous},
 		{whole, "/OAuth/Token", OAuthEndpoint},
@@ -232,7 +278,7 @@ func TestAmbiguousPathsAreRefused(t *testing.T) {
 		{part, "/v2/%252e%252e/admin", PathAmbiguous},
 		{part, "/v2/a;x=1/b", Matched},
 		{part, "/v2/100%25", Matched},
-		{except, "/v2/admin;x", PathAmbiguous},
+		{except, "/v2/admin;x", PathOutside},
 		{except, "/v2/Admin/x", PathOutside},
 		{except, "/v2/administer", Matched},
 	} {
