@@ -65,6 +65,7 @@ type Connection struct {
 	Account          Account
 	Metadata         jsontext.Value // a JSON object, or nil
 
+	endpoints      []string      // the OAuth endpoints that were discovered for its token
 	pin            providers.Pin // the definition that it was made with; zero in records of older versions
 	movedFrom      string        // fingerprint of the refresh token with which it was moved from another profile
 	renewalBlocked string        // a Reason constant: why the token must not be renewed; set by checkRenewal

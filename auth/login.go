@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/providers"
@@ -94,6 +95,9 @@ func (a *Auth) withObtained(d *providers.Definition, c Connection, o flows.Obtai
 	if o.Token.AccessToken.IsZero() {
 		c.ObtainedAt = wallTime(a.now())
 		return c, nil
+	}
+	if u := o.Client.RegistrationURL; u != "" && o.Token.Endpoints != nil {
+		o.Token.Endpoints = append(slices.Clip(o.Token.Endpoints), u) // RFC 7592: it returns the client's secret
 	}
 	return c.withToken(d, o.Token, a.now())
 }

@@ -28,10 +28,23 @@ func (a *Auth) Binding(c Connection) (routing.Binding, error) {
 		return routing.Binding{}, err
 	}
 	b := routing.Binding{Provider: c.Provider, Connection: c.Name, Definition: d, Values: c.hostValues(), Default: c.Default}
+	if b.Endpoints, err = providers.ParseEndpoints(c.discoveredEndpoints(d)); err != nil {
+		return routing.Binding{}, fmt.Errorf("endpoints of %s: %w", fullName(c.Provider, c.Name), err)
+	}
 	if err := c.Err(a.now()); err != nil {
 		b.State, b.Problem = routing.Unusable, err.Detail()
 	}
 	return b, nil
+}
+
+// discoveredEndpoints returns the OAuth endpoints that are excluded in addition to those
+// of the definition. For a connection that an older version stored, which did not keep
+// them, they are the ones that MCP servers without metadata have.
+func (c Connection) discoveredEndpoints(d *providers.Definition) []string {
+	if len(c.endpoints) == 0 && d.OAuth != nil && d.OAuth.Discovery != "" {
+		return []string{"https://host/authorize", "https://host/token", "https://host/register"}
+	}
+	return c.endpoints
 }
 
 // Accept makes a connection use a definition from now on. It takes the definition

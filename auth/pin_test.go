@@ -1,13 +1,16 @@
 package auth_test
 
 import (
+	"context"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/routing"
 	"github.com/authsome/authsome/secret"
 )
 
@@ -159,4 +162,57 @@ func TestImportPinsTheDefinitionInForce(t *testing.T) {
 	if header, err := applyTo(t, a, "https://evil.test/", "acme", "y"); err != nil || header != "Bearer ak-1" {
 		t.Errorf("%q, %v", header, err)
 	}
+}
+
+// The endpoints that discovery found for a connection get no credential, and neither do
+// the usual ones of a connection that an older version stored without them.
+func TestDiscoveredEndpointsGetNoCredential(t *testing.T) {
+	p := newProfile(t)
+	p.install(t, `{"schema_version":2,"name":"found","flows":["dcr_pkce"],"hosts":["api.found.test"],"oauth":{"discovery":"resource","resource":"https://api.found.test/mcp"}}`)
+	a := p.open(t)
+	decide := func(path string) routing.Reason {
+		t.Helper()
+		c, err := a.Connection(t.Context(), "found", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := a.Binding(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table, err := routing.New([]routing.Binding{b}, routing.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return table.Request("POST", "api.found.test", 443, path).Reason
+	}
+	check := func(excluded, allowed []string) {
+		t.Helper()
+		for _, path := range excluded {
+			if got := decide(path); got != routing.OAuthEndpoint {
+				t.Errorf("%s: %s, want %s", path, got, routing.OAuthEndpoint)
+			}
+		}
+		for _, path := range allowed {
+			if got := decide(path); got != routing.Matched {
+				t.Errorf("%s: %s, want %s", path, got, routing.Matched)
+			}
+		}
+	}
+	obtained := func(endpoints ...string) func(context.Context, *providers.Definition, auth.Known) (flows.Obtained, error) {
+		return func(context.Context, *providers.Definition, auth.Known) (flows.Obtained, error) {
+			return flows.Obtained{
+				Flow: providers.FlowDCRPKCE, Client: flows.Client{ID: "me", Issuer: "https://as.test", RegistrationURL: "https://as.test/clients/me"},
+				Token: flows.Token{AccessToken: secret.New("at-1"), RefreshToken: secret.New("rt-1"), Endpoints: endpoints},
+			}, nil
+		}
+	}
+	if _, err := a.Login(t.Context(), auth.LoginRequest{Provider: "found", Obtain: obtained("https://as.test/as/token", "https://as.test/as/par")}); err != nil {
+		t.Fatal(err)
+	}
+	check([]string{"/as/token", "/as/par", "/as/token.json", "/clients/me"}, []string{"/mcp", "/token", "/as"})
+	if _, err := a.Login(t.Context(), auth.LoginRequest{Provider: "found", Force: true, Obtain: obtained()}); err != nil {
+		t.Fatal(err)
+	}
+	check([]string{"/token", "/register", "/authorize"}, []string{"/mcp", "/as/token"})
 }

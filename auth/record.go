@@ -45,6 +45,7 @@ type connectionRecord struct {
 	Flow             string            `json:"flow,omitzero"`
 	APIKey           string            `json:"api_key,omitzero"`
 	Fields           map[string]string `json:"fields,omitzero"`
+	Endpoints        []string          `json:"endpoints,omitzero"`
 	Pin              providers.Pin     `json:"pin,omitzero"`
 	MovedFrom        string            `json:"moved_from,omitzero"`
 	Account          *accountRecord    `json:"account,omitzero"`
@@ -82,6 +83,7 @@ func parseConnection(key, provider, name string, data []byte) (Connection, error
 		ExpiresAt: r.ExpiresAt, RefreshExpiresAt: r.RefreshExpiresAt, RefreshStarted: r.RefreshStarted, RefreshAttempts: r.RefreshAttempts, ObtainedAt: r.ObtainedAt,
 		Issuer: r.Issuer, TokenEndpoint: r.TokenEndpoint, RevocationURL: r.RevocationURL, ClientID: r.ClientID, Flow: r.Flow, APIKey: secret.New(r.APIKey),
 		Metadata:      r.Metadata,
+		endpoints:     r.Endpoints,
 		pin:           r.Pin,
 		movedFrom:     r.MovedFrom,
 		schemaVersion: r.SchemaVersion,
@@ -108,7 +110,7 @@ func (c Connection) record(profile string) ([]byte, error) {
 		AccessToken: c.AccessToken.Reveal(), RefreshToken: c.RefreshToken.Reveal(), TokenType: c.TokenType,
 		ExpiresAt: c.ExpiresAt.UTC(), RefreshExpiresAt: c.RefreshExpiresAt.UTC(), RefreshStarted: c.RefreshStarted.UTC(), RefreshAttempts: c.RefreshAttempts, ObtainedAt: c.ObtainedAt.UTC(),
 		Issuer: c.Issuer, TokenEndpoint: c.TokenEndpoint, RevocationURL: c.RevocationURL, ClientID: c.ClientID, Flow: c.Flow, APIKey: c.APIKey.Reveal(),
-		Metadata: c.Metadata, Pin: c.pin, MovedFrom: c.movedFrom,
+		Metadata: c.Metadata, Endpoints: c.endpoints, Pin: c.pin, MovedFrom: c.movedFrom,
 		Unknown: jsontext.Value(c.unknown.Reveal()),
 	}
 	if c.Fields != nil {

@@ -93,6 +93,9 @@ func (c Connection) withToken(d *providers.Definition, t flows.Token, now time.T
 	if t.Account.ID != "" {
 		c.Account.ID, c.Account.Label = t.Account.ID, t.Account.Label
 	}
+	if t.Endpoints != nil {
+		c.endpoints = t.Endpoints
+	}
 	c.setValues(d, t.Values)
 	c.ObtainedAt = wallTime(now)
 	c.Status, c.StatusSince, c.StatusCode = StatusConnected, time.Time{}, ""

@@ -23,6 +23,7 @@ type Token struct {
 	RefreshExpiresAt time.Time // zero if unknown
 	Scopes           []string  // the granted ones; nil if the answer does not say
 	Account          Account
+	Endpoints        []string                 // the OAuth endpoints that were discovered for the request; nil without discovery
 	Values           map[string]secret.String // the definition's params that are taken from the answer
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -21,6 +22,7 @@ type Server struct {
 	DeviceURL        string
 	RegistrationURL  string
 	RevocationURL    string
+	Endpoints        []string // all of the above and the other OAuth endpoints of the metadata
 	TokenAuth        []string // methods of client authentication, with their names in RFC 7591; nil if not stated
 	Challenges       []string // methods of PKCE; nil if not stated
 	IssuerInCallback bool     // the server sends its issuer with every redirect (RFC 9207)
@@ -166,7 +168,34 @@ func (a *answer) server(issuer string, trusted []string) (*Server, error) {
 	if s.TokenURL == "" {
 		return nil, errors.New("the authorization server names no token endpoint")
 	}
+	s.Endpoints = oauthEndpoints(a.object)
 	return s, nil
+}
+
+// maxEndpoints bounds how many endpoints of one document are kept. RFC 8414, RFC 9126,
+// OpenID Connect and CIBA define nine.
+const maxEndpoints = 32
+
+// oauthEndpoints returns the addresses in metadata that take or return secrets: every
+// member whose name ends in _endpoint, and the aliases for clients with certificates (RFC
+// 8705 section 5). The userinfo endpoint is left out: it is a resource, to which the access
+// token belongs.
+func oauthEndpoints(metadata map[string]any) []string {
+	var all []string
+	for _, member := range slices.Sorted(maps.Keys(metadata)) {
+		if !strings.HasSuffix(member, "_endpoint") || member == "userinfo_endpoint" {
+			continue
+		}
+		text, _ := metadata[member].(string)
+		if u, err := url.Parse(text); err != nil || u.Host == "" || slices.Contains(all, text) || len(all) == maxEndpoints {
+			continue
+		}
+		all = append(all, text)
+	}
+	if aliases, ok := metadata["mtls_endpoint_aliases"].(map[string]any); ok {
+		all = append(all, oauthEndpoints(aliases)...)
+	}
+	return all
 }
 
 // discoveredEndpoint reads an address from a discovered document. It refuses hosts on this

@@ -121,6 +121,10 @@ func TestDiscoverIssuer(t *testing.T) {
 			for _, s := range []*string{&want.Issuer, &want.AuthorizationURL, &want.TokenURL, &want.DeviceURL, &want.RegistrationURL, &want.RevocationURL} {
 				*s = withURL(h, *s)
 			}
+			if !slices.Contains(found.Server.Endpoints, want.TokenURL) {
+				t.Errorf("the token endpoint is not among the endpoints %q", found.Server.Endpoints)
+			}
+			want.Endpoints = found.Server.Endpoints
 			if !reflect.DeepEqual(*found.Server, want) {
 				t.Errorf("found %+v, want %+v", *found.Server, want)
 			}
@@ -128,6 +132,26 @@ func TestDiscoverIssuer(t *testing.T) {
 				t.Errorf("a second discovery: %v", err)
 			}
 		})
+	}
+}
+
+// Every endpoint of the metadata that takes or returns a secret is kept with the token, so
+// that none of them gets a stored credential.
+func TestDiscoveredEndpointsComeWithTheToken(t *testing.T) {
+	h := newSite(t, map[string]string{serverMetadata: `{"issuer":"AT",` + serverMembers + `,"introspection_endpoint":"AT/i","pushed_authorization_request_endpoint":"AT/par",
+		"backchannel_authentication_endpoint":"AT/ciba","userinfo_endpoint":"AT/userinfo","jwks_uri":"AT/jwks","registration_endpoint":"AT/c","odd_endpoint":7,
+		"worse_endpoint":"%zz","mtls_endpoint_aliases":{"token_endpoint":"https://mtls.example/t"}}`, "/t": goodToken})
+	token, err := h.config(t, `"discovery":"issuer","issuer":"AT"`, "").Refresh(t.Context(), secret.New("the-refresh"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, path := range []string{"/a", "/ciba", "/i", "/par", "/c", "/t"} {
+		want = append(want, h.URL+path)
+	}
+	want = append(want, "https://mtls.example/t")
+	if !slices.Equal(token.Endpoints, want) {
+		t.Errorf("endpoints %q, want %q", token.Endpoints, want)
 	}
 }
 

@@ -123,7 +123,7 @@ func (c *Config) readToken(a *answer) (Token, error) {
 	if paths == nil {
 		paths = []string{"access_token"}
 	}
-	var t Token
+	t := Token{Endpoints: c.discovered().Endpoints}
 	var parent string
 	t.AccessToken, parent = a.token(paths)
 	if t.AccessToken.IsZero() {
