@@ -107,6 +107,13 @@ func (s *Set) Lookup(name string) (*Definition, error) {
 	return nil, &NotFoundError{Name: name, Near: s.near(name)}
 }
 
+// ReplacesBundled reports whether the definition with the name is a custom one that
+// replaces a bundled one.
+func (s *Set) ReplacesBundled(name string) bool {
+	_, err := fs.Stat(bundled, "bundled/"+name+".json")
+	return s.custom[name] && err == nil
+}
+
 // All returns the definitions, sorted by name. It reads every file, so use Lookup for
 // a single one.
 func (s *Set) All() []*Definition {

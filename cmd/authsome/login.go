@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -129,6 +130,9 @@ func login(ctx context.Context, a *app, provider string, o signin.Options) error
 		return err
 	}
 	a.suggestImport(ctx)
+	if set.ReplacesBundled(d.Name) {
+		a.Notef("a definition in your home replaces the bundled one of %s; it sends the credential to %s", d.Name, strings.Join(d.Hosts, ", "))
+	}
 	c, err := l.Run(ctx, credentials)
 	outcome := "ok"
 	switch {
