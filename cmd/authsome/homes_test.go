@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -17,7 +18,7 @@ import (
 
 // lastLanded is the newest landed commit. The home that it wrote must be below
 // goldenHomes; the README.md there says how to add one.
-const lastLanded = "c4db4a0"
+const lastLanded = "9ef818d"
 
 const goldenHomes = "testdata/homes"
 
@@ -62,7 +63,30 @@ func TestGoldenHomes(t *testing.T) {
 			h.authsome(another.Values["api_key"], "--profile", another.Profile, "login", another.Provider, "--connection", another.Name, "--key-stdin", "--no-verify")
 			h.checkConnections(append(h.Connections, another))
 			h.checkState()
+			h.checkPins()
 		})
+	}
+}
+
+// checkPins checks that the connections were pinned when they were first listed: a
+// definition with more hosts waits until the user accepts it.
+func (h *writtenHome) checkPins() {
+	h.t.Helper()
+	for name, host := range map[string]string{"golden": "api.golden.test", "openai": "api.openai.com"} {
+		writeText(h.t, filepath.Join(h.dir, "providers", name+".json"),
+			fmt.Sprintf(`{"schema_version":2,"name":%q,"flows":["api_key"],"hosts":[%q,"added.example.com"]}`, name, host))
+		var why struct{ Decision, Fix string }
+		h.answer(&why, "why", "https://added.example.com/")
+		if why.Decision != "tunnel" || why.Fix != "authsome connection accept "+name {
+			h.t.Errorf("%s with another host: %+v", name, why)
+		}
+		h.answer(&why, "why", "https://"+host+"/")
+		if why.Decision != "matched" {
+			h.t.Errorf("%s at its host: %+v", name, why)
+		}
+		if err := os.Remove(filepath.Join(h.dir, "providers", name+".json")); err != nil {
+			h.t.Fatal(err)
+		}
 	}
 }
 
