@@ -1,10 +1,12 @@
 package providers
 
 import (
+	"fmt"
 	"net/url"
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/authsome/authsome/internal/hosts"
 )
@@ -111,7 +113,41 @@ func (d *Definition) OAuthEndpoints(values Values) Endpoints {
 			all.paths = append(all.paths, excludePath(e.path, !d.hasHost(e.host, own)))
 		}
 	}
+	for _, p := range d.OAuthPaths {
+		all.paths = append(all.paths, excludePath(p, false))
+		if strings.Trim(base, "/") != "" {
+			all.paths = append(all.paths, excludePath(base+p, false))
+		}
+	}
 	return all
+}
+
+// checkOAuthPaths checks the paths in oauth_paths.
+func (d *Definition) checkOAuthPaths() error {
+	for i, p := range d.OAuthPaths {
+		field := fmt.Sprintf("oauth_paths[%d]", i)
+		fixed := false
+		for text := range strings.SplitSeq(strings.Trim(p, "/"), "/") {
+			if strings.Count(text, "*") > 1 {
+				return &FieldError{field, "a segment can have only one *", ""}
+			}
+			fixed = fixed || text != "" && !strings.Contains(text, "*")
+		}
+		switch {
+		case !strings.HasPrefix(p, "/"):
+			return &FieldError{field, "a path must begin with /", ""}
+		case !fixed:
+			return &FieldError{field, "no segment is fixed, so too many paths match", "write at least one segment without *"}
+		case strings.ContainsAny(p, "?#%\\{} ") || cleanPath(p) != strings.TrimSuffix(p, "/"):
+			return &FieldError{field, "the path has dot segments, doubled slashes, escapes, braces, spaces or a query", "write the decoded path, for example /oauth/*/token"}
+		}
+	}
+	if m := d.Metadata; m != nil && m.OAuthPathsChecked != "" {
+		if _, err := time.Parse(time.DateOnly, m.OAuthPathsChecked); err != nil {
+			return &FieldError{"metadata.oauth_paths_checked", "not a date", "for example 2026-11-29"}
+		}
+	}
+	return nil
 }
 
 // hasHost reports whether the host of an endpoint can be a host of a connection with

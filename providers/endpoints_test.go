@@ -17,7 +17,7 @@ func TestOAuthEndpoint(t *testing.T) {
 			t.Errorf("%s is not recognised", path)
 		}
 	}
-	for _, path := range []string{"/login/oauth/access_tokens", "/login", "/"} {
+	for _, path := range []string{"/login/oauths", "/login", "/"} {
 		if endpoints.Match(path) {
 			t.Errorf("%s is recognised as an endpoint", path)
 		}

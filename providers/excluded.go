@@ -23,8 +23,8 @@ type segment struct {
 	named bool   // the segment is a template
 }
 
-// excludePath compiles a decoded path, whose segments can be templates. The root of a
-// host has no segments, and nothing matches it.
+// excludePath compiles a decoded path. In its segments, a name or a * matches any
+// text. The root of a host has no segments, and nothing matches it.
 func excludePath(template string, alone bool) excludedPath {
 	e := excludedPath{alone: alone}
 	for text := range strings.SplitSeq(strings.ToLower(cleanPath(template)), "/") {
@@ -32,7 +32,11 @@ func excludePath(template string, alone bool) excludedPath {
 			continue
 		}
 		s := segment{text: text}
-		if before, _, after, ok := cutName(text); ok {
+		before, _, after, ok := cutName(text)
+		if !ok {
+			before, after, ok = strings.Cut(text, "*")
+		}
+		if ok {
 			s = segment{text: before, named: true}
 			if names(after) == nil {
 				s.after = after
