@@ -41,7 +41,7 @@ func TestOAuthEndpointTemplates(t *testing.T) {
 		{"https://git.corp:8443/base/path/", "/base/path/oauth/authorize", true}, {"https://git.corp/base", "/oauth/authorize", false},
 		{"", "/token", true}, {"", "/token/x", true}, {"", "/x/token", false},
 		{"", "/any/v2/refresh-acme", true}, {"", "/any/v2/refresh-", false}, {"", "/any/v2/refresh", false}, {"", "/v2/refresh-acme", false}, {"", "/any/v2/refresh-acme/x", false},
-		{"https://login.sample.net", "/any/v2/refresh-acme/x", true},
+		{"https://login.sample.net", "/any/v2/refresh-acme/x", true}, {"", "/index.php/any/v2/refresh-acme", true}, {"", "/any/index.php/v2/refresh-acme/index.php", true}, {"", "/any.php/v2/refresh-acme", true},
 		{"", "/tokens/abc", true}, {"", "/tokens", false}, {"", "/", false}, {"", "/x", false},
 	} {
 		if got := d.OAuthEndpoints(Values{"base_url": secret.New(tt.base)}).Match(tt.path); got != tt.want {
