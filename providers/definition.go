@@ -57,8 +57,9 @@ type Definition struct {
 	text      []byte // content of the file
 	hosts     []host
 	endpoints []endpoint
-	excluded  []excludedPath // exclude_paths
-	ownBase   bool           // schema 1: the base_url of a connection is a host in addition to hosts
+	excluded  []excludedPath       // exclude_paths
+	known     func() []*Definition // of a user's own definition, the bundled ones with the same hosts
+	ownBase   bool                 // schema 1: the base_url of a connection is a host in addition to hosts
 }
 
 // Values of [Definition.Source].

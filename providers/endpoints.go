@@ -103,23 +103,34 @@ func (d *Definition) OAuthEndpoints(values Values) Endpoints {
 	own := d.value(values, nameBaseURL)
 	base := ""
 	if u, err := url.Parse(own); err == nil {
-		base = u.Path
+		base = strings.Trim(u.Path, "/")
 	}
 	var all Endpoints
-	for _, e := range d.endpoints {
-		if e.anyBase {
-			all.paths = append(all.paths, excludePath(base+"/"+e.path, false))
-		} else {
-			all.paths = append(all.paths, excludePath(e.path, !d.hasHost(e.host, own)))
-		}
-	}
-	for _, p := range d.OAuthPaths {
-		all.paths = append(all.paths, excludePath(p, false))
-		if strings.Trim(base, "/") != "" {
-			all.paths = append(all.paths, excludePath(base+p, false))
+	all.add(d, d, own, base)
+	if d.known != nil {
+		for _, o := range d.known() {
+			all.add(o, d, own, base)
 		}
 	}
 	return all
+}
+
+// add adds the OAuth endpoints of a definition for connections of d, whose base URL
+// has the path base.
+func (all *Endpoints) add(of, d *Definition, baseURL, base string) {
+	for _, e := range of.endpoints {
+		if e.anyBase {
+			all.paths = append(all.paths, excludePath("/"+base+"/"+e.path, false))
+		} else {
+			all.paths = append(all.paths, excludePath(e.path, !d.hasHost(e.host, baseURL)))
+		}
+	}
+	for _, p := range of.OAuthPaths {
+		all.paths = append(all.paths, excludePath(p, false))
+		if base != "" {
+			all.paths = append(all.paths, excludePath("/"+base+p, false))
+		}
+	}
 }
 
 // checkOAuthPaths checks the paths in oauth_paths.

@@ -213,3 +213,41 @@ func TestOAuthPaths(t *testing.T) {
 		}
 	}
 }
+
+// TestOwnDefinitionExcludesBundledEndpoints checks that a user's definition for a host of
+// a bundled one excludes the same OAuth endpoints.
+func TestOwnDefinitionExcludesBundledEndpoints(t *testing.T) {
+	dir := t.TempDir()
+	for name, hosts := range map[string]string{"my-stripe": `"api.stripe.com"`, "discord": `"discord.com"`, "sheets": `"sheets.googleapis.com"`, "wide": `"*.slack.com","slack.com"`,
+		"shop": `"acme.myshopify.com"`, "jira": `"api.atlassian.com"`, "other": `"api.stripe.com.example.org"`, "self": `"{base_url}"`} {
+		text := `{"schema_version":2,"name":"` + name + `","flows":["api_key"],"hosts":[` + hosts + `],"params":[{"name":"api_key","secret":true}]}`
+		if _, err := Install(dir, []byte(text), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, path string
+		want       bool
+	}{
+		{"my-stripe", "/v1/oauth/token", true}, {"my-stripe", "/v1/charges", false}, {"my-stripe", "/oauth2/v4/token", false},
+		{"discord", "/api/v9/oauth2/token", true}, {"discord", "/api/v9/users/@me", false},
+		{"sheets", "/oauth2/v4/token", true}, {"sheets", "/v4/spreadsheets/x", false},
+		{"wide", "/api/openid.connect.token", true},
+		{"shop", "/admin/oauth/access_token", true}, {"shop", "/admin/api/2026-01/shop.json", false},
+		{"jira", "/oauth/token", true}, {"jira", "/oauth/token/accessible-resources", false},
+		{"other", "/v1/oauth/token", false},
+		{"self", "/oauth/token", false},
+	} {
+		d, err := set.Lookup(tt.name)
+		if err != nil || d.Source != Custom {
+			t.Fatal(err)
+		}
+		if got := d.OAuthEndpoints(nil).Match(tt.path); got != tt.want {
+			t.Errorf("%s: %s: %t, want %t", tt.name, tt.path, got, tt.want)
+		}
+	}
+}

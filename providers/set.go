@@ -95,6 +95,7 @@ func readFile(path string) (*Definition, error) {
 		return nil, &FieldError{"name", fmt.Sprintf("%q is not the name of the file", d.Name), "rename the file to " + d.Name + ".json"}
 	}
 	d.Source = Custom
+	d.known = sync.OnceValue(func() []*Definition { return bundledOn(d) })
 	return d, nil
 }
 
