@@ -243,7 +243,13 @@ func (r *rig) connect(target string) net.Conn {
 // inside returns an intercepted connection for HTTP/1.1.
 func (r *rig) inside() *tls.Conn {
 	r.t.Helper()
-	c := tls.Client(r.connect(routedHost+":443"), &tls.Config{RootCAs: pool(r.t, r.authority), ServerName: routedHost})
+	return r.insideHost(routedHost)
+}
+
+// insideHost is inside for another host.
+func (r *rig) insideHost(host string) *tls.Conn {
+	r.t.Helper()
+	c := tls.Client(r.connect(host+":443"), &tls.Config{RootCAs: pool(r.t, r.authority), ServerName: host})
 	if err := c.Handshake(); err != nil {
 		r.t.Fatal(err)
 	}

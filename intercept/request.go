@@ -70,6 +70,13 @@ func (c *call) decide() (routing.Decision, *Refusal) {
 	if d.Action == routing.Refuse {
 		return d, decisionRefusal(d, t.Host)
 	}
+	if d.Action == routing.Inject {
+		for _, other := range pathOverrides(r.Header) {
+			if o := routes.Request(r.Method, t.Host, t.Port, other); o.Action != d.Action || o.Provider != d.Provider {
+				return d, badRequest("a header overrides the request's path with one that is treated differently; send the request with that path")
+			}
+		}
+	}
 	return d, nil
 }
 

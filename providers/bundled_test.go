@@ -47,6 +47,9 @@ func TestBundledFilesAreComplete(t *testing.T) {
 			if m == nil || m.Source == "" || (m.Checked == "") != m.Unverified {
 				t.Error("metadata needs a source, and either the date of the check or unverified")
 			}
+			if (len(d.OAuthPaths) > 0) != (m != nil && m.OAuthPathsSource != "") {
+				t.Error("oauth_paths need metadata.oauth_paths_source, and the other way round")
+			}
 			for _, u := range d.Endpoints() {
 				if !strings.HasPrefix(u, "https://") && !strings.HasPrefix(u, "{base_url}") {
 					t.Errorf("endpoint %s is not https", u)

@@ -41,6 +41,8 @@ type Definition struct {
 	Exclude []string `json:"exclude_paths,omitzero"` // path prefixes within paths that do not get the credential
 	Methods []string `json:"methods,omitzero"`       // HTTP methods that get the credential; if absent, all methods do
 
+	OAuthPaths []string `json:"oauth_paths,omitzero"` // paths of other OAuth endpoints of the service, for example of an older version, which do not get the credential; * matches any text in a segment
+
 	Inject []Inject `json:"inject,omitzero"` // what is put on a request; if absent, Authorization: Bearer
 	Remove []string `json:"remove,omitzero"` // other places to remove a credential of the client from: header:Name or query:name
 
@@ -55,8 +57,9 @@ type Definition struct {
 	text      []byte // content of the file
 	hosts     []host
 	endpoints []endpoint
-	excluded  []excludedPath // exclude_paths
-	ownBase   bool           // schema 1: the base_url of a connection is a host in addition to hosts
+	excluded  []excludedPath       // exclude_paths
+	known     func() []*Definition // of a user's own definition, the bundled ones with the same hosts
+	ownBase   bool                 // schema 1: the base_url of a connection is a host in addition to hosts
 }
 
 // Values of [Definition.Source].
@@ -146,6 +149,9 @@ type Metadata struct {
 	Checked    string `json:"checked,omitzero"`    // date on which the facts were checked, for example 2026-11-24
 	Unverified bool   `json:"unverified,omitzero"` // true if the facts have not been checked
 	Note       string `json:"note,omitzero"`       // what a user has to know before using the service
+
+	OAuthPathsSource  string `json:"oauth_paths_source,omitzero"`  // URL or other source of oauth_paths
+	OAuthPathsChecked string `json:"oauth_paths_checked,omitzero"` // date on which oauth_paths were checked, for example 2026-11-29; if absent, they have not been
 }
 
 // Values are the values that templates are filled with, by name: the params of a

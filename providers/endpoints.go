@@ -1,10 +1,12 @@
 package providers
 
 import (
+	"fmt"
 	"net/url"
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/authsome/authsome/internal/hosts"
 )
@@ -101,17 +103,62 @@ func (d *Definition) OAuthEndpoints(values Values) Endpoints {
 	own := d.value(values, nameBaseURL)
 	base := ""
 	if u, err := url.Parse(own); err == nil {
-		base = u.Path
+		base = strings.Trim(u.Path, "/")
 	}
 	var all Endpoints
-	for _, e := range d.endpoints {
-		if e.anyBase {
-			all.paths = append(all.paths, excludePath(base+"/"+e.path, false))
-		} else {
-			all.paths = append(all.paths, excludePath(e.path, !d.hasHost(e.host, own)))
+	all.add(d, d, own, base)
+	if d.known != nil {
+		for _, o := range d.known() {
+			all.add(o, d, own, base)
 		}
 	}
 	return all
+}
+
+// add adds the OAuth endpoints of a definition for connections of d, whose base URL
+// has the path base.
+func (all *Endpoints) add(of, d *Definition, baseURL, base string) {
+	for _, e := range of.endpoints {
+		if e.anyBase {
+			all.paths = append(all.paths, excludePath("/"+base+"/"+e.path, false))
+		} else {
+			all.paths = append(all.paths, excludePath(e.path, !d.hasHost(e.host, baseURL)))
+		}
+	}
+	for _, p := range of.OAuthPaths {
+		all.paths = append(all.paths, excludePath(p, false))
+		if base != "" {
+			all.paths = append(all.paths, excludePath("/"+base+p, false))
+		}
+	}
+}
+
+// checkOAuthPaths checks the paths in oauth_paths.
+func (d *Definition) checkOAuthPaths() error {
+	for i, p := range d.OAuthPaths {
+		field := fmt.Sprintf("oauth_paths[%d]", i)
+		fixed := false
+		for text := range strings.SplitSeq(strings.Trim(p, "/"), "/") {
+			if strings.Count(text, "*") > 1 {
+				return &FieldError{field, "a segment can have only one *", ""}
+			}
+			fixed = fixed || text != "" && !strings.Contains(text, "*")
+		}
+		switch {
+		case !strings.HasPrefix(p, "/"):
+			return &FieldError{field, "a path must begin with /", ""}
+		case !fixed:
+			return &FieldError{field, "no segment is fixed, so too many paths match", "write at least one segment without *"}
+		case strings.ContainsAny(p, "?#%\\{} ") || cleanPath(p) != strings.TrimSuffix(p, "/"):
+			return &FieldError{field, "the path has dot segments, doubled slashes, escapes, braces, spaces or a query", "write the decoded path, for example /oauth/*/token"}
+		}
+	}
+	if m := d.Metadata; m != nil && m.OAuthPathsChecked != "" {
+		if _, err := time.Parse(time.DateOnly, m.OAuthPathsChecked); err != nil {
+			return &FieldError{"metadata.oauth_paths_checked", "not a date", "for example 2026-11-29"}
+		}
+	}
+	return nil
 }
 
 // hasHost reports whether the host of an endpoint can be a host of a connection with

@@ -17,7 +17,7 @@ func TestOAuthEndpoint(t *testing.T) {
 			t.Errorf("%s is not recognised", path)
 		}
 	}
-	for _, path := range []string{"/login/oauth/access_tokens", "/login", "/"} {
+	for _, path := range []string{"/login/oauths", "/login", "/"} {
 		if endpoints.Match(path) {
 			t.Errorf("%s is recognised as an endpoint", path)
 		}
@@ -41,7 +41,7 @@ func TestOAuthEndpointTemplates(t *testing.T) {
 		{"https://git.corp:8443/base/path/", "/base/path/oauth/authorize", true}, {"https://git.corp/base", "/oauth/authorize", false},
 		{"", "/token", true}, {"", "/token/x", true}, {"", "/x/token", false},
 		{"", "/any/v2/refresh-acme", true}, {"", "/any/v2/refresh-", false}, {"", "/any/v2/refresh", false}, {"", "/v2/refresh-acme", false}, {"", "/any/v2/refresh-acme/x", false},
-		{"https://login.sample.net", "/any/v2/refresh-acme/x", true},
+		{"https://login.sample.net", "/any/v2/refresh-acme/x", true}, {"", "/index.php/any/v2/refresh-acme", true}, {"", "/any/index.php/v2/refresh-acme/index.php", true}, {"", "/any.php/v2/refresh-acme", true},
 		{"", "/tokens/abc", true}, {"", "/tokens", false}, {"", "/", false}, {"", "/x", false},
 	} {
 		if got := d.OAuthEndpoints(Values{"base_url": secret.New(tt.base)}).Match(tt.path); got != tt.want {

@@ -23,8 +23,8 @@ type segment struct {
 	named bool   // the segment is a template
 }
 
-// excludePath compiles a decoded path, whose segments can be templates. The root of a
-// host has no segments, and nothing matches it.
+// excludePath compiles a decoded path. In its segments, a name or a * matches any
+// text. The root of a host has no segments, and nothing matches it.
 func excludePath(template string, alone bool) excludedPath {
 	e := excludedPath{alone: alone}
 	for text := range strings.SplitSeq(strings.ToLower(cleanPath(template)), "/") {
@@ -32,7 +32,11 @@ func excludePath(template string, alone bool) excludedPath {
 			continue
 		}
 		s := segment{text: text}
-		if before, _, after, ok := cutName(text); ok {
+		before, _, after, ok := cutName(text)
+		if !ok {
+			before, after, ok = strings.Cut(text, "*")
+		}
+		if ok {
 			s = segment{text: before, named: true}
 			if names(after) == nil {
 				s.after = after
@@ -46,28 +50,31 @@ func excludePath(template string, alone bool) excludedPath {
 // match reports whether p is the excluded path or, unless alone is set, under it.
 // Empty segments and single dots are ignored.
 func (e *excludedPath) match(p string) bool {
-	if len(e.segments) == 0 {
-		return false
-	}
-	for i := 0; i < len(e.segments); {
-		var text string
-		if text, p = nextSegment(p); text == "" {
+	return len(e.segments) > 0 && matchSegments(e.segments, p, e.alone, maxScripts)
+}
+
+// maxScripts limits the programs that are skipped in a path.
+const maxScripts = 4
+
+// matchSegments compares the segments with the beginning of p or, if alone is set,
+// with the whole of it. It may skip up to scripts programs.
+func matchSegments(segments []segment, p string, alone bool, scripts int) bool {
+	for {
+		if len(segments) == 0 && !alone {
+			return true
+		}
+		text, rest := nextSegment(p)
+		if text == "" {
+			return len(segments) == 0
+		}
+		if scripts > 0 && isScript(text) && matchSegments(segments, rest, alone, scripts-1) {
+			return true
+		}
+		if len(segments) == 0 || !segments[0].match(text, len(segments) == 1) {
 			return false
 		}
-		switch {
-		case e.segments[i].match(text, i == len(e.segments)-1):
-			i++
-		case !isScript(text):
-			return false
-		}
+		segments, p = segments[1:], rest
 	}
-	for e.alone {
-		var text string
-		if text, p = nextSegment(p); text == "" || !isScript(text) {
-			return text == ""
-		}
-	}
-	return true
 }
 
 // nextSegment returns the first segment of a path and the rest. The segment is empty
@@ -122,21 +129,14 @@ func cutLower(s, prefix string) (rest string, ok bool) {
 
 // endsName reports whether a server may ignore the rest of a segment. In the last
 // segment, that is everything that does not continue the word: .json, %20, ;x=y and
-// what else may be. In another one it is blanks, control characters and dots.
+// what else may be. The readings of a path cover what it may ignore in the others.
 func endsName(rest string, last bool) bool {
-	if rest == "" {
-		return true
-	}
-	if !last {
-		return strings.TrimFunc(rest, isPadding) == ""
+	if rest == "" || !last {
+		return rest == ""
 	}
 	c := rest[0]
 	return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_')
 }
-
-// isPadding reports whether Windows or a framework removes the character at the end
-// of a segment.
-func isPadding(c rune) bool { return c == ' ' || c == '.' || isControl(c) }
 
 // scripts are the endings of files that servers run with the rest of the path.
 var scripts = []string{".php", ".cgi", ".fcgi", ".pl", ".py", ".cfm", ".asp", ".aspx", ".ashx", ".jsp"}

@@ -85,6 +85,9 @@ func render(t *testing.T, d *Definition) string {
 	if len(d.Exclude) > 0 {
 		line("except", "%s", strings.Join(d.Exclude, " "))
 	}
+	if len(d.OAuthPaths) > 0 {
+		line("not at", "%s", strings.Join(d.OAuthPaths, " "))
+	}
 	if len(d.Methods) > 0 {
 		line("methods", "%s", strings.Join(d.Methods, " "))
 	}

@@ -86,7 +86,7 @@ func pinned(name string, p Pin) (*Definition, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Source = Custom
+	d.ownedByUser()
 	return d, nil
 }
 
@@ -109,6 +109,7 @@ func widening(before, after *Definition) Widening {
 		case top == "paths" && narrowsPaths(before.Paths, after.Paths):
 		case top == "methods" && narrowsMethods(before.Methods, after.Methods):
 		case top == "exclude_paths" && keepsExclusions(before.Exclude, after.Exclude):
+		case top == "oauth_paths" && keepsExclusions(before.OAuthPaths, after.OAuthPaths):
 		default:
 			w.Changes = append(w.Changes, c)
 		}
@@ -233,7 +234,7 @@ func (d *Definition) restrictedTo(current *Definition) *Definition {
 		r.hosts, r.Hosts = nil, nil
 	}
 	r.Exclude, r.excluded = union(d.Exclude, current.Exclude), slices.Concat(d.excluded, current.excluded)
-	r.Remove = union(d.Remove, current.Remove)
+	r.Remove, r.OAuthPaths = union(d.Remove, current.Remove), union(d.OAuthPaths, current.OAuthPaths)
 	r.endpoints = slices.Concat(d.endpoints, current.endpoints)
 	if slices.Equal(d.Params, current.Params) {
 		r.Env = current.Env

@@ -53,6 +53,8 @@ func TestPinned(t *testing.T) {
 		{"an exclusion", `"hosts":["api.acme.com"]`, `"hosts":["api.acme.com"],"exclude_paths":["/admin"]`, "api.acme.com", "", "/admin", "", false},
 		{"an exclusion less", `"hosts":["api.acme.com"],"exclude_paths":["/admin"]`, `"hosts":["api.acme.com"]`, "api.acme.com", "", "/admin", "", true},
 		{"an exclusion with a host more", `"hosts":["api.acme.com"]`, `"hosts":["api.acme.com","evil.com"],"exclude_paths":["/admin"]`, "api.acme.com", "", "/admin", "evil.com", true},
+		{"an OAuth path", `"hosts":["api.acme.com"]`, `"hosts":["api.acme.com"],"oauth_paths":["/mint"]`, "api.acme.com", "", "", "", false},
+		{"an OAuth path less", `"hosts":["api.acme.com"],"oauth_paths":["/mint"]`, `"hosts":["api.acme.com"]`, "api.acme.com", "", "", "", true},
 		{"a wider exclusion", `"hosts":["api.acme.com"],"exclude_paths":["/admin/x"]`, `"hosts":["api.acme.com"],"exclude_paths":["/Admin"]`, "api.acme.com", "", "/Admin", "", false},
 		{"methods for all methods", `"hosts":["api.acme.com"]`, `"hosts":["api.acme.com"],"methods":["GET"]`, "api.acme.com", "", "", "", false},
 		{"a method more", `"hosts":["api.acme.com"],"methods":["GET"]`, `"hosts":["api.acme.com"],"methods":["GET","PUT"]`, "api.acme.com", "", "", "", true},
@@ -82,6 +84,9 @@ func TestPinned(t *testing.T) {
 			}
 			if got := strings.Join(d.Exclude, " "); tt.hosts != "" && got != tt.exclude {
 				t.Errorf("exclusions %q, want %q", got, tt.exclude)
+			}
+			if strings.Contains(tt.before+tt.after, "/mint") && !d.OAuthEndpoints(nil).Match("/mint/x") {
+				t.Error("the OAuth path gets a credential")
 			}
 			for _, prefix := range d.Exclude {
 				if !d.Excludes(prefix + "/x") {

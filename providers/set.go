@@ -94,8 +94,14 @@ func readFile(path string) (*Definition, error) {
 	if d.Name+".json" != filepath.Base(path) {
 		return nil, &FieldError{"name", fmt.Sprintf("%q is not the name of the file", d.Name), "rename the file to " + d.Name + ".json"}
 	}
-	d.Source = Custom
+	d.ownedByUser()
 	return d, nil
+}
+
+// ownedByUser marks a definition as a custom one.
+func (d *Definition) ownedByUser() {
+	d.Source = Custom
+	d.known = sync.OnceValue(func() []*Definition { return bundledOn(d) })
 }
 
 // Lookup returns the definition with the name. If it does not exist, the error is a

@@ -37,7 +37,7 @@ func (d *Definition) validate() error {
 		return d.validate1()
 	}
 	for _, check := range []func() error{
-		d.checkFlows, d.checkParams, d.checkHosts, d.checkPaths, d.checkInject, d.checkRemove, d.checkOAuth, d.checkEnv, d.checkVerify, d.checkAbout,
+		d.checkFlows, d.checkParams, d.checkHosts, d.checkPaths, d.checkOAuthPaths, d.checkInject, d.checkRemove, d.checkOAuth, d.checkEnv, d.checkVerify, d.checkAbout,
 	} {
 		if err := check(); err != nil {
 			return err

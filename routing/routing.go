@@ -7,8 +7,9 @@
 // is always the decision.
 //
 // Its invariant: a request gets a connection's credential only if the host, the port
-// and the path are listed by that connection's provider, and every way of reading
-// the path leads to the same answer.
+// and the path are listed by that connection's provider, the path is no OAuth endpoint
+// of a provider on the host, and every way of reading the path leads to the same
+// answer.
 package routing
 
 import (

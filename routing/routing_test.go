@@ -384,11 +384,3 @@ func FuzzRequest(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkRequest(b *testing.B) {
-	table := fixture(b, Options{}, bind("one", "default"), bind("one-path", "default"), bind("wild", "default"))
-	b.ReportAllocs()
-	for b.Loop() {
-		table.Request("GET", "api.one.com", 443, "/v2/chat/completions")
-	}
-}

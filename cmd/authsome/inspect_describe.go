@@ -35,6 +35,7 @@ func describe(d *providers.Definition) [][]string {
 	add("base URL", d.BaseURL)
 	add("paths", strings.Join(d.Paths, ", "))
 	add("not under", strings.Join(d.Exclude, ", "))
+	add("not at", strings.Join(d.OAuthPaths, ", "))
 	add("methods", strings.Join(d.Methods, ", "))
 	add("sends", injections(d)...)
 	add("strips", strings.Join(d.Remove, ", "))

@@ -37,6 +37,7 @@ type provider struct {
 	refresh  string // the refresh token that is valid; with "" all are refused
 	life     int    // how long new tokens are valid, in seconds
 	down     bool
+	calls    int // of the API
 	requests int // for tokens
 	revoked  []string
 }
@@ -78,6 +79,7 @@ func (p *provider) serveAPI(w http.ResponseWriter, r *http.Request) {
 	io.Copy(io.Discard, r.Body)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.calls++
 	if p.alive == "" || r.Header.Get("Authorization") != "Bearer "+p.alive {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
