@@ -179,6 +179,7 @@ func (r *rig) serveUpstream(w http.ResponseWriter, q *http.Request) {
 		handler(w, q)
 		return
 	}
+	w.Header().Set("Content-Type", "application/octet-stream") // which is not searched for the key
 	fmt.Fprintf(w, "%s %s host=%s auth=%s", q.Method, q.URL.RequestURI(), q.Host, q.Header.Get("Authorization"))
 }
 
