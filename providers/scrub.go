@@ -18,8 +18,15 @@ import (
 // a client can follow such a URL: its request gets the credential again.
 func (i *Injection) Mask() *mask.Mask { return i.mask() }
 
-// scrub sets what [Injection.Mask] masks.
-func (i *Injection) scrub(secrets []mask.Secret) {
+// scrub sets what [Injection.Mask] masks. If the definition turned it off, these are
+// the secrets in the URLs of heads: a client that follows one gets the secret again.
+func (i *Injection) scrub(secrets []mask.Secret, off bool) {
+	if off {
+		secrets = slices.DeleteFunc(secrets, func(s mask.Secret) bool { return s.Placeholder == "" })
+		for n := range secrets {
+			secrets[n].HeadOnly = true
+		}
+	}
 	i.identity = slices.ContainsFunc(secrets, func(s mask.Secret) bool { return !s.HeadOnly && !mask.Short(s.Text) })
 	if i.signer != nil {
 		i.signer.identity = i.identity

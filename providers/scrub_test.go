@@ -180,3 +180,61 @@ func TestSignerMasksSecretKeyAndSessionToken(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A definition can turn masking off, with a reason. A secret in a URL is a placeholder
+// in heads even so.
+func TestScrubCanBeTurnedOffWithAReason(t *testing.T) {
+	off := `,"scrub":"off","scrub_reason":"the dashboard shows the key"`
+	d := define(t, off+`,"inject":[{"in":"query","name":"k","value":"{api_key}"}]`)
+	i, err := d.Injection(Credential{Values: values("api_key", "sk-0123456789")})
+	if err != nil || i.Mask().Bodies() {
+		t.Fatalf("bodies are masked, %v", err)
+	}
+	if got, _ := i.Mask().Head("/x?k=sk-0123456789"); got != "/x?k="+PlaceholderMark {
+		t.Error(got)
+	}
+	r, _ := http.NewRequest("GET", "https://api.sample.com/", nil)
+	if err := i.Apply(r); err != nil || r.Header.Get("Accept-Encoding") != "" {
+		t.Errorf("asked for %q, %v", r.Header.Get("Accept-Encoding"), err)
+	}
+	i, err = define(t, off).Injection(Credential{Values: values("api_key", "sk-0123456789")})
+	if got, n := i.Mask().Head("Bearer sk-0123456789"); err != nil || n != 0 {
+		t.Error(got, err)
+	}
+	var warned bool
+	for _, w := range d.Warnings() {
+		warned = warned || w.Field == "scrub" && strings.Contains(w.Reason, "the dashboard shows the key")
+	}
+	if !warned {
+		t.Errorf("warnings: %v", d.Warnings())
+	}
+	for more, field := range map[string]string{
+		`,"scrub":"off"`:                       "scrub_reason",
+		`,"scrub":"off","scrub_reason":""`:     "scrub_reason",
+		`,"scrub_reason":"for no reason"`:      "scrub_reason",
+		`,"scrub":"heads","scrub_reason":"so"`: "scrub",
+		`,"scrub":false,"scrub_reason":"so"`:   "scrub",
+	} {
+		_, err := Parse([]byte(`{"schema_version":2,"name":"sample","flows":["api_key"],"hosts":["api.sample.com"]` + more + `}`))
+		if e, ok := err.(*FieldError); !ok || e.Field != field {
+			t.Errorf("%s: %v", more, err)
+		}
+	}
+}
+
+// A definition that turns masking off has no effect on a connection until a person
+// accepts it. One that turns it on has an effect at once.
+func TestScrubOffWaitsForAPerson(t *testing.T) {
+	on, off := define(t, ""), define(t, `,"scrub":"off","scrub_reason":"so"`)
+	if w := widening(on, off); w.Empty() {
+		t.Error("turning masking off adds nothing")
+	}
+	if w := widening(off, on); !w.Empty() {
+		t.Errorf("turning masking on adds %v", w.Changes)
+	}
+	more := define(t, `,"methods":["GET"]`)
+	more.Hosts, more.hosts = append(more.Hosts, "other.sample.com"), append(more.hosts, more.hosts[0])
+	if r := off.restrictedTo(more); r.Scrub != "" {
+		t.Error("the older definition leaves masking off")
+	}
+}
