@@ -3,6 +3,7 @@ package intercept
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,11 +13,13 @@ import (
 	"net/textproto"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/routing"
 	"github.com/authsome/authsome/secret"
 )
 
@@ -388,5 +391,139 @@ func TestWhatIsHeldBackPassesInTime(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// rotating is a Credentials whose token changes when it is renewed, or whenever it was
+// applied.
+type rotating struct {
+	t      testing.TB
+	tokens []string
+	fails  bool // to renew
+	always bool // the token changes after each request
+
+	mu   sync.Mutex // guards used
+	used int        // index of the token
+}
+
+func (c *rotating) Apply(_ context.Context, r *http.Request, _, _ string) (Applied, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i, err := definition(c.t, routedHost).Injection(providers.Credential{Values: providers.Values{"api_key": secret.New(c.tokens[c.used])}})
+	if err != nil {
+		return Applied{}, err
+	}
+	applied := Applied{Injection: i, Mark: uint64(c.used + 1)}
+	if c.always {
+		c.used++
+	}
+	return applied, i.Apply(r)
+}
+
+func (c *rotating) Renew(context.Context, string, string, uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.fails {
+		c.used++
+	}
+	return !c.fails
+}
+
+// A response is masked with the credential of its own request: after a refused token
+// was renewed, with the new one; with the old one if the refusal is what the client
+// gets; and a stream goes on with its own while later requests have another.
+func TestResponseIsMaskedWithTheCredentialOfItsRequest(t *testing.T) {
+	tokens := []string{"token-one-0123456789", "token-two-0123456789"}
+	for name, fails := range map[string]bool{"renewed": false, "not renewed": true} {
+		r := newRig(t, func(r *rig) { r.Credentials = &rotating{t: t, tokens: tokens, fails: fails} })
+		r.handle(func(w http.ResponseWriter, q *http.Request) {
+			w.Header().Set("X-Echo", q.Header.Get("Authorization"))
+			if q.Header.Get("Authorization") == "Bearer "+tokens[0] {
+				w.WriteHeader(http.StatusUnauthorized)
+			}
+			io.WriteString(w, q.Header.Get("Authorization"))
+		})
+		f := fetchAll(t, r.client(), "GET", "/")
+		if (f.StatusCode == 401) != fails || f.body != "Bearer "+strings.Repeat("a", len(tokens[0])) || f.Header.Get("X-Echo") != f.body {
+			t.Errorf("%s: %s", name, f.all())
+		}
+	}
+	r := newRig(t, func(r *rig) { r.Credentials = &rotating{t: t, tokens: tokens, always: true} })
+	more := make(chan bool)
+	r.handle(func(w http.ResponseWriter, q *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		http.NewResponseController(w).Flush()
+		if q.URL.Path == "/stream" {
+			<-more
+		}
+		fmt.Fprintf(w, "data: %s\n\n", q.Header.Get("Authorization"))
+	})
+	first, err := r.client().Get("https://" + routedHost + "/stream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Body.Close()
+	second := fetchAll(t, r.client(), "GET", "/")
+	close(more)
+	streamed, err := io.ReadAll(first.Body)
+	if want := "data: Bearer " + strings.Repeat("a", len(tokens[0])) + "\n\n"; err != nil || string(streamed) != want || second.body != want {
+		t.Errorf("the stream is %q, the later response %q, %v", streamed, second.body, err)
+	}
+}
+
+// The head that answers a WebSocket's handshake is masked, with the text of its status.
+// The WebSocket itself is not searched.
+func TestWebSocketHandshakeIsMasked(t *testing.T) {
+	r := newRig(t, keyed(t, inHeader))
+	r.handle(func(w http.ResponseWriter, q *http.Request) {
+		c, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		got := q.Header.Get("Authorization")
+		fmt.Fprintf(buffered, "HTTP/1.1 101 %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Echo: %s\r\n\r\n%s", got, got, got)
+		buffered.Flush()
+	})
+	c := r.inside()
+	fmt.Fprintf(c, "GET / HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", routedHost)
+	head := readRawHead(t, c)
+	rest, err := io.ReadAll(c)
+	if shows(head) || !strings.HasPrefix(head, "HTTP/1.1 101 Switching Protocols\r\n") || string(rest) != "Bearer "+echoedKey || err != nil {
+		t.Errorf("%q, then %q, %v", head, rest, err)
+	}
+}
+
+// Responses to requests that got no credential are not searched.
+func TestResponsesWithoutCredentialAreNotSearched(t *testing.T) {
+	d := definition(t, "https://"+routedHost+"/api/")
+	routes := table(t, d, ready, routing.Options{})
+	r := newRig(t, func(r *rig) { r.Routes = func() *routing.Table { return routes } })
+	r.handle(func(w http.ResponseWriter, q *http.Request) {
+		w.Header().Set("X-Echo", realKey)
+		io.WriteString(w, realKey+q.Header.Get("Accept-Encoding"))
+	})
+	if f := fetchAll(t, r.client(), "GET", "/outside", "Accept-Encoding", "br"); f.body != realKey+"br" || f.Header.Get("X-Echo") != realKey {
+		t.Error(f.all())
+	}
+}
+
+// Deciding that a body is not searched allocates nothing.
+func TestBinaryBodiesCostNothing(t *testing.T) {
+	_, injection := slots(t)
+	injection.Mask()
+	c := &call{r: httptest.NewRequest("GET", "/", nil), applied: Applied{Injection: injection}}
+	response := &http.Response{StatusCode: 200, ContentLength: 1 << 20, Header: http.Header{"Content-Type": {"application/octet-stream"}, "Date": {"Mon, 02 Jan 2006 15:04:05 GMT"}}}
+	if n := testing.AllocsPerRun(100, func() {
+		c.maskHeader(response.Header)
+		if c.filter(response) != nil {
+			t.Error("a binary body is searched")
+		}
+		if _, refused := c.whole(response); refused != nil {
+			t.Error(refused)
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
