@@ -255,6 +255,24 @@ func TestHeadsWithoutBodyAreMasked(t *testing.T) {
 	}
 }
 
+// A credential that is a number does not change the length of a response.
+func TestLengthOfAResponseIsNotMasked(t *testing.T) {
+	i, err := definition(t, routedHost).Injection(providers.Credential{Values: providers.Values{"api_key": secret.New("1234")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, func(r *rig) { r.Credentials = key{i} })
+	r.handle(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Echo", "1234")
+		io.WriteString(w, strings.Repeat("x", 1234))
+	})
+	for _, c := range clients(r) {
+		if f := fetchAll(t, c, "GET", "/"); f.ContentLength != 1234 || len(f.body) != 1234 || f.Header.Get("X-Echo") != "1111" {
+			t.Error(f.all())
+		}
+	}
+}
+
 // Where the key belongs in the URL, every field of every head has a placeholder
 // instead of it, however it is escaped. A request to such a URL gets the key again.
 func TestKeyInAddressesIsConcealedInEveryHead(t *testing.T) {

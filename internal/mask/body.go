@@ -11,7 +11,7 @@ const maxEvent = 64 << 10
 type Filter struct {
 	a      *automaton
 	state  uint32
-	text   []byte // the end of what was written, at least a.longest-1 bytes of it
+	text   []byte // the end of what was written
 	sent   int    // how much of text was returned
 	spans  []span // of secrets in text
 	out    []byte // what was returned last
@@ -99,14 +99,13 @@ func (f *Filter) take(to int) []byte {
 	return f.out
 }
 
-// forget drops the text that was sent and that no later match can reach.
+// forget drops the text that was sent.
 func (f *Filter) forget() {
-	n := min(f.sent, len(f.text)-(f.a.longest-1))
-	if n <= 0 {
+	n := f.sent
+	if n == 0 {
 		return
 	}
-	f.text = f.text[:copy(f.text, f.text[n:])]
-	f.sent -= n
+	f.text, f.sent = f.text[:copy(f.text, f.text[n:])], 0
 	left := f.spans[:0]
 	for _, s := range f.spans {
 		if s.to > n {

@@ -142,7 +142,7 @@ func (p *pattern) begin(text []byte, end int) int {
 		}
 		at = before
 	}
-	if len(at) == 0 { // only if text lacks the beginning
+	if len(at) == 0 { // the beginning was sent before the rest of the secret came
 		return max(0, end-p.longest)
 	}
 	return slices.Min(at)
