@@ -52,7 +52,7 @@ type rig struct {
 type key struct{ injection *providers.Injection }
 
 func (k key) Apply(_ context.Context, r *http.Request, _, _ string) (Applied, error) {
-	return Applied{Injection: k.injection}, k.injection.Apply(r)
+	return Applied{Injection: k.injection}, k.injection.ApplyMasked(r)
 }
 
 func (k key) Renew(context.Context, string, string, uint64) bool { return false }

@@ -435,7 +435,7 @@ func (c *rotating) Apply(_ context.Context, r *http.Request, _, _ string) (Appli
 	if c.always {
 		c.used++
 	}
-	return applied, i.Apply(r)
+	return applied, i.ApplyMasked(r)
 }
 
 func (c *rotating) Renew(context.Context, string, string, uint64) bool {

@@ -19,9 +19,6 @@ func (i *Injection) Apply(r *http.Request) error {
 			delete(r.Header, name)
 		}
 	}
-	if i.identity && i.signer == nil { // the signer does it before it signs
-		askForIdentity(r)
-	}
 	for _, h := range i.headers {
 		if h.ifAbsent && hasHeader(r.Header, h.name) {
 			continue

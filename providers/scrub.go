@@ -2,6 +2,7 @@ package providers
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -28,20 +29,29 @@ func (i *Injection) scrub(secrets []mask.Secret, off bool) {
 		}
 	}
 	i.identity = slices.ContainsFunc(secrets, func(s mask.Secret) bool { return !s.HeadOnly && !mask.Short(s.Text) })
-	if i.signer != nil {
-		i.signer.identity = i.identity
-	}
 	i.mask = sync.OnceValue(func() *mask.Mask { return mask.New(secrets) })
 }
 
-// askForIdentity asks for a response body that is not encoded.
-func askForIdentity(r *http.Request) {
-	for name := range r.Header {
+// ApplyMasked is [Injection.Apply] for a request whose response is masked: it asks for
+// a body that is not encoded, because such a body cannot be searched for secrets.
+func (i *Injection) ApplyMasked(r *http.Request) error {
+	if !i.identity {
+		return i.Apply(r)
+	}
+	asked := make(http.Header)
+	for name, values := range r.Header {
 		if strings.EqualFold(name, "Accept-Encoding") {
+			asked[name] = values
 			delete(r.Header, name)
 		}
 	}
-	r.Header["Accept-Encoding"] = []string{"identity"}
+	r.Header["Accept-Encoding"] = []string{"identity"} // before the request is signed
+	err := i.Apply(r)
+	if err != nil {
+		delete(r.Header, "Accept-Encoding")
+		maps.Copy(r.Header, asked)
+	}
+	return err
 }
 
 // secrets returns what an entry puts on requests that a response must not repeat.

@@ -3,10 +3,12 @@ package providers
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/authsome/authsome/secret"
 )
@@ -135,7 +137,8 @@ func TestMaskReplacesURLCredentialsByPlaceholders(t *testing.T) {
 }
 
 // The service is asked for a body that is not encoded, if the body is searched for
-// secrets. In a signed request, the signature covers that.
+// secrets. In a signed request, the signature covers that. A request that gets no
+// credential asks for what its client asked for.
 func TestIdentityIsAskedForWhereBodiesAreSearched(t *testing.T) {
 	for key, want := range map[string]string{"sk-0123456789": "identity", "abc": "gzip"} {
 		i, err := define(t, "").Injection(Credential{Values: values("api_key", key)})
@@ -145,9 +148,35 @@ func TestIdentityIsAskedForWhereBodiesAreSearched(t *testing.T) {
 		r, _ := http.NewRequest("GET", "https://api.sample.com/", nil)
 		r.Header["accept-encoding"] = []string{"br"}
 		r.Header.Set("Accept-Encoding", "gzip")
-		if err := i.Apply(r); err != nil || r.Header.Get("Accept-Encoding") != want || want == "identity" && len(r.Header) != 2 {
+		if err := i.ApplyMasked(r); err != nil || r.Header.Get("Accept-Encoding") != want || want == "identity" && len(r.Header) != 2 {
 			t.Errorf("%s: %v, %v", key, r.Header, err)
 		}
+	}
+}
+
+func TestSignatureCoversIdentity(t *testing.T) {
+	d := define(t, `,"params":[{"name":"id"},{"name":"key","secret":true}],"inject":[{"in":"sigv4","access_key":"{id}","secret_key":"{key}"}]`)
+	i, err := d.Injection(Credential{Values: values("id", "AKIAIOSFODNN7EXAMPLE", "key", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, _ := http.NewRequest("GET", "https://api.sample.com/", nil)
+	r.Header.Set("Accept-Encoding", "gzip")
+	if err := i.ApplyMasked(r); !errors.Is(err, ErrUnsigned) || r.Header.Get("Accept-Encoding") != "gzip" || len(r.Header) != 1 {
+		t.Errorf("an unsigned request: %v, %v", r.Header, err)
+	}
+	i.signer.now = func() time.Time { return time.Unix(1767225600, 0) }
+	signature := func(apply func(*http.Request) error, encoding string) string {
+		r, _ := http.NewRequest("GET", "https://api.sample.com/", nil)
+		r.Header.Set("Accept-Encoding", encoding)
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/aws4_request, SignedHeaders=accept-encoding;host, Signature=0")
+		if err := apply(r); err != nil {
+			t.Fatal(err)
+		}
+		return r.Header.Get("Authorization")
+	}
+	if got, want := signature(i.ApplyMasked, "gzip"), signature(i.Apply, "identity"); got != want || !strings.Contains(got, "accept-encoding") {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 
@@ -194,7 +223,7 @@ func TestScrubCanBeTurnedOffWithAReason(t *testing.T) {
 		t.Error(got)
 	}
 	r, _ := http.NewRequest("GET", "https://api.sample.com/", nil)
-	if err := i.Apply(r); err != nil || r.Header.Get("Accept-Encoding") != "" {
+	if err := i.ApplyMasked(r); err != nil || r.Header.Get("Accept-Encoding") != "" {
 		t.Errorf("asked for %q, %v", r.Header.Get("Accept-Encoding"), err)
 	}
 	i, err = define(t, off).Injection(Credential{Values: values("api_key", "sk-0123456789")})

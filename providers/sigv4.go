@@ -41,7 +41,6 @@ type signer struct {
 	accessKey               string
 	secretKey, sessionToken secret.String
 	now                     func() time.Time // if nil, time.Now
-	identity                bool
 }
 
 func (c *compiler) sign(i *Injection, in Inject) error {
@@ -81,9 +80,6 @@ func (s *signer) sign(r *http.Request) error {
 	at, presigned, err := readScope(r.Header, query)
 	if err != nil {
 		return err
-	}
-	if s.identity {
-		askForIdentity(r)
 	}
 	hash, err := s.payload(r, at, presigned)
 	if err != nil {

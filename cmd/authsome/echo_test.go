@@ -76,6 +76,9 @@ func TestAgentDoesNotSeeEchoedCredential(t *testing.T) {
 			if !strings.Contains(string(body), `"user":"`+account+`"`) {
 				t.Errorf("%s: the account is not shown: %s", kind, body)
 			}
+			if !strings.Contains(string(body), `"Accept-Encoding":["identity"]`) {
+				t.Errorf("%s: the service was not asked for an identity body: %s", kind, body)
+			}
 			if err := json.NewDecoder(strings.NewReader(string(body))).Decode(new(any)); err != nil {
 				t.Errorf("%s: the JSON in %s: %v", kind, body, err)
 			}
