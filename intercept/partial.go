@@ -15,7 +15,7 @@ const maxWhole = 1 << 20
 // answer to every Range (RFC 9110 section 14.2). Ranges of other media types, and of
 // larger texts, are passed on.
 func (c *call) whole(partial *http.Response) (*http.Response, *Refusal) {
-	if c.applied.Injection == nil || !hasBody(c.r, partial) || !cutText(partial) || !c.applied.Injection.Mask().Bodies() {
+	if c.applied.Injection == nil || !asksForRange(c.out.Header) || !hasBody(c.r, partial) || !cutText(partial) || !c.applied.Injection.Mask().Bodies() {
 		return partial, nil
 	}
 	partial.Body.Close()
@@ -24,7 +24,7 @@ func (c *call) whole(partial *http.Response) (*http.Response, *Refusal) {
 		return nil, impossible
 	}
 	again := outgoing(c.r, c.upstreamURL()).WithContext(c.out.Context())
-	for _, name := range []string{"Range", "If-Range", "X-Ms-Range"} {
+	for _, name := range rangeFields {
 		delete(again.Header, name)
 	}
 	applied, err := c.proxy.Credentials.Apply(c.r.Context(), again, c.exchange.Provider, c.exchange.Connection)
@@ -45,18 +45,27 @@ func (c *call) whole(partial *http.Response) (*http.Response, *Refusal) {
 	return response, nil
 }
 
+// rangeFields are the fields that ask for a range.
+var rangeFields = []string{"Range", "If-Range", "X-Ms-Range"}
+
+func asksForRange(h http.Header) bool {
+	for _, name := range rangeFields {
+		if _, ok := h[name]; ok {
+			return true
+		}
+	}
+	return false
+}
+
 // cutText reports whether a response has some bytes of a text, and not too many in
-// all. Services use status 206 for pages of a list too, which are not cut within a
-// value.
+// all. Services use status 206 for pages of a list too, with another unit; these are
+// not cut within a value.
 func cutText(response *http.Response) bool {
 	if response.StatusCode != http.StatusPartialContent || !isText(response.Header["Content-Type"]) {
 		return false
 	}
-	unit, span, ok := strings.Cut(strings.TrimSpace(response.Header.Get("Content-Range")), " ")
-	if !ok {
-		return len(response.Header["Content-Type"]) != 1 || startsWith(mediaType(response.Header.Get("Content-Type")), "multipart/")
-	}
+	unit, span, _ := strings.Cut(strings.TrimSpace(response.Header.Get("Content-Range")), " ")
 	_, total, _ := strings.Cut(span, "/")
 	n, err := strconv.ParseInt(strings.TrimSpace(total), 10, 64)
-	return strings.EqualFold(unit, "bytes") && (err != nil || n <= maxWhole)
+	return (unit == "" || strings.EqualFold(unit, "bytes")) && (err != nil || n <= maxWhole)
 }

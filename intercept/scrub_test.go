@@ -353,7 +353,27 @@ func TestRangeOfATextIsAnsweredAsAWhole(t *testing.T) {
 			}
 		}
 	}
-	kind, padding = "text/plain", 0
+	r.handle(func(w http.ResponseWriter, q *http.Request) { // a service that uses 206 in another way
+		w.Header().Set("Content-Type", "application/json")
+		if unit := q.URL.Query().Get("unit"); unit != "" {
+			w.Header().Set("Content-Range", unit+" a-b/9")
+		}
+		w.WriteHeader(http.StatusPartialContent)
+		io.WriteString(w, `["`+q.Header.Get("Authorization")+`"]`)
+	})
+	for _, tt := range []struct {
+		unit, span string
+		status     int
+	}{{"", "", 206}, {"id", "id ]a..b", 206}, {"bytes", "", 206}, {"", "bytes=0-3", 400}, {"bytes", "bytes=0-3", 400}} {
+		header := []string{"Range", tt.span}
+		if tt.span == "" {
+			header = nil
+		}
+		f := fetchAll(t, r.client(), "GET", "/?unit="+tt.unit, header...)
+		if f.StatusCode != tt.status || shows(f.all()) || tt.status == 206 && f.body != `["Bearer `+key+`"]` {
+			t.Errorf("%v: %s", tt, f.all())
+		}
+	}
 	if f := fetchAll(t, r.client(), "DELETE", "/", "Range", "bytes=3-9"); f.StatusCode != 400 || f.Header.Get(errorHeader) != string(CodeBadRequest) {
 		t.Errorf("a range in answer to DELETE: %s", f.all())
 	}
@@ -447,7 +467,7 @@ func (c *rotating) Renew(context.Context, string, string, uint64) bool {
 	return !c.fails
 }
 
-// A response is masked with the credential of its own request: after a refused token
+// A response is masked with the credential that its request had: after a refused token
 // was renewed, with the new one; with the old one if the refusal is what the client
 // gets; and a stream goes on with its own while later requests have another.
 func TestResponseIsMaskedWithTheCredentialOfItsRequest(t *testing.T) {

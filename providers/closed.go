@@ -17,7 +17,7 @@ func closedSet(field string) []string {
 	case "inject.in":
 		return []string{InHeader, InQuery, InBasic, InPath, InSigV4}
 	case "scrub":
-		return []string{ScrubOff}
+		return []string{scrubOff}
 	case "verify.method":
 		return []string{"GET", "POST", "HEAD", "PUT"}
 	case "oauth.discovery":

@@ -109,8 +109,8 @@ const (
 	InSigV4  = "sigv4"
 )
 
-// ScrubOff is the value of [Definition.Scrub] with which no secret is masked.
-const ScrubOff = "off"
+// scrubOff is the value of [Definition.Scrub] with which no secret is masked.
+const scrubOff = "off"
 
 // Inject puts one value on a request.
 type Inject struct {

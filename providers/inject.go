@@ -76,7 +76,7 @@ func (d *Definition) Injection(c Credential) (*Injection, error) {
 			i.removeHeaders = append(i.removeHeaders, textproto.CanonicalMIMEHeaderKey(name))
 		}
 	}
-	i.scrub(append(secrets, d.unsent(c.Values)...), d.Scrub == ScrubOff)
+	i.scrub(append(secrets, d.unsent(c.Values)...), d.Scrub == scrubOff)
 	return i, nil
 }
 

@@ -25,7 +25,7 @@ func (d *Definition) Warnings() []*FieldError {
 			warn(fmt.Sprintf("inject[%d]", i), "the credential goes into the path, which servers often log")
 		}
 	}
-	if d.Scrub == ScrubOff {
+	if d.Scrub == scrubOff {
 		warn("scrub", "secrets in responses are not masked, so the agent can see them: %s", d.ScrubReason)
 	}
 	for _, h := range d.hosts {
