@@ -19,7 +19,8 @@ import (
 const loadTimeout = 10 * time.Second
 
 // ApplyMarked puts a connection's credential on r and replaces what the client sent
-// in its place. An empty connection means the default one. It returns what was put on
+// in its place, for a caller that masks the response: it also asks for a body that is
+// not encoded. An empty connection means the default one. It returns what was put on
 // r, and a mark with which [Auth.Renew] recognises the token; the mark is 0 if the
 // credential cannot be refreshed.
 //
@@ -37,7 +38,7 @@ func (a *Auth) ApplyMarked(ctx context.Context, r *http.Request, provider, conne
 	if !e.coversHost(r.URL) {
 		return nil, 0, ErrMoved
 	}
-	return e.injection, e.mark, e.injection.Apply(r)
+	return e.injection, e.mark, e.injection.ApplyMasked(r)
 }
 
 // coversHost reports whether the connection covers the host, which must be

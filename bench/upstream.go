@@ -8,13 +8,15 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // Paths of the upstream.
 const (
 	pathSmall  = "/small"
-	pathBig    = "/big" // ?n= is the length
+	pathBig    = "/big"  // ?n= is the length
+	pathJSON   = "/json" // ?n= is the length
 	pathEvents = "/events"
 )
 
@@ -69,28 +71,15 @@ func newUpstreamHandler() http.Handler {
 	small := append([]byte(`{"data":"`), bytes.Repeat([]byte("x"), smallSize-11)...)
 	small = append(small, `"}`...)
 	block := bytes.Repeat([]byte("0123456789abcdef"), 4<<10)
+	list := []byte("[" + strings.Repeat(`{"id":"chatcmpl-8d1f6b2c9a","created":1677652288,"text":"a few words"},`, 1<<10) + "0]")
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+pathSmall, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", strconv.Itoa(len(small)))
 		w.Write(small)
 	})
-	mux.HandleFunc("GET "+pathBig, func(w http.ResponseWriter, r *http.Request) {
-		n, err := strconv.Atoi(r.FormValue("n"))
-		if err != nil {
-			http.Error(w, "n is not a number", http.StatusBadRequest)
-			return
-		}
-		w.Header().Set("Content-Type", "application/octet-stream")
-		w.Header().Set("Content-Length", strconv.Itoa(n))
-		for n > 0 {
-			part := block[:min(n, len(block))]
-			if _, err := w.Write(part); err != nil {
-				return
-			}
-			n -= len(part)
-		}
-	})
+	mux.HandleFunc("GET "+pathBig, func(w http.ResponseWriter, r *http.Request) { serveRepeated(w, r, "application/octet-stream", block) })
+	mux.HandleFunc("GET "+pathJSON, func(w http.ResponseWriter, r *http.Request) { serveRepeated(w, r, "application/json", list) })
 	mux.HandleFunc("GET "+pathEvents, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.WriteHeader(http.StatusOK)
@@ -110,6 +99,24 @@ func newUpstreamHandler() http.Handler {
 		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// serveRepeated sends a block as often as the length that the request asks for needs.
+func serveRepeated(w http.ResponseWriter, r *http.Request, contentType string, block []byte) {
+	n, err := strconv.Atoi(r.FormValue("n"))
+	if err != nil {
+		http.Error(w, "n is not a number", http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(n))
+	for n > 0 {
+		part := block[:min(n, len(block))]
+		if _, err := w.Write(part); err != nil {
+			return
+		}
+		n -= len(part)
+	}
 }
 
 func checkCredential(h http.Header) error {

@@ -37,6 +37,7 @@ func workloads(s settings) []workload {
 		{name: "h2-many", title: "1 KB response, HTTP/2, 1 connection, " + many + " streams", host: hostHTTP2, path: pathSmall, parallel: s.parallel, http2: true, blind: true, read: small},
 		{name: "connect", title: "1 KB response, HTTP/1.1, a new connection each time, 4 at once", host: hostHTTP1, path: pathSmall, parallel: 4, fresh: true, blind: true, slow: true, read: small},
 		{name: "download", title: size(s.big) + " response, HTTP/1.1, 2 keep-alive connections", host: hostHTTP1, path: pathBig + "?n=" + strconv.FormatInt(s.big, 10), parallel: 2, blind: true, slow: true, read: readExactly(s.big)},
+		{name: "json", title: size(s.big) + " response of JSON, in which authsome masks secrets, HTTP/1.1, 2 keep-alive connections", host: hostHTTP1, path: pathJSON + "?n=" + strconv.FormatInt(s.big, 10), parallel: 2, blind: true, read: readExactly(s.big)},
 		{name: "events", title: "server-sent events, HTTP/1.1, 1 keep-alive connection; latency is that of the first event", host: hostHTTP1, path: pathEvents, parallel: 1, blind: true, slow: true, read: readEvents, event: true},
 	}
 }

@@ -73,11 +73,11 @@ func (c *call) forward() {
 		c.prepareBody()
 		defer func() { c.exchange.Sent = c.body.count() }()
 	}
-	c.hints.w = c.w
+	c.hints.w, c.hints.applied = c.w, c.applied
 	c.out = c.out.WithContext(httptrace.WithClientTrace(c.r.Context(), &httptrace.ClientTrace{Got1xxResponse: c.hints.forward}))
 	c.exchange.Added = time.Since(c.exchange.Start)
 	response, err := c.via.RoundTrip(c.out)
-	c.hints.end()
+	c.exchange.Masked += c.hints.end()
 	if err != nil {
 		if errors.Is(c.r.Context().Err(), context.Canceled) { // the client is gone
 			c.abort()
@@ -89,6 +89,11 @@ func (c *call) forward() {
 	}
 	if c.applied.Mark != 0 && response.StatusCode == http.StatusUnauthorized {
 		response = c.replay(response)
+	}
+	response, refused := c.whole(response)
+	if refused != nil {
+		c.refuse(refused)
+		return
 	}
 	defer response.Body.Close()
 	c.respond(response)
@@ -137,8 +142,10 @@ func (b *countingBody) count() int64 { return b.n.Load() }
 // informational passes 1xx responses on until the final one arrives. The trace may
 // still be running when RoundTrip has returned, hence the lock.
 type informational struct {
-	mu sync.Mutex // guards w
-	w  http.ResponseWriter
+	mu      sync.Mutex // guards all below
+	w       http.ResponseWriter
+	applied Applied // the credential that the upstream was sent
+	masked  int
 }
 
 func (i *informational) forward(code int, header textproto.MIMEHeader) error {
@@ -154,13 +161,18 @@ func (i *informational) forward(code int, header textproto.MIMEHeader) error {
 			h[name] = values
 		}
 	}
+	if i.applied.Injection != nil {
+		i.masked += maskFields(h, i.applied.Injection.Mask())
+	}
 	i.w.WriteHeader(code)
 	clear(h)
 	return nil
 }
 
-func (i *informational) end() {
+// end stops the passing on and returns how many secrets were masked.
+func (i *informational) end() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.w = nil
+	return i.masked
 }

@@ -39,5 +39,7 @@ type Exchange struct {
 	Duration   time.Duration
 	Sent       int64 // body bytes sent upstream; for tunnels, all bytes
 	Received   int64 // body bytes sent to the client; for tunnels, all bytes
+	Masked     int   // secrets that were masked in the response
+	Unscanned  bool  // the response was encoded, so its body was not searched for secrets
 	Aborted    bool  // ended before the response was complete
 }

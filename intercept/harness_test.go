@@ -52,7 +52,7 @@ type rig struct {
 type key struct{ injection *providers.Injection }
 
 func (k key) Apply(_ context.Context, r *http.Request, _, _ string) (Applied, error) {
-	return Applied{Injection: k.injection}, k.injection.Apply(r)
+	return Applied{Injection: k.injection}, k.injection.ApplyMasked(r)
 }
 
 func (k key) Renew(context.Context, string, string, uint64) bool { return false }
@@ -179,6 +179,7 @@ func (r *rig) serveUpstream(w http.ResponseWriter, q *http.Request) {
 		handler(w, q)
 		return
 	}
+	w.Header().Set("Content-Type", "application/octet-stream") // which is not searched for the key
 	fmt.Fprintf(w, "%s %s host=%s auth=%s", q.Method, q.URL.RequestURI(), q.Host, q.Header.Get("Authorization"))
 }
 

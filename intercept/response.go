@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/authsome/authsome/providers"
 )
 
 // respond streams an upstream's response to the client.
@@ -17,7 +15,7 @@ func (c *call) respond(response *http.Response) {
 		c.refuse(badGateway(c.target.String() + " answered with an invalid status"))
 		return
 	}
-	conceal(response.Header, c.applied.Injection)
+	c.maskHeader(response.Header)
 	x := &c.exchange
 	x.FirstByte = time.Since(x.Start)
 	x.Status = response.StatusCode
@@ -25,30 +23,25 @@ func (c *call) respond(response *http.Response) {
 		c.switchProtocols(response)
 		return
 	}
+	filter, inHead := c.filter(response), x.Masked
 	writeHead(c.w, response)
 	control := http.NewResponseController(c.w)
 	var err error
-	x.Received, err = stream(c.w, control, response)
+	if filter == nil {
+		x.Received, err = stream(c.w, control, response)
+	} else {
+		x.Received, err = c.streamMasked(control, response, filter)
+	}
 	if err != nil {
 		c.abort()
 	}
+	if bodyMasked := x.Masked - inHead; bodyMasked > 0 {
+		dropDigests(response.Trailer)
+	}
+	c.maskHeader(response.Trailer)
 	writeTrailers(c.w, response)
 	if c.r.ProtoMajor == 1 && response.ContentLength >= 0 {
 		control.Flush() // so that the client does not wait until the call is recorded
-	}
-}
-
-// conceal replaces the credential by a placeholder in response headers that hold
-// URLs: servers that redirect keep the query, and use it in the URL of the next
-// page. A request to such a URL gets the credential again.
-func conceal(h http.Header, injection *providers.Injection) {
-	if injection == nil || !injection.InURL() {
-		return
-	}
-	for _, name := range []string{"Location", "Content-Location", "Link", "Refresh"} {
-		for i, v := range h[name] {
-			h[name][i] = injection.Conceal(v)
-		}
 	}
 }
 
@@ -144,6 +137,7 @@ func (c *call) switchProtocols(response *http.Response) {
 	}
 	defer client.Close()
 	response.Body = nil
+	response.Status = "" // the upstream's text may repeat the request
 	if err := response.Write(buffered); err != nil || buffered.Flush() != nil {
 		c.exchange.Aborted = true
 		return

@@ -14,6 +14,8 @@ import (
 type series struct {
 	requests   [len(statusClasses)]prometheus.Counter
 	injections prometheus.Counter
+	masked     prometheus.Counter
+	unscanned  prometheus.Counter
 	duration   prometheus.Observer
 	added      prometheus.Observer
 	firstByte  prometheus.Observer
@@ -24,6 +26,8 @@ func (m *Metrics) newSeries(label string) *series {
 	s := &series{
 		label:      label,
 		injections: m.injections.WithLabelValues(label),
+		masked:     m.masked.WithLabelValues(label),
+		unscanned:  m.unscanned.WithLabelValues(label),
 		duration:   m.duration.WithLabelValues(label),
 		added:      m.added.WithLabelValues(label),
 		firstByte:  m.firstByte.WithLabelValues(label),
@@ -80,6 +84,10 @@ func (m *Metrics) Exchange(x intercept.Exchange) {
 			m.aborted.Inc()
 		}
 		m.requestBytes.add(&x)
+	}
+	s.masked.Add(float64(x.Masked))
+	if x.Unscanned {
+		s.unscanned.Inc()
 	}
 	if x.Code != "" {
 		m.answers.WithLabelValues(codes.label(string(x.Code))).Inc()

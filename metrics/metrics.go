@@ -28,6 +28,8 @@ type Metrics struct {
 	injections *prometheus.CounterVec
 	misses     *prometheus.CounterVec
 	answers    *prometheus.CounterVec
+	masked     *prometheus.CounterVec
+	unscanned  *prometheus.CounterVec
 	duration   *prometheus.HistogramVec
 	added      *prometheus.HistogramVec
 	firstByte  *prometheus.HistogramVec
@@ -59,6 +61,8 @@ func New(reg prometheus.Registerer) *Metrics {
 		injections: counters("injections_total", "Requests that got a credential.", "provider"),
 		misses:     counters("misses_total", "Requests and connections to the proxy that got no credential, by reason.", "provider", "reason"),
 		answers:    counters("answers_total", "Answers that the proxy gave itself instead of an upstream, by error code.", "code"),
+		masked:     counters("echo_masked_total", "Secrets that were masked in responses.", "provider"),
+		unscanned:  counters("echo_unscanned_total", "Responses that were encoded although the request asked for identity, so that secrets in the body were not masked.", "provider"),
 		duration: histograms("request_duration_seconds", "Time from the head of a request to the end of its response.",
 			[]float64{.005, .025, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300}, "provider"),
 		added: histograms("added_latency_seconds", "Time a request spent in the proxy before it was sent upstream.",
@@ -80,7 +84,7 @@ func New(reg prometheus.Registerer) *Metrics {
 	}
 	bytes := counters("bytes_total", "Bytes forwarded: of bodies for requests, all bytes for tunnels.", "kind", "direction")
 	reloads := counters("reloads_total", "Reloads of routes and credentials.", "outcome")
-	reg.MustRegister(m.requests, m.injections, m.misses, m.answers, m.duration, m.added, m.firstByte, m.aborted, m.tunnels, bytes,
+	reg.MustRegister(m.requests, m.injections, m.misses, m.answers, m.masked, m.unscanned, m.duration, m.added, m.firstByte, m.aborted, m.tunnels, bytes,
 		m.refreshes, m.refreshDuration, m.vault, reloads, m.leaves, m.routes, m.buildInfo, m.expiries)
 	counted := func(kind intercept.Kind) byteCounters {
 		return byteCounters{sent: bytes.WithLabelValues(string(kind), "sent"), received: bytes.WithLabelValues(string(kind), "received")}

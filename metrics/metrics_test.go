@@ -22,7 +22,7 @@ import (
 func record(m *metrics.Metrics) {
 	m.Providers("github", "openai")
 	m.Exchange(intercept.Exchange{Kind: intercept.KindRequest, Provider: "github", Injected: true, Reason: routing.Matched, Status: 200,
-		Added: 60 * time.Microsecond, FirstByte: 30 * time.Millisecond, Duration: 2 * time.Second, Sent: 10, Received: 2000})
+		Added: 60 * time.Microsecond, FirstByte: 30 * time.Millisecond, Duration: 2 * time.Second, Sent: 10, Received: 2000, Masked: 3, Unscanned: true})
 	m.Exchange(intercept.Exchange{Kind: intercept.KindRequest, Provider: "github", Reason: routing.PathOutside, Status: 404, Aborted: true})
 	m.Exchange(intercept.Exchange{Kind: intercept.KindRequest, Provider: "github", Reason: routing.LoginRequired, Code: intercept.CodeLoginRequired, Status: 403})
 	m.Exchange(intercept.Exchange{Kind: intercept.KindRequest, Provider: "openai", Injected: true, Code: intercept.CodeUpstreamTimeout, Status: 504})
@@ -78,6 +78,18 @@ authsome_bytes_total{direction="sent",kind="tunnel"} 100
 # HELP authsome_connection_expiry_seconds Seconds until the credential of a connection expires; negative once it has.
 # TYPE authsome_connection_expiry_seconds gauge
 authsome_connection_expiry_seconds{connection="work",provider="github"} 3600
+# HELP authsome_echo_masked_total Secrets that were masked in responses.
+# TYPE authsome_echo_masked_total counter
+authsome_echo_masked_total{provider="github"} 3
+authsome_echo_masked_total{provider="none"} 0
+authsome_echo_masked_total{provider="openai"} 0
+authsome_echo_masked_total{provider="other"} 0
+# HELP authsome_echo_unscanned_total Responses that were encoded although the request asked for identity, so that secrets in the body were not masked.
+# TYPE authsome_echo_unscanned_total counter
+authsome_echo_unscanned_total{provider="github"} 1
+authsome_echo_unscanned_total{provider="none"} 0
+authsome_echo_unscanned_total{provider="openai"} 0
+authsome_echo_unscanned_total{provider="other"} 0
 # HELP authsome_injections_total Requests that got a credential.
 # TYPE authsome_injections_total counter
 authsome_injections_total{provider="github"} 1

@@ -1,7 +1,6 @@
 package providers
 
 import (
-	"bytes"
 	"errors"
 	"net/http"
 	"net/url"
@@ -135,43 +134,6 @@ func (i *Injection) querySlot(parameter string) (n int, removed bool, err error)
 		return 0, false, errors.New("the query has a semicolon next to the parameter of the credential")
 	}
 	return n, removed, nil
-}
-
-// InURL reports whether the credential is put in the URL of a request.
-func (i *Injection) InURL() bool { return len(i.query) > 0 || len(i.paths) > 0 }
-
-// Conceal replaces the credential by [PlaceholderMark] wherever text contains it, plain
-// or escaped as in a URL.
-func (i *Injection) Conceal(text string) string {
-	hide := func(value string) {
-		query, path := url.QueryEscape(value), url.PathEscape(value)
-		for _, form := range []string{value, query, path, lowerEscapes(value), lowerEscapes(query), lowerEscapes(path)} {
-			if form != "" {
-				text = strings.ReplaceAll(text, form, PlaceholderMark)
-			}
-		}
-	}
-	for _, q := range i.query {
-		_, escaped, _ := strings.Cut(q.value.Reveal(), "=")
-		if value, err := url.QueryUnescape(escaped); err == nil && !q.ifAbsent {
-			hide(value)
-		}
-	}
-	for _, p := range i.paths {
-		hide(p.value.Reveal())
-	}
-	return text
-}
-
-// lowerEscapes returns an escaped text with its percent escapes in lower case.
-func lowerEscapes(escaped string) string {
-	b := []byte(escaped)
-	for i := 0; i+2 < len(b); i++ {
-		if b[i] == '%' {
-			copy(b[i+1:i+3], bytes.ToLower(b[i+1:i+3]))
-		}
-	}
-	return string(b)
 }
 
 // Redact replaces the part of a path that holds a credential, for records. What the

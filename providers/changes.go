@@ -31,7 +31,7 @@ func Changes(before, after *Definition) []Change {
 
 // rank orders members by what they decide about secrets.
 func rank(field string) int {
-	for i, prefix := range []string{"hosts", "base_url", "paths", "exclude_paths", "methods", "inject", "oauth", "params", "env"} {
+	for i, prefix := range []string{"hosts", "base_url", "paths", "exclude_paths", "methods", "inject", "scrub", "oauth", "params", "env"} {
 		if strings.HasPrefix(field, prefix) {
 			return i
 		}

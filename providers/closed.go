@@ -16,6 +16,8 @@ func closedSet(field string) []string {
 		return Categories[:]
 	case "inject.in":
 		return []string{InHeader, InQuery, InBasic, InPath, InSigV4}
+	case "scrub":
+		return []string{scrubOff}
 	case "verify.method":
 		return []string{"GET", "POST", "HEAD", "PUT"}
 	case "oauth.discovery":

@@ -46,6 +46,9 @@ type Definition struct {
 	Inject []Inject `json:"inject,omitzero"` // what is put on a request; if absent, Authorization: Bearer
 	Remove []string `json:"remove,omitzero"` // other places to remove a credential of the client from: header:Name or query:name
 
+	Scrub       string `json:"scrub,omitzero"`        // off: secrets that the service repeats in its responses are not masked
+	ScrubReason string `json:"scrub_reason,omitzero"` // why clients need a secret from a response, for people; required with scrub off
+
 	OAuth    *OAuth    `json:"oauth,omitzero"`    // how tokens are obtained, refreshed and revoked
 	Env      []Env     `json:"env,omitzero"`      // environment variables that the service's clients read
 	Verify   *Verify   `json:"verify,omitzero"`   // request that shows whether a credential works
@@ -108,6 +111,9 @@ const (
 	InPath   = "path"
 	InSigV4  = "sigv4"
 )
+
+// scrubOff is the value of [Definition.Scrub] with which no secret is masked.
+const scrubOff = "off"
 
 // Inject puts one value on a request.
 type Inject struct {

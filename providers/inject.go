@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/authsome/authsome/internal/mask"
 	"github.com/authsome/authsome/secret"
 )
 
@@ -29,6 +30,9 @@ type Injection struct {
 
 	removeHeaders []string // in addition to the headers that are set
 	removeQuery   []string
+
+	mask     func() *mask.Mask
+	identity bool // bodies are searched for secrets, so they must not be encoded
 }
 
 // slot is a place on a request and the value for it.
@@ -52,12 +56,14 @@ func (d *Definition) Injection(c Credential) (*Injection, error) {
 	}
 	i := &Injection{}
 	carries := false
+	var secrets []mask.Secret
 	for n, in := range inject {
 		c := &compiler{d: d, values: c.Values, field: fmt.Sprintf("inject[%d].", n)}
 		if err := c.add(i, in); err != nil {
 			return nil, fmt.Errorf("%s: %w", d.Name, err)
 		}
 		carries = carries || c.used && !in.IfAbsent
+		secrets = append(secrets, c.secrets(in)...)
 	}
 	if !carries {
 		return nil, fmt.Errorf("%s: the connection has no credential", d.Name)
@@ -70,6 +76,7 @@ func (d *Definition) Injection(c Credential) (*Injection, error) {
 			i.removeHeaders = append(i.removeHeaders, textproto.CanonicalMIMEHeaderKey(name))
 		}
 	}
+	i.scrub(append(secrets, d.unsent(c.Values)...), d.Scrub == scrubOff)
 	return i, nil
 }
 

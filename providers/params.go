@@ -27,7 +27,7 @@ func (d *Definition) CheckValue(param, value string) error {
 		return fmt.Errorf("the %s is empty", p.label())
 	}
 	// Keys in PEM form and key files in JSON have several lines. They never go into a header.
-	lines := p.Secret && (strings.HasPrefix(value, "-----BEGIN ") || strings.HasPrefix(value, "{"))
+	lines := p.Secret && keyFile(value)
 	for _, r := range value {
 		if (r < ' ' || r == 0x7f) && !(lines && (r == '\n' || r == '\r' || r == '\t')) {
 			return fmt.Errorf("the %s contains control characters; it may have been copied with a line break", p.label())

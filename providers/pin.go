@@ -92,7 +92,7 @@ func pinned(name string, p Pin) (*Definition, error) {
 
 // harmless lists the members that cannot send a credential anywhere. Their changes
 // apply immediately.
-var harmless = []string{"name", "display_name", "category", "docs", "key_url", "flows", "metadata", "env", "remove", "verify.id", "verify.label"}
+var harmless = []string{"name", "display_name", "category", "docs", "key_url", "flows", "metadata", "env", "remove", "verify.id", "verify.label", "scrub_reason"}
 
 // widening returns what after adds to before.
 func widening(before, after *Definition) Widening {
@@ -103,6 +103,7 @@ func widening(before, after *Definition) Widening {
 		top, _, _ := strings.Cut(member, ".")
 		switch {
 		case slices.Contains(harmless, top) || slices.Contains(harmless, member):
+		case top == "scrub" && after.Scrub == "": // more is masked
 		case top == "hosts" && len(added) == 0:
 		case top == "hosts":
 			w.Changes = append(w.Changes, Change{Field: "hosts", After: strings.Join(added, " ")})
@@ -235,6 +236,9 @@ func (d *Definition) restrictedTo(current *Definition) *Definition {
 	}
 	r.Exclude, r.excluded = union(d.Exclude, current.Exclude), slices.Concat(d.excluded, current.excluded)
 	r.Remove, r.OAuthPaths = union(d.Remove, current.Remove), union(d.OAuthPaths, current.OAuthPaths)
+	if current.Scrub == "" {
+		r.Scrub, r.ScrubReason = "", ""
+	}
 	r.endpoints = slices.Concat(d.endpoints, current.endpoints)
 	if slices.Equal(d.Params, current.Params) {
 		r.Env = current.Env

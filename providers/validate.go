@@ -37,7 +37,7 @@ func (d *Definition) validate() error {
 		return d.validate1()
 	}
 	for _, check := range []func() error{
-		d.checkFlows, d.checkParams, d.checkHosts, d.checkPaths, d.checkOAuthPaths, d.checkInject, d.checkRemove, d.checkOAuth, d.checkEnv, d.checkVerify, d.checkAbout,
+		d.checkFlows, d.checkParams, d.checkHosts, d.checkPaths, d.checkOAuthPaths, d.checkInject, d.checkRemove, d.checkOAuth, d.checkEnv, d.checkVerify, d.checkScrub, d.checkAbout,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -189,6 +189,16 @@ func (d *Definition) checkVerify() error {
 		return nil
 	}
 	return &FieldError{"verify.url", "its host is not in hosts", "write the host exactly as in hosts"}
+}
+
+func (d *Definition) checkScrub() error {
+	switch {
+	case d.Scrub != "" && d.ScrubReason == "":
+		return &FieldError{"scrub_reason", "missing", "say which response clients need a secret from, and why"}
+	case d.Scrub == "" && d.ScrubReason != "":
+		return &FieldError{"scrub_reason", "has no effect without \"scrub\": \"off\"", "remove it"}
+	}
+	return optionalOneOf("scrub", d.Scrub)
 }
 
 // checkAbout checks the members that are for people.

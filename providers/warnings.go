@@ -25,6 +25,9 @@ func (d *Definition) Warnings() []*FieldError {
 			warn(fmt.Sprintf("inject[%d]", i), "the credential goes into the path, which servers often log")
 		}
 	}
+	if d.Scrub == scrubOff {
+		warn("scrub", "secrets in responses are not masked, so the agent can see them: %s", d.ScrubReason)
+	}
 	for _, h := range d.hosts {
 		p := h.pattern
 		switch {

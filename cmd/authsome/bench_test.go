@@ -47,6 +47,8 @@ type service struct {
 	addr string
 	ca   string // the file with the certificate of its authority
 
+	answer http.HandlerFunc // if nil, "fine"
+
 	mu   sync.Mutex // guards seen
 	seen []string
 }
@@ -72,6 +74,10 @@ func startService(t *testing.T) *service {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.seen = append(s.seen, r.Header.Get("Authorization"))
+			if s.answer != nil {
+				s.answer(w, r)
+				return
+			}
 			fmt.Fprint(w, "fine")
 		}),
 	}

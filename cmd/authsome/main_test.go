@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -115,7 +116,11 @@ func forms(secret string) map[string]string {
 	half := len(secret) / 2
 	all := map[string]string{
 		"in plain text": secret, "its first half": secret[:half], "its second half": secret[half:], "in hex": hex.EncodeToString([]byte(secret)),
-		"URL-encoded": url.QueryEscape(secret),
+		"URL-encoded": url.QueryEscape(secret), "URL-encoded, in lower case": strings.ToLower(url.QueryEscape(secret)),
+		"in JSON, with escaped slashes": strings.ReplaceAll(secret, "/", `\/`),
+	}
+	if quoted, err := json.Marshal(secret); err == nil {
+		all["in JSON"] = strings.Trim(string(quoted), `"`)
 	}
 	// base64 has three forms, depending on the number of bytes before the secret.
 	for shift := range 3 {

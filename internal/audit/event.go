@@ -11,13 +11,14 @@ const (
 	Copy        = "copy" // a connection was copied to another profile
 	Move        = "move"
 	Accept      = "accept" // the user let a connection use a changed definition
-	Get         = "get" // a secret was shown
+	Get         = "get"    // a secret was shown
 	Export      = "export"
 	Register    = "register"
 	RunStart    = "run_start"
 	RunEnd      = "run_end"
-	Injection   = "injection" // a credential was added to a request
-	Refusal     = "refusal"   // the proxy refused a request
+	Injection   = "injection"   // a credential was added to a request
+	Refusal     = "refusal"     // the proxy refused a request
+	EchoMasked  = "echo_masked" // a secret in a response was masked
 	Refresh     = "refresh"
 	KeyRotation = "key_rotation"
 	Import      = "import"

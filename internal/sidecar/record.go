@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 
 	"github.com/authsome/authsome/intercept"
@@ -9,8 +10,9 @@ import (
 )
 
 // record reports a finished exchange to metrics, audit log and log. The audit log
-// gets what concerns a credential: injections and refusals. Connections that were
-// passed through and plain requests are counted, and logged at debug level.
+// gets what concerns a credential: injections, masked secrets and refusals.
+// Connections that were passed through and plain requests are counted, and logged at
+// debug level.
 func (s *Sidecar) record(x intercept.Exchange) {
 	s.metrics.Exchange(x)
 	if s.audit != nil && (x.Injected || x.Code != "") {
@@ -27,6 +29,10 @@ func (s *Sidecar) record(x intercept.Exchange) {
 			e.Outcome = "aborted"
 		}
 		s.audit.Record(e)
+		if x.Masked > 0 {
+			e.Event, e.Outcome = audit.EchoMasked, fmt.Sprintf("ok: %d masked", x.Masked)
+			s.audit.Record(e)
+		}
 	}
 	level := slog.LevelDebug
 	if x.Code != "" {
@@ -38,5 +44,5 @@ func (s *Sidecar) record(x intercept.Exchange) {
 	}
 	s.log.Log(ctx, level, "exchange", "kind", x.Kind, "host", x.Host, "port", x.Port, "method", x.Method, "provider", x.Provider,
 		"connection", x.Connection, "injected", x.Injected, "reason", x.Reason, "code", x.Code, "status", x.Status,
-		"duration", x.Duration, "added", x.Added, "sent", x.Sent, "received", x.Received, "aborted", x.Aborted)
+		"duration", x.Duration, "added", x.Added, "sent", x.Sent, "received", x.Received, "masked", x.Masked, "aborted", x.Aborted)
 }
