@@ -40,4 +40,5 @@ type Exchange struct {
 	Sent       int64 // body bytes sent upstream; for tunnels, all bytes
 	Received   int64 // body bytes sent to the client; for tunnels, all bytes
 	Aborted    bool  // ended before the response was complete
+	Stranger   bool  // the client did not show that it may use the proxy: nothing that it sent is here; without a Code it was dropped unanswered
 }

@@ -188,8 +188,11 @@ func logRow(l audit.Line, profile string) []string {
 	if l.Duration != 0 {
 		details = append(details, time.Duration(l.Duration*float64(time.Second)).Round(time.Millisecond).String())
 	}
-	if l.Count != 0 {
+	switch {
+	case l.Event == audit.Dropped:
 		details = append(details, show.Plural(int(l.Count), "event")+" lost")
+	case l.Count != 0:
+		details = append(details, show.Plural(int(l.Count), "attempt"))
 	}
 	return []string{l.Time.Local().Format(time.DateTime), l.Event, subject, l.Outcome, strings.Join(details, "  ")}
 }

@@ -30,7 +30,7 @@ type Line struct {
 	Path       string    `json:"path"`
 	Status     int       `json:"status"`
 	Duration   float64   `json:"duration"` // seconds
-	Count      int64     `json:"count"`    // of dropped events
+	Count      int64     `json:"count"`    // of dropped events, or of refusals
 	MAC        string    `json:"mac"`
 
 	Raw   []byte `json:"-"` // the text in the file, without the newline

@@ -61,6 +61,7 @@ func New(o Options) *Sidecar {
 		routed: make(map[connectionKey]auth.Connection),
 		failed: make(chan error, 1),
 	}
+	s.strangers.report = s.recordStrangers
 	s.proxy = &intercept.Proxy{
 		Routes: s.table.Load, Authority: o.Authority, Credentials: credentials{s}, Record: s.record, Fix: o.Fix, Log: o.Log,
 		Token: o.Token, RequireToken: o.RequireToken, ConnectTo: o.ConnectTo, UpstreamRoots: o.UpstreamRoots,
