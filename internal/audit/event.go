@@ -26,8 +26,9 @@ const (
 
 // Events that the log itself writes.
 const (
-	End     = "end"     // the last line of a process's chain
-	Dropped = "dropped" // events that could not be written
+	End       = "end"       // the last line of a process's chain
+	Retention = "retention" // old archives were deleted
+	Dropped   = "dropped"   // events that could not be written
 )
 
 // Event is one entry of the log. Zero fields are omitted from its line, and text
@@ -49,5 +50,7 @@ type Event struct {
 // entry is an event in the queue.
 type entry struct {
 	Event
-	at time.Time
+	at       time.Time
+	archived string // these are in the package comment, and empty in most lines
+	deleted  string
 }
