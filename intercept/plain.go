@@ -54,6 +54,12 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 		c.refuse(decisionRefusal(d, t.Host))
 		return
 	}
+	if via, err := p.upstream.proxyFor(r); err != nil || via != nil {
+		if err := p.guard.checkRemote(t); err != nil {
+			c.refuse(dialRefusal(t, err))
+			return
+		}
+	}
 	host := t.String()
 	if t.Port == 80 {
 		host = strings.TrimSuffix(host, ":80")

@@ -82,6 +82,7 @@ type Proxy struct {
 	UpstreamProxy   func(*url.URL) (*url.URL, error) // nil connects directly
 	ResponseTimeout time.Duration                    // how long to wait for a response head; 0 sets no limit
 	AllowPrivate    bool                             // off loopback, let clients reach private addresses
+	Own             []net.Addr                       // where else this process listens; clients reach none of it
 
 	once         sync.Once   // guards the initialisation in start
 	started      atomic.Bool // once is done
@@ -128,7 +129,7 @@ func (p *Proxy) start(listening net.Addr) {
 		}
 		p.tracker.strangers.limit = cmp.Or(p.tracker.strangers.limit, strangerLimit(descriptors()))
 		p.identifyWithin = cmp.Or(p.identifyWithin, identifyTime)
-		p.guard = newGuard(listening, p.AllowPrivate)
+		p.guard = newGuard(listening, p.Own, p.AllowPrivate)
 		p.upstream = newUpstream(p)
 		p.proxied, p.plain, p.intercepted = newQueue(listening), newQueue(listening), newQueue(listening)
 		p.plainServer = p.newPlainServer()

@@ -107,6 +107,7 @@ func serveProxy(ctx context.Context, a *app, o *proxyCmdOptions) error {
 			l.Close()
 			return err
 		}
+		options.Own = []net.Addr{adminListener.Addr()}
 	}
 	s := sidecar.New(options)
 	if err := s.Start(ctx, l); err != nil {
