@@ -42,7 +42,7 @@ var imports = map[string][]string{
 	"internal/hosts":                 {},
 	"internal/loopback":              {"flows", "secret"},
 	"internal/pythonhome":            {"secret"},
-	"internal/sidecar":               {"auth", "ca", "intercept", "internal/audit", "internal/durable", "metrics", "providers", "routing", "secret", "vault"},
+	"internal/sidecar":               {"auth", "ca", "intercept", "internal/audit", "internal/durable", "internal/hosts", "metrics", "providers", "routing", "secret", "vault"},
 	"metrics":                        {"auth", "intercept", "routing", "vault"},
 	"providers":                      {"internal/durable", "internal/hosts", "secret"},
 	"providers/draft":                {"providers"},

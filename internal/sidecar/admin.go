@@ -42,12 +42,12 @@ func writeText(w http.ResponseWriter, status int, text string) {
 }
 
 // AdminServer makes a server for [Sidecar.Admin], with the limits that a port open
-// to others needs.
-func AdminServer(h http.Handler, log *slog.Logger) *http.Server {
+// to others needs. It answers requests for addresses, names without a dot, and names.
+func AdminServer(h http.Handler, names []string, log *slog.Logger) *http.Server {
 	limit := newestConns{max: maxAdminConns}
 	return &http.Server{
 		ConnState: limit.changed,
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler:   checkHost(h, names), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelInfo),
 	}
 }
