@@ -53,6 +53,10 @@ func proxyPassword(value string) secret.String {
 	return secret.New(password)
 }
 
+// errUnknownPeers means that the system does not say which user a connection belongs
+// to.
+var errUnknownPeers = errors.New("this system does not identify the user of a connection")
+
 // KnowsPeers returns nil if the system can identify the user of a loopback
 // connection, which it tries with a connection to this process. If not, clients need
 // a token.

@@ -169,7 +169,7 @@ func (p *Proxy) accept(l net.Listener) error {
 		case err == nil:
 			delay = 5 * time.Millisecond
 			own, err := peers.own(raw)
-			if err != nil && time.Since(warned) > time.Minute { // others can cause errors, and must not fill the log
+			if err != nil && err != errUnknownPeers && time.Since(warned) > time.Minute { // strangers must not fill the log
 				p.Log.Warn("cannot identify the user of a connection", "err", err)
 				warned = time.Now()
 			}

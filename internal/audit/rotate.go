@@ -74,15 +74,14 @@ func (l *Log) rotate(w *writer) {
 	if err == nil {
 		err = w.reopenIfReplaced()
 	}
-	if err == nil {
-		err = w.deleteOldest(l.now())
+	if err != nil {
+		w.rotateAt += w.maxSize
+		l.fail(fmt.Errorf("rotate %s, which keeps growing: %w", w.path, err))
+		return
 	}
 	w.rotateAt = w.maxSize
-	if err != nil {
-		if info != nil {
-			w.rotateAt += info.Size()
-		}
-		l.fail(fmt.Errorf("rotate %s, which keeps growing: %w", w.path, err))
+	if err := w.deleteOldest(l.now()); err != nil {
+		l.fail(fmt.Errorf("delete the oldest archives of %s: %w", w.path, err))
 	}
 }
 

@@ -258,3 +258,40 @@ func TestFollowAcrossRotations(t *testing.T) {
 		t.Errorf("the log was not rotated: %v, %v", files, err)
 	}
 }
+
+// No text can be inserted after the first line of a run without being reported.
+func FuzzInsertedTextIsReported(f *testing.F) {
+	for _, text := range []string{pythonLine, unsealedRun, "x", "{}", `{"time":"`, `{"time":"2026"} `, "\x00", "null", `{"run":"a","seq":2}`, "a\n\nb"} {
+		f.Add(1, text)
+	}
+	dir := f.TempDir()
+	path := filepath.Join(dir, "audit.log")
+	l := mustOpen(f, path, audit.Options{Run: "a", Key: key})
+	for range 3 {
+		l.Record(audit.Event{Event: audit.Login, Provider: "github"})
+	}
+	if err := l.Close(); err != nil {
+		f.Fatal(err)
+	}
+	lines := slices.Collect(strings.Lines(string(mustRead(f, path))))
+	f.Fuzz(func(t *testing.T, at int, text string) {
+		at = 1 + (at%4+4)%4
+		file := filepath.Join(t.TempDir(), "audit.log")
+		if err := os.WriteFile(file, []byte(strings.Join(slices.Insert(slices.Clone(lines), at, text+"\n"), "")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := mustVerify(t, file, key)
+		inserted := 0
+		for line := range strings.SplitSeq(text, "\n") {
+			if line != "" {
+				inserted++
+			}
+		}
+		if r.Lines != len(lines)+inserted {
+			t.Errorf("%d lines, want %d", r.Lines, len(lines)+inserted)
+		}
+		if len(r.Problems) == 0 && len(r.Torn) != inserted {
+			t.Errorf("%q passed: %+v", text, r)
+		}
+	})
+}

@@ -17,7 +17,7 @@ import (
 func checkHost(next http.Handler, names []string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !knownHost(r.Host, names) {
-			writeText(w, http.StatusMisdirectedRequest, "this port does not serve that host; authsome proxy --admin-host NAME adds one")
+			writeText(w, http.StatusMisdirectedRequest, "this port does not serve that host")
 			return
 		}
 		next.ServeHTTP(w, r)
