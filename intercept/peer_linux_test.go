@@ -5,11 +5,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -184,6 +186,30 @@ func TestPeersKeepOneSocket(t *testing.T) {
 	}
 }
 
+// waitUntilRoots returns when the kernel gives root as the user of what is left of the
+// clients' sockets.
+func waitUntilRoots(t *testing.T, l net.Listener, clients []netip.AddrPort) {
+	t.Helper()
+	ours, _ := addrPort(l.Addr())
+	var asked peers
+	defer asked.close()
+	for _, client := range clients {
+		for deadline := time.Now().Add(limit); ; runtime.Gosched() {
+			answer, err := asked.ask(client, ours)
+			if err != nil {
+				t.Fatal(err)
+			}
+			uid, _, err := parseDiag(answer, client, ours)
+			if err != nil || time.Now().After(deadline) {
+				t.Fatalf("uid %d, %v", uid, err)
+			}
+			if uid == 0 {
+				break
+			}
+		}
+	}
+}
+
 // Root's proxy serves nobody else, in particular not requests whose client is gone
 // when the proxy reads them: the kernel gives root as the user of what is left.
 func TestRootServesNoClosedConnectionOfAnotherUser(t *testing.T) {
@@ -199,10 +225,15 @@ func TestRootServesNoClosedConnectionOfAnotherUser(t *testing.T) {
 	r := sibling(first, &Proxy{})
 	l := listenLocal(t)
 	sent := 0
+	var closed []netip.AddrPort
 	asNobody(t, func() {
 		for _, request := range requests {
 			for _, end := range []func(*net.TCPConn){
-				func(c *net.TCPConn) { c.Close() },
+				func(c *net.TCPConn) {
+					client, _ := addrPort(c.LocalAddr())
+					closed = append(closed, client)
+					c.Close()
+				},
 				func(c *net.TCPConn) { c.SetLinger(0); c.Close() },
 				func(c *net.TCPConn) { c.CloseWrite() },
 				func(*net.TCPConn) {},
@@ -214,6 +245,7 @@ func TestRootServesNoClosedConnectionOfAnotherUser(t *testing.T) {
 			}
 		}
 	})
+	waitUntilRoots(t, l, closed)
 	r.serve(l) // accepts only now
 	for range sent {
 		if x := r.next(); x.Code != CodeNotYourProxy || !x.Stranger || x.Path != "" || x.Host != "" || x.Method != "" {
