@@ -43,7 +43,7 @@ var imports = map[string][]string{
 	"internal/loopback":              {"flows", "secret"},
 	"internal/mask":                  {},
 	"internal/pythonhome":            {"secret"},
-	"internal/sidecar":               {"auth", "ca", "intercept", "internal/audit", "internal/durable", "metrics", "providers", "routing", "secret", "vault"},
+	"internal/sidecar":               {"auth", "ca", "intercept", "internal/audit", "internal/durable", "internal/hosts", "metrics", "providers", "routing", "secret", "vault"},
 	"metrics":                        {"auth", "intercept", "routing", "vault"},
 	"providers":                      {"internal/durable", "internal/hosts", "internal/mask", "secret"},
 	"providers/draft":                {"providers"},

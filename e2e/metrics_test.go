@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,6 +33,7 @@ var moved = []struct{ metric, labels string }{
 	{"authsome_answers_total", "code=vault_unavailable"},
 	{"authsome_answers_total", "code=upstream_tls"},
 	{"authsome_misses_total", "provider=upstream reason=https_required"},
+	{"authsome_strangers_total", "outcome=refused"},
 	{"authsome_refreshes_total", "provider=renewed outcome=refreshed"},
 	{"authsome_refreshes_total", "provider=refused outcome=invalid"},
 	{"authsome_refreshes_total", "provider=down outcome=transient"},
@@ -53,6 +55,7 @@ func TestMetrics(t *testing.T) {
 	p := r.startProxy("--connect-to", plainHost+":80:"+strings.TrimPrefix(r.control, "http://"))
 	c := p.client()
 	sendRequests(t, c)
+	refuseStranger(t, p)
 	damageVault(t, r, p, c)
 
 	tunnel := openTunnel(t, c) // still open while the metrics are read
@@ -231,4 +234,14 @@ func openTunnel(t *testing.T, c *http.Client) io.Closer {
 		t.Fatal(err)
 	}
 	return response.Body
+}
+
+// refuseStranger sends a request as another user.
+func refuseStranger(t *testing.T, p *proxyProcess) {
+	t.Helper()
+	out, err := exec.Command(need(t, "setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups",
+		need(t, "curl"), "-sS", "-o", "/dev/null", "-w", "%{http_code}", "-x", "http://"+p.address, "http://"+plainHost+"/").Output()
+	if err != nil || string(out) != "403" {
+		t.Errorf("another user was answered %s, %v", out, err)
+	}
 }

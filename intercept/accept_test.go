@@ -22,8 +22,7 @@ func TestServeSurvivesAcceptErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	failing := &failingListener{Listener: l, errs: []error{syscall.EMFILE, syscall.ENFILE, syscall.ECONNABORTED}}
-	second := &rig{Proxy: &Proxy{Routes: r.Routes, Authority: r.authority, Credentials: r.Credentials, ConnectTo: r.ConnectTo, UpstreamRoots: r.UpstreamRoots},
-		t: t, authority: r.authority, certs: r.certs, upstream: r.upstream, recorded: make(chan Exchange, 16)}
+	second := sibling(r, &Proxy{})
 	second.serve(failing)
 	if _, body := get(t, second.client(), "https://"+routedHost+"/"); !strings.Contains(body, realKey) {
 		t.Errorf("upstream saw %q", body)
@@ -111,8 +110,7 @@ func TestNoDeadlineOutlivesTheHead(t *testing.T) {
 		defer watched.mu.Unlock()
 		left = append(left, watched.last)
 	})
-	second := &rig{Proxy: &Proxy{Routes: r.Routes, Authority: r.authority, Credentials: r.Credentials, ConnectTo: r.ConnectTo, UpstreamRoots: r.UpstreamRoots, Token: secret.New("t")},
-		t: t, authority: r.authority, certs: r.certs, upstream: r.upstream, recorded: make(chan Exchange, 16)}
+	second := sibling(r, &Proxy{Token: secret.New("t")})
 	second.serve(watched)
 	for _, host := range []string{routedHost, otherHost} {
 		c := second.client()

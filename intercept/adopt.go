@@ -52,7 +52,11 @@ func (p *Proxy) onRequest(s *gomitmproxy.Session) (*http.Request, *http.Response
 		return nil, nil
 	}
 	x := Exchange{Kind: KindRefused, Method: http.MethodConnect, Start: time.Now(), Code: refused.Code, Status: refused.Status}
-	if c != nil {
+	switch {
+	case c == nil:
+	case refused.Code == CodeProxyAuthRequired || refused.Code == CodeNotYourProxy:
+		x.Stranger, x.Method = true, "" // nothing that it sent is kept
+	default:
 		x.Host, x.Port = c.target.Host, c.target.Port
 	}
 	p.Record(x)
@@ -74,7 +78,7 @@ func (p *Proxy) approve(s *gomitmproxy.Session) (c *clientConn, refused *Refusal
 		return nil, badRequest("only CONNECT is served here")
 	}
 	c = v.(*clientConn)
-	if refused := p.identify(c.Conn, r.Header.Get("Proxy-Authorization")); refused != nil {
+	if refused := p.identify(c.Conn.(*trackedConn), r.Header.Get("Proxy-Authorization")); refused != nil {
 		return c, refused
 	}
 	a := &adoption{proxy: p, target: c.target, start: time.Now()}

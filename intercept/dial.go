@@ -32,7 +32,15 @@ func (u *upstream) dial(ctx context.Context, network, address string, named bool
 		}
 	}
 	d := net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second, Control: u.proxy.guard.control(named)}
-	return d.DialContext(ctx, network, address)
+	c, err := d.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if err := u.proxy.guard.checkConnected(c); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
 }
 
 // dialTunnel opens the upstream side of a tunnel, through the upstream proxy if
@@ -44,6 +52,9 @@ func (u *upstream) dialTunnel(ctx context.Context, t Target) (net.Conn, error) {
 	}
 	if via == nil {
 		return u.dialAny(ctx, "tcp", t.String())
+	}
+	if err := u.proxy.guard.checkRemote(t); err != nil {
+		return nil, err
 	}
 	if strings.HasPrefix(via.Scheme, "socks5") {
 		return u.dialSOCKS(ctx, via, t)

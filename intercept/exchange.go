@@ -42,4 +42,5 @@ type Exchange struct {
 	Masked     int   // secrets that were masked in the response
 	Unscanned  bool  // the response was encoded, so its body was not searched for secrets
 	Aborted    bool  // ended before the response was complete
+	Stranger   bool  // the client did not show that it may use the proxy: nothing that it sent is here; without a Code it was dropped unanswered
 }

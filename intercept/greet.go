@@ -35,8 +35,9 @@ func (p *Proxy) greet(raw *trackedConn) {
 }
 
 // refuseHead answers a head that was not accepted, and closes the connection.
-func (p *Proxy) refuseHead(raw net.Conn, err error) {
+func (p *Proxy) refuseHead(raw *trackedConn, err error) {
 	defer raw.Close()
+	stranger := p.tracker.strangers.has(raw)
 	status := 0
 	fault, malformed := errors.AsType[*headError](err)
 	switch {
@@ -56,7 +57,7 @@ func (p *Proxy) refuseHead(raw net.Conn, err error) {
 	a := &Refusal{Status: status, Code: CodeBadRequest, Message: message}
 	raw.SetWriteDeadline(time.Now().Add(headTimeout))
 	p.connectAnswer(nil, a).Write(raw)
-	p.Record(Exchange{Kind: KindRefused, Code: a.Code, Status: status, Start: time.Now()})
+	p.Record(Exchange{Kind: KindRefused, Code: a.Code, Status: status, Start: time.Now(), Stranger: stranger})
 }
 
 func (p *Proxy) closeOnPanic(c net.Conn) {

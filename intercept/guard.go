@@ -12,7 +12,7 @@ import (
 // guard decides which addresses may be connected to. It checks the address itself
 // at the moment of the connect, so that no name can resolve past it.
 type guard struct {
-	own          []netip.AddrPort // addresses of this proxy
+	own          []netip.AddrPort // where this process listens
 	allowPrivate bool
 }
 
@@ -24,17 +24,22 @@ type blockedError struct {
 
 func (e *blockedError) Error() string { return e.reason }
 
+var (
+	errMetadata = &blockedError{reason: "the proxy never connects to cloud metadata addresses"}
+	errOwnPort  = &blockedError{reason: "this is the proxy's own port"}
+)
+
 // newGuard allows private targets if the proxy listens on loopback: its clients
-// could reach them without the proxy too.
-func newGuard(listening net.Addr, allowPrivate bool) *guard {
+// could reach them without the proxy too. The process listens on others as well.
+func newGuard(listening net.Addr, others []net.Addr, allowPrivate bool) *guard {
 	g := &guard{allowPrivate: allowPrivate}
-	if tcp, ok := listening.(*net.TCPAddr); ok {
-		own := tcp.AddrPort()
-		own = netip.AddrPortFrom(own.Addr().Unmap(), own.Port())
-		g.own = append(g.own, own)
-		if own.Addr().IsLoopback() {
-			g.allowPrivate = true
+	for _, a := range append([]net.Addr{listening}, others...) {
+		if own, ok := addrPort(a); ok {
+			g.own = append(g.own, netip.AddrPortFrom(own.Addr().WithZone(""), own.Port()))
 		}
+	}
+	if at, ok := addrPort(listening); ok && at.Addr().IsLoopback() {
+		g.allowPrivate = true
 	}
 	return g
 }
@@ -45,11 +50,11 @@ func (g *guard) check(address netip.AddrPort, named bool) error {
 	ip := address.Addr().Unmap().WithZone("")
 	kind := hosts.KindOf(ip)
 	if kind == hosts.Metadata {
-		return &blockedError{reason: "the proxy never connects to cloud metadata addresses"}
+		return errMetadata
 	}
-	for _, own := range g.own {
-		if own.Port() == address.Port() && (own.Addr() == ip || own.Addr().IsUnspecified() && isLocal(ip)) {
-			return &blockedError{reason: "this is the proxy's own port"}
+	for _, reached := range append(hosts.Embedded(ip), ip) {
+		if g.isOwn(netip.AddrPortFrom(reached, address.Port())) {
+			return errOwnPort
 		}
 	}
 	if g.allowPrivate || named {
@@ -57,6 +62,58 @@ func (g *guard) check(address netip.AddrPort, named bool) error {
 	}
 	if kind != hosts.Public {
 		return &blockedError{reason: fmt.Sprintf("%s is not a public address", ip), private: true}
+	}
+	return nil
+}
+
+// isOwn reports whether a connection to address would reach this process.
+func (g *guard) isOwn(address netip.AddrPort) bool {
+	for _, own := range g.own {
+		if own.Port() != address.Port() {
+			continue
+		}
+		switch ip := address.Addr(); {
+		case own.Addr() == ip:
+			return true
+		case own.Addr().IsUnspecified() && isLocal(ip):
+			return true
+		case own.Addr().IsLoopback() && ip.IsUnspecified(): // which the kernel connects to loopback
+			return true
+		}
+	}
+	return false
+}
+
+// checkConnected returns an error if c reaches this process. Only here are addresses
+// known that the system routes to this machine without having them: such a connection
+// has the same address at both ends.
+func (g *guard) checkConnected(c net.Conn) error {
+	local, ok1 := addrPort(c.LocalAddr())
+	remote, ok2 := addrPort(c.RemoteAddr())
+	if !ok1 || !ok2 || local.Addr() != remote.Addr() {
+		return nil
+	}
+	for _, own := range g.own {
+		if own.Port() == remote.Port() && own.Addr().IsUnspecified() {
+			return errOwnPort
+		}
+	}
+	return nil
+}
+
+// checkRemote returns an error if another proxy must not be asked for t. That proxy
+// resolves names itself and can be on this machine.
+func (g *guard) checkRemote(t Target) error {
+	if hosts.IsMetadataName(t.Host) {
+		return errMetadata
+	}
+	if ip, err := netip.ParseAddr(t.Host); err == nil {
+		return g.check(netip.AddrPortFrom(ip, uint16(t.Port)), false)
+	}
+	for _, own := range g.own {
+		if int(own.Port()) == t.Port && hosts.MayBeLoopback(t.Host) {
+			return errOwnPort
+		}
 	}
 	return nil
 }

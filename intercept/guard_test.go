@@ -31,9 +31,9 @@ func TestGuard(t *testing.T) {
 		{"[fd00:ec2::254]:80", false, false, false},
 		{"127.0.0.1:8080", false, false, false}, // the proxy's own port
 	}
-	onLoopback := newGuard(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, false)
-	public := newGuard(&net.TCPAddr{IP: net.IPv4zero, Port: 8080}, false)
-	allowed := newGuard(&net.TCPAddr{IP: net.IPv4zero, Port: 8080}, true)
+	onLoopback := newGuard(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, nil, false)
+	public := newGuard(&net.TCPAddr{IP: net.IPv4zero, Port: 8080}, nil, false)
+	allowed := newGuard(&net.TCPAddr{IP: net.IPv4zero, Port: 8080}, nil, true)
 	for _, tt := range tests {
 		a := netip.MustParseAddrPort(tt.address)
 		for name, got := range map[string]bool{

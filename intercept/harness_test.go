@@ -123,6 +123,14 @@ func newRig(t testing.TB, change func(*rig)) *rig {
 	return r
 }
 
+// sibling is a second proxy, with first's routes and upstream. It does not serve yet.
+func sibling(first *rig, p *Proxy) *rig {
+	p.Routes, p.Authority, p.Credentials, p.ConnectTo, p.UpstreamRoots = first.Routes, first.authority, first.Credentials, first.ConnectTo, first.UpstreamRoots
+	r := &rig{Proxy: p, t: first.t, authority: first.authority, certs: first.certs, upstream: first.upstream, recorded: make(chan Exchange, 1024)}
+	p.Record = r.record
+	return r
+}
+
 func (r *rig) serve(l net.Listener) {
 	r.addr = l.Addr().String()
 	r.served = make(chan struct{})

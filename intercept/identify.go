@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -14,25 +15,17 @@ import (
 
 // identify decides whether a client may use the proxy: it must present the token, or
 // run as the proxy's own user and connect over loopback. It returns nil if it may.
-func (p *Proxy) identify(c net.Conn, proxyAuthorization string) *Refusal {
+//
+// The kernel was asked at accept, once for a connection: what it said is true for
+// every byte that comes on it.
+func (p *Proxy) identify(c *trackedConn, proxyAuthorization string) *Refusal {
 	presented := proxyAuthorization != ""
-	if presented && !p.Token.IsZero() && p.Token.Equal(proxyPassword(proxyAuthorization)) {
+	if presented && !p.Token.IsZero() && p.Token.Equal(proxyPassword(proxyAuthorization)) || c.own && !p.RequireToken {
+		p.identified(c)
 		return nil
 	}
-	if !p.RequireToken {
-		if t, ok := c.(*trackedConn); ok {
-			c = t.Conn
-		}
-		own, err := ownPeer(c)
-		if own {
-			return nil
-		}
-		if err != nil {
-			p.Log.Warn("cannot identify the user of a connection", "err", err)
-		}
-	}
 	if p.Token.IsZero() {
-		return &Refusal{Status: http.StatusForbidden, Code: CodeNotYourProxy, Message: "this proxy serves only the user who started it"}
+		return notYourProxy()
 	}
 	message := "this proxy needs its token, as the password in the proxy URL"
 	if presented {
@@ -60,6 +53,10 @@ func proxyPassword(value string) secret.String {
 	return secret.New(password)
 }
 
+// errUnknownPeers means that the system does not say which user a connection belongs
+// to.
+var errUnknownPeers = errors.New("this system does not identify the user of a connection")
+
 // KnowsPeers returns nil if the system can identify the user of a loopback
 // connection, which it tries with a connection to this process. If not, clients need
 // a token.
@@ -79,9 +76,20 @@ func KnowsPeers() error {
 		return fmt.Errorf("try a loopback connection: %w", err)
 	}
 	defer accepted.Close()
-	own, err := ownPeer(accepted)
+	var peers peers
+	defer peers.close()
+	own, err := peers.own(accepted)
 	if err == nil && !own {
 		err = errors.New("the system attributes this process's connection to another user")
 	}
 	return err
+}
+
+func addrPort(a net.Addr) (netip.AddrPort, bool) {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}, false
+	}
+	ap := tcp.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), ap.IsValid()
 }

@@ -7,42 +7,102 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// peerUID asks the kernel which user owns the client's end of a loopback connection.
+// peers asks the kernel which user owns the client's end of a loopback connection.
 // It uses sock_diag(7) and looks up the exact four-tuple: a dump filtered by ports
 // would also show another user's socket on another loopback address. SO_PEERCRED
 // does not work for TCP.
-func peerUID(c net.Conn) (uid int, err error) {
+//
+// It keeps one socket, so that a question needs no free descriptor. It is not safe
+// for concurrent use.
+type peers struct {
+	fd   int // valid if open
+	open bool
+	seq  uint32 // of the last question
+}
+
+// own reports whether c's client is a live socket of the proxy's own user.
+func (p *peers) own(c net.Conn) (bool, error) {
+	client, ok := addrPort(c.RemoteAddr())
+	if !ok || !client.Addr().IsLoopback() {
+		return false, nil
+	}
+	uid, live, err := p.uid(c)
+	if err != nil || !live || uid != os.Geteuid() {
+		return false, err
+	}
+	// A client can reset its connection, and its port can then belong to another
+	// user's connection. As long as our end is connected, no other socket can have
+	// been connected to it when the kernel was asked.
+	return connected(c)
+}
+
+// uid returns the user of c's client, and whether the client still has its socket.
+// The kernel reports sockets without a process, such as those in TIME_WAIT, as root's.
+func (p *peers) uid(c net.Conn) (uid int, live bool, err error) {
 	client, ok1 := addrPort(c.RemoteAddr())
 	ours, ok2 := addrPort(c.LocalAddr())
 	if !ok1 || !ok2 || client.Addr().Is4() != ours.Addr().Is4() {
-		return 0, errors.New("not a TCP connection")
+		return 0, false, errors.New("not a TCP connection")
 	}
+	answer, err := p.ask(client, ours)
+	if err != nil {
+		p.close() // an answer may still be on its way
+		return 0, false, err
+	}
+	return parseDiag(answer, client, ours)
+}
+
+// ask sends one question and returns the kernel's answer to it.
+func (p *peers) ask(client, ours netip.AddrPort) ([]byte, error) {
+	if !p.open {
+		fd, err := openDiag()
+		if err != nil {
+			return nil, err
+		}
+		p.fd, p.open = fd, true
+	}
+	p.seq++
+	if err := unix.Sendto(p.fd, diagRequest(client, ours, p.seq), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return nil, fmt.Errorf("query sock_diag: %w", err)
+	}
+	answer := make([]byte, 4096)
+	n, from, err := unix.Recvfrom(p.fd, answer, 0)
+	if err != nil {
+		return nil, fmt.Errorf("read the answer of sock_diag: %w", err)
+	}
+	if kernel, ok := from.(*unix.SockaddrNetlink); !ok || kernel.Pid != 0 {
+		return nil, errors.New("answer of sock_diag is not from the kernel")
+	}
+	if n < unix.SizeofNlMsghdr || binary.NativeEndian.Uint32(answer[8:]) != p.seq {
+		return nil, errors.New("answer of sock_diag to another question")
+	}
+	return answer[:n], nil
+}
+
+func openDiag() (int, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_INET_DIAG)
 	if err != nil {
 		return 0, fmt.Errorf("open sock_diag: %w", err)
 	}
-	defer unix.Close(fd)
 	timeout := unix.NsecToTimeval(time.Second.Nanoseconds())
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout); err != nil {
+		unix.Close(fd)
 		return 0, fmt.Errorf("set a timeout for sock_diag: %w", err)
 	}
-	if err := unix.Sendto(fd, diagRequest(client, ours), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return 0, fmt.Errorf("query sock_diag: %w", err)
+	return fd, nil
+}
+
+func (p *peers) close() {
+	if p.open {
+		unix.Close(p.fd)
+		p.open = false
 	}
-	answer := make([]byte, 4096)
-	n, from, err := unix.Recvfrom(fd, answer, 0)
-	if err != nil {
-		return 0, fmt.Errorf("read the answer of sock_diag: %w", err)
-	}
-	if kernel, ok := from.(*unix.SockaddrNetlink); !ok || kernel.Pid != 0 {
-		return 0, errors.New("answer of sock_diag is not from the kernel")
-	}
-	return parseDiag(answer[:n], client, ours)
 }
 
 // Sizes and offsets from linux/inet_diag.h.
@@ -50,7 +110,9 @@ const (
 	diagIDSize      = 48
 	diagRequestSize = 8 + diagIDSize
 	diagMessageSize = 4 + diagIDSize + 5*4
+	diagStateOffset = 1
 	diagUIDOffset   = 4 + diagIDSize + 3*4
+	diagInodeOffset = diagUIDOffset + 4
 )
 
 func diagID(client, ours netip.AddrPort) []byte {
@@ -62,18 +124,19 @@ func diagID(client, ours netip.AddrPort) []byte {
 	return id
 }
 
-func diagRequest(client, ours netip.AddrPort) []byte {
+func diagRequest(client, ours netip.AddrPort, seq uint32) []byte {
 	b := make([]byte, unix.SizeofNlMsghdr+diagRequestSize)
 	binary.NativeEndian.PutUint32(b[0:], uint32(len(b)))
 	binary.NativeEndian.PutUint16(b[4:], unix.SOCK_DIAG_BY_FAMILY)
 	binary.NativeEndian.PutUint16(b[6:], unix.NLM_F_REQUEST)
+	binary.NativeEndian.PutUint32(b[8:], seq)
 	r := b[unix.SizeofNlMsghdr:]
 	r[0] = unix.AF_INET6
 	if client.Addr().Is4() {
 		r[0] = unix.AF_INET
 	}
 	r[1] = unix.IPPROTO_TCP
-	binary.NativeEndian.PutUint32(r[4:], 0xffffffff) // in any TCP state
+	binary.NativeEndian.PutUint32(r[4:], 0xffffffff) // the kernel ignores it here and answers for any TCP state
 	copy(r[8:], diagID(client, ours))
 	for i := 8 + 40; i < 8+diagIDSize; i++ {
 		r[i] = 0xff // INET_DIAG_NOCOOKIE
@@ -81,21 +144,59 @@ func diagRequest(client, ours netip.AddrPort) []byte {
 	return b
 }
 
-func parseDiag(b []byte, client, ours netip.AddrPort) (int, error) {
+// parseDiag returns the user of the socket in an answer, and whether a process has
+// that socket. No socket at all is not an error: the client is gone.
+func parseDiag(b []byte, client, ours netip.AddrPort) (uid int, live bool, err error) {
 	if len(b) < unix.SizeofNlMsghdr+4 {
-		return 0, errors.New("truncated answer of sock_diag")
+		return 0, false, errors.New("truncated answer of sock_diag")
 	}
 	body := b[unix.SizeofNlMsghdr:]
 	if binary.NativeEndian.Uint16(b[4:]) == unix.NLMSG_ERROR {
-		return 0, fmt.Errorf("sock_diag: %w", unix.Errno(-int32(binary.NativeEndian.Uint32(body))))
+		fault := unix.Errno(-int32(binary.NativeEndian.Uint32(body)))
+		if fault == unix.ENOENT {
+			return 0, false, nil
+		}
+		return 0, false, fmt.Errorf("sock_diag: %w", fault)
 	}
 	if len(body) < diagMessageSize {
-		return 0, errors.New("truncated answer of sock_diag")
+		return 0, false, errors.New("truncated answer of sock_diag")
 	}
 	if from, to := diagEnds(body); from != client || to != ours {
-		return 0, errors.New("sock_diag answered for another connection")
+		return 0, false, errors.New("sock_diag answered for another connection")
 	}
-	return int(binary.NativeEndian.Uint32(body[diagUIDOffset:])), nil
+	live = liveState(body[diagStateOffset]) && binary.NativeEndian.Uint32(body[diagInodeOffset:]) != 0
+	return int(binary.NativeEndian.Uint32(body[diagUIDOffset:])), live, nil
+}
+
+// liveState reports whether a client in this TCP state can have sent a request and
+// wait for its answer: it is connected, or has ended only its own stream. The state
+// is not enough: the kernel also gives FIN_WAIT2 to what is left of a closed socket,
+// which has no inode.
+func liveState(state byte) bool {
+	switch state {
+	case unix.BPF_TCP_ESTABLISHED, unix.BPF_TCP_FIN_WAIT1, unix.BPF_TCP_FIN_WAIT2:
+		return true
+	}
+	return false
+}
+
+// connected reports whether our end of a connection still has its other end.
+func connected(c net.Conn) (bool, error) {
+	s, ok := c.(syscall.Conn)
+	if !ok {
+		return false, errors.New("not a socket")
+	}
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return false, fmt.Errorf("read the state of a connection: %w", err)
+	}
+	var info *unix.TCPInfo
+	var infoErr error
+	err = raw.Control(func(fd uintptr) { info, infoErr = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO) })
+	if err := errors.Join(err, infoErr); err != nil {
+		return false, fmt.Errorf("read the state of a connection: %w", err)
+	}
+	return info.State == unix.BPF_TCP_ESTABLISHED || info.State == unix.BPF_TCP_CLOSE_WAIT, nil
 }
 
 // diagEnds returns the two ends of the socket that a message describes. Clients that
@@ -110,23 +211,4 @@ func diagEnds(message []byte) (client, ours netip.AddrPort) {
 		return netip.AddrPortFrom(addr, binary.BigEndian.Uint16(port))
 	}
 	return end(id[0:2], id[4:20]), end(id[2:4], id[20:36])
-}
-
-func addrPort(a net.Addr) (netip.AddrPort, bool) {
-	tcp, ok := a.(*net.TCPAddr)
-	if !ok {
-		return netip.AddrPort{}, false
-	}
-	ap := tcp.AddrPort()
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), ap.IsValid()
-}
-
-// ownPeer reports whether the client's process runs as the proxy's own user.
-func ownPeer(c net.Conn) (bool, error) {
-	client, ok := addrPort(c.RemoteAddr())
-	if !ok || !client.Addr().IsLoopback() {
-		return false, nil
-	}
-	uid, err := peerUID(c)
-	return err == nil && uid == os.Geteuid(), err
 }

@@ -37,7 +37,9 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 	}
 	c := p.begin(KindPlain, w, r)
 	defer c.end()
-	if refused := p.identify(r.Context().Value(connKey{}).(net.Conn), r.Header.Get("Proxy-Authorization")); refused != nil {
+	if refused := p.identify(r.Context().Value(connKey{}).(*trackedConn), r.Header.Get("Proxy-Authorization")); refused != nil {
+		w.Header().Set("Connection", "close")
+		c.exchange = Exchange{Kind: KindRefused, Stranger: true, Start: c.exchange.Start} // nothing that it sent is kept
 		c.refuse(refused)
 		return
 	}
@@ -51,6 +53,12 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 		c.exchange.Reason, c.exchange.Provider = d.Reason, d.Provider
 		c.refuse(decisionRefusal(d, t.Host))
 		return
+	}
+	if via, err := p.upstream.proxyFor(r); err != nil || via != nil {
+		if err := p.guard.checkRemote(t); err != nil {
+			c.refuse(dialRefusal(t, err))
+			return
+		}
 	}
 	host := t.String()
 	if t.Port == 80 {
@@ -96,7 +104,7 @@ func (p *Proxy) connectAfterPlain(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	hijacked.SetDeadline(time.Time{})
-	raw := r.Context().Value(connKey{}).(net.Conn)
+	raw := r.Context().Value(connKey{}).(*trackedConn)
 	rest, _ := buffered.Peek(buffered.Reader.Buffered())
 	c := &clientConn{Conn: raw, proxy: p, id: p.nextID.Add(1)}
 	if err := c.prepare(head{request: r, rest: append([]byte(nil), rest...)}); err != nil {

@@ -16,6 +16,7 @@
 package intercept
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -81,6 +82,7 @@ type Proxy struct {
 	UpstreamProxy   func(*url.URL) (*url.URL, error) // nil connects directly
 	ResponseTimeout time.Duration                    // how long to wait for a response head; 0 sets no limit
 	AllowPrivate    bool                             // off loopback, let clients reach private addresses
+	Own             []net.Addr                       // where else this process listens; clients reach none of it
 
 	once         sync.Once   // guards the initialisation in start
 	started      atomic.Bool // once is done
@@ -96,9 +98,11 @@ type Proxy struct {
 	heads        sync.Map // connection id → *clientConn, until adopted or closed
 	nextID       atomic.Uint64
 	decided      atomic.Uint64 // number of OnRequest calls, for tests
-	closing      atomic.Bool
-	ended        chan struct{} // closed when Shutdown is done
-	endOnce      sync.Once
+	// identifyWithin is [identifyTime], except in tests.
+	identifyWithin time.Duration
+	closing        atomic.Bool
+	ended          chan struct{} // closed when Shutdown is done
+	endOnce        sync.Once
 }
 
 // Limits on clients that are slow or send too much.
@@ -123,7 +127,9 @@ func (p *Proxy) start(listening net.Addr) {
 		if p.Fix == nil {
 			p.Fix = func(*Refusal) string { return "" }
 		}
-		p.guard = newGuard(listening, p.AllowPrivate)
+		p.tracker.strangers.limit = cmp.Or(p.tracker.strangers.limit, strangerLimit(descriptors()))
+		p.identifyWithin = cmp.Or(p.identifyWithin, identifyTime)
+		p.guard = newGuard(listening, p.Own, p.AllowPrivate)
 		p.upstream = newUpstream(p)
 		p.proxied, p.plain, p.intercepted = newQueue(listening), newQueue(listening), newQueue(listening)
 		p.plainServer = p.newPlainServer()
@@ -154,13 +160,20 @@ func (p *Proxy) Serve(l net.Listener) error {
 func (p *Proxy) accept(l net.Listener) error {
 	const maxDelay = time.Second
 	delay := 5 * time.Millisecond
+	var peers peers
+	defer peers.close()
+	var warned time.Time
 	for {
 		raw, err := l.Accept()
 		switch {
 		case err == nil:
 			delay = 5 * time.Millisecond
-			if !p.tracker.serve(raw, p.greet) {
-				raw.Close()
+			own, err := peers.own(raw)
+			if err != nil && err != errUnknownPeers && time.Since(warned) > time.Minute { // strangers must not fill the log
+				p.Log.Warn("cannot identify the user of a connection", "err", err)
+				warned = time.Now()
+			}
+			if !p.admit(raw, own) {
 				return nil
 			}
 		case p.closing.Load() || errors.Is(err, net.ErrClosed):

@@ -175,8 +175,8 @@ func TestRefusalHasDataForItsFix(t *testing.T) {
 		t.Errorf("denied: %+v", r)
 	}
 	for private, err := range map[bool]error{
-		true:  newGuard(nil, false).check(netip.MustParseAddrPort("10.0.0.1:443"), false),
-		false: newGuard(nil, false).check(netip.MustParseAddrPort("169.254.169.254:80"), false),
+		true:  newGuard(nil, nil, false).check(netip.MustParseAddrPort("10.0.0.1:443"), false),
+		false: newGuard(nil, nil, false).check(netip.MustParseAddrPort("169.254.169.254:80"), false),
 	} {
 		if r := dialRefusal(Target{otherHost, 443}, err); r.Code != CodePrivateTarget || r.NoFix == private || private && r.Message != otherHost+":443: 10.0.0.1 is not a public address" {
 			t.Errorf("private %v: %+v", private, r)

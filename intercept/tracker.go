@@ -1,21 +1,31 @@
 package intercept
 
 import (
+	"container/list"
 	"context"
 	"net"
 	"sync"
+	"time"
 )
 
 // trackedConn is an accepted connection. Closing it more than once counts once.
 type trackedConn struct {
 	net.Conn
+	own     bool        // a process of the proxy's own user has the other end
+	expiry  *time.Timer // closes the connection of a stranger; nil if own
 	tracker *tracker
 	once    sync.Once
 	cancel  context.CancelFunc // guarded by tracker.mu; ends the dial for this connection, or nil
+	waiting *list.Element      // guarded by strangers.mu; nil if the client is not a stranger
 }
 
 func (c *trackedConn) Close() error {
-	c.once.Do(func() { c.tracker.remove(c) })
+	c.once.Do(func() {
+		if c.tracker.strangers.remove(c) {
+			c.expiry.Stop()
+		}
+		c.tracker.remove(c)
+	})
 	return c.Conn.Close()
 }
 
@@ -46,12 +56,14 @@ type tracker struct {
 	onClose []func()
 	emptied chan struct{} // not nil during wait, which closes it when no connection is left
 
+	strangers strangers // has its own lock
+
 	running sync.WaitGroup // greet and relay; added to under mu, and only before closed is set
 }
 
 // serve calls greet for an accepted connection on a goroutine. It returns false,
 // and leaves the connection to the caller, once the proxy shuts down.
-func (t *tracker) serve(raw net.Conn, greet func(*trackedConn)) bool {
+func (t *tracker) serve(c *trackedConn, greet func(*trackedConn)) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
@@ -60,7 +72,6 @@ func (t *tracker) serve(raw net.Conn, greet func(*trackedConn)) bool {
 	if t.conns == nil {
 		t.conns, t.tunnels = make(map[*trackedConn]struct{}), make(map[*tunnel]struct{})
 	}
-	c := &trackedConn{Conn: raw, tracker: t}
 	t.conns[c] = struct{}{}
 	t.running.Go(func() { greet(c) })
 	return true

@@ -66,6 +66,12 @@ func (m *Metrics) series(provider string) *series {
 // Exchange counts one finished exchange.
 func (m *Metrics) Exchange(x intercept.Exchange) {
 	s := m.series(x.Provider)
+	switch {
+	case x.Stranger && x.Code != "":
+		m.refused.Inc()
+	case x.Stranger:
+		m.dropped.Inc()
+	}
 	switch x.Kind {
 	case intercept.KindTunnel:
 		m.tunnels.Inc()

@@ -35,6 +35,8 @@ type Metrics struct {
 	firstByte  *prometheus.HistogramVec
 	aborted    prometheus.Counter
 	tunnels    prometheus.Counter
+	refused    prometheus.Counter // strangers
+	dropped    prometheus.Counter // strangers
 
 	requestBytes byteCounters
 	tunnelBytes  byteCounters
@@ -83,13 +85,15 @@ func New(reg prometheus.Registerer) *Metrics {
 		expiries: newExpiries(),
 	}
 	bytes := counters("bytes_total", "Bytes forwarded: of bodies for requests, all bytes for tunnels.", "kind", "direction")
+	strangers := counters("strangers_total", "Clients that did not show that they may use the proxy, by outcome.", "outcome")
 	reloads := counters("reloads_total", "Reloads of routes and credentials.", "outcome")
 	reg.MustRegister(m.requests, m.injections, m.misses, m.answers, m.masked, m.unscanned, m.duration, m.added, m.firstByte, m.aborted, m.tunnels, bytes,
-		m.refreshes, m.refreshDuration, m.vault, reloads, m.leaves, m.routes, m.buildInfo, m.expiries)
+		m.refreshes, m.refreshDuration, m.vault, reloads, strangers, m.leaves, m.routes, m.buildInfo, m.expiries)
 	counted := func(kind intercept.Kind) byteCounters {
 		return byteCounters{sent: bytes.WithLabelValues(string(kind), "sent"), received: bytes.WithLabelValues(string(kind), "received")}
 	}
 	m.requestBytes, m.tunnelBytes = counted(intercept.KindRequest), counted(intercept.KindTunnel)
+	m.refused, m.dropped = strangers.WithLabelValues("refused"), strangers.WithLabelValues("dropped")
 	m.reloads, m.failedReloads = reloads.WithLabelValues("ok"), reloads.WithLabelValues("error")
 	m.providers.Store(&map[string]*series{"": m.newSeries(none), other: m.newSeries(other)})
 	return m

@@ -28,7 +28,8 @@ func record(m *metrics.Metrics) {
 	m.Exchange(intercept.Exchange{Kind: intercept.KindRequest, Provider: "openai", Injected: true, Code: intercept.CodeUpstreamTimeout, Status: 504})
 	m.Exchange(intercept.Exchange{Kind: intercept.KindPlain, Status: 301, Received: 5})
 	m.Exchange(intercept.Exchange{Kind: intercept.KindTunnel, Reason: routing.NoRoute, Sent: 100, Received: 200})
-	m.Exchange(intercept.Exchange{Kind: intercept.KindRefused, Code: intercept.CodeProxyAuthRequired, Status: 407})
+	m.Exchange(intercept.Exchange{Kind: intercept.KindRefused, Code: intercept.CodeProxyAuthRequired, Status: 407, Stranger: true})
+	m.Exchange(intercept.Exchange{Kind: intercept.KindRefused, Stranger: true})
 	m.Refresh(auth.Refresh{Provider: "github", Outcome: auth.RefreshDone, Duration: 300 * time.Millisecond})
 	m.VaultOperation(vault.OperationView, vault.OutcomeOK)
 	m.Reload(true)
@@ -117,6 +118,10 @@ authsome_requests_aborted_total 1
 # HELP authsome_routes Host patterns that are intercepted.
 # TYPE authsome_routes gauge
 authsome_routes 7
+# HELP authsome_strangers_total Clients that did not show that they may use the proxy, by outcome.
+# TYPE authsome_strangers_total counter
+authsome_strangers_total{outcome="dropped"} 1
+authsome_strangers_total{outcome="refused"} 1
 # HELP authsome_tunnels_total Finished connections that were passed through.
 # TYPE authsome_tunnels_total counter
 authsome_tunnels_total 1

@@ -37,7 +37,8 @@ unless --profile or AUTHSOME_PROFILE names one.
 
 --verify checks the chain of lines that each process wrote, and reports lines that
 were changed, removed, added or moved. It cannot detect that the last lines of a
-chain were removed if the chain was never closed.`,
+chain were removed if the chain was never closed. Archives that the log deleted
+itself to limit its size are not a problem.`,
 		Example: `  authsome log -n 50 --provider github
   authsome log --event login --since 2026-11-01
   authsome log --follow --json
@@ -188,8 +189,13 @@ func logRow(l audit.Line, profile string) []string {
 	if l.Duration != 0 {
 		details = append(details, time.Duration(l.Duration*float64(time.Second)).Round(time.Millisecond).String())
 	}
-	if l.Count != 0 {
+	switch {
+	case l.Event == audit.Retention:
+		details = append(details, "archives up to "+l.Deleted+" deleted")
+	case l.Event == audit.Dropped:
 		details = append(details, show.Plural(int(l.Count), "event")+" lost")
+	case l.Count != 0:
+		details = append(details, show.Plural(int(l.Count), "attempt"))
 	}
 	return []string{l.Time.Local().Format(time.DateTime), l.Event, subject, l.Outcome, strings.Join(details, "  ")}
 }
@@ -219,11 +225,24 @@ func verifyLog(ctx context.Context, a *app) error {
 		a.Printf("open: run %s, %s, last at %s: it is still running, was killed, or its last lines were removed\n",
 			c.Run, show.Plural(int(c.Last.Seq), "line"), c.Last.Time.Local().Format(time.DateTime))
 	}
+	for _, c := range r.Cut {
+		a.Printf("cut: run %s lacks its first %s: the log has deleted their archive to limit its size\n", c.Run, show.Plural(int(c.First.Seq-1), "line"))
+	}
+	for _, p := range r.Torn {
+		a.Printf("torn: %s: the end of an interrupted write\n", p)
+	}
+	if r.Unsealed > 0 {
+		a.Printf("not sealed: %s at the beginning, which another program wrote and nothing protects\n", show.Plural(r.Unsealed, "line"))
+	}
 	for _, p := range r.Problems {
 		a.Printf("problem: %s\n", p)
 	}
 	if broken {
 		return errors.New("the audit log was changed: " + show.Plural(len(r.Problems), "problem"))
+	}
+	if r.Unsealed > 0 {
+		a.Printf("no sealed line was changed\n")
+		return nil
 	}
 	a.Printf("no line was changed\n")
 	return nil
@@ -235,12 +254,23 @@ type (
 		Lines    int           `json:"lines"`
 		Chains   int           `json:"chains"`
 		Open     []chainView   `json:"open"`
+		Cut      []cutView     `json:"cut"`
+		Unsealed int           `json:"unsealed"`
+		Torn     []placeView   `json:"torn"`
 		Problems []problemView `json:"problems"`
 	}
 	chainView struct {
 		Run   string    `json:"run"`
 		Lines int64     `json:"lines"`
 		Last  time.Time `json:"last"`
+	}
+	cutView struct {
+		Run     string `json:"run"`
+		Missing int64  `json:"missing"`
+	}
+	placeView struct {
+		File string `json:"file"`
+		Line int    `json:"line"`
 	}
 	problemView struct {
 		File   string `json:"file"`
@@ -252,9 +282,18 @@ type (
 )
 
 func viewReport(r audit.Report) reportView {
-	v := reportView{OK: len(r.Problems) == 0, Lines: r.Lines, Chains: r.Chains, Open: []chainView{}, Problems: []problemView{}}
+	v := reportView{
+		OK: len(r.Problems) == 0, Lines: r.Lines, Chains: r.Chains, Unsealed: r.Unsealed,
+		Open: []chainView{}, Cut: []cutView{}, Torn: []placeView{}, Problems: []problemView{},
+	}
 	for _, c := range r.Open {
 		v.Open = append(v.Open, chainView{c.Run, c.Last.Seq, c.Last.Time})
+	}
+	for _, c := range r.Cut {
+		v.Cut = append(v.Cut, cutView{c.Run, c.First.Seq - 1})
+	}
+	for _, p := range r.Torn {
+		v.Torn = append(v.Torn, placeView{p.File, p.Number})
 	}
 	for _, p := range r.Problems {
 		v.Problems = append(v.Problems, problemView{p.Where.File, p.Where.Number, p.Run, p.Seq, p.Reason})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -37,6 +36,7 @@ type proxyCmdOptions struct {
 	proxyOptions
 	listen       string
 	admin        string
+	adminHosts   []string
 	caOut        string
 	tokenFile    string
 	requireToken bool
@@ -55,7 +55,8 @@ token as the password in the proxy URL: http://authsome:TOKEN@host:8080. If --li
 is not a loopback address, proxy does not start without a token.
 
 The admin port serves /metrics, /healthz, /readyz and /ca.pem. None of them holds a
-secret.`,
+secret. It answers requests for an address, for a name without a dot, such as that of
+a container, and for the names in --admin-host.`,
 		Example: `  authsome proxy
   authsome proxy --listen 0.0.0.0:8080 --admin 0.0.0.0:9464 --token-file /run/secrets/token --ca-out /trust/ca.pem`,
 		Args: noArgs,
@@ -64,6 +65,7 @@ secret.`,
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "serve clients on `ADDRESS`")
 	f.StringVar(&o.admin, "admin", "127.0.0.1:9464", "serve metrics and health on `ADDRESS`; an empty address turns it off")
+	f.StringArrayVar(&o.adminHosts, "admin-host", nil, "also answer requests for the host `NAME` on the admin port; repeatable")
 	f.StringVar(&o.caOut, "ca-out", "", "write the authority's certificate to `FILE`, which every user can read")
 	f.StringVar(&o.tokenFile, "token-file", "", "read the clients' token from `FILE` (default: AUTHSOME_PROXY_TOKEN)")
 	f.BoolVar(&o.requireToken, "require-token", false, "require the token from this user's own processes too")
@@ -107,6 +109,7 @@ func serveProxy(ctx context.Context, a *app, o *proxyCmdOptions) error {
 			l.Close()
 			return err
 		}
+		options.Own = []net.Addr{adminListener.Addr()}
 	}
 	s := sidecar.New(options)
 	if err := s.Start(ctx, l); err != nil {
@@ -116,7 +119,7 @@ func serveProxy(ctx context.Context, a *app, o *proxyCmdOptions) error {
 		}
 		return err
 	}
-	admin := serveAdmin(s, registry, adminListener, options.Log)
+	admin := serveAdmin(sidecar.AdminServer(s.Admin(registry), o.adminNames(), options.Log), adminListener)
 	a.warnNotIntercepted(s.Table())
 	a.announce(s, l.Addr(), admin)
 	a.recordRun(audit.RunStart, "ok")
@@ -218,6 +221,16 @@ func (o *proxyCmdOptions) checkGuarded(token secret.String) error {
 	return nil
 }
 
+// adminNames are the hosts that the admin port answers for in addition to those that
+// it always does.
+func (o *proxyCmdOptions) adminNames() []string {
+	host, _, err := net.SplitHostPort(o.admin)
+	if err != nil {
+		return o.adminHosts
+	}
+	return append([]string{host}, o.adminHosts...)
+}
+
 // adminPort serves metrics and health. If server is nil, it is turned off.
 type adminPort struct {
 	server *http.Server
@@ -226,11 +239,11 @@ type adminPort struct {
 	done   chan struct{} // closed when it has stopped serving
 }
 
-func serveAdmin(s *sidecar.Sidecar, g prometheus.Gatherer, l net.Listener, log *slog.Logger) *adminPort {
+func serveAdmin(server *http.Server, l net.Listener) *adminPort {
 	if l == nil {
 		return &adminPort{}
 	}
-	p := &adminPort{server: sidecar.AdminServer(s.Admin(g), log), addr: l.Addr(), failed: make(chan error, 1), done: make(chan struct{})}
+	p := &adminPort{server: server, addr: l.Addr(), failed: make(chan error, 1), done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
 		if err := p.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -184,5 +185,36 @@ func TestAnotherUser(t *testing.T) {
 	// Root does not use the home of another user, who could change the files in it.
 	if got, err := as(0, own, "authsome", "list"); err == nil || !strings.Contains(got, "error:") {
 		t.Errorf("root used the home of another user: %v: %s", err, got)
+	}
+}
+
+// The admin port answers for known hosts only, and is not reachable through the proxy.
+func TestAdminPortIsGuarded(t *testing.T) {
+	b := newBench(t)
+	b.run("", "init")
+	_, proxy, admin := b.proxy("--admin-host", "metrics.example.com")
+	_, port, err := net.SplitHostPort(admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"127.0.0.1", "localhost", "0.0.0.0", "[::]", "[::ffff:127.0.0.1]"} {
+		if got := connect(proxy, host+":"+port, ""); got != "403 Forbidden private_target" {
+			t.Errorf("CONNECT %s: %s", host, got)
+		}
+	}
+	for host, want := range map[string]int{"": 200, "authsome": 200, "metrics.example.com": 200, "evil.example": 421} {
+		q, err := http.NewRequest("GET", "http://"+admin+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Host = host
+		response, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("Host %q: %d, want %d", host, response.StatusCode, want)
+		}
 	}
 }

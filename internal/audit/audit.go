@@ -12,10 +12,17 @@
 // written, or its process was killed, or its last lines were removed; the file does
 // not show which. With a key, mac is the HMAC-SHA256, in hex, of the line up to and
 // without `,"mac"`. Without a key the chain shows accidents but not forgery.
-// Durations are in seconds. A line that is not JSON is the torn end of a failed
-// write, which was repeated in full. Empty lines mean nothing.
+// Durations are in seconds. The beginning of a line is the torn end of a failed write,
+// which was repeated in full, or of a crash. Empty lines mean nothing. Before the first
+// line of a run, the file may have other text: a Python authsome wrote it.
 //
 // A full file is renamed to audit-TIME.log, and the chains continue in a new file.
+// When there are too many archives, the process that makes one more deletes the
+// oldest. It first adds a "retention" event to its chain, whose member deleted is the
+// TIME of the newest archive that it deletes. The first line of a run in another file
+// than its previous line has the member archived: the TIME of the newest archive that
+// existed when the previous line's file was opened, or "none". So lines before it may
+// be missing only if a retention event names a later time.
 //
 // [Log.Record] does not wait for the disk: it puts the event into a bounded queue.
 // While the disk fails or stalls, the queue is kept and the write is retried. When
@@ -52,6 +59,7 @@ type Options struct {
 	Run     string           // identifies the chain; if empty, a random one
 	Now     func() time.Time // if nil, time.Now
 	MaxSize int64            // at which the file is rotated, in bytes; 0 means 64 MiB
+	Keep    int              // archives that are kept, as long as they are not larger than Keep × MaxSize; 0 means 15
 	OnError func(error)      // called once for each failure, however long it lasts, from any goroutine; must not block
 }
 
@@ -105,11 +113,16 @@ func Open(path string, o Options) (*Log, error) {
 		rand.Read(id[:])
 		o.Run = hex.EncodeToString(id[:])
 	}
+	opened := newestArchive(path)
 	f, err := openAppend(path)
 	if err != nil {
 		return nil, fmt.Errorf("open audit log: %w", err)
 	}
-	w := writer{path: path, maxSize: cmp.Or(o.MaxSize, defaultMaxSize), file: f, chain: chain{run: o.Run, actor: o.Actor}}
+	w := writer{
+		path: path, maxSize: cmp.Or(o.MaxSize, defaultMaxSize), keep: cmp.Or(o.Keep, defaultKeep),
+		file: f, opened: opened, chain: chain{run: o.Run, actor: o.Actor},
+	}
+	w.rotateAt = w.maxSize
 	if err := w.prepare(); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("open audit log: %w", err)

@@ -31,8 +31,9 @@ var key = []byte("a key for the test, 32 bytes long")
 const childVariable = "AUTHSOME_TEST_AUDIT_CHILD"
 
 var children = map[string]func(path string) error{
-	"append":  func(path string) error { return appendMany(path, 0) },
-	"rotate":  func(path string) error { return appendMany(path, 100_000) },
+	"append":  func(path string) error { return appendMany(path, 0, 0) },
+	"rotate":  func(path string) error { return appendMany(path, 100_000, 1000) },
+	"retain":  func(path string) error { return appendMany(path, 50_000, 3) },
 	"limited": recoverFromFullDisk,
 }
 
@@ -76,6 +77,8 @@ type line struct {
 	Status     int       `json:"status"`
 	Duration   float64   `json:"duration"`
 	Count      int64     `json:"count"`
+	Archived   string    `json:"archived"`
+	Deleted    string    `json:"deleted"`
 	MAC        string    `json:"mac"`
 }
 
@@ -231,8 +234,8 @@ func FuzzTextCannotEndALine(f *testing.F) {
 
 const manyEvents = 2000
 
-func appendMany(path string, maxSize int64) error {
-	l, err := audit.Open(path, audit.Options{Key: key, MaxSize: maxSize})
+func appendMany(path string, maxSize int64, keep int) error {
+	l, err := audit.Open(path, audit.Options{Key: key, MaxSize: maxSize, Keep: keep})
 	if err != nil {
 		return err
 	}

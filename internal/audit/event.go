@@ -28,8 +28,9 @@ const (
 
 // Events that the log itself writes.
 const (
-	End     = "end" // the last line of a process's chain
-	dropped = "dropped"
+	End       = "end"       // the last line of a process's chain
+	Retention = "retention" // old archives were deleted
+	Dropped   = "dropped"   // events that could not be written
 )
 
 // Event is one entry of the log. Zero fields are omitted from its line, and text
@@ -45,11 +46,13 @@ type Event struct {
 	Path       string // is written only up to the first '?' or '#'
 	Status     int
 	Duration   time.Duration
+	Count      int64 // of refusals that are not recorded one by one
 }
 
 // entry is an event in the queue.
 type entry struct {
 	Event
-	at    time.Time
-	count int64 // of dropped events
+	at       time.Time
+	archived string // these are in the package comment, and empty in most lines
+	deleted  string
 }

@@ -27,6 +27,25 @@ func logFiles(path string) ([]string, error) {
 	return files, nil
 }
 
+// noArchive is the time of the newest archive if there is none. It sorts before every
+// time.
+const noArchive = "none"
+
+// newestArchive returns the time in the name of the newest archive, or noArchive.
+func newestArchive(path string) string {
+	files, err := filepath.Glob(archivePattern(path))
+	if err != nil || len(files) == 0 {
+		return noArchive
+	}
+	return archivedAt(path, slices.Max(files))
+}
+
+// archivedAt is the time in the name of an archive, as text.
+func archivedAt(path, file string) string {
+	base, ext := splitExt(path)
+	return strings.TrimSuffix(strings.TrimPrefix(file, base+"-"), ext)
+}
+
 // sameFile reports whether f is the file at path.
 func sameFile(path string, f *os.File) bool {
 	at, err := os.Stat(path)
@@ -52,8 +71,7 @@ func archiveName(path string, at time.Time) string {
 }
 
 func archiveTime(path, file string) (time.Time, error) {
-	base, ext := splitExt(path)
-	return time.Parse(archiveLayout, strings.TrimSuffix(strings.TrimPrefix(file, base+"-"), ext))
+	return time.Parse(archiveLayout, archivedAt(path, file))
 }
 
 func splitExt(path string) (base, ext string) {

@@ -50,7 +50,9 @@ func (c *chain) append(buf []byte, e *entry) []byte {
 		buf = append(buf, `,"duration":`...)
 		buf = strconv.AppendFloat(buf, e.Duration.Seconds(), 'f', -1, 64)
 	}
-	buf = appendNumber(buf, "count", e.count)
+	buf = appendNumber(buf, "count", e.Count)
+	buf = appendMember(buf, "archived", e.archived)
+	buf = appendMember(buf, "deleted", e.deleted)
 	if c.mac != nil {
 		c.mac.Reset()
 		c.mac.Write(buf[start:])

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"slices"
@@ -30,7 +31,9 @@ type Line struct {
 	Path       string    `json:"path"`
 	Status     int       `json:"status"`
 	Duration   float64   `json:"duration"` // seconds
-	Count      int64     `json:"count"`    // of dropped events
+	Count      int64     `json:"count"`    // of dropped events, or of refusals
+	Archived   string    `json:"archived"` // see the package comment
+	Deleted    string    `json:"deleted"`  // the same
 	MAC        string    `json:"mac"`
 
 	Raw   []byte `json:"-"` // the text in the file, without the newline
@@ -58,17 +61,34 @@ func readLines(file string) iter.Seq2[Line, error] {
 			return
 		}
 		defer f.Close()
-		s := bufio.NewScanner(f)
-		s.Buffer(make([]byte, 0, 4096), maxLine)
-		for n := 1; s.Scan(); n++ {
-			if len(s.Bytes()) > 0 && !yield(parseLine(s.Bytes(), Place{file, n}), nil) {
+		r := bufio.NewReaderSize(f, maxLine)
+		for n := 1; ; n++ {
+			text, err := readLine(r)
+			if len(text) > 0 && !yield(parseLine(text, Place{file, n}), nil) {
+				return
+			}
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				yield(Line{}, fmt.Errorf("read audit log %s: %w", file, err))
 				return
 			}
 		}
-		if err := s.Err(); err != nil {
-			yield(Line{}, fmt.Errorf("read audit log %s: %w", file, err))
-		}
 	}
+}
+
+// readLine returns the next line without its newline, valid until the next call. Of a
+// line longer than r's buffer it returns the beginning.
+func readLine(r *bufio.Reader) ([]byte, error) {
+	text, err := r.ReadSlice('\n')
+	if err == bufio.ErrBufferFull {
+		text = bytes.Clone(text) // the next read overwrites it
+	}
+	for err == bufio.ErrBufferFull {
+		_, err = r.ReadSlice('\n')
+	}
+	return bytes.TrimSuffix(text, []byte("\n")), err
 }
 
 func parseLine(raw []byte, where Place) Line {
@@ -80,8 +100,7 @@ func parseLine(raw []byte, where Place) Line {
 	return l
 }
 
-// valid reports whether l is a line of a log, rather than the torn end of a failed
-// write.
+// valid reports whether l is a line of a log.
 func (l Line) valid() bool { return l.Run != "" }
 
 // Last returns the last n lines for which keep returns true, in order, or all of

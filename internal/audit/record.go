@@ -43,7 +43,7 @@ func (l *Log) add(e entry) {
 // The caller holds mu.
 func (l *Log) addDropped() {
 	if l.dropped > 0 {
-		l.add(entry{Event: Event{Event: dropped}, count: l.dropped})
+		l.add(entry{Event: Event{Event: Dropped, Count: l.dropped}})
 		l.dropped = 0
 	}
 }

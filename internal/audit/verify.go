@@ -7,6 +7,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Report is what [Verify] found.
@@ -14,6 +18,9 @@ type Report struct {
 	Lines    int
 	Chains   int
 	Open     []Chain   // chains without an end: still being written, killed, or truncated
+	Cut      []Chain   // chains whose first lines were in archives that the log has deleted
+	Unsealed int       // lines before the first chain: those of a Python authsome, which nothing protects
+	Torn     []Place   // ends of interrupted writes
 	Problems []Problem // in the order of the lines
 }
 
@@ -24,7 +31,8 @@ type Chain struct {
 	Last  Line
 }
 
-// Problem is a line that was modified or moved, or that follows a gap.
+// Problem is a line that was modified or moved, that follows a gap, or that this
+// package did not write.
 type Problem struct {
 	Where  Place
 	Run    string
@@ -46,49 +54,101 @@ type chainState struct {
 	badMAC bool   // the last line was reported for its MAC; do not report its hash as well
 	key    []byte // authenticates the chain's lines; nil until the first valid MAC
 	ended  bool
+
+	mayBeCut bool // the first line says how its predecessors can be missing
+}
+
+// verifier is the state of Verify.
+type verifier struct {
+	keys    [][]byte
+	report  Report
+	chains  map[string]*chainState
+	order   []*chainState
+	deleted string // the newest archive that the log has deleted, by a line with a valid MAC
+	first   Place  // of the unsealed lines
 }
 
 // Verify checks every chain in all files of the log at path. Each chain must be
 // authenticated by one of keys, the keys of the profiles' vaults. Verify finds lines
 // that were modified, removed, added or moved. It cannot find that a whole chain was
-// removed, or the last lines of a chain without an end.
+// removed, or the last lines of a chain without an end, and it knows nothing about
+// lines before the first chain.
 func Verify(path string, keys [][]byte) (Report, error) {
 	files, err := logFiles(path)
 	if err != nil {
 		return Report{}, err
 	}
-	var r Report
-	chains := make(map[string]*chainState)
-	var order []*chainState
+	v := verifier{keys: keys, chains: make(map[string]*chainState)}
 	for _, file := range files {
 		for l, err := range readLines(file) {
 			if err != nil {
 				return Report{}, err
 			}
-			r.Lines++
-			if !l.valid() {
-				// This is the torn end of a failed write that was repeated. If it is a
-				// damaged line instead, its chain has a gap, which is reported.
-				continue
-			}
-			c := chains[l.Run]
-			if c == nil {
-				c = &chainState{Chain: Chain{Run: l.Run, First: l}}
-				chains[l.Run] = c
-				order = append(order, c)
-			}
-			if reason := c.add(l, keys); reason != "" {
-				r.Problems = append(r.Problems, Problem{l.Where, l.Run, l.Seq, reason})
-			}
+			v.add(l)
 		}
 	}
-	r.Chains = len(order)
-	for _, c := range order {
+	return v.finish(), nil
+}
+
+func (v *verifier) add(l Line) {
+	v.report.Lines++
+	switch {
+	case l.valid():
+		v.addToChain(l)
+	case len(v.order) == 0:
+		if v.report.Unsealed++; v.report.Unsealed == 1 {
+			v.first = l.Where
+		}
+	case torn(l.Raw):
+		v.report.Torn = append(v.report.Torn, l.Where)
+	default:
+		v.report.Problems = append(v.report.Problems, Problem{Where: l.Where, Reason: "has no seal: it is not a line of a run"})
+	}
+}
+
+func (v *verifier) addToChain(l Line) {
+	c := v.chains[l.Run]
+	if c == nil {
+		c = &chainState{Chain: Chain{Run: l.Run, First: l}}
+		v.chains[l.Run] = c
+		v.order = append(v.order, c)
+	}
+	reason := c.add(l, v.keys)
+	if reason != "" {
+		v.report.Problems = append(v.report.Problems, Problem{l.Where, l.Run, l.Seq, reason})
+	}
+	if l.Event == Retention && !c.badMAC {
+		v.deleted = max(v.deleted, l.Deleted)
+	}
+}
+
+// finish decides what the whole log shows.
+func (v *verifier) finish() Report {
+	r := v.report
+	r.Chains = len(v.order)
+	for _, c := range v.order {
 		if !c.ended {
 			r.Open = append(r.Open, c.Chain)
 		}
+		if c.mayBeCut && (c.First.Archived == noArchive && v.deleted != "" || c.First.Archived < v.deleted) {
+			r.Cut = append(r.Cut, c.Chain)
+			r.Problems = slices.DeleteFunc(r.Problems, func(p Problem) bool { return p.Where == c.First.Where })
+		}
 	}
-	return r, nil
+	if v.deleted != "" && r.Unsealed > 0 {
+		// A Python home's lines were in the first file, and that is gone.
+		r.Problems = slices.Insert(r.Problems, 0, Problem{Where: v.first, Reason: "has no seal, and the log has deleted its beginning"})
+	}
+	return r
+}
+
+// torn reports whether text can be the end of an interrupted write: it is only the
+// beginning of a line. After a loss of power, it can end in NUL.
+func torn(text []byte) bool {
+	const begin = `{"time":"`
+	text = bytes.TrimRight(text, "\x00")
+	complete := jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	return len(text) < maxLine-1 && !complete && (bytes.HasPrefix(text, []byte(begin)) || strings.HasPrefix(begin, string(text)))
 }
 
 // add adds the next line to the chain and returns what is wrong with it, or "".
@@ -110,6 +170,7 @@ func (c *chainState) add(l Line, keys [][]byte) (reason string) {
 	}
 	macReason := c.checkMAC(l, keys)
 	c.badMAC = macReason != ""
+	c.mayBeCut = c.mayBeCut || first && l.Seq > 1 && l.Archived != "" && !c.badMAC
 	reason = cmp.Or(reason, macReason)
 	if first || l.Seq > c.Last.Seq {
 		c.Last = l

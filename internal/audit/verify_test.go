@@ -72,6 +72,14 @@ var tamperings = []struct {
 	{"line added after the end", func(lines []string) []string { return append(lines, "\n"+lines[1]) }, 11, "after the end", 0},
 	{"last lines removed: the chain is open", remove(8, 10), 0, "", 1},
 	{"whole run removed: not detected", remove(0, 5), 0, "", 0},
+	{"unsealed line inserted between runs' lines", insert(6, pythonLine), 7, "no seal", 0},
+	{"unsealed line inserted at the end", insert(10, "\n"+pythonLine), 11, "no seal", 0},
+	{"unsealed line of a new run", insert(5, unsealedRun), 6, "no valid MAC", 1},
+	{"other text inserted", insert(2, "nothing happened\n"), 3, "no seal", 0},
+	{"text as long as no line is", insert(2, `{"time":"`+strings.Repeat("a", 200<<10)+"\n"), 3, "no seal", 0},
+	{"line with a repeated member", insert(2, `{"time":"2026-01-01T00:00:00Z","run":"x","run":"x","seq":1}`+"\n"), 3, "no seal", 0},
+	{"line of a run whose key no profile has", replace(0, `"run":"`, `"run":"x`), 1, "modified", 1},
+	{"zeros after a loss of power", insert(2, "\x00\x00\x00\n"), 0, "", 0},
 	{"torn line that was written again", func(lines []string) []string { return slices.Insert(lines, 2, lines[2][:20]+"\n") }, 0, "", 0},
 }
 
@@ -81,6 +89,16 @@ func replace(line int, from, to string) func([]string) []string {
 		return lines
 	}
 }
+
+func insert(at int, text string) func([]string) []string {
+	return func(lines []string) []string { return slices.Insert(lines, at, text) }
+}
+
+// pythonLine is a line as a Python authsome writes it.
+const pythonLine = `{"timestamp":"2026-01-01T00:00:00Z","event":"login","provider":"github","status":"success"}` + "\n"
+
+// unsealedRun is a chain of one line without a MAC.
+const unsealedRun = `{"time":"2026-01-01T00:00:00.000000Z","run":"x","seq":1,"prev":"","event":"login","provider":"github"}` + "\n"
 
 func remove(from, to int) func([]string) []string {
 	return func(lines []string) []string { return slices.Delete(lines, from, to) }
@@ -117,7 +135,7 @@ func TestVerify(t *testing.T) {
 			if p := r.Problems[0]; p.Where.Number != tt.line || p.Where.File != file || !strings.Contains(p.Reason, tt.reason) {
 				t.Errorf("found %v, want line %d: %s", p, tt.line, tt.reason)
 			}
-			if tt.name != "two lines swapped" && len(r.Problems) != 1 {
+			if tt.name != "two lines swapped" && !strings.HasPrefix(tt.name, "line of a run") && len(r.Problems) != 1 {
 				t.Errorf("want one problem, got %v", r.Problems)
 			}
 		})
@@ -199,7 +217,7 @@ func TestLogRenamedByAnotherProgram(t *testing.T) {
 
 func TestFollowAcrossRotations(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
-	l := mustOpen(t, path, audit.Options{Key: key, MaxSize: 2000})
+	l := mustOpen(t, path, audit.Options{Key: key, MaxSize: 2000, Keep: 1000})
 	l.Record(audit.Event{Event: audit.Login, Provider: "before"})
 	if err := l.Flush(t.Context()); err != nil {
 		t.Fatal(err)
@@ -239,4 +257,41 @@ func TestFollowAcrossRotations(t *testing.T) {
 	if files, err := audit.LogFiles(path); err != nil || len(files) < 3 {
 		t.Errorf("the log was not rotated: %v, %v", files, err)
 	}
+}
+
+// No text can be inserted after the first line of a run without being reported.
+func FuzzInsertedTextIsReported(f *testing.F) {
+	for _, text := range []string{pythonLine, unsealedRun, "x", "{}", `{"time":"`, `{"time":"2026"} `, "\x00", "null", `{"run":"a","seq":2}`, "a\n\nb"} {
+		f.Add(1, text)
+	}
+	dir := f.TempDir()
+	path := filepath.Join(dir, "audit.log")
+	l := mustOpen(f, path, audit.Options{Run: "a", Key: key})
+	for range 3 {
+		l.Record(audit.Event{Event: audit.Login, Provider: "github"})
+	}
+	if err := l.Close(); err != nil {
+		f.Fatal(err)
+	}
+	lines := slices.Collect(strings.Lines(string(mustRead(f, path))))
+	f.Fuzz(func(t *testing.T, at int, text string) {
+		at = 1 + (at%4+4)%4
+		file := filepath.Join(t.TempDir(), "audit.log")
+		if err := os.WriteFile(file, []byte(strings.Join(slices.Insert(slices.Clone(lines), at, text+"\n"), "")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := mustVerify(t, file, key)
+		inserted := 0
+		for line := range strings.SplitSeq(text, "\n") {
+			if line != "" {
+				inserted++
+			}
+		}
+		if r.Lines != len(lines)+inserted {
+			t.Errorf("%d lines, want %d", r.Lines, len(lines)+inserted)
+		}
+		if len(r.Problems) == 0 && len(r.Torn) != inserted {
+			t.Errorf("%q passed: %+v", text, r)
+		}
+	})
 }

@@ -12,16 +12,21 @@ import (
 
 // writer is the state of the writing goroutine.
 type writer struct {
-	path    string
-	maxSize int64 // at which the file is rotated, in bytes; 0 means never
-	file    *os.File
-	regular bool // pipes and devices cannot be synced
-	chain   chain
-	lines   []byte  // whole lines that are not in the file yet
-	count   int64   // entries taken from the queue that are not durable yet
-	spare   []entry // swapped with the queue
-	torn    bool    // the file ends inside a line
-	failing bool    // the last attempt failed
+	path     string
+	maxSize  int64 // at which a file is rotated, in bytes
+	rotateAt int64 // the same, or more after a rotation failed
+	keep     int   // archives
+	file     *os.File
+	opened   string // the newest archive when file was opened
+	last     string // the same of the file that has the chain's last line; "" before the first
+	ended    bool   // the chain has its end
+	regular  bool   // pipes and devices cannot be synced
+	chain    chain
+	lines    []byte  // whole lines that are not in the file yet
+	count    int64   // entries taken from the queue that are not durable yet
+	spare    []entry // swapped with the queue
+	torn     bool    // the file ends inside a line
+	failing  bool    // the last attempt failed
 }
 
 // prepare makes the file inaccessible to other users, and checks whether a crash
@@ -94,10 +99,10 @@ func (l *Log) wait(failing bool) (urgent bool) {
 // attempt writes the rest of a failed attempt, or else the queue, and reports the
 // result to Flush and Err.
 func (l *Log) attempt(w *writer, sync bool) error {
-	if len(w.lines) == 0 {
+	err := w.reopenIfReplaced()
+	if err == nil && len(w.lines) == 0 {
 		l.encodeQueue(w)
 	}
-	err := w.reopenIfReplaced()
 	if err == nil {
 		err = w.flush(sync)
 	}
@@ -137,11 +142,20 @@ func (l *Log) encodeQueue(w *writer) {
 	l.pending = w.spare
 	l.mu.Unlock()
 	for i := range entries {
-		w.lines = w.chain.append(w.lines, &entries[i])
+		w.append(&entries[i])
 	}
 	w.count += int64(len(entries))
 	clear(entries) // releases the strings
 	w.spare = entries[:0]
+}
+
+// append encodes the chain's next line, for e.
+func (w *writer) append(e *entry) {
+	if w.last != "" && w.last != w.opened {
+		e.archived = w.last
+	}
+	w.last, w.ended = w.opened, e.Event.Event == End
+	w.lines = w.chain.append(w.lines, e)
 }
 
 // flush writes the lines with one call, which O_APPEND places after the lines of

@@ -2,6 +2,7 @@ package hosts
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -26,11 +27,39 @@ var metadata = []netip.Addr{
 	netip.MustParseAddr("169.254.170.2"),   // AWS ECS task credentials
 	netip.MustParseAddr("169.254.170.23"),  // AWS EKS pod identity
 	netip.MustParseAddr("100.100.100.200"), // Alibaba Cloud
+	netip.MustParseAddr("100.80.80.80"),    // UCloud
+	netip.MustParseAddr("100.96.0.96"),     // Volcengine
 	netip.MustParseAddr("168.63.129.16"),   // Azure's host agent
-	netip.MustParseAddr("fd00:ec2::254"),   // AWS over IPv6
-	netip.MustParseAddr("fd00:ec2::23"),    // AWS EKS pod identity over IPv6
-	netip.MustParseAddr("fd20:ce::254"),    // GCP over IPv6
+	netip.MustParseAddr("169.254.0.23"),    // Tencent Cloud
+	netip.MustParseAddr("169.254.42.42"),   // Scaleway
+	netip.MustParseAddr("169.254.169.252"), // GKE, on the node
+	netip.MustParseAddr("192.0.0.192"),     // Oracle Cloud Classic
+
+	netip.MustParseAddr("fd00:42::42"),        // Scaleway over IPv6
+	netip.MustParseAddr("fd00:a9fe:a9fe::1"),  // Linode over IPv6
+	netip.MustParseAddr("fd00:c1::a9fe:a9fe"), // Oracle Cloud over IPv6
+	netip.MustParseAddr("fd00:ec2::254"),      // AWS over IPv6
+	netip.MustParseAddr("fd00:ec2::23"),       // AWS EKS pod identity over IPv6
+	netip.MustParseAddr("fd20:ce::254"),       // GCP over IPv6
 }
+
+// metadataNames are names of these services, as clients and clouds use them. They
+// matter where another program resolves them; otherwise the address decides.
+var metadataNames = map[string]bool{
+	"metadata.google.internal":     true, // GCP
+	"metadata.goog":                true, // GCP
+	"metadata":                     true, // GCP, with its search domain
+	"instance-data":                true, // AWS, with its search domain
+	"instance-data.ec2.internal":   true, // AWS
+	"metadata.azure.internal":      true, // Azure
+	"metadata.tencentyun.com":      true, // Tencent Cloud
+	"api.metadata.cloud.ibm.com":   true, // IBM Cloud
+	"metadata.platformequinix.com": true, // Equinix Metal
+	"metadata.packet.net":          true, // the same, before
+}
+
+// IsMetadataName reports whether a normalised host name is that of a metadata service.
+func IsMetadataName(host string) bool { return metadataNames[host] }
 
 // special lists the ranges of the IANA special-purpose address registries that the
 // methods of [netip.Addr] do not cover.
@@ -53,17 +82,49 @@ var special = []netip.Prefix{
 	netip.MustParsePrefix("fec0::/10"),       // site-local, RFC 3879
 }
 
+// The bytes of an IPv6 address that have an IPv4 address, after a prefix of so many
+// bits (RFC 6052 section 2.2). Byte 8 is always zero.
+var (
+	after16 = [4]int{2, 3, 4, 5} // 6to4 only
+	after48 = [4]int{6, 7, 9, 10}
+	after56 = [4]int{7, 9, 10, 11}
+	after64 = [4]int{9, 10, 11, 12}
+	after96 = [4]int{12, 13, 14, 15}
+)
+
 // embedding lists the IPv6 ranges whose addresses contain an IPv4 address, which is
-// the address that is reached, and the byte at which it begins.
+// the address that is reached, and where it can be. A network can use local NAT64
+// with any prefix inside its range.
 var embedding = []struct {
 	netip.Prefix
-	at int
+	at [][4]int
 }{
-	{netip.MustParsePrefix("::/96"), 12},           // IPv4-compatible, RFC 4291
-	{netip.MustParsePrefix("::ffff:0:0:0/96"), 12}, // IPv4-translated, RFC 2765
-	{netip.MustParsePrefix("64:ff9b::/96"), 12},    // NAT64, RFC 6052
-	{netip.MustParsePrefix("64:ff9b:1::/48"), 12},  // local NAT64, RFC 8215, where it is used as a /96
-	{netip.MustParsePrefix("2002::/16"), 2},        // 6to4, RFC 3056
+	{netip.MustParsePrefix("::/96"), [][4]int{after96}},                                     // IPv4-compatible, RFC 4291
+	{netip.MustParsePrefix("::ffff:0:0:0/96"), [][4]int{after96}},                           // IPv4-translated, RFC 2765
+	{netip.MustParsePrefix("64:ff9b::/96"), [][4]int{after96}},                              // NAT64, RFC 6052
+	{netip.MustParsePrefix("64:ff9b:1::/48"), [][4]int{after48, after56, after64, after96}}, // local NAT64, RFC 8215
+	{netip.MustParsePrefix("2002::/16"), [][4]int{after16}},                                 // 6to4, RFC 3056
+}
+
+// Embedded returns the IPv4 addresses that a connection to ip may lead to, because ip
+// contains them. It returns nil for other addresses.
+func Embedded(ip netip.Addr) []netip.Addr {
+	ip = ip.WithZone("")
+	if ip.Is4In6() {
+		return []netip.Addr{ip.Unmap()}
+	}
+	for _, e := range embedding {
+		if !e.Contains(ip) {
+			continue
+		}
+		b := ip.As16()
+		var all []netip.Addr
+		for _, at := range e.at {
+			all = append(all, netip.AddrFrom4([4]byte{b[at[0]], b[at[1]], b[at[2]], b[at[3]]}))
+		}
+		return all
+	}
+	return nil
 }
 
 // KindOf returns the kind of ip. An IPv4 address mapped into IPv6 (::ffff:a.b.c.d)
@@ -80,14 +141,11 @@ func KindOf(ip netip.Addr) Kind {
 	if ip.IsLoopback() {
 		return Loopback
 	}
-	for _, e := range embedding {
-		if e.Contains(ip) {
-			b := ip.As16()
-			if KindOf(netip.AddrFrom4([4]byte(b[e.at:e.at+4]))) == Metadata {
-				return Metadata
-			}
-			return Special
+	if all := Embedded(ip); all != nil {
+		if slices.ContainsFunc(all, func(ip4 netip.Addr) bool { return KindOf(ip4) == Metadata }) {
+			return Metadata
 		}
+		return Special
 	}
 	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
 		return Special

@@ -2,7 +2,10 @@ package sidecar
 
 import (
 	"log/slog"
+	"net"
 	"net/http"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,10 +42,39 @@ func writeText(w http.ResponseWriter, status int, text string) {
 }
 
 // AdminServer makes a server for [Sidecar.Admin], with the limits that a port open
-// to others needs.
-func AdminServer(h http.Handler, log *slog.Logger) *http.Server {
+// to others needs. It answers requests for addresses, names without a dot, and names.
+func AdminServer(h http.Handler, names []string, log *slog.Logger) *http.Server {
+	limit := newestConns{max: maxAdminConns}
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		ConnState: limit.changed,
+		Handler:   checkHost(h, names), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelInfo),
+	}
+}
+
+// maxAdminConns is the most connections that the admin port keeps open.
+const maxAdminConns = 32
+
+// newestConns closes the oldest connections of a server when there are more than max:
+// idle ones must not use up the descriptors that the proxy needs.
+type newestConns struct {
+	max int
+
+	mu   sync.Mutex // guards all below
+	open []net.Conn // oldest first
+}
+
+// changed is an http.Server's ConnState.
+func (n *newestConns) changed(c net.Conn, s http.ConnState) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch s {
+	case http.StateNew:
+		if n.open = append(n.open, c); len(n.open) > n.max {
+			n.open[0].Close()
+			n.open = slices.Delete(n.open, 0, 1)
+		}
+	case http.StateClosed, http.StateHijacked:
+		n.open = slices.DeleteFunc(n.open, func(other net.Conn) bool { return other == c })
 	}
 }

@@ -3,6 +3,7 @@ package sidecar
 import (
 	"crypto/x509"
 	"log/slog"
+	"net"
 	"net/url"
 	"time"
 
@@ -36,6 +37,7 @@ type Options struct {
 	UpstreamProxy   func(*url.URL) (*url.URL, error)
 	ResponseTimeout time.Duration
 	AllowPrivate    bool
+	Own             []net.Addr // where else this process listens
 	Fix             func(*intercept.Refusal) string
 
 	Metrics *metrics.Metrics // for this sidecar alone; nil keeps none
@@ -61,10 +63,11 @@ func New(o Options) *Sidecar {
 		routed: make(map[connectionKey]auth.Connection),
 		failed: make(chan error, 1),
 	}
+	s.strangers.report = s.recordStrangers
 	s.proxy = &intercept.Proxy{
 		Routes: s.table.Load, Authority: o.Authority, Credentials: credentials{s}, Record: s.record, Fix: o.Fix, Log: o.Log,
 		Token: o.Token, RequireToken: o.RequireToken, ConnectTo: o.ConnectTo, UpstreamRoots: o.UpstreamRoots,
-		UpstreamProxy: o.UpstreamProxy, ResponseTimeout: o.ResponseTimeout, AllowPrivate: o.AllowPrivate,
+		UpstreamProxy: o.UpstreamProxy, ResponseTimeout: o.ResponseTimeout, AllowPrivate: o.AllowPrivate, Own: o.Own,
 	}
 	refreshes := RefreshReport{Profile: o.Profile, Metrics: o.Metrics, Log: o.Log}
 	if o.Audit != nil {

@@ -12,9 +12,16 @@ import (
 // record reports a finished exchange to metrics, audit log and log. The audit log
 // gets what concerns a credential: injections, masked secrets and refusals.
 // Connections that were passed through and plain requests are counted, and logged at
-// debug level.
+// debug level. Refusals of strangers are added up, because strangers must not be able
+// to fill the disk.
 func (s *Sidecar) record(x intercept.Exchange) {
 	s.metrics.Exchange(x)
+	if x.Stranger {
+		if x.Code != "" {
+			s.strangers.add(string(x.Code))
+		}
+		return
+	}
 	if s.audit != nil && (x.Injected || x.Code != "") {
 		e := audit.Event{
 			Event: audit.Injection, Profile: s.profile, Provider: x.Provider, Connection: x.Connection, Outcome: "ok",

@@ -41,6 +41,7 @@ type Sidecar struct {
 	auditRequired bool
 	log           *slog.Logger
 	profile       string
+	strangers     strangers
 
 	table      atomic.Pointer[routing.Table]
 	generation atomic.Uint64
@@ -113,6 +114,7 @@ func (s *Sidecar) Drain(ctx context.Context) error {
 	s.ready.Store(false)
 	s.stop()
 	err := s.proxy.Shutdown(ctx)
+	s.strangers.close()
 	s.running.Wait()
 	s.auth.Close()
 	return err

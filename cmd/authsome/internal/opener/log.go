@@ -11,8 +11,7 @@ import (
 // DefaultLogFile means the log in the home directory.
 const DefaultLogFile = "<home>/logs/authsome.log"
 
-// logLimit is the size from which the log is renamed at the start of a process, in
-// bytes.
+// logLimit is the size at which the log is rotated, in bytes.
 const logLimit = 10 << 20
 
 // LogOptions say where the log goes.
@@ -56,12 +55,7 @@ func (n *Opener) logWriter() io.Writer {
 		n.o.Warnf("cannot write the log: %v", err)
 		return io.Discard
 	}
-	if info, err := os.Stat(path); err == nil && info.Size() > logLimit {
-		if err := os.Rename(path, path+".1"); err != nil {
-			n.o.Warnf("cannot rotate the log: %v", err)
-		}
-	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := openLogFile(path, logLimit)
 	if err != nil {
 		n.o.Warnf("cannot write the log: %v", err)
 		return io.Discard
