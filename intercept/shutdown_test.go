@@ -97,6 +97,7 @@ func TestNothingIsRecordedAfterShutdown(t *testing.T) {
 		name string
 		send func(*rig)
 	}{
+		{"stranger", func(r *rig) { r.raw() }}, // without a token that it could show
 		{"first head", func(r *rig) { io.WriteString(r.raw(), "not a request\r\n\r\n") }},
 		{"refused CONNECT", func(r *rig) { fmt.Fprintf(r.raw(), "CONNECT 127.0.0.1:1 HTTP/1.1\r\n\r\n") }},
 		{"plain request", func(r *rig) { io.WriteString(r.raw(), "GET / HTTP/1.1\r\nHost: x\r\n\r\n") }},
@@ -106,6 +107,7 @@ func TestNothingIsRecordedAfterShutdown(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			recording, finish := make(chan struct{}), make(chan struct{})
 			r := newRig(t, func(r *rig) {
+				r.RequireToken = tt.name == "stranger"
 				r.Record = func(Exchange) {
 					close(recording)
 					<-finish

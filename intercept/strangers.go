@@ -145,7 +145,7 @@ func (p *Proxy) refuseStranger(raw net.Conn) {
 	}
 	defer p.handling.leave()
 	r := notYourProxy()
-	raw.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	raw.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
 	p.connectAnswer(nil, r).Write(raw)
 	p.Record(Exchange{Kind: KindRefused, Stranger: true, Code: r.Code, Status: r.Status, Start: time.Now()})
 }

@@ -35,6 +35,7 @@ func TestStrangersAreReportedOnceAMinute(t *testing.T) {
 		}
 		flood(150 * time.Second)
 		time.Sleep(10 * time.Minute) // quiet: the next one is reported at once
+		synctest.Wait()
 		if len(reports) != 4 || reports[0] != 1 {
 			t.Errorf("reports of %v", reports)
 		}
@@ -44,10 +45,12 @@ func TestStrangersAreReportedOnceAMinute(t *testing.T) {
 			t.Errorf("after a quiet time: reports of %v", reports)
 		}
 		time.Sleep(strangersInterval)
+		synctest.Wait()
 		s.add("not_your_proxy")
 		s.add("not_your_proxy")
 		total += 2
 		time.Sleep(strangersInterval)
+		synctest.Wait()
 		s.add("not_your_proxy")
 		total++
 		last = 0 // the end may come early
