@@ -164,19 +164,18 @@ func (d *Definition) checkOAuthPaths() error {
 // hasHost reports whether the host of an endpoint can be a host of a connection with
 // the base URL.
 func (d *Definition) hasHost(endpoint host, baseURL string) bool {
-	name := endpoint.pattern.host
-	if endpoint.names != nil {
-		if endpoint.suffix == "" {
-			return true
-		}
-		name = "x" + endpoint.suffix
+	if endpoint.names != nil && endpoint.suffix == "" {
+		return true // an unknown host counts
 	}
 	for _, h := range d.hosts {
-		if h.names != nil && h.suffix == "" { // an unknown host counts
-			if p, err := parsePattern(baseURL); err != nil || p.MatchHost(name) {
+		p := h.pattern
+		if h.names != nil && h.suffix == "" {
+			var err error
+			if p, err = parsePattern(baseURL); err != nil {
 				return true
 			}
-		} else if h.pattern.MatchHost(name) {
+		}
+		if p.overlaps(endpoint.pattern) {
 			return true
 		}
 	}

@@ -24,6 +24,33 @@ func TestOAuthEndpoint(t *testing.T) {
 	}
 }
 
+// TestEndpointsOfAHostAreExcludedWithThePathsUnderThem checks which endpoints can be on a
+// host of the service.
+func TestEndpointsOfAHostAreExcludedWithThePathsUnderThem(t *testing.T) {
+	for _, tt := range []struct {
+		hosts, endpoint string
+		under           bool
+	}{
+		{`"api.sample.com"`, "https://api.sample.com/token", true},
+		{`"api.sample.com"`, "https://login.sample.com/token", false},
+		{`"api.sample.com"`, "https://{site}.sample.com/token", true},
+		{`"api.sample.com"`, "https://{site}.sample.net/token", false},
+		{`"{site}.sample.com"`, "https://api.sample.com/token", true},
+		{`"*.sample.com"`, "https://login.sample.com/token", true},
+		{`"*.sample.com"`, "https://sample.com/token", false},
+		{`"api.sample.com","old.sample.com"`, "https://old.sample.com/token", true},
+	} {
+		d, err := Parse([]byte(`{"schema_version":2,"name":"sample","flows":["client_credentials"],"hosts":[` + tt.hosts + `],"params":[{"name":"site"}],"oauth":{"token_url":"` + tt.endpoint + `"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := d.OAuthEndpoints(nil)
+		if !e.Match("/token") || e.Match("/token/x") != tt.under {
+			t.Errorf("%s at %s: %t, %t", tt.hosts, tt.endpoint, e.Match("/token"), e.Match("/token/x"))
+		}
+	}
+}
+
 // TestOAuthEndpointTemplates checks that an endpoint whose URL depends on the connection
 // matches every path that it could have, on whichever host.
 func TestOAuthEndpointTemplates(t *testing.T) {

@@ -44,14 +44,25 @@ func mentionsDomain(text []byte, d *Definition) bool {
 func (d *Definition) overlaps(o *Definition) bool {
 	for _, a := range d.hosts {
 		for _, b := range o.hosts {
-			switch p, q := a.pattern, b.pattern; {
-			case p.host == "" || q.host == "":
-			case p.kind == Exact && q.MatchHost(p.host), q.kind == Exact && p.MatchHost(q.host):
-				return true
-			case p.kind != Exact && q.kind != Exact && (strings.HasSuffix(p.host, q.host) || strings.HasSuffix(q.host, p.host)):
+			if a.pattern.overlaps(b.pattern) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// overlaps reports whether a host can match both patterns. The zero pattern matches no
+// host.
+func (p Pattern) overlaps(q Pattern) bool {
+	switch {
+	case p.host == "" || q.host == "":
+		return false
+	case p.kind == Exact:
+		return q.MatchHost(p.host)
+	case q.kind == Exact:
+		return p.MatchHost(q.host)
+	default:
+		return strings.HasSuffix(p.host, q.host) || strings.HasSuffix(q.host, p.host)
+	}
 }

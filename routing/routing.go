@@ -7,9 +7,9 @@
 // is always the decision.
 //
 // Its invariant: a request gets a connection's credential only if the host, the port
-// and the path are listed by that connection's provider, the path is no OAuth endpoint
-// of a provider on the host, and every way of reading the path leads to the same
-// answer.
+// and the path are listed by that connection's provider, the path is not an OAuth
+// endpoint of a provider on the host, and every way of reading the path leads to the
+// same answer.
 package routing
 
 import (
@@ -40,7 +40,7 @@ type Binding struct {
 	Provider   string
 	Connection string
 	Definition *providers.Definition // as the connection uses it; required
-	Values     providers.Values // for the templates of its hosts: base_url and the params that are not secret
+	Values     providers.Values      // for the templates of its hosts: base_url and the params that are not secret
 	State      State
 	Problem    string // why it is Unusable, for people
 	Default    bool   // the provider's default connection
