@@ -36,7 +36,7 @@ type Options struct {
 	UpstreamProxy   func(*url.URL) (*url.URL, error)
 	ResponseTimeout time.Duration
 	AllowPrivate    bool
-	Fix             func(*intercept.Refusal) string
+	Fix             intercept.Fixes
 
 	Metrics *metrics.Metrics // for this sidecar alone; nil keeps none
 	Audit   *audit.Log       // nil records nothing
