@@ -68,10 +68,14 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return string(r.Code) + ": " + r.Message }
 
-// fix is what the answer for r proposes to do, or "".
-func (p *Proxy) fix(r *Refusal) string {
+// Fixes says what can be done about a refusal, or "", and who has to do it: "" means
+// the client.
+type Fixes func(*Refusal) (fix, who string)
+
+// fix is what the answer for r proposes to do, or "", and who has to do it.
+func (p *Proxy) fix(r *Refusal) (fix, who string) {
 	if r.NoFix {
-		return ""
+		return "", ""
 	}
 	return p.Fix(r)
 }
@@ -84,13 +88,14 @@ type answerBody struct {
 		Provider   string `json:"provider,omitempty"`
 		Connection string `json:"connection,omitempty"`
 		Fix        string `json:"fix,omitempty"`
+		Who        string `json:"who,omitempty"`
 	} `json:"error"`
 }
 
-func (r *Refusal) json(fix string) []byte {
+func (r *Refusal) json(fix, who string) []byte {
 	var body answerBody
 	e := &body.Error
-	e.Code, e.Message, e.Provider, e.Connection, e.Fix = r.Code, r.Message, r.Provider, r.Connection, fix
+	e.Code, e.Message, e.Provider, e.Connection, e.Fix, e.Who = r.Code, r.Message, r.Provider, r.Connection, fix, who
 	b, err := json.Marshal(body)
 	if err != nil {
 		// The fields are our own strings; only invalid UTF-8 in a name could fail.
@@ -126,7 +131,7 @@ func (r *Refusal) setHeaders(h http.Header) {
 // client's second try comes on the same connection.
 func (p *Proxy) connectAnswer(request *http.Request, r *Refusal) *http.Response {
 	text := r.Message
-	if fix := p.fix(r); fix != "" {
+	if fix, _ := p.fix(r); fix != "" {
 		text += "; " + fix
 	}
 	text = "authsome: " + text + "\n"

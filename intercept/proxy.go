@@ -65,9 +65,9 @@ type Proxy struct {
 	Routes      func() *routing.Table // the current table; called at least once for each request
 	Authority   Authority
 	Credentials Credentials
-	Record      func(Exchange)        // called once for each finished request or tunnel, never after Shutdown; nil records nothing
-	Fix         func(*Refusal) string // what a user can do about a refusal, for its answer; nil or "" adds nothing
-	Log         *slog.Logger          // nil discards
+	Record      func(Exchange) // called once for each finished request or tunnel, never after Shutdown; nil records nothing
+	Fix         Fixes          // what to do about a refusal, for its answer; nil adds nothing
+	Log         *slog.Logger   // nil discards
 
 	// Token, if set, is the password that clients send in Proxy-Authorization.
 	// Processes of the proxy's own user that connect over loopback need no token,
@@ -125,7 +125,7 @@ func (p *Proxy) start(listening net.Addr) {
 			p.Record = func(Exchange) {}
 		}
 		if p.Fix == nil {
-			p.Fix = func(*Refusal) string { return "" }
+			p.Fix = func(*Refusal) (string, string) { return "", "" }
 		}
 		p.tracker.strangers.limit = cmp.Or(p.tracker.strangers.limit, strangerLimit(descriptors()))
 		p.identifyWithin = cmp.Or(p.identifyWithin, identifyTime)

@@ -147,11 +147,11 @@ func TestUnsignedRequestIsForwarded(t *testing.T) {
 // CONNECT. A refusal with NoFix has none.
 func TestFixOfARefusal(t *testing.T) {
 	fix := func(r *rig) {
-		r.Fix = func(refused *Refusal) string { return "fix for " + string(refused.Code) }
+		r.Fix = func(refused *Refusal) (string, string) { return "fix for " + string(refused.Code), "person" }
 		r.Credentials = failing{&Refusal{Status: 403, Code: CodeLoginRequired, Provider: "example", Connection: "work", Message: "no credential"}}
 	}
 	r := newRig(t, fix)
-	if _, body := get(t, r.client(), "https://"+routedHost+"/"); body != `{"error":{"code":"login_required","message":"no credential","provider":"example","connection":"work","fix":"fix for login_required"}}`+"\n" {
+	if _, body := get(t, r.client(), "https://"+routedHost+"/"); body != `{"error":{"code":"login_required","message":"no credential","provider":"example","connection":"work","fix":"fix for login_required","who":"person"}}`+"\n" {
 		t.Errorf("request: %s", body)
 	}
 	if _, body := exchange(t, r.raw(), "CONNECT 127.0.0.1:1 HTTP/1.1\r\n\r\n"); body != "authsome: cannot reach 127.0.0.1:1; fix for upstream_unreachable\n" {
@@ -184,9 +184,9 @@ func TestRefusalHasDataForItsFix(t *testing.T) {
 	}
 	var urls []string
 	r := newRig(t, func(r *rig) {
-		r.Fix = func(refused *Refusal) string {
+		r.Fix = func(refused *Refusal) (string, string) {
 			urls = append(urls, refused.URL)
-			return ""
+			return "", ""
 		}
 	})
 	get(t, r.client(), "https://"+routedHost+"/a%20b?key="+providers.PlaceholderMark)

@@ -2,16 +2,13 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"sync"
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/cmd/authsome/internal/console"
-	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/opener"
 	"github.com/authsome/authsome/internal/audit"
-	"github.com/authsome/authsome/internal/child"
 	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/vault"
@@ -27,11 +24,17 @@ type app struct {
 
 	// opener is made from the flags when it is first called, and never changes.
 	opener func() *opener.Opener
+
+	// behind reports whether this process is behind a proxy that serves the home; see
+	// behind.go.
+	behind func() (bool, error)
 }
 
 func newApp() *app {
 	a := &app{Console: &console.Console{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}}
 	a.opener = sync.OnceValue(a.newOpener)
+	a.behind = sync.OnceValues(a.findProxy)
+	a.Behind = a.mayBeBehind
 	return a
 }
 
@@ -91,16 +94,4 @@ func (a *app) recordNow(ctx context.Context, e audit.Event) error {
 func (a *app) close() {
 	a.opener().Close()
 	a.Console.Close()
-}
-
-// behindProxy reports whether this process runs behind the proxy, where an agent may
-// be the one who types.
-func (a *app) behindProxy() bool { return a.Getenv(child.ModeVariable) != "" }
-
-// refuseBehindProxy refuses a command behind the proxy; does says what it does.
-func (a *app) refuseBehindProxy(command, does string) error {
-	if !a.behindProxy() {
-		return nil
-	}
-	return exit.WithAdvice(fmt.Errorf("%s %s, so it is refused behind the authsome proxy", command, does), "run it in your own terminal")
 }

@@ -40,7 +40,11 @@ func (c *childSetup) environ() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := child.Environment{Parent: os.Environ(), Proxy: c.proxy, Files: c.files, Placeholders: make(map[string]string)}
+	h, err := c.app.home()
+	if err != nil {
+		return nil, err
+	}
+	env := child.Environment{Parent: os.Environ(), Home: h.Dir, Proxy: c.proxy, Files: c.files, Placeholders: make(map[string]string)}
 	intercepted := make(map[string]bool)
 	for _, r := range c.table.Routes() {
 		intercepted[r.Provider] = true

@@ -216,6 +216,7 @@ type waitingView struct {
 	Hosts   []string `json:"hosts"`
 	Changes []string `json:"changes"`
 	Fix     string   `json:"fix"`
+	Who     string   `json:"who,omitempty"` // "person" behind the proxy
 }
 
 // viewWaiting returns what waits for the user to accept it, or nil. An error is that
@@ -229,7 +230,8 @@ func (a *app) viewWaiting(c auth.Connection) *waitingView {
 	if err != nil || adds.Empty() {
 		return nil
 	}
-	return &waitingView{append([]string{}, adds.Hosts...), texts(adds.Changes), a.Suggest(suggest.Accept(c.Provider, c.Name))}
+	fix, who := a.Next(suggest.Accept(c.Provider, c.Name))
+	return &waitingView{append([]string{}, adds.Hosts...), texts(adds.Changes), fix, who}
 }
 
 // warnWaiting reports the connections that do not use their changed definition yet.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/guard"
 )
 
 // pages returns the README and the pages under docs.
@@ -102,7 +105,7 @@ func TestDocumentedCommandsExist(t *testing.T) {
 
 // suggested matches a command that a script expects as what to do next. Commands that
 // a script does not spell out are left out.
-var suggested = regexp.MustCompile(`(?m)^std(?:out|err) '.*(?:hint: |next: |→ |fix +)(authsome [^'*]+)\$'$`)
+var suggested = regexp.MustCompile(`(?m)^std(?:out|err) '.*(?:hint: |next: |→ |fix +)(?:ask the person to run, in another terminal: )?(authsome [^'*]+)\$'$`)
 
 // Every command that a message suggests exists, with flags that exist and arguments
 // that the command takes.
@@ -226,7 +229,7 @@ func TestDocumentedCommandsAndFlags(t *testing.T) {
 	}
 	root := newRootCmd(newApp())
 	text := string(page)
-	for name, want := range map[string]string{"global flags": flagTable(root), "commands": commandTables(root)} {
+	for name, want := range map[string]string{"global flags": flagTable(root), "commands": commandTables(root), "refused": refusedTable()} {
 		begin, end := "<!-- "+name+" -->\n", "<!-- end of "+name+" -->"
 		before, rest, ok := strings.Cut(text, begin)
 		got, after, closed := strings.Cut(rest, end)
@@ -243,6 +246,25 @@ func TestDocumentedCommandsAndFlags(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// refusedTable returns the table of what is refused behind the proxy, with the reasons.
+func refusedTable() string {
+	var rows string
+	for _, path := range slices.Sorted(maps.Keys(guard.Commands)) {
+		switch rule := guard.Commands[path]; {
+		case rule.Flag != "":
+			rows += row("`authsome "+path+" --"+rule.Flag+"`", rule.Does)
+		case rule.Does != "":
+			rows += row("`authsome "+path+"`", rule.Does)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(guard.GlobalFlags)) {
+		if rule := guard.GlobalFlags[name]; rule.Does != "" {
+			rows += row("`--"+name+"`, with any command", rule.Does)
+		}
+	}
+	return "\n| command, flag | because it |\n|---|---|\n" + rows + "\n"
 }
 
 func flagTable(root *cobra.Command) string {

@@ -51,11 +51,6 @@ func get(ctx context.Context, a *app, provider string, o *getOptions) error {
 	if err := checkName("--connection", o.connection); err != nil {
 		return err
 	}
-	if o.showSecret {
-		if err := a.refuseBehindProxy("--show-secret", "reveals secrets"); err != nil {
-			return err
-		}
-	}
 	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
 	if err := checkKnown(ctx, a, provider); err != nil {
@@ -140,7 +135,9 @@ func (a *app) connectionFields(c auth.Connection, show bool) []field {
 	}
 	if err := c.Err(time.Now()); err != nil {
 		add("problem", err.Detail())
-		add("fix", a.Suggest(suggest.Relogin(c.Provider, c.Name)))
+		fix, who := a.Next(suggest.Relogin(c.Provider, c.Name))
+		add("fix", fix)
+		add("who", who)
 	}
 	add("base_url", c.BaseURL)
 	if len(c.Scopes) > 0 {

@@ -82,12 +82,9 @@ func changeKey(ctx context.Context, a *app, o *opener.Opener, c vault.Change) er
 	return nil
 }
 
-// refuseKeyChange refuses a change of the master key behind the proxy, and in a home
-// where a vault of the Python authsome would become unreadable.
-func (a *app) refuseKeyChange(command string) error {
-	if err := a.refuseBehindProxy(command, "changes keys"); err != nil {
-		return err
-	}
+// refuseKeyChange refuses a change of the master key in a home where a vault of the
+// Python authsome would become unreadable.
+func (a *app) refuseKeyChange() error {
 	h, err := a.home()
 	if err != nil {
 		return err

@@ -53,7 +53,7 @@ func keyMode(ctx context.Context, a *app, mode string, o *keyModeOptions) error 
 	if !slices.Contains(modes, mode) {
 		return exit.Usagef("unknown mode %q: use local_key, keyring, passphrase or file", mode)
 	}
-	if err := a.refuseKeyChange("key mode"); err != nil {
+	if err := a.refuseKeyChange(); err != nil {
 		return err
 	}
 	opened := a.opener()

@@ -31,7 +31,7 @@ change. Running proxies notice the new key and continue to serve.`,
 }
 
 func rotateKey(ctx context.Context, a *app, reseal bool) error {
-	if err := a.refuseKeyChange("key rotate"); err != nil {
+	if err := a.refuseKeyChange(); err != nil {
 		return err
 	}
 	k, err := a.opener().Keeper()

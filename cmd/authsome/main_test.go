@@ -53,6 +53,14 @@ func agent() {
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	case "connect":
 		fmt.Println(connect(os.Args[2], os.Args[3], ""))
+	case "run-files":
+		filepath.WalkDir(filepath.Join(os.Getenv("AUTHSOME_HOME"), "runs"), func(_ string, d fs.DirEntry, _ error) error {
+			info, err := d.Info()
+			if err == nil {
+				fmt.Println(info.Mode(), info.Name())
+			}
+			return err
+		})
 	case "roots":
 		pool, err := x509.SystemCertPool()
 		fmt.Println("roots:", err == nil && !pool.Equal(x509.NewCertPool()))

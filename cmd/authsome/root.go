@@ -74,6 +74,9 @@ Documentation: ` + docsURL,
 			if cmd.Name() == cobra.ShellCompRequestCmd {
 				a.In, a.Err = strings.NewReader(""), io.Discard // a shell that completes a line cannot pass on a question
 			}
+			if err := a.refuseBehindProxy(cmd); err != nil {
+				return err
+			}
 			cmd.SetContext(a.Watch(cmd.Context()))
 			return checkConnectionFlag(cmd)
 		},

@@ -20,6 +20,7 @@ import (
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/internal/child"
 	"github.com/authsome/authsome/internal/home"
+	"github.com/authsome/authsome/internal/runs"
 	"github.com/authsome/authsome/internal/sidecar"
 	"github.com/authsome/authsome/routing"
 	"github.com/authsome/authsome/secret"
@@ -83,9 +84,6 @@ The exit code is the command's: 128 plus the number of the signal if it was kill
 }
 
 func run(ctx context.Context, a *app, o *runOptions) error {
-	if a.behindProxy() {
-		return exit.WithAdvice(fmt.Errorf("already inside authsome run"), "run %s directly", o.args[0])
-	}
 	if err := o.checkTrust(); err != nil {
 		return err
 	}
@@ -120,6 +118,11 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 			options.Log.Info("closed connections that were still open at the end of the run", "err", err)
 		}
 	}()
+	leave, err := a.listRun()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	a.warnNotIntercepted(s.Table())
 	c := &childSetup{app: a, table: s.Table(), credentials: options.Auth, connections: connections, proxy: proxyURL, authority: options.Authority.CertificatePEM(), trust: o.trust}
 	defer c.close()
@@ -139,6 +142,20 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 		return exit.CodeError(code)
 	}
 	return nil
+}
+
+// listRun lists this process as a run, so that commands that it starts, directly or not,
+// know that they are behind the proxy.
+func (a *app) listRun() (leave func(), err error) {
+	h, err := a.home()
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.profile()
+	if err != nil {
+		return nil, err
+	}
+	return runs.Enter(h.Dir, p.Name)
 }
 
 // warnNotIntercepted reports providers whose requests are not intercepted because

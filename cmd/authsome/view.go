@@ -19,6 +19,7 @@ type connectionView struct {
 	Renewable bool       `json:"renewable"`         // its token is refreshed automatically
 	Problem   string     `json:"problem,omitempty"` // why it needs a login, and since when
 	Fix       string     `json:"fix,omitempty"`     // the command for that login
+	Who       string     `json:"who,omitempty"`     // "person" behind the proxy
 
 	Waiting *waitingView `json:"waiting,omitempty"` // a changed definition that it does not use yet
 }
@@ -29,7 +30,7 @@ func (a *app) viewConnection(c auth.Connection) connectionView {
 	v.Renewable, v.Waiting = c.Renewable(now), a.viewWaiting(c)
 	if err := c.Err(now); err != nil {
 		v.Problem = err.Detail()
-		v.Fix = a.Suggest(suggest.Relogin(c.Provider, c.Name))
+		v.Fix, v.Who = a.Next(suggest.Relogin(c.Provider, c.Name))
 	}
 	if v.Scopes == nil {
 		v.Scopes = []string{}

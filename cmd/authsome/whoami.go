@@ -35,7 +35,7 @@ says so.`,
 				return err
 			}
 			v, _ := buildVersion()
-			behind := a.behindProxy()
+			behind := a.Behind()
 			if a.JSON {
 				return a.PrintJSON(struct {
 					Version     string `json:"version"`

@@ -87,7 +87,8 @@ func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 		Provider: e.Provider, Connection: e.Connection, Pattern: e.Pattern, Choices: e.Choices,
 	}
 	text, next := explain.Decision(set, e, acceptCommands(credentials, connections))
-	v.Explanation, v.Fix = text, a.Suggest(next)
+	v.Explanation = text
+	v.Fix, v.Who = a.Next(next)
 	for _, c := range connections {
 		if c.Provider == e.Provider && c.Name == e.Connection {
 			state := a.viewConnection(c)
@@ -99,7 +100,7 @@ func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 		return a.PrintJSON(v)
 	}
 	a.Printf("%s\n", v.Explanation)
-	a.Facts(v.rows(time.Now(), a.behindProxy()))
+	a.Facts(v.rows(time.Now(), a.Behind()))
 	if v.Fix != "" {
 		a.Printf("next: %s\n", v.Fix)
 	}
@@ -150,6 +151,7 @@ type whyView struct {
 	NoProxy     []string        `json:"no_proxy"` // entries that make some clients bypass a proxy
 	Explanation string          `json:"explanation"`
 	Fix         string          `json:"fix,omitempty"`
+	Who         string          `json:"who,omitempty"` // "person" behind the proxy, if the fix needs one
 }
 
 // rows returns the facts that led to the decision.

@@ -18,15 +18,12 @@ import (
 	"github.com/authsome/authsome/ca"
 )
 
-// ModeVariable is set to "true" in the environment of a child, so that programs can
-// detect that they run with the proxy.
-const ModeVariable = "AUTHSOME_PROXY_MODE"
-
 // Environment describes the environment of a child.
 type Environment struct {
 	Parent []string // in the form of os.Environ
 	Proxy  *url.URL // required; may contain the proxy's token as its user info
 	Files  Files
+	Home   string // the home that the proxy serves
 
 	// Placeholders are the variables of connected providers, by name.
 	Placeholders map[string]string
@@ -90,7 +87,7 @@ func (e *Environment) Environ() ([]string, []Dropped) {
 	dropped := e.setProxy(env)
 	e.setTrust(env)
 	e.setJava(env)
-	env[ModeVariable] = "true"
+	e.setMode(env)
 	all := make([]string, 0, len(env))
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		all = append(all, name+"="+env[name])

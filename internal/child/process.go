@@ -37,6 +37,10 @@ const (
 // Signals of the terminal reach the child directly, because it is in the same
 // process group, so this process ignores them. Other signals are passed on. When ctx
 // is done, the child gets SIGTERM, and is killed after 10 seconds.
+//
+// On Linux, descendants of the child whose parent ends become children of this
+// process, which reaps them. A child that this process starts without Run at the same
+// time may be reaped as well, and its exit status lost.
 func (p Process) Run(ctx context.Context) (exitCode int, err error) {
 	if len(p.Args) == 0 || p.Args[0] == "" {
 		return notFound, errors.New("no command to run")
@@ -59,7 +63,8 @@ func (p Process) Run(ctx context.Context) (exitCode int, err error) {
 	// ignored by the child as well. Notify would change that.
 	signal.Notify(signals, slices.DeleteFunc(slices.Concat(passedOn, fromTerminal), signal.Ignored)...)
 	defer signal.Stop(signals)
-	if err := cmd.Start(); err != nil {
+	waited, err := startChild(cmd)
+	if err != nil {
 		return startError(p.Args[0], err)
 	}
 	ended := make(chan struct{})
@@ -69,6 +74,7 @@ func (p Process) Run(ctx context.Context) (exitCode int, err error) {
 		forward(signals, cmd.Process, ended)
 	}()
 	err = cmd.Wait()
+	waited()
 	close(ended)
 	<-forwarding
 	if _, failed := errors.AsType[*exec.ExitError](err); err != nil && !failed && cmd.ProcessState == nil {

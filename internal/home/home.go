@@ -8,6 +8,7 @@
 //	audit.log                 see package audit
 //	providers/<name>.json     definitions that the user registered
 //	profiles/<name>/          one vault each, see [Profile]
+//	runs/                     see package runs
 //	logs/
 //
 // A home of the Python authsome has the same layout and is used as it is: its files

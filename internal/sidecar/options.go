@@ -38,7 +38,7 @@ type Options struct {
 	ResponseTimeout time.Duration
 	AllowPrivate    bool
 	Own             []net.Addr // where else this process listens
-	Fix             func(*intercept.Refusal) string
+	Fix             intercept.Fixes
 
 	Metrics *metrics.Metrics // for this sidecar alone; nil keeps none
 	Audit   *audit.Log       // nil records nothing

@@ -29,6 +29,7 @@ type Console struct {
 	In       io.Reader
 	Out, Err io.Writer
 	Getenv   func(string) string
+	Behind   func() bool // reports whether this process is behind the proxy
 
 	JSON    bool   // print JSON to Out, and no prose
 	Quiet   bool   // leave out what Infof prints
@@ -84,7 +85,18 @@ func (c *Console) Table(rows [][]string) { show.Table(c.Out, rows) }
 func (c *Console) Facts(rows [][]string) { show.Facts(c.Out, rows) }
 
 // Suggest writes a suggestion out for the profile in use.
-func (c *Console) Suggest(s suggest.Suggestion) string { return s.In(c.Profile) }
+func (c *Console) Suggest(s suggest.Suggestion) string {
+	text, _ := c.Next(s)
+	return text
+}
+
+// Next is Suggest, and says who has to act: "" means the one who ran this command.
+func (c *Console) Next(s suggest.Suggestion) (text, who string) {
+	if !s.IsZero() && c.Behind() {
+		return s.ForAgent(c.Profile)
+	}
+	return s.In(c.Profile), ""
+}
 
 // Fail reports an error and returns the exit code.
 func (c *Console) Fail(err error) int {
@@ -92,14 +104,15 @@ func (c *Console) Fail(err error) int {
 		return int(code)
 	}
 	v := exit.Judge(err)
-	hint := c.Suggest(v.Next)
+	hint, who := c.Next(v.Next)
 	message := exit.Message(err)
 	if c.JSON {
 		c.PrintJSON(struct {
 			Error   string `json:"error"`
 			Message string `json:"message"`
 			Hint    string `json:"hint,omitempty"`
-		}{v.Name, message, hint})
+			Who     string `json:"who,omitempty"`
+		}{v.Name, message, hint, who})
 		return v.Code
 	}
 	// Messages of the system may have several lines.

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/authsome/authsome/internal/child"
 	"github.com/authsome/authsome/secret"
 )
 
@@ -109,7 +110,7 @@ func (d *demo) authsome(ctx context.Context, stdin string, args ...string) (stri
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &problems
 	cmd.Env = append(os.Environ(), "AUTHSOME_HOME="+filepath.Join(d.dir, "home"), "SSL_CERT_FILE="+d.service.caFile, "BROWSER="+d.binary+" demo browser")
 	for _, name := range []string{
-		keyVariable, tokenVariable, "AUTHSOME_PROFILE", "AUTHSOME_MASTER_KEY_FILE", "AUTHSOME_PASSPHRASE_FILE",
+		keyVariable, tokenVariable, child.ModeVariable, child.HomesVariable, "AUTHSOME_PROFILE", "AUTHSOME_MASTER_KEY_FILE", "AUTHSOME_PASSPHRASE_FILE",
 		"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy",
 	} {
 		cmd.Env = append(cmd.Env, name+"=")

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/intercept"
 )
 
@@ -28,7 +29,7 @@ func (d *Doctor) checksBehindProxy() []check {
 const selfURL = "https://" + intercept.SelfHost + "/"
 
 // keepVariables is the remedy for variables that are not as authsome run set them.
-const keepVariables = "start the command with authsome run, and do not change these variables after that"
+var keepVariables = suggest.ByPerson("start the command with authsome run, and do not change these variables after that")
 
 // checkVariables checks that all variables name the same proxy, and that the
 // certificate files exist.
@@ -59,7 +60,7 @@ func (d *Doctor) checkProxyAnswers(ctx context.Context) []finding {
 	case untrusted:
 		return problem("proxy", "it answers, but this process does not trust its certificate", keepVariables)
 	case err != nil:
-		return problem("proxy", "it does not answer: "+cause(err), "the proxy of authsome run stops when its command ends; start this one again with authsome run")
+		return problem("proxy", "it does not answer: "+cause(err), suggest.ByPerson("start this command again with authsome run: the proxy of a run stops when its command ends"))
 	case body != intercept.SelfAnswer:
 		return problem("proxy", "another program answers at the proxy's address", keepVariables)
 	}
@@ -104,7 +105,7 @@ func cause(err error) string {
 func (d *Doctor) checkNoSecrets(context.Context) []finding {
 	for _, name := range []string{"AUTHSOME_PROXY_TOKEN", "AUTHSOME_MASTER_KEY_FILE", "AUTHSOME_PASSPHRASE_FILE", "SSLKEYLOGFILE"} {
 		if d.Console.Getenv(name) != "" {
-			return problem("secrets", name+" is set behind the proxy", "unset it")
+			return problem("secrets", name+" is set behind the proxy", suggest.Advice("unset it"))
 		}
 	}
 	return ok("secrets", "the environment has none of authsome's secrets")
@@ -128,7 +129,7 @@ func (d *Doctor) checkBypass(ctx context.Context) []finding {
 			return ok("bypass", "%s cannot be reached without the proxy", r.Host)
 		}
 		direct.Close()
-		return warning("bypass", "programs that ignore proxy settings reach "+r.Host+" directly, with placeholders", "run the agent in a container that can only reach the sidecar")
+		return warning("bypass", "programs that ignore proxy settings reach "+r.Host+" directly, with placeholders", suggest.ByPerson("run the agent in a container that can only reach the sidecar"))
 	}
 	return ok("bypass", "not checked: no connections yet")
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/intercept"
 )
 
@@ -21,7 +22,7 @@ type clientCheck struct {
 	args    []string
 	file    string // written to a temporary directory, which becomes the working directory
 	source  string
-	remedy  string
+	remedy  suggest.Suggestion
 }
 
 var clientChecks = []clientCheck{
@@ -34,10 +35,10 @@ var clientChecks = []clientCheck{
 	{name: "git", program: "git", args: []string{"-c", "http.lowSpeedTime=20", "-c", "http.lowSpeedLimit=1", "ls-remote", selfURL}},
 	{name: "Java", program: "java", args: []string{"Self.java"}, file: "Self.java", source: `class Self { public static void main(String[] a) throws Exception {
   System.out.print(new String(new java.net.URL("` + selfURL + `").openStream().readAllBytes())); } }`,
-		remedy: "start the command with authsome run --trust java, if it uses Java"},
+		remedy: suggest.ByPerson("start the command with authsome run --trust java, if it uses Java")},
 }
 
-const nodeRemedy = "use Node 22.21, 24.5, or later"
+var nodeRemedy = suggest.Advice("use Node 22.21, 24.5, or later")
 
 func (c clientCheck) run(ctx context.Context, d *Doctor) []finding {
 	path, err := exec.LookPath(c.program)
@@ -49,12 +50,12 @@ func (c clientCheck) run(ctx context.Context, d *Doctor) []finding {
 	cmd := exec.CommandContext(ctx, path, c.args...)
 	dir, err := os.MkdirTemp("", "authsome-doctor-")
 	if err != nil {
-		return d.failed(c.name, err)
+		return failed(c.name, err)
 	}
 	defer os.RemoveAll(dir)
 	if c.file != "" {
 		if err := os.WriteFile(filepath.Join(dir, c.file), []byte(c.source), 0o600); err != nil {
-			return d.failed(c.name, err)
+			return failed(c.name, err)
 		}
 	}
 	var out, problems bytes.Buffer
@@ -90,7 +91,7 @@ func mainLine(output string) string {
 func (d *Doctor) checkClients(ctx context.Context) []finding {
 	var all []finding
 	if runtime.GOOS == "darwin" {
-		all = append(all, warning("clients", "on macOS, programs written in Go trust only the keychain and refuse the proxy's certificate", "run them in the sidecar's container")...)
+		all = append(all, warning("clients", "on macOS, programs written in Go trust only the keychain and refuse the proxy's certificate", suggest.Advice("run them in the sidecar's container"))...)
 	}
 	if v := nodeVersion(ctx); v != "" && nodeIgnoresProxies(v) {
 		all = append(all, warning("clients", "fetch or https of Node "+v+" ignores proxies, so such requests get no credentials", nodeRemedy)...)

@@ -1,7 +1,8 @@
 // Package doctor checks that everything works, on the user's side or behind the
 // proxy, and says what to do about each problem.
 //
-// It changes nothing except a probe record, which it deletes again. Its invariant: a
+// It changes nothing except a probe record, which it deletes again, and the entries of
+// runs that were killed. Its invariant: a
 // finding that is a problem names the cause, and what to do if that is known.
 package doctor
 
@@ -16,7 +17,6 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/opener"
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
-	"github.com/authsome/authsome/internal/child"
 )
 
 // Doctor checks one home.
@@ -31,6 +31,9 @@ type finding struct {
 	Status string `json:"status"` // one of the constants below
 	Detail string `json:"detail"`
 	Remedy string `json:"remedy,omitempty"`
+	Who    string `json:"who,omitempty"` // who has to act, if it is not the one who runs doctor
+
+	next suggest.Suggestion // becomes Remedy and Who
 }
 
 // Statuses of findings.
@@ -52,7 +55,7 @@ func (d *Doctor) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	checks := d.ownChecks()
-	if d.Console.Getenv(child.ModeVariable) != "" {
+	if d.Console.Behind() {
 		checks = d.checksBehindProxy()
 	}
 	var all []finding
@@ -64,6 +67,7 @@ func (d *Doctor) Run(ctx context.Context) error {
 				continue // several checks found the same cause
 			}
 			reported[f.Detail] = true
+			f.Remedy, f.Who = d.Console.Next(f.next)
 			all = append(all, f)
 			if f.Status == statusProblem {
 				problems++
@@ -98,23 +102,18 @@ func (d *Doctor) print(f finding) {
 }
 
 func ok(name, format string, args ...any) []finding {
-	return []finding{{name, statusOK, fmt.Sprintf(format, args...), ""}}
+	return []finding{{Check: name, Status: statusOK, Detail: fmt.Sprintf(format, args...)}}
 }
 
-func warning(name, detail, remedy string) []finding {
-	return []finding{{name, statusWarning, detail, remedy}}
+func warning(name, detail string, next suggest.Suggestion) []finding {
+	return []finding{{Check: name, Status: statusWarning, Detail: detail, next: next}}
 }
 
-func problem(name, detail, remedy string) []finding {
-	return []finding{{name, statusProblem, detail, remedy}}
+func problem(name, detail string, next suggest.Suggestion) []finding {
+	return []finding{{Check: name, Status: statusProblem, Detail: detail, next: next}}
 }
 
 // failed makes a finding of an error, with the hint that a command gives for it.
-func (d *Doctor) failed(name string, err error) []finding {
-	return problem(name, exit.Message(err), d.Console.Suggest(exit.Judge(err).Next))
-}
-
-// relogin is the command that replaces a connection's credential.
-func (d *Doctor) relogin(provider, connection string) string {
-	return d.Console.Suggest(suggest.Relogin(provider, connection))
+func failed(name string, err error) []finding {
+	return problem(name, exit.Message(err), exit.Judge(err).Next)
 }

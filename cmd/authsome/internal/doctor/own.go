@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/internal/audit"
+	"github.com/authsome/authsome/internal/runs"
 	"github.com/authsome/authsome/internal/sidecar"
 	"github.com/authsome/authsome/routing"
 	"github.com/authsome/authsome/vault"
@@ -23,7 +25,7 @@ import (
 // ownChecks returns the checks of the user's side.
 func (d *Doctor) ownChecks() []check {
 	return []check{
-		d.checkHome, d.checkVault, d.checkDefinitions, d.checkConnections, d.checkRoutes, d.checkAudit,
+		d.checkHome, d.checkRuns, d.checkVault, d.checkDefinitions, d.checkConnections, d.checkRoutes, d.checkAudit,
 		d.checkClock, d.checkUpstreamProxies, d.checkTrust, d.checkPeers, d.checkClients,
 	}
 }
@@ -31,13 +33,30 @@ func (d *Doctor) ownChecks() []check {
 func (d *Doctor) checkHome(context.Context) []finding {
 	h, err := d.Opener.Home()
 	if err != nil {
-		return d.failed("home", err)
+		return failed("home", err)
 	}
 	p, err := d.Opener.Profile()
 	if err != nil {
-		return d.failed("home", err)
+		return failed("home", err)
 	}
 	return ok("home", "%s, profile %s", h.Dir, p.Name)
+}
+
+// checkRuns removes what runs that were killed have left behind in the list of runs.
+func (d *Doctor) checkRuns(context.Context) []finding {
+	h, err := d.Opener.Home()
+	if err != nil || runtime.GOOS != "linux" {
+		return nil // the home's check reports it; other systems have no list
+	}
+	running, removed, err := runs.Clean(h.Dir)
+	if err != nil {
+		return failed("runs", err)
+	}
+	detail := show.Plural(running, "run") + " in progress"
+	if removed > 0 {
+		detail += ", removed the entry of " + show.Plural(removed, "run") + " that ended without doing so"
+	}
+	return ok("runs", "%s", detail)
 }
 
 // probeKey is the record that is written, read and deleted.
@@ -48,15 +67,15 @@ func (d *Doctor) checkVault(ctx context.Context) []finding {
 	defer cancel()
 	p, err := d.Opener.Profile()
 	if err != nil {
-		return d.failed("vault", err)
+		return failed("vault", err)
 	}
 	v, err := p.Vault()
 	if err != nil {
-		return d.failed("vault", err)
+		return failed("vault", err)
 	}
 	begin := time.Now()
 	if err := probe(ctx, v); err != nil {
-		return d.failed("vault", err)
+		return failed("vault", err)
 	}
 	return ok("vault", "a record was written, read and deleted in %s", time.Since(begin).Round(time.Millisecond))
 }
@@ -82,11 +101,11 @@ func probe(ctx context.Context, v *vault.Vault) error {
 func (d *Doctor) checkDefinitions(context.Context) []finding {
 	set, err := d.Opener.Providers()
 	if err != nil {
-		return d.failed("definitions", err)
+		return failed("definitions", err)
 	}
 	var all []finding
 	for _, p := range set.Problems {
-		all = append(all, problem("definitions", fmt.Sprintf("ignored %s: %v", p.Path, p.Err), "fix the file, or delete it")...)
+		all = append(all, problem("definitions", fmt.Sprintf("ignored %s: %v", p.Path, p.Err), suggest.Advice("fix the file, or delete it"))...)
 	}
 	if all == nil {
 		return ok("definitions", "%s", show.Plural(len(set.All()), "provider"))
@@ -101,32 +120,32 @@ const expirySoon = 7 * 24 * time.Hour
 func (d *Doctor) checkConnections(ctx context.Context) []finding {
 	p, err := d.Opener.Profile()
 	if err != nil {
-		return d.failed("connections", err)
+		return failed("connections", err)
 	}
 	connections, err := p.Connections(ctx)
 	if err != nil {
-		return d.failed("connections", err)
+		return failed("connections", err)
 	}
 	set, err := d.Opener.Providers()
 	if err != nil {
-		return d.failed("connections", err)
+		return failed("connections", err)
 	}
 	credentials, err := p.Auth()
 	if err != nil {
-		return d.failed("connections", err)
+		return failed("connections", err)
 	}
 	now := time.Now()
 	var all []finding
 	for _, c := range connections {
-		name, relogin := c.Provider+"/"+c.Name, d.relogin(c.Provider, c.Name)
+		name, relogin := c.Provider+"/"+c.Name, suggest.Relogin(c.Provider, c.Name)
 		if _, err := set.Lookup(c.Provider); err != nil {
-			remedy := d.Console.Suggest(suggest.Command("register FILE")) + ", or " + d.Console.Suggest(suggest.Command("remove %s", c.Provider))
-			all = append(all, problem("connections", name+" is not used: the definition of "+c.Provider+" is missing", remedy)...)
+			next := suggest.Command("register FILE, or %s", suggest.Command("remove %s", c.Provider).In(d.Console.Profile))
+			all = append(all, problem("connections", name+" is not used: the definition of "+c.Provider+" is missing", next)...)
 			continue
 		}
 		if _, adds, err := credentials.Definition(c); err == nil && !adds.Empty() {
 			all = append(all, warning("connections", name+" does not use the changed definition of "+c.Provider+", which "+adds.String(),
-				d.Console.Suggest(suggest.Accept(c.Provider, c.Name)))...)
+				suggest.Accept(c.Provider, c.Name))...)
 		}
 		login := c.Err(now)
 		switch {
@@ -163,15 +182,15 @@ func (d *Doctor) table(ctx context.Context) (*routing.Table, error) {
 func (d *Doctor) checkRoutes(ctx context.Context) []finding {
 	t, err := d.table(ctx)
 	if err != nil {
-		return d.failed("routes", err)
+		return failed("routes", err)
 	}
 	set, err := d.Opener.Providers()
 	if err != nil {
-		return d.failed("routes", err)
+		return failed("routes", err)
 	}
 	var all []finding
 	for _, p := range t.Problems() {
-		all = append(all, problem("routes", "requests to "+p.Provider+" get no credential: "+p.Err.Error(), d.relogin(p.Provider, ""))...)
+		all = append(all, problem("routes", "requests to "+p.Provider+" get no credential: "+p.Err.Error(), suggest.Relogin(p.Provider, ""))...)
 	}
 	seen := make(map[string]bool)
 	for _, r := range t.Routes() {
@@ -186,7 +205,7 @@ func (d *Doctor) checkRoutes(ctx context.Context) []finding {
 		}
 		seen[choices] = true
 		_, next := explain.Decision(set, e, nil)
-		all = append(all, warning("routes", "requests to "+host+" are refused, because several connections match: "+choices, d.Console.Suggest(next))...)
+		all = append(all, warning("routes", "requests to "+host+" are refused, because several connections match: "+choices, next)...)
 	}
 	if all == nil {
 		return ok("routes", "%s, none ambiguous", show.Plural(t.Len(), "route"))
@@ -206,9 +225,9 @@ func (d *Doctor) checkAudit(ctx context.Context) []finding {
 	r, err := audit.Verify(h.AuditPath(), keys)
 	switch {
 	case err != nil:
-		return d.failed("audit log", err)
+		return failed("audit log", err)
 	case len(r.Problems) > 0:
-		return problem("audit log", "it was changed: "+r.Problems[0].String(), d.Console.Suggest(suggest.Command("log --verify")))
+		return problem("audit log", "it was changed: "+r.Problems[0].String(), suggest.Command("log --verify"))
 	}
 	return ok("audit log", "%s, none changed", show.Plural(r.Lines, "line"))
 }

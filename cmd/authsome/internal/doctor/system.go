@@ -12,13 +12,14 @@ import (
 
 	"github.com/authsome/authsome/ca"
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/intercept"
 )
 
 // checkClock compares the clock with times that must be in the past.
 func (d *Doctor) checkClock(ctx context.Context) []finding {
 	now := time.Now()
-	const remedy = "set the clock: certificates and tokens depend on it"
+	remedy := suggest.Advice("set the clock: certificates and tokens depend on it")
 	if info, found := debug.ReadBuildInfo(); found {
 		for _, s := range info.Settings {
 			if built, err := time.Parse(time.RFC3339, s.Value); s.Key == "vcs.time" && err == nil && now.Before(built) {
@@ -53,11 +54,11 @@ func (d *Doctor) checkUpstreamProxies(ctx context.Context) []finding {
 			u, err = url.Parse("http://" + value)
 		}
 		if err != nil || u.Host == "" {
-			all = append(all, problem("proxy", name+" is not the URL of a proxy, and services are reached through it", "set it to http://HOST:PORT, or unset it")...)
+			all = append(all, problem("proxy", name+" is not the URL of a proxy, and services are reached through it", suggest.Advice("set it to http://HOST:PORT, or unset it"))...)
 			continue
 		}
 		if err := dialProxy(ctx, u); err != nil {
-			all = append(all, problem("proxy", fmt.Sprintf("services are reached through %s=%s, which does not answer: %s", name, u.Redacted(), cause(err)), "unset it, or use --upstream-proxy")...)
+			all = append(all, problem("proxy", fmt.Sprintf("services are reached through %s=%s, which does not answer: %s", name, u.Redacted(), cause(err)), suggest.Advice("unset it, or use --upstream-proxy"))...)
 			continue
 		}
 		all = append(all, ok("proxy", "services are reached through %s (%s)", u.Redacted(), name)...)
@@ -89,13 +90,13 @@ func dialProxy(ctx context.Context, u *url.URL) error {
 func (d *Doctor) checkTrust(context.Context) []finding {
 	roots, err := ca.SystemRoots(d.Console.Getenv)
 	if errors.Is(err, ca.ErrNoRoots) {
-		return problem("trust", err.Error(), "install the system's certificates, for example: apt-get install ca-certificates")
+		return problem("trust", err.Error(), suggest.Advice("install the system's certificates, for example: apt-get install ca-certificates"))
 	}
 	if err != nil {
-		return d.failed("trust", err)
+		return failed("trust", err)
 	}
 	if _, err := ca.ExtraRoots(d.Console.Getenv); err != nil {
-		return d.failed("trust", err)
+		return failed("trust", err)
 	}
 	return ok("trust", "%s for the agent's clients", show.Plural(bytes.Count(roots, []byte("-----BEGIN")), "certificate"))
 }
@@ -103,7 +104,7 @@ func (d *Doctor) checkTrust(context.Context) []finding {
 // checkPeers checks whether the proxy can be guarded without a token.
 func (d *Doctor) checkPeers(context.Context) []finding {
 	if err := intercept.KnowsPeers(); err != nil {
-		return warning("guard", "a token guards the proxy, because this system does not say which user a connection belongs to: "+err.Error(), "")
+		return warning("guard", "a token guards the proxy, because this system does not say which user a connection belongs to: "+err.Error(), suggest.Suggestion{})
 	}
 	return ok("guard", "only your user can use the proxy")
 }

@@ -50,6 +50,17 @@ func (e *MissingError) Verdict() Verdict {
 	return Verdict{Code: CredentialMissing, Name: "CredentialMissing"}
 }
 
+// RefusedError is a command that is refused behind the proxy.
+type RefusedError struct {
+	Message string
+	Next    suggest.Suggestion
+}
+
+func (e *RefusedError) Error() string { return e.Message }
+
+// Verdict implements failure.
+func (e *RefusedError) Verdict() Verdict { return Verdict{Error, "BehindProxy", e.Next} }
+
 // hintError is an error with what to do next.
 type hintError struct {
 	error

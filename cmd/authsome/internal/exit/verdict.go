@@ -128,15 +128,15 @@ func classifyKey(err error) (Verdict, bool) {
 	case errors.Is(err, vault.ErrWrongPassphrase):
 		return unavailable(suggest.Advice("try again; if AUTHSOME_PASSPHRASE_FILE is set, check the file that it names"))
 	case errors.Is(err, vault.ErrNoPassphrase):
-		return unavailable(suggest.Advice("run it in a terminal, or set AUTHSOME_PASSPHRASE_FILE to a file with the passphrase, or to /dev/fd/3"))
+		return unavailable(suggest.ByPerson("run it in a terminal, or set AUTHSOME_PASSPHRASE_FILE to a file with the passphrase, or to /dev/fd/3"))
 	case errors.Is(err, vault.ErrKeyring):
-		return unavailable(suggest.Advice("run it where the keyring is: in a desktop session, or with dbus-run-session"))
+		return unavailable(suggest.ByPerson("run it where the keyring is: in a desktop session, or with dbus-run-session"))
 	case errors.Is(err, vault.ErrKeyMissing):
-		return unavailable(suggest.Advice("restore the master key of this home from a backup"))
+		return unavailable(suggest.ByPerson("restore the master key of this home from a backup"))
 	case errors.Is(err, vault.ErrNoKeyFile):
-		return unavailable(suggest.Advice("set AUTHSOME_MASTER_KEY_FILE to the file with the master key"))
+		return unavailable(suggest.ByPerson("set AUTHSOME_MASTER_KEY_FILE to the file with the master key"))
 	case errors.Is(err, vault.ErrUnknownMode):
-		return unavailable(suggest.Advice(`set encryption.mode in config.json to "local_key", "keyring", "passphrase" or "file"`))
+		return unavailable(suggest.ByPerson(`set encryption.mode in config.json to "local_key", "keyring", "passphrase" or "file"`))
 	case errors.Is(err, vault.ErrSamePlace):
 		return Verdict{Usage, "UsageError", suggest.Command("key mode file --file FILE")}, true
 	case errors.Is(err, vault.ErrKeyReadOnly):
@@ -160,11 +160,11 @@ func classifyStore(err error) (Verdict, bool) {
 	case errors.Is(err, home.ErrDefaultProfile):
 		return Verdict{Usage, "DefaultProfile", suggest.Command("profile use NAME")}, true
 	case errors.Is(err, home.ErrNewer), errors.Is(err, vault.ErrNewerFormat):
-		return unavailable(suggest.Advice("install the authsome version that wrote it, or a newer one"))
+		return unavailable(suggest.ByPerson("install the authsome version that wrote it, or a newer one"))
 	case errors.Is(err, vault.ErrLocked):
 		return unavailable(suggest.Advice("try again; other authsome processes usually hold the vault for milliseconds"))
 	case errors.Is(err, vault.ErrWrongKey):
-		return unavailable(suggest.Advice("restore the master.key that belongs to this home, or replace the vault: authsome vault restore FILE --force"))
+		return unavailable(suggest.ByPerson("restore the master.key that belongs to this home, or replace the vault: authsome vault restore FILE --force"))
 	case errors.Is(err, vault.ErrKeyExposed):
 		return unavailable(suggest.Advice("as the owner of the file, run chmod 600 on it; a container can also get it as a secret below /run/secrets"))
 	case errors.Is(err, vault.ErrNotBackup):

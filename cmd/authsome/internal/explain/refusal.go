@@ -7,11 +7,11 @@ import (
 	"github.com/authsome/authsome/intercept"
 )
 
-// Fix returns a function that says what a user can do about a refusal of the proxy. The
-// text is in the answer that the client gets. Commands in it are for the profile, or
-// for the default profile if profile is empty.
-func Fix(profile string) func(*intercept.Refusal) string {
-	return func(r *intercept.Refusal) string { return fix(r).In(profile) }
+// Fix returns a function that says what can be done about a refusal of the proxy. The
+// text is in the answer that the client gets, who may be an agent. Commands in it are
+// for the profile, or for the default profile if profile is empty.
+func Fix(profile string) intercept.Fixes {
+	return func(r *intercept.Refusal) (text, who string) { return fix(r).ForAgent(profile) }
 }
 
 func fix(r *intercept.Refusal) suggest.Suggestion {
@@ -25,15 +25,15 @@ func fix(r *intercept.Refusal) suggest.Suggestion {
 	case intercept.CodePlaceholder:
 		return suggest.Command("why %s", suggest.Words(r.URL))
 	case intercept.CodeHostDenied:
-		return suggest.Advice("connect its provider, or start without --unmatched deny")
+		return suggest.ByPerson("connect its provider, or start authsome without --unmatched deny")
 	case intercept.CodePrivateTarget:
-		return suggest.Advice("start with --allow-private")
+		return suggest.ByPerson("start authsome with --allow-private")
 	case intercept.CodeVaultUnavailable:
 		return suggest.Command("doctor")
 	case intercept.CodeUpstreamTLS:
-		return suggest.Advice("if the service has a private authority, start with --upstream-ca FILE")
+		return suggest.ByPerson("start authsome with --upstream-ca FILE, if the service has a private authority")
 	case intercept.CodeUpstreamTimeout:
-		return suggest.Advice("start with a longer --response-timeout")
+		return suggest.ByPerson("start authsome with a longer --response-timeout")
 	}
 	return suggest.Suggestion{}
 }
@@ -41,10 +41,10 @@ func fix(r *intercept.Refusal) suggest.Suggestion {
 // choose says how to choose one of several connections. If all of them belong to one
 // provider, a default can be set.
 func choose(choices []string) suggest.Suggestion {
-	start := "start with --provider " + choices[0]
+	start := "start authsome with --provider " + choices[0]
 	provider, connection, named := strings.Cut(choices[0], "=")
 	if named && strings.HasPrefix(choices[len(choices)-1], provider+"=") {
 		return suggest.Command("default %s %s, or %s", provider, connection, start)
 	}
-	return suggest.Advice("%s", start)
+	return suggest.ByPerson("%s", start)
 }

@@ -6,34 +6,36 @@ import (
 	"github.com/authsome/authsome/intercept"
 )
 
+// What only a person can do is worded as a request to that person.
 func TestFix(t *testing.T) {
+	const run, ask = "ask the person to run, in another terminal: ", "ask the person to "
 	for _, tt := range []struct {
-		profile string
-		refusal intercept.Refusal
-		want    string
+		profile   string
+		refusal   intercept.Refusal
+		want, who string
 	}{
-		{"", intercept.Refusal{Code: intercept.CodeLoginRequired, Provider: "acme", Connection: "default"}, "authsome login acme --force"},
-		{"", intercept.Refusal{Code: intercept.CodeLoginRequired, Provider: "acme", Connection: "work"}, "authsome login acme --connection work --force"},
-		{"", intercept.Refusal{Code: intercept.CodeLoginRequired, Provider: "acme"}, "authsome login acme --force"},
-		{"p", intercept.Refusal{Code: intercept.CodeLoginRequired, Provider: "acme", Connection: "work"}, "authsome --profile p login acme --connection work --force"},
-		{"", intercept.Refusal{Code: intercept.CodeRouteAmbiguous, Choices: []string{"acme", "other"}}, "start with --provider acme"},
-		{"", intercept.Refusal{Code: intercept.CodeRouteAmbiguous, Choices: []string{"acme=a", "other"}}, "start with --provider acme=a"},
-		{"", intercept.Refusal{Code: intercept.CodeRouteAmbiguous, Choices: []string{"acme=a", "acme=b"}}, "authsome default acme a, or start with --provider acme=a"},
-		{"p", intercept.Refusal{Code: intercept.CodeRouteAmbiguous, Choices: []string{"acme=a", "acme=b"}}, "authsome --profile p default acme a, or start with --provider acme=a"},
-		{"p", intercept.Refusal{Code: intercept.CodeHTTPSRequired, Host: "api.acme.test"}, "use https://api.acme.test"},
-		{"", intercept.Refusal{Code: intercept.CodePlaceholder, URL: "https://api.acme.test/v1"}, "authsome why https://api.acme.test/v1"},
-		{"p", intercept.Refusal{Code: intercept.CodePlaceholder, URL: "https://api.acme.test/v1"}, "authsome --profile p why https://api.acme.test/v1"},
-		{"", intercept.Refusal{Code: intercept.CodeHostDenied, Host: "other.test"}, "connect its provider, or start without --unmatched deny"},
-		{"", intercept.Refusal{Code: intercept.CodePrivateTarget}, "start with --allow-private"},
-		{"", intercept.Refusal{Code: intercept.CodeVaultUnavailable}, "authsome doctor"},
-		{"p", intercept.Refusal{Code: intercept.CodeVaultUnavailable}, "authsome --profile p doctor"},
-		{"p", intercept.Refusal{Code: intercept.CodeUpstreamTLS}, "if the service has a private authority, start with --upstream-ca FILE"},
-		{"", intercept.Refusal{Code: intercept.CodeUpstreamTimeout}, "start with a longer --response-timeout"},
-		{"", intercept.Refusal{Code: intercept.CodeBadRequest}, ""},
-		{"p", intercept.Refusal{Code: intercept.CodeRefreshUnavailable}, ""},
+		{"", intercept.Refusal{Code: intercept.CodeLoginRequired, Provider: "acme", Connection: "default"}, run + "authsome login acme --force", "person"},
+		{"", intercept.Refusal{Code: intercept.CodeLoginRequired, Provider: "acme", Connection: "work"}, run + "authsome login acme --connection work --force", "person"},
+		{"", intercept.Refusal{Code: intercept.CodeLoginRequired, Provider: "acme"}, run + "authsome login acme --force", "person"},
+		{"p", intercept.Refusal{Code: intercept.CodeLoginRequired, Provider: "acme", Connection: "work"}, run + "authsome --profile p login acme --connection work --force", "person"},
+		{"", intercept.Refusal{Code: intercept.CodeRouteAmbiguous, Choices: []string{"acme", "other"}}, ask + "start authsome with --provider acme", "person"},
+		{"", intercept.Refusal{Code: intercept.CodeRouteAmbiguous, Choices: []string{"acme=a", "other"}}, ask + "start authsome with --provider acme=a", "person"},
+		{"", intercept.Refusal{Code: intercept.CodeRouteAmbiguous, Choices: []string{"acme=a", "acme=b"}}, run + "authsome default acme a, or start authsome with --provider acme=a", "person"},
+		{"p", intercept.Refusal{Code: intercept.CodeRouteAmbiguous, Choices: []string{"acme=a", "acme=b"}}, run + "authsome --profile p default acme a, or start authsome with --provider acme=a", "person"},
+		{"p", intercept.Refusal{Code: intercept.CodeHTTPSRequired, Host: "api.acme.test"}, "use https://api.acme.test", ""},
+		{"", intercept.Refusal{Code: intercept.CodePlaceholder, URL: "https://api.acme.test/v1"}, "authsome why https://api.acme.test/v1", ""},
+		{"p", intercept.Refusal{Code: intercept.CodePlaceholder, URL: "https://api.acme.test/v1"}, "authsome --profile p why https://api.acme.test/v1", ""},
+		{"", intercept.Refusal{Code: intercept.CodeHostDenied, Host: "other.test"}, ask + "connect its provider, or start authsome without --unmatched deny", "person"},
+		{"", intercept.Refusal{Code: intercept.CodePrivateTarget}, ask + "start authsome with --allow-private", "person"},
+		{"", intercept.Refusal{Code: intercept.CodeVaultUnavailable}, "authsome doctor", ""},
+		{"p", intercept.Refusal{Code: intercept.CodeVaultUnavailable}, "authsome --profile p doctor", ""},
+		{"p", intercept.Refusal{Code: intercept.CodeUpstreamTLS}, ask + "start authsome with --upstream-ca FILE, if the service has a private authority", "person"},
+		{"", intercept.Refusal{Code: intercept.CodeUpstreamTimeout}, ask + "start authsome with a longer --response-timeout", "person"},
+		{"", intercept.Refusal{Code: intercept.CodeBadRequest}, "", ""},
+		{"p", intercept.Refusal{Code: intercept.CodeRefreshUnavailable}, "", ""},
 	} {
-		if got := Fix(tt.profile)(&tt.refusal); got != tt.want {
-			t.Errorf("profile %q, %s: %q, want %q", tt.profile, tt.refusal.Code, got, tt.want)
+		if got, who := Fix(tt.profile)(&tt.refusal); got != tt.want || who != tt.who {
+			t.Errorf("profile %q, %s: %q for %q, want %q for %q", tt.profile, tt.refusal.Code, got, who, tt.want, tt.who)
 		}
 	}
 }

@@ -10,12 +10,14 @@ import (
 	"strings"
 
 	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/cmd/authsome/internal/guard"
 )
 
 // Suggestion is what to do next. The zero value proposes nothing.
 type Suggestion struct {
 	text    string
 	command bool
+	person  bool // an agent behind the proxy cannot do it
 	scope   scope
 }
 
@@ -30,6 +32,7 @@ const (
 // Command proposes a command of this program. The text begins after "authsome".
 func Command(format string, args ...any) Suggestion {
 	s := Suggestion{text: fmt.Sprintf(format, args...), command: true}
+	s.person = guard.NeedsPerson(s.text)
 	if strings.HasPrefix(s.text, "profile ") || strings.HasPrefix(s.text, "help") || strings.HasSuffix(s.text, "--help") || strings.Contains(s.text, "--profile ") {
 		s.scope = general
 	}
@@ -39,6 +42,12 @@ func Command(format string, args ...any) Suggestion {
 // Advice proposes something that is not a command of this program.
 func Advice(format string, args ...any) Suggestion {
 	return Suggestion{text: fmt.Sprintf(format, args...)}
+}
+
+// ByPerson is advice that an agent behind the proxy cannot follow. The text is what
+// to do, as an order.
+func ByPerson(format string, args ...any) Suggestion {
+	return Suggestion{text: fmt.Sprintf(format, args...), person: true}
 }
 
 // Login proposes to obtain a credential for a connection.
@@ -92,4 +101,20 @@ func (s Suggestion) In(profile string) string {
 		return "authsome " + s.text
 	}
 	return "authsome --profile " + profile + " " + s.text
+}
+
+// person is who has to act on a suggestion that an agent cannot follow.
+const person = "person"
+
+// ForAgent writes the suggestion out for an agent behind the proxy, and says who has to
+// act: "" if the agent can, else "person".
+func (s Suggestion) ForAgent(profile string) (text, who string) {
+	text = s.In(profile)
+	switch {
+	case !s.person:
+		return text, ""
+	case s.command:
+		return "ask the person to run, in another terminal: " + text, person
+	}
+	return "ask the person to " + text, person
 }

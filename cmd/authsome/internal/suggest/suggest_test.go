@@ -26,3 +26,25 @@ func TestIn(t *testing.T) {
 		}
 	}
 }
+
+// An agent is told to ask a person for what it cannot do itself, and only for that.
+func TestForAgent(t *testing.T) {
+	const run = "ask the person to run, in another terminal: "
+	for _, tt := range []struct {
+		s         Suggestion
+		want, who string
+	}{
+		{Suggestion{}, "", ""},
+		{Advice("try again"), "try again", ""},
+		{ByPerson("unlock the keyring"), "ask the person to unlock the keyring", "person"},
+		{Command("list"), "authsome --profile work list", ""},
+		{Command("login --help"), "authsome login --help", ""},
+		{Login("github", ""), run + "authsome --profile work login github", "person"},
+		{Relogin("github", "two"), run + "authsome --profile work login github --connection two --force", "person"},
+		{Command("profile create x"), run + "authsome profile create x", "person"},
+	} {
+		if got, who := tt.s.ForAgent("work"); got != tt.want || who != tt.who {
+			t.Errorf("%q for %q, want %q for %q", got, who, tt.want, tt.who)
+		}
+	}
+}
