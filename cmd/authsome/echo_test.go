@@ -44,7 +44,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 func TestAgentDoesNotSeeEchoedCredential(t *testing.T) {
 	b, s := newBench(t), startService(t)
 	s.host, s.answer = "api.twilio.com", echo
-	account, key := "AC0123456789abcdef0123456789abcdef", strings.ToLower(rand.Text()+rand.Text())[:32]
+	account, key := "AC0123456789abcdef0123456789abcdef", strings.ToLower(rand.Text() + rand.Text())[:32]
 	b.more = []string{"TWILIO_ACCOUNT_SID=" + account, "TWILIO_AUTH_TOKEN=" + key}
 	b.run("", "login", "twilio", "--no-verify")
 	b.more = nil

@@ -1,8 +1,8 @@
 package mask
 
 import (
+	"cmp"
 	"encoding/binary"
-	"maps"
 	"slices"
 )
 
@@ -105,12 +105,18 @@ func (a *automaton) ended(state uint32, found func(pattern int)) {
 // path from node 0 to the node in which the secret ends. A state of the automaton is
 // the set of nodes that the text leads to, from any position in it.
 type builder struct {
-	edges   []map[byte][]uint32 // by node
-	pattern map[uint32]int      // by the node in which it ends
+	edges   [][]edge       // by node
+	pattern map[uint32]int // by the node in which it ends
 
 	states [][]uint32        // sorted nodes, without 0, which every state has
 	number map[string]uint32 // of a state
-	rows   []map[byte]uint32 // by state; what is missing is as in state 0
+	rows   [][]edge          // by state; what is missing is as in state 0
+}
+
+// edge leads to a node or a state.
+type edge struct {
+	c  byte
+	to uint32
 }
 
 func newBuilder(patterns []pattern) *builder {
@@ -133,7 +139,7 @@ func newBuilder(patterns []pattern) *builder {
 }
 
 func (b *builder) node() uint32 {
-	b.edges = append(b.edges, make(map[byte][]uint32))
+	b.edges = append(b.edges, nil)
 	return uint32(len(b.edges) - 1)
 }
 
@@ -144,7 +150,7 @@ func (b *builder) path(from, to uint32, form string) {
 		if i < len(form)-1 {
 			next = b.node()
 		}
-		b.edges[from][form[i]] = append(b.edges[from][form[i]], next)
+		b.edges[from] = append(b.edges[from], edge{form[i], next})
 		from = next
 	}
 }
@@ -154,17 +160,15 @@ func (b *builder) build(a *automaton) {
 	for i := 0; i < len(b.states); i++ {
 		b.rows = append(b.rows, b.row(b.states[i]))
 	}
-	used := make(map[byte]bool)
+	a.width = 1
 	for _, edges := range b.edges {
-		for c := range edges {
-			used[c] = true
+		for _, e := range edges {
+			if a.class[e.c] == 0 {
+				a.class[e.c] = uint8(a.width) // fewer than 256: no control characters
+				a.width++
+			}
 		}
 	}
-	for i, c := range slices.Sorted(maps.Keys(used)) { // fewer than 256: no control characters
-		a.class[c] = uint8(i + 1)
-	}
-	a.width = uint32(len(used) + 1)
-
 	var order, last []uint32
 	for state, nodes := range b.states {
 		if ends := b.ends(nodes); len(ends) == 0 {
@@ -182,47 +186,56 @@ func (b *builder) build(a *automaton) {
 	a.next = make([]uint32, len(order)*int(a.width))
 	for _, state := range order {
 		row := a.next[rowOf[state]:][:a.width]
-		for _, transitions := range []map[byte]uint32{b.rows[0], b.rows[state]} {
-			for c, to := range transitions {
-				row[a.class[c]] = rowOf[to]
+		for _, transitions := range [][]edge{b.rows[0], b.rows[state]} {
+			for _, e := range transitions {
+				row[a.class[e.c]] = rowOf[e.to]
 			}
 		}
 	}
 }
 
-// state returns the number of a state.
+// state returns the number of a state, and adds it if it is new.
 func (b *builder) state(nodes []uint32) uint32 {
-	key := make([]byte, 0, 4*len(nodes))
+	key := make([]byte, 0, 64)
 	for _, n := range nodes {
 		key = binary.BigEndian.AppendUint32(key, n)
 	}
 	number, ok := b.number[string(key)]
 	if !ok {
 		number = uint32(len(b.states))
-		b.states = append(b.states, nodes)
+		b.states = append(b.states, slices.Clone(nodes))
 		b.number[string(key)] = number
 	}
 	return number
 }
 
-func (b *builder) row(nodes []uint32) map[byte]uint32 {
-	to := make(map[byte][]uint32)
+// row returns where a state leads with the bytes that its own nodes have.
+func (b *builder) row(nodes []uint32) []edge {
+	if len(nodes) == 0 {
+		nodes = []uint32{0}
+	}
+	var all []edge
+	var has [256]bool
 	for _, n := range nodes {
-		for c, next := range b.edges[n] {
-			to[c] = append(to[c], next...)
+		for _, e := range b.edges[n] {
+			all, has[e.c] = append(all, e), true
 		}
 	}
-	row := make(map[byte]uint32, len(to))
-	if nodes == nil {
-		to = maps.Clone(b.edges[0])
-	}
-	for c, next := range to {
-		if nodes != nil {
-			next = append(next, b.edges[0][c]...)
+	for _, e := range b.edges[0] {
+		if has[e.c] {
+			all = append(all, e)
 		}
-		next = slices.Clone(next)
-		slices.Sort(next)
-		row[c] = b.state(slices.Compact(next))
+	}
+	slices.SortFunc(all, func(x, y edge) int { return cmp.Or(cmp.Compare(x.c, y.c), cmp.Compare(x.to, y.to)) })
+	var row []edge
+	var next []uint32
+	for i, e := range all {
+		if len(next) == 0 || next[len(next)-1] != e.to {
+			next = append(next, e.to)
+		}
+		if i == len(all)-1 || all[i+1].c != e.c {
+			row, next = append(row, edge{e.c, b.state(next)}), next[:0]
+		}
 	}
 	return row
 }
