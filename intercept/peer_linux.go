@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -86,6 +88,9 @@ func (p *peers) ask(client, ours netip.AddrPort) ([]byte, error) {
 }
 
 func openDiag() (int, error) {
+	if err := checkUnmapped(); err != nil {
+		return 0, err
+	}
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_INET_DIAG)
 	if err != nil {
 		return 0, fmt.Errorf("open sock_diag: %w", err)
@@ -96,6 +101,26 @@ func openDiag() (int, error) {
 		return 0, fmt.Errorf("set a timeout for sock_diag: %w", err)
 	}
 	return fd, nil
+}
+
+// checkUnmapped returns an error if the kernel gives others the same user as this
+// process: in a user namespace, all users without a mapping have one id.
+func checkUnmapped() error {
+	overflow, err := os.ReadFile("/proc/sys/kernel/overflowuid")
+	if err != nil {
+		return fmt.Errorf("identify users: %w", err)
+	}
+	if strings.TrimSpace(string(overflow)) != strconv.Itoa(os.Geteuid()) {
+		return nil
+	}
+	users, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return fmt.Errorf("identify users: %w", err)
+	}
+	if strings.Join(strings.Fields(string(users)), " ") != "0 0 4294967295" {
+		return fmt.Errorf("this process runs as the user %d, which is also that of all users outside of its namespace", os.Geteuid())
+	}
+	return nil
 }
 
 func (p *peers) close() {

@@ -1,12 +1,14 @@
 package intercept
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"syscall"
@@ -283,6 +285,20 @@ func TestAnotherUserIsAnsweredUnread(t *testing.T) {
 	}
 	if x := r.next(); !x.Stranger || x.Code != CodeNotYourProxy || x.Status != http.StatusForbidden {
 		t.Errorf("recorded %+v", x)
+	}
+}
+
+// In a user namespace, users without a mapping have one id. A proxy with that id cannot
+// tell them from its own user.
+func TestUnmappedUsersAreNotOwn(t *testing.T) {
+	cmd := exec.Command("/proc/self/exe", "-test.run=^TestOwnPeerIsKnown$")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER} // without any mapping
+	out, err := cmd.CombinedOutput()
+	if _, ran := errors.AsType[*exec.ExitError](err); err != nil && !ran {
+		t.Skipf("no user namespace: %v", err)
+	}
+	if !strings.Contains(string(out), "outside of its namespace") {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 
