@@ -22,11 +22,12 @@ type call struct {
 	exchange Exchange // what will be recorded
 
 	// Set before forward.
-	out     *http.Request     // what is sent upstream
-	via     http.RoundTripper // how it is sent
-	applied Applied           // the credential on out, or zero
+	out     *http.Request   // what is sent upstream
+	via     *http.Transport // how it is sent
+	applied Applied         // the credential on out, or zero
 
 	body  countingBody  // the body of out, if it has one
+	tries attempts      // of out and of its replay together
 	hints informational // 1xx responses
 }
 
@@ -73,10 +74,10 @@ func (c *call) forward() {
 		c.prepareBody()
 		defer func() { c.exchange.Sent = c.body.count() }()
 	}
+	c.tries.to, c.tries.via, c.tries.repeatable = c.target, c.via, repeatable(c.out)
 	c.hints.w = c.w
-	c.out = c.out.WithContext(httptrace.WithClientTrace(c.r.Context(), &httptrace.ClientTrace{Got1xxResponse: c.hints.forward}))
 	c.exchange.Added = time.Since(c.exchange.Start)
-	response, err := c.via.RoundTrip(c.out)
+	response, err := c.send(c.out)
 	c.hints.end()
 	if err != nil {
 		if errors.Is(c.r.Context().Err(), context.Canceled) { // the client is gone
@@ -92,6 +93,19 @@ func (c *call) forward() {
 	}
 	defer response.Body.Close()
 	c.respond(response)
+}
+
+// send sends out and waits for its response head.
+func (c *call) send(out *http.Request) (*http.Response, error) {
+	// Ends with the client's request, whose context is its parent.
+	ctx, cancel := context.WithCancelCause(c.r.Context())
+	trace := c.tries.trace(cancel)
+	trace.Got1xxResponse = c.hints.forward
+	response, err := c.via.RoundTrip(out.WithContext(httptrace.WithClientTrace(ctx, trace)))
+	if err != nil && context.Cause(ctx) != nil {
+		err = context.Cause(ctx) // net/http does not always return it
+	}
+	return response, err
 }
 
 // abort ends the handler and closes the client's connection or stream, so that the

@@ -20,10 +20,10 @@ const replayLimit = 64 << 10
 // then uses the new credential.
 func (c *call) replay(refused *http.Response) *http.Response {
 	p, x := c.proxy, &c.exchange
-	if !p.Credentials.Renew(c.r.Context(), x.Provider, x.Connection, c.applied.Mark) {
+	if !p.Credentials.Renew(c.r.Context(), x.Provider, x.Connection, c.applied.Mark) || c.tries.exhausted() {
 		return refused
 	}
-	second := outgoing(c.r, c.upstreamURL()).WithContext(c.out.Context())
+	second := outgoing(c.r, c.upstreamURL())
 	if c.out.Body != http.NoBody {
 		body, complete := c.body.copy(c.out.ContentLength)
 		if !complete {
@@ -35,7 +35,7 @@ func (c *call) replay(refused *http.Response) *http.Response {
 	if err != nil || carriesPlaceholder(second) {
 		return refused
 	}
-	response, err := c.via.RoundTrip(second)
+	response, err := c.send(second)
 	if err != nil {
 		p.Log.Info("no response from upstream to a request with a renewed credential", "host", c.target.Host, "port", c.target.Port,
 			"provider", x.Provider, "err", loggable(err))
