@@ -75,6 +75,21 @@ func (a *attempts) wroteHeaders() {
 	a.last = a.conn
 }
 
+// mayRepeat reports whether the last try, which failed, can be repeated. What net/http
+// repeats over HTTP/1.1 is safe; over HTTP/2 the upstream can provoke it.
+func (a *attempts) mayRepeat() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.last == nil || a.repeatable || !overHTTP2(a.last)
+}
+
+// reached reports whether the request's head was sent.
+func (a *attempts) reached() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.sent > 0
+}
+
 // exhausted reports whether the request may not be sent again.
 func (a *attempts) exhausted() bool {
 	a.mu.Lock()

@@ -2,13 +2,10 @@ package intercept
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -26,7 +23,7 @@ type call struct {
 	via     *http.Transport // how it is sent
 	applied Applied         // the credential on out, or zero
 
-	body  countingBody  // the body of out, if it has one
+	body  requestBody   // the body of out, if it has one
 	tries attempts      // of out and of its replay together
 	hints informational // 1xx responses
 }
@@ -72,7 +69,7 @@ func (c *call) refuse(r *Refusal) {
 func (c *call) forward() {
 	if c.out.Body != http.NoBody {
 		c.prepareBody()
-		defer func() { c.exchange.Sent = c.body.count() }()
+		defer func() { c.exchange.Sent = c.body.n.Load() }()
 	}
 	c.tries.to, c.tries.via, c.tries.repeatable = c.target, c.via, repeatable(c.out)
 	c.hints.w = c.w
@@ -80,12 +77,17 @@ func (c *call) forward() {
 	response, err := c.send(c.out)
 	c.hints.end()
 	if err != nil {
-		if errors.Is(c.r.Context().Err(), context.Canceled) { // the client is gone
+		if left := c.r.Context().Err() != nil; left && (c.r.ProtoMajor > 1 || !c.body.unreadable()) {
 			c.abort()
+		}
+		c.closeIfUnread()
+		if c.body.state.Load() == bodyUnreadable {
+			c.refuse(badRequest(unreadableBody))
+			return
 		}
 		c.proxy.Log.Info("no response from upstream", "host", c.target.Host, "port", c.target.Port, "method", c.r.Method,
 			"provider", c.exchange.Provider, "err", loggable(err))
-		c.refuse(upstreamRefusal(c.target, err))
+		c.refuse(upstreamRefusal(c.target, err, c.tries.reached()))
 		return
 	}
 	if c.applied.Mark != 0 && response.StatusCode == http.StatusUnauthorized {
@@ -115,39 +117,6 @@ func (c *call) abort() {
 	panic(http.ErrAbortHandler)
 }
 
-// prepareBody has the outgoing body counted, and kept for a replay if that is
-// possible.
-func (c *call) prepareBody() {
-	if c.r.ProtoMajor == 1 {
-		// An HTTP/1.1 upstream may answer before it has read everything.
-		http.NewResponseController(c.w).EnableFullDuplex()
-	}
-	c.body.ReadCloser = c.out.Body
-	if length := c.out.ContentLength; c.applied.Mark != 0 && 0 < length && length <= replayLimit {
-		c.body.kept = make([]byte, 0, length)
-	}
-	c.out.Body = &c.body
-}
-
-// countingBody counts what the upstream was sent. The transport may read it
-// after the handler returned, so the count is atomic.
-type countingBody struct {
-	io.ReadCloser
-	n    atomic.Int64
-	kept []byte // what was read; nil if it is not kept
-}
-
-func (b *countingBody) Read(buf []byte) (int, error) {
-	n, err := b.ReadCloser.Read(buf)
-	if b.kept != nil {
-		b.kept = append(b.kept, buf[:n]...)
-	}
-	b.n.Add(int64(n)) // after kept is written: a reader of the whole length may use kept
-	return n, err
-}
-
-func (b *countingBody) count() int64 { return b.n.Load() }
-
 // informational passes 1xx responses on until the final one arrives. The trace may
 // still be running when RoundTrip has returned, hence the lock.
 type informational struct {
@@ -164,7 +133,7 @@ func (i *informational) forward(code int, header textproto.MIMEHeader) error {
 	}
 	h := i.w.Header()
 	for name, values := range header {
-		if !hopByHop[name] && name != "Alt-Svc" {
+		if fromUpstream(name) {
 			h[name] = values
 		}
 	}
