@@ -90,6 +90,13 @@ func (a *attempts) reached() bool {
 	return a.sent > 0
 }
 
+// end ends the request with the error that RoundTrip then returns.
+func (a *attempts) end(cause error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.cancel(cause)
+}
+
 // exhausted reports whether the request may not be sent again.
 func (a *attempts) exhausted() bool {
 	a.mu.Lock()

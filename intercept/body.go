@@ -18,6 +18,7 @@ const replayLimit = 64 << 10
 type requestBody struct {
 	source io.ReadCloser // the client's
 	keeps  bool
+	upload upload
 
 	n     atomic.Int64 // how much of source was read
 	state atomic.Int32 // bodyOpen until source ended
@@ -55,8 +56,16 @@ type bodyReader struct {
 	offset int // in what is kept
 }
 
-func (r *bodyReader) Read(p []byte) (int, error) {
+func (r *bodyReader) Read(p []byte) (n int, err error) {
 	b := r.body
+	b.upload.take()
+	defer func() {
+		if err != nil {
+			b.upload.stop()
+		} else {
+			b.upload.give()
+		}
+	}()
 	if n, err := r.readKept(p); n > 0 || err != nil {
 		return n, err
 	}
@@ -65,7 +74,7 @@ func (r *bodyReader) Read(p []byte) (int, error) {
 	if n, err := r.readKept(p); n > 0 || err != nil { // what another try has read meanwhile
 		return n, err
 	}
-	n, err := b.source.Read(p)
+	n, err = b.source.Read(p)
 	b.n.Add(int64(n))
 	switch {
 	case err == io.EOF:
@@ -128,6 +137,11 @@ func (c *call) prepareBody() {
 	if length := c.out.ContentLength; 0 < length && length <= replayLimit {
 		c.body.keeps = true
 		c.body.kept = make([]byte, 0, length)
+	}
+	u := &c.body.upload
+	u.limit, u.check, u.to, u.end = c.proxy.stallLimit, c.proxy.leftCheck, c.target, c.tries.end
+	if c.r.ProtoMajor == 1 {
+		u.client = c.client
 	}
 	c.out.Body, c.out.GetBody = c.body.reader(), c.again
 }

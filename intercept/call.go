@@ -2,6 +2,8 @@ package intercept
 
 import (
 	"context"
+	"errors"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
@@ -15,6 +17,7 @@ type call struct {
 	proxy    *Proxy
 	w        http.ResponseWriter
 	r        *http.Request // the client's
+	client   net.Conn      // that r came on
 	target   Target
 	exchange Exchange // what will be recorded
 
@@ -33,6 +36,9 @@ type call struct {
 func (p *Proxy) begin(kind Kind, w http.ResponseWriter, r *http.Request) *call {
 	if !p.handling.enter() {
 		panic(http.ErrAbortHandler)
+	}
+	if r.ProtoMajor == 2 {
+		w = newSteadyWriter(w, p.stallLimit)
 	}
 	return &call{proxy: p, w: w, r: r, exchange: Exchange{Kind: kind, Method: r.Method, Path: r.URL.Path, Start: time.Now()}}
 }
@@ -69,7 +75,10 @@ func (c *call) refuse(r *Refusal) {
 func (c *call) forward() {
 	if c.out.Body != http.NoBody {
 		c.prepareBody()
-		defer func() { c.exchange.Sent = c.body.n.Load() }()
+		defer func() {
+			c.body.upload.stop()
+			c.exchange.Sent = c.body.n.Load()
+		}()
 	}
 	c.tries.to, c.tries.via, c.tries.repeatable = c.target, c.via, repeatable(c.out)
 	c.hints.w = c.w
@@ -77,7 +86,7 @@ func (c *call) forward() {
 	response, err := c.send(c.out)
 	c.hints.end()
 	if err != nil {
-		if left := c.r.Context().Err() != nil; left && (c.r.ProtoMajor > 1 || !c.body.unreadable()) {
+		if left := c.r.Context().Err() != nil; left && (c.r.ProtoMajor > 1 || !c.body.unreadable()) || errors.Is(err, errClientLeft) {
 			c.abort()
 		}
 		c.closeIfUnread()

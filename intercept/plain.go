@@ -25,7 +25,7 @@ func (p *Proxy) newPlainServer() *http.Server {
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(p.Log.Handler(), slog.LevelInfo),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, connKey{}, c.(*prefixConn).Conn)
+			return context.WithValue(ctx, connKey{}, c.(*prefixConn).Conn.(*steadyConn).Conn)
 		},
 	}
 }
@@ -37,7 +37,8 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 	}
 	c := p.begin(KindPlain, w, r)
 	defer c.end()
-	if refused := p.identify(r.Context().Value(connKey{}).(net.Conn), r.Header.Get("Proxy-Authorization")); refused != nil {
+	c.client = r.Context().Value(connKey{}).(net.Conn)
+	if refused := p.identify(c.client, r.Header.Get("Proxy-Authorization")); refused != nil {
 		c.refuse(refused)
 		return
 	}

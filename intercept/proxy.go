@@ -82,6 +82,8 @@ type Proxy struct {
 	ResponseTimeout time.Duration                    // how long to wait for a response head; 0 sets no limit
 	AllowPrivate    bool                             // off loopback, let clients reach private addresses
 
+	stallLimit, leftCheck time.Duration // 0 means the constants; tests set them
+
 	once         sync.Once   // guards the initialisation in start
 	started      atomic.Bool // once is done
 	guard        *guard
@@ -122,6 +124,12 @@ func (p *Proxy) start(listening net.Addr) {
 		}
 		if p.Fix == nil {
 			p.Fix = func(*Refusal) string { return "" }
+		}
+		if p.stallLimit == 0 {
+			p.stallLimit = stallLimit
+		}
+		if p.leftCheck == 0 {
+			p.leftCheck = leftCheck
 		}
 		p.guard = newGuard(listening, p.AllowPrivate)
 		p.upstream = newUpstream(p)

@@ -15,7 +15,9 @@ import (
 func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 	c := p.begin(KindRequest, w, r)
 	defer c.end()
-	c.setTarget(*r.Context().Value(targetKey{}).(*Target))
+	inner := r.Context().Value(interceptedKey{}).(*interceptedConn)
+	c.client = inner
+	c.setTarget(inner.target)
 	if refused := checkRequest(r, c.target); refused != nil {
 		c.refuse(refused)
 		return

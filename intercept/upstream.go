@@ -58,7 +58,7 @@ func newUpstream(p *Proxy) *upstream {
 		u.redirects[c.From] = c.To
 	}
 	u.plain = &http.Transport{
-		DialContext: u.dialAny, Proxy: u.proxyFor, DisableCompression: true, MaxIdleConnsPerHost: 16,
+		DialContext: u.steady(u.dialAny), Proxy: u.proxyFor, DisableCompression: true, MaxIdleConnsPerHost: 16,
 		IdleConnTimeout: 90 * time.Second, ExpectContinueTimeout: time.Second, ResponseHeaderTimeout: p.ResponseTimeout,
 		MaxResponseHeaderBytes: maxResponseHead,
 	}
@@ -74,7 +74,7 @@ func (u *upstream) transport(key connectionKey) *http.Transport {
 	t := u.transports[key]
 	if t == nil {
 		t = &http.Transport{
-			DialContext:           u.dialNamed,
+			DialContext:           u.steady(u.dialNamed),
 			Proxy:                 u.proxyFor,
 			TLSClientConfig:       u.tlsConfig.Clone(),
 			TLSHandshakeTimeout:   handshakeTime,
