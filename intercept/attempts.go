@@ -3,6 +3,7 @@ package intercept
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -31,12 +32,23 @@ type attempts struct {
 	last   net.Conn // the connection that the last head was sent on, or nil
 }
 
-// trace returns the hooks for one RoundTrip, whose context cancel ends.
-func (a *attempts) trace(cancel context.CancelCauseFunc) *httptrace.ClientTrace {
+// trace returns the hooks for one RoundTrip, whose context cancel ends, and what ended
+// the one before, or nil.
+func (a *attempts) trace(cancel context.CancelCauseFunc) (*httptrace.ClientTrace, context.CancelCauseFunc) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	before := a.cancel
 	a.cancel, a.conn, a.last = cancel, nil, nil
-	return &httptrace.ClientTrace{GotConn: a.gotConn, WroteHeaders: a.wroteHeaders}
+	return &httptrace.ClientTrace{GotConn: a.gotConn, WroteHeaders: a.wroteHeaders}, before
+}
+
+// answeredBy makes cancel end the request again, after a replay without an answer.
+func (a *attempts) answeredBy(cancel context.CancelCauseFunc) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if cancel != nil {
+		a.cancel = cancel
+	}
 }
 
 // gotConn runs before a request is sent on a connection. The cancelled context keeps
@@ -90,12 +102,16 @@ func (a *attempts) reached() bool {
 	return a.sent > 0
 }
 
-// end ends the request with the error that RoundTrip then returns.
+// end ends the last RoundTrip, with the error that it returns if it still runs.
 func (a *attempts) end(cause error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.cancel(cause)
 }
+
+// errAnswered ends a RoundTrip whose response was passed on. Over HTTP/2, closing the
+// body of the response waits for the body of the request unless it is ended.
+var errAnswered = errors.New("the request was answered")
 
 // exhausted reports whether the request may not be sent again.
 func (a *attempts) exhausted() bool {

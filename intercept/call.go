@@ -3,6 +3,7 @@ package intercept
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -102,19 +103,28 @@ func (c *call) forward() {
 	if c.applied.Mark != 0 && response.StatusCode == http.StatusUnauthorized {
 		response = c.replay(response)
 	}
-	defer response.Body.Close()
+	defer func(body io.Closer) {
+		c.tries.end(errAnswered)
+		body.Close()
+	}(response.Body)
 	c.respond(response)
 }
 
-// send sends out and waits for its response head.
+// send sends out and waits for its response head. If there is one, what was sent before
+// is ended.
 func (c *call) send(out *http.Request) (*http.Response, error) {
 	// Ends with the client's request, whose context is its parent.
 	ctx, cancel := context.WithCancelCause(c.r.Context())
-	trace := c.tries.trace(cancel)
+	trace, before := c.tries.trace(cancel)
 	trace.Got1xxResponse = c.hints.forward
 	response, err := c.via.RoundTrip(out.WithContext(httptrace.WithClientTrace(ctx, trace)))
-	if err != nil && context.Cause(ctx) != nil {
-		err = context.Cause(ctx) // net/http does not always return it
+	if err != nil {
+		c.tries.answeredBy(before)
+		if cause := context.Cause(ctx); cause != nil { // net/http does not always return it
+			err = cause
+		}
+	} else if before != nil {
+		before(errAnswered)
 	}
 	return response, err
 }

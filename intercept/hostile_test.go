@@ -124,6 +124,8 @@ func (h *hostile) http2(t testing.TB, r *rig, answer func(f *frames, head *http2
 				if !frame.IsAck() {
 					f.WriteSettingsAck()
 				}
+			case *http2.DataFrame: // the stream's own window stays closed
+				f.WriteWindowUpdate(0, max(1, frame.Length))
 			case *http2.MetaHeadersFrame:
 				h.mu.Lock()
 				h.heads = append(h.heads, frame.PseudoValue("path"))
