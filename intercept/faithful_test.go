@@ -326,3 +326,32 @@ func (p *player) body(s *script) string {
 		return "the upstream did not get the request"
 	}
 }
+
+// An answer that comes before the body is complete for a client that waits for it
+// before it sends the body.
+func TestAnswerDoesNotWaitForTheBody(t *testing.T) {
+	number := slices.IndexFunc(scripts, func(s script) bool { return s.name == "answer before the body" })
+	for _, protocol := range []string{"http/1.1", "h2"} {
+		upstream := &player{}
+		r := newRig(t, func(r *rig) { upstream.serve(t, r, protocol) })
+		for name, c := range map[string]*http.Client{"h1": r.http1(), "h2": r.client()} {
+			for _, length := range []int64{5, -1} {
+				body, more := io.Pipe()
+				q, err := http.NewRequest("POST", fmt.Sprintf("https://%s/%d", routedHost, number), body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				q.ContentLength = length
+				response, err := c.Do(q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if text, err := io.ReadAll(response.Body); err != nil || string(text) != "too long" {
+					t.Errorf("%s upstream, %s client, length %d: %q, %v", protocol, name, length, text, err)
+				}
+				response.Body.Close()
+				more.Close()
+			}
+		}
+	}
+}
