@@ -59,7 +59,7 @@ func TestPanicInAHookEndsOneConnection(t *testing.T) {
 			return routes()
 		}
 	})
-	if response, _ := exchange(t, r.raw(), "CONNECT "+routedHost+":443 HTTP/1.1\r\n\r\n"); response.StatusCode != http.StatusBadGateway {
+	if response, _ := exchange(t, r.raw(), "CONNECT "+routedHost+":443 HTTP/1.1\r\n\r\n"); response.StatusCode != http.StatusInternalServerError || response.Header.Get(errorHeader) != string(CodeInternal) {
 		t.Errorf("answer %d", response.StatusCode)
 	}
 	if _, body := get(t, r.client(), "https://"+routedHost+"/"); !strings.Contains(body, realKey) {

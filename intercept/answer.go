@@ -31,6 +31,7 @@ const (
 	CodeUpstreamUnreachable Code = "upstream_unreachable"
 	CodeUpstreamTLS         Code = "upstream_tls"
 	CodeUpstreamTimeout     Code = "upstream_timeout"
+	CodeInternal            Code = "internal_error"
 )
 
 // Codes lists all codes.
@@ -38,7 +39,7 @@ func Codes() []Code {
 	return []Code{
 		CodeProxyAuthRequired, CodeNotYourProxy, CodeHostDenied, CodePrivateTarget, CodeLoginRequired, CodeRouteAmbiguous,
 		CodeHTTPSRequired, CodePlaceholder, CodeAuthorityMismatch, CodeBadRequest, CodeRefreshUnavailable, CodeVaultUnavailable,
-		CodeAuditUnavailable, CodeUpstreamUnreachable, CodeUpstreamTLS, CodeUpstreamTimeout,
+		CodeAuditUnavailable, CodeUpstreamUnreachable, CodeUpstreamTLS, CodeUpstreamTimeout, CodeInternal,
 	}
 }
 

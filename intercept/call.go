@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -18,15 +18,17 @@ type call struct {
 	proxy    *Proxy
 	w        http.ResponseWriter
 	r        *http.Request // the client's
+	client   net.Conn      // that r came on
 	target   Target
 	exchange Exchange // what will be recorded
 
 	// Set before forward.
-	out     *http.Request     // what is sent upstream
-	via     http.RoundTripper // how it is sent
-	applied Applied           // the credential on out, or zero
+	out     *http.Request   // what is sent upstream
+	via     *http.Transport // how it is sent
+	applied Applied         // the credential on out, or zero
 
-	body  countingBody  // the body of out, if it has one
+	body  requestBody   // the body of out, if it has one
+	tries attempts      // of out and of its replay together
 	hints informational // 1xx responses
 }
 
@@ -35,6 +37,9 @@ type call struct {
 func (p *Proxy) begin(kind Kind, w http.ResponseWriter, r *http.Request) *call {
 	if !p.handling.enter() {
 		panic(http.ErrAbortHandler)
+	}
+	if r.ProtoMajor == 2 {
+		w = newSteadyWriter(w, p.stallLimit)
 	}
 	return &call{proxy: p, w: w, r: r, exchange: Exchange{Kind: kind, Method: r.Method, Path: r.URL.Path, Start: time.Now()}}
 }
@@ -71,20 +76,28 @@ func (c *call) refuse(r *Refusal) {
 func (c *call) forward() {
 	if c.out.Body != http.NoBody {
 		c.prepareBody()
-		defer func() { c.exchange.Sent = c.body.count() }()
+		defer func() {
+			c.body.upload.stop()
+			c.exchange.Sent = c.body.n.Load()
+		}()
 	}
+	c.tries.to, c.tries.via, c.tries.repeatable = c.target, c.via, repeatable(c.out)
 	c.hints.w, c.hints.applied = c.w, c.applied
-	c.out = c.out.WithContext(httptrace.WithClientTrace(c.r.Context(), &httptrace.ClientTrace{Got1xxResponse: c.hints.forward}))
 	c.exchange.Added = time.Since(c.exchange.Start)
-	response, err := c.via.RoundTrip(c.out)
+	response, err := c.send(c.out)
 	c.exchange.Masked += c.hints.end()
 	if err != nil {
-		if errors.Is(c.r.Context().Err(), context.Canceled) { // the client is gone
+		if left := c.r.Context().Err() != nil; left && (c.r.ProtoMajor > 1 || !c.body.unreadable()) || errors.Is(err, errClientLeft) {
 			c.abort()
+		}
+		c.closeIfUnread()
+		if c.body.state.Load() == bodyUnreadable {
+			c.refuse(badRequest(unreadableBody))
+			return
 		}
 		c.proxy.Log.Info("no response from upstream", "host", c.target.Host, "port", c.target.Port, "method", c.r.Method,
 			"provider", c.exchange.Provider, "err", loggable(err))
-		c.refuse(upstreamRefusal(c.target, err))
+		c.refuse(upstreamRefusal(c.target, err, c.tries.reached()))
 		return
 	}
 	if c.applied.Mark != 0 && response.StatusCode == http.StatusUnauthorized {
@@ -95,8 +108,30 @@ func (c *call) forward() {
 		c.refuse(refused)
 		return
 	}
-	defer response.Body.Close()
+	defer func(body io.Closer) {
+		c.tries.end(errAnswered)
+		body.Close()
+	}(response.Body)
 	c.respond(response)
+}
+
+// send sends out and waits for its response head. If there is one, what was sent before
+// is ended.
+func (c *call) send(out *http.Request) (*http.Response, error) {
+	// Ends with the client's request, whose context is its parent.
+	ctx, cancel := context.WithCancelCause(c.r.Context())
+	trace, before := c.tries.trace(cancel)
+	trace.Got1xxResponse = c.hints.forward
+	response, err := c.via.RoundTrip(out.WithContext(httptrace.WithClientTrace(ctx, trace)))
+	if err != nil {
+		c.tries.answeredBy(before)
+		if cause := context.Cause(ctx); cause != nil { // net/http does not always return it
+			err = cause
+		}
+	} else if before != nil {
+		before(errAnswered)
+	}
+	return response, err
 }
 
 // abort ends the handler and closes the client's connection or stream, so that the
@@ -105,39 +140,6 @@ func (c *call) abort() {
 	c.exchange.Aborted = true
 	panic(http.ErrAbortHandler)
 }
-
-// prepareBody has the outgoing body counted, and kept for a replay if that is
-// possible.
-func (c *call) prepareBody() {
-	if c.r.ProtoMajor == 1 {
-		// An HTTP/1.1 upstream may answer before it has read everything.
-		http.NewResponseController(c.w).EnableFullDuplex()
-	}
-	c.body.ReadCloser = c.out.Body
-	if length := c.out.ContentLength; c.applied.Mark != 0 && 0 < length && length <= replayLimit {
-		c.body.kept = make([]byte, 0, length)
-	}
-	c.out.Body = &c.body
-}
-
-// countingBody counts what the upstream was sent. The transport may read it
-// after the handler returned, so the count is atomic.
-type countingBody struct {
-	io.ReadCloser
-	n    atomic.Int64
-	kept []byte // what was read; nil if it is not kept
-}
-
-func (b *countingBody) Read(buf []byte) (int, error) {
-	n, err := b.ReadCloser.Read(buf)
-	if b.kept != nil {
-		b.kept = append(b.kept, buf[:n]...)
-	}
-	b.n.Add(int64(n)) // after kept is written: a reader of the whole length may use kept
-	return n, err
-}
-
-func (b *countingBody) count() int64 { return b.n.Load() }
 
 // informational passes 1xx responses on until the final one arrives. The trace may
 // still be running when RoundTrip has returned, hence the lock.
@@ -157,7 +159,7 @@ func (i *informational) forward(code int, header textproto.MIMEHeader) error {
 	}
 	h := i.w.Header()
 	for name, values := range header {
-		if !hopByHop[name] && name != "Alt-Svc" {
+		if fromUpstream(name) {
 			h[name] = values
 		}
 	}

@@ -43,6 +43,17 @@ func (u *upstream) dial(ctx context.Context, network, address string, named bool
 	return c, nil
 }
 
+// steady returns dial with a limit on the writes of the connections.
+func (u *upstream) steady(dial func(ctx context.Context, network, address string) (net.Conn, error)) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return u.proxy.steady(c), nil
+	}
+}
+
 // dialTunnel opens the upstream side of a tunnel, through the upstream proxy if
 // there is one.
 func (u *upstream) dialTunnel(ctx context.Context, t Target) (net.Conn, error) {

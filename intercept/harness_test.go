@@ -317,3 +317,13 @@ func get(t testing.TB, c *http.Client, u string, header ...string) (*http.Respon
 	}
 	return response, string(body)
 }
+
+// readAll reads to the end of the stream.
+func readAll(t testing.TB, c io.Reader) string {
+	t.Helper()
+	b, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatalf("after %q: %v", b, err)
+	}
+	return string(b)
+}

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/authsome/authsome/providers"
 )
 
@@ -17,12 +19,28 @@ func connectionOptions(h http.Header) []string {
 	var names []string
 	for _, value := range h["Connection"] {
 		for option := range strings.SplitSeq(value, ",") {
-			if option = textproto.TrimString(option); option != "" {
+			if option = textproto.TrimString(option); option != "" && !strings.EqualFold(option, "connection") {
 				names = append(names, textproto.CanonicalMIMEHeaderKey(option))
 			}
 		}
 	}
 	return names
+}
+
+// ownHeaders is how the names of the proxy's own response headers begin.
+const ownHeaders = "X-Authsome-"
+
+// fromUpstream reports whether a response header is passed on to the client: what
+// belongs to the upstream's connection is not, Alt-Svc is not, since it could lead the
+// client around the proxy, and an upstream cannot answer in the proxy's name.
+func fromUpstream(name string) bool {
+	return !hopByHop[name] && name != "Alt-Svc" && !strings.HasPrefix(name, ownHeaders)
+}
+
+// trailerFromUpstream reports whether a response trailer is passed on. What frames,
+// routes or authenticates a message is never a trailer (RFC 9110 section 6.5.1).
+func trailerFromUpstream(name string) bool {
+	return fromUpstream(name) && httpguts.ValidTrailerHeader(name)
 }
 
 // hasToken returns a function that reports whether a comma-separated field value

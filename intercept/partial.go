@@ -23,7 +23,7 @@ func (c *call) whole(partial *http.Response) (*http.Response, *Refusal) {
 	if c.r.Method != http.MethodGet || c.out.Body != http.NoBody {
 		return nil, impossible
 	}
-	again := outgoing(c.r, c.upstreamURL()).WithContext(c.out.Context())
+	again := outgoing(c.r, c.upstreamURL())
 	for _, name := range rangeFields {
 		delete(again.Header, name)
 	}
@@ -31,11 +31,11 @@ func (c *call) whole(partial *http.Response) (*http.Response, *Refusal) {
 	if err != nil || carriesPlaceholder(again) {
 		return nil, impossible
 	}
-	response, err := c.via.RoundTrip(again)
+	response, err := c.send(again)
 	if err != nil {
 		c.proxy.Log.Info("no response from upstream to a request without its range", "host", c.target.Host, "port", c.target.Port,
 			"provider", c.exchange.Provider, "err", loggable(err))
-		return nil, upstreamRefusal(c.target, err)
+		return nil, upstreamRefusal(c.target, err, c.tries.reached())
 	}
 	c.out, c.applied = again, applied
 	if cutText(response) {

@@ -25,7 +25,7 @@ func (p *Proxy) newPlainServer() *http.Server {
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(p.Log.Handler(), slog.LevelInfo),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, connKey{}, c.(*prefixConn).Conn)
+			return context.WithValue(ctx, connKey{}, c.(*prefixConn).Conn.(*steadyConn).Conn)
 		},
 	}
 }
@@ -37,7 +37,9 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 	}
 	c := p.begin(KindPlain, w, r)
 	defer c.end()
-	if refused := p.identify(r.Context().Value(connKey{}).(*trackedConn), r.Header.Get("Proxy-Authorization")); refused != nil {
+	client := r.Context().Value(connKey{}).(*trackedConn)
+	c.client = client
+	if refused := p.identify(client, r.Header.Get("Proxy-Authorization")); refused != nil {
 		w.Header().Set("Connection", "close")
 		c.exchange = Exchange{Kind: KindRefused, Stranger: true, Start: c.exchange.Start} // nothing that it sent is kept
 		c.refuse(refused)

@@ -84,6 +84,8 @@ type Proxy struct {
 	AllowPrivate    bool                             // off loopback, let clients reach private addresses
 	Own             []net.Addr                       // where else this process listens; clients reach none of it
 
+	stallLimit, leftCheck time.Duration // 0 means the constants; tests set them
+
 	once         sync.Once   // guards the initialisation in start
 	started      atomic.Bool // once is done
 	guard        *guard
@@ -129,6 +131,7 @@ func (p *Proxy) start(listening net.Addr) {
 		}
 		p.tracker.strangers.limit = cmp.Or(p.tracker.strangers.limit, strangerLimit(descriptors()))
 		p.identifyWithin = cmp.Or(p.identifyWithin, identifyTime)
+		p.stallLimit, p.leftCheck = cmp.Or(p.stallLimit, stallLimit), cmp.Or(p.leftCheck, leftCheck)
 		p.guard = newGuard(listening, p.Own, p.AllowPrivate)
 		p.upstream = newUpstream(p)
 		p.proxied, p.plain, p.intercepted = newQueue(listening), newQueue(listening), newQueue(listening)

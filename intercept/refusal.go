@@ -8,7 +8,9 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 
+	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"
 )
 
@@ -16,11 +18,15 @@ func badRequest(message string) *Refusal {
 	return &Refusal{Status: http.StatusBadRequest, Code: CodeBadRequest, Message: message}
 }
 
+const unreadableBody = "the body of the request is malformed or incomplete"
+
 func badGateway(message string) *Refusal {
 	return &Refusal{Status: http.StatusBadGateway, Code: CodeUpstreamUnreachable, Message: message}
 }
 
-func internalError() *Refusal { return badGateway("internal error; see the proxy's log") }
+func internalError() *Refusal {
+	return &Refusal{Status: http.StatusInternalServerError, Code: CodeInternal, Message: "internal error; see the proxy's log"}
+}
 
 func hostDenied(host string) *Refusal {
 	return &Refusal{Status: http.StatusForbidden, Code: CodeHostDenied, Host: host,
@@ -62,6 +68,11 @@ func (p *Proxy) credentialRefusal(d routing.Decision, err error) *Refusal {
 	if r, ok := errors.AsType[*Refusal](err); ok {
 		return r
 	}
+	if fault, ok := errors.AsType[providers.RequestError](err); ok {
+		r := badRequest(fault.Error())
+		r.Provider, r.Connection = d.Provider, d.Connection
+		return r
+	}
 	p.Log.Error("credential not available", "provider", d.Provider, "connection", d.Connection, "err", err)
 	return loginRequired(d.Provider, d.Connection, "the credential of "+d.Provider+"/"+d.Connection+" cannot be used; the proxy's log says why")
 }
@@ -74,25 +85,40 @@ func dialRefusal(t Target, err error) *Refusal {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
 		return badGateway(t.Host + ": host not found")
 	}
+	for _, own := range ownLimits {
+		if errors.Is(err, own) {
+			return &Refusal{Status: http.StatusServiceUnavailable, Code: CodeInternal, RetryAfter: 1,
+				Message: "the proxy's machine cannot open another connection: " + own.Error()}
+		}
+	}
 	return badGateway("cannot reach " + t.String())
 }
 
-// upstreamRefusal is the answer for a request that got no response.
-func upstreamRefusal(t Target, err error) *Refusal {
+// ownLimits are the errors of a new connection that say nothing about its target.
+var ownLimits = []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL}
+
+// upstreamRefusal is the answer for a request that got no response. If its head was
+// sent, the upstream was reached and may have the credential.
+func upstreamRefusal(t Target, err error, sent bool) *Refusal {
 	if r, ok := errors.AsType[*Refusal](err); ok {
 		return r
 	}
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
 	_, record := errors.AsType[tls.RecordHeaderError](err)
 	_, alert := errors.AsType[tls.AlertError](err)
-	_, dial := errors.AsType[*net.OpError](err)
+	op, isOp := errors.AsType[*net.OpError](err)
 	timeout, isNet := errors.AsType[net.Error](err)
 	switch {
-	case certificate || record || alert:
+	case certificate || (record || alert) && !sent:
 		return &Refusal{Status: http.StatusBadGateway, Code: CodeUpstreamTLS,
 			Message: "TLS with " + t.String() + " failed, so the credential was not sent; the proxy's log says why"}
-	case isNet && timeout.Timeout() && !dial && !errors.Is(err, context.DeadlineExceeded):
+	case record || alert:
+		return &Refusal{Status: http.StatusBadGateway, Code: CodeUpstreamTLS,
+			Message: t.String() + " ended TLS after the request was sent; the proxy's log says why"}
+	case isNet && timeout.Timeout() && !isOp && !errors.Is(err, context.DeadlineExceeded):
 		return &Refusal{Status: http.StatusGatewayTimeout, Code: CodeUpstreamTimeout, Message: t.String() + " sent no response head in time"}
+	case sent && (!isOp || op.Op == "read" || op.Op == "write"):
+		return badGateway(t.String() + " got the request and sent no valid response")
 	}
 	return dialRefusal(t, err)
 }

@@ -1,18 +1,10 @@
 package intercept
 
-import (
-	"bytes"
-	"io"
-	"net/http"
-)
-
-// replayLimit is the size up to which a request body is kept until the upstream
-// has answered. Larger bodies, and those of unknown length, are streamed only: such
-// a request cannot be sent twice.
-const replayLimit = 64 << 10
+import "net/http"
 
 // replay handles a 401: it has the credential renewed and, if the body was kept,
-// sends the request again with the new credential. It does not handle 403, which
+// sends the request again with the new credential: what was read of the body, and
+// then the rest of it as the client sends it. It does not handle 403, which
 // another token does not fix (RFC 6750 section 3.1).
 //
 // It returns the second response and updates c.out and c.applied, or it returns the
@@ -20,22 +12,21 @@ const replayLimit = 64 << 10
 // then uses the new credential.
 func (c *call) replay(refused *http.Response) *http.Response {
 	p, x := c.proxy, &c.exchange
-	if !p.Credentials.Renew(c.r.Context(), x.Provider, x.Connection, c.applied.Mark) {
+	if !p.Credentials.Renew(c.r.Context(), x.Provider, x.Connection, c.applied.Mark) || c.tries.exhausted() {
 		return refused
 	}
-	second := outgoing(c.r, c.upstreamURL()).WithContext(c.out.Context())
+	second := outgoing(c.r, c.upstreamURL())
 	if c.out.Body != http.NoBody {
-		body, complete := c.body.copy(c.out.ContentLength)
-		if !complete {
+		if !c.body.keeps {
 			return refused
 		}
-		second.Body = body
+		second.Body, second.GetBody = c.body.reader(), c.again
 	}
 	renewed, err := p.Credentials.Apply(c.r.Context(), second, x.Provider, x.Connection)
 	if err != nil || carriesPlaceholder(second) {
 		return refused
 	}
-	response, err := c.via.RoundTrip(second)
+	response, err := c.send(second)
 	if err != nil {
 		p.Log.Info("no response from upstream to a request with a renewed credential", "host", c.target.Host, "port", c.target.Port,
 			"provider", x.Provider, "err", loggable(err))
@@ -45,13 +36,4 @@ func (c *call) replay(refused *http.Response) *http.Response {
 	x.Replayed = true
 	c.out, c.applied = second, renewed
 	return response
-}
-
-// copy returns another body with the same bytes, if all of them were read and
-// kept.
-func (b *countingBody) copy(length int64) (io.ReadCloser, bool) {
-	if b.count() != length || int64(len(b.kept)) != length {
-		return nil, false
-	}
-	return io.NopCloser(bytes.NewReader(b.kept)), true
 }

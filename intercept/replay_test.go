@@ -201,27 +201,44 @@ func (u unrenewable) Renew(context.Context, string, string, uint64) bool {
 	return false
 }
 
-// An answer that comes before the whole body was read is passed on at once, and the
-// incomplete body is not sent again.
-func TestIncompleteBodyIsNotSentAgain(t *testing.T) {
+// A 401 that comes before the whole body was read does not cost the request: what was
+// read of the body is sent again, and then the rest as the client sends it.
+func TestRefusalBeforeTheWholeBodyIsReplayed(t *testing.T) {
 	c := &tokens{t: t, current: 1}
 	r := newRig(t, func(r *rig) { r.Credentials = c })
-	r.handle(func(w http.ResponseWriter, q *http.Request) { w.WriteHeader(401) })
 	body, more := io.Pipe()
-	defer more.Close()
-	q, err := http.NewRequest("POST", "https://"+routedHost+"/", body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q.ContentLength = 10
-	go more.Write([]byte("half?"))
-	response, err := r.client().Do(q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	if response.StatusCode != 401 || len(r.requests()) != 1 || c.renewed != 1 {
-		t.Errorf("got %d after %d requests and %d renewals", response.StatusCode, len(r.requests()), c.renewed)
+	r.handle(func(w http.ResponseWriter, q *http.Request) {
+		if q.Header.Get("Authorization") != "Bearer new" {
+			w.WriteHeader(401)
+			return
+		}
+		go func() { more.Write([]byte(" rest")); more.Close() }()
+		b, err := io.ReadAll(q.Body)
+		fmt.Fprint(w, string(b), err)
+	})
+	for _, client := range []*http.Client{r.client(), r.http1()} {
+		c.mu.Lock()
+		c.current = 1
+		c.mu.Unlock()
+		q, err := http.NewRequest("POST", "https://"+routedHost+"/", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.ContentLength = 10
+		go more.Write([]byte("half?"))
+		response, err := client.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(response.Body)
+		response.Body.Close()
+		if response.StatusCode != 200 || string(text) != "half? rest<nil>" {
+			t.Errorf("%s: got %d %q", response.Proto, response.StatusCode, text)
+		}
+		if x := r.next(); !x.Replayed || x.Sent != 10 {
+			t.Errorf("recorded %+v", x)
+		}
+		body, more = io.Pipe()
 	}
 }
 

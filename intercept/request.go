@@ -15,7 +15,9 @@ import (
 func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 	c := p.begin(KindRequest, w, r)
 	defer c.end()
-	c.setTarget(*r.Context().Value(targetKey{}).(*Target))
+	inner := r.Context().Value(interceptedKey{}).(*interceptedConn)
+	c.client = inner
+	c.setTarget(inner.target)
 	if refused := checkRequest(r, c.target); refused != nil {
 		c.refuse(refused)
 		return
@@ -62,9 +64,9 @@ func (c *call) decide() (routing.Decision, *Refusal) {
 	if d.Path != "" {
 		x.Path = d.Path
 	}
-	for _, method := range methodOverrides(r.Header) {
+	for _, method := range methodOverrides(r) {
 		if o := routes.Request(method, t.Host, t.Port, path); echoes(method) || o.Action != d.Action || o.Provider != d.Provider {
-			return d, badRequest("a header overrides the request's method with one that is treated differently; send the request with that method")
+			return d, badRequest("a header or parameter overrides the request's method with one that is treated differently; send the request with that method")
 		}
 	}
 	if d.Action == routing.Refuse {
@@ -86,6 +88,8 @@ func (c *call) inject(d routing.Decision) *Refusal {
 	switch {
 	case errors.Is(err, providers.ErrUnsigned):
 		c.exchange.Reason = routing.Unsigned
+	case err != nil && c.r.Context().Err() != nil: // the client left while its credential was refreshed
+		c.abort()
 	case err != nil:
 		return c.proxy.credentialRefusal(d, err)
 	default:
@@ -99,18 +103,6 @@ func (c *call) inject(d routing.Decision) *Refusal {
 func (c *call) upstreamURL() *url.URL {
 	u := c.r.URL
 	return &url.URL{Scheme: "https", Host: c.target.authority(), Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery, ForceQuery: u.ForceQuery}
-}
-
-// methodOverrides returns the methods that some servers use instead of the
-// request's own.
-func methodOverrides(h http.Header) []string {
-	var all []string
-	for _, name := range []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"} {
-		for _, method := range h[name] {
-			all = append(all, strings.ToUpper(strings.TrimSpace(method)))
-		}
-	}
-	return all
 }
 
 // echoes reports whether the answer to a method repeats the request as it arrived,
@@ -131,7 +123,9 @@ func checkRequest(r *http.Request, t Target) *Refusal {
 		return badRequest("absolute URL inside a tunnel")
 	case len(r.RequestURI) == 0 || r.RequestURI[0] != '/':
 		return badRequest("request target is not a path")
-	case !t.matches(r.Host):
+	case strings.ContainsFunc(r.RequestURI, func(c rune) bool { return c <= ' ' || c == 0x7f }): // HTTP/2 carries what would end an HTTP/1.1 target
+		return badRequest("blank or control character in the request target")
+	case !t.matches(r.Host) || slices.ContainsFunc(r.Header["Host"], func(host string) bool { return !t.matches(host) }): // HTTP/2 can have Host beside :authority
 		return &Refusal{Status: http.StatusMisdirectedRequest, Code: CodeAuthorityMismatch, Message: "the request names another host or port than its CONNECT to " + t.String()}
 	}
 	return nil
@@ -150,7 +144,7 @@ var hopByHop = map[string]bool{
 func outgoing(r *http.Request, u *url.URL) *http.Request {
 	h := make(http.Header, len(r.Header)+2)
 	for name, values := range r.Header {
-		if !hopByHop[name] {
+		if !hopByHop[name] && !disguised(name) {
 			h[name] = values
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 // respond streams an upstream's response to the client.
 func (c *call) respond(response *http.Response) {
-	if response.StatusCode < http.StatusContinue { // net/http can read such a status, but panics when it writes one
+	if response.StatusCode < 100 || response.StatusCode > 999 { // net/http can read such a status, but panics when it writes one
 		c.refuse(badGateway(c.target.String() + " answered with an invalid status"))
 		return
 	}
@@ -24,6 +24,7 @@ func (c *call) respond(response *http.Response) {
 		return
 	}
 	filter, inHead := c.filter(response), x.Masked
+	c.closeIfUnread()
 	writeHead(c.w, response)
 	control := http.NewResponseController(c.w)
 	var err error
@@ -45,12 +46,11 @@ func (c *call) respond(response *http.Response) {
 	}
 }
 
-// writeHead sends the response's head, without what belongs to the upstream's
-// connection and without Alt-Svc, which could lead the client around the proxy.
+// writeHead sends the response's head, as far as it comes from the upstream.
 func writeHead(w http.ResponseWriter, response *http.Response) {
 	h := w.Header()
 	for name, values := range response.Header {
-		if !hopByHop[name] && name != "Alt-Svc" {
+		if fromUpstream(name) {
 			h[name] = values
 		}
 	}
@@ -66,7 +66,9 @@ func writeHead(w http.ResponseWriter, response *http.Response) {
 	if len(response.Trailer) > 0 {
 		names := make([]string, 0, len(response.Trailer))
 		for name := range response.Trailer {
-			names = append(names, name)
+			if trailerFromUpstream(name) {
+				names = append(names, name)
+			}
 		}
 		h["Trailer"] = []string{strings.Join(names, ", ")}
 		delete(h, "Content-Length") // in HTTP/1.1, trailers need a chunked body
@@ -80,6 +82,9 @@ func writeHead(w http.ResponseWriter, response *http.Response) {
 func writeTrailers(w http.ResponseWriter, response *http.Response) {
 	announced := w.Header()["Trailer"]
 	for name, values := range response.Trailer {
+		if !trailerFromUpstream(name) {
+			continue
+		}
 		if len(announced) > 0 && hasToken(name)(announced[0]) {
 			w.Header()[name] = values
 		} else {

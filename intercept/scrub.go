@@ -184,6 +184,9 @@ func (c *call) streamMasked(control *http.ResponseController, response *http.Res
 		case err == io.EOF:
 			return s.total, nil
 		case err != nil:
+			s.mu.Lock()
+			s.flush() // what arrived before the body broke off, as without a filter
+			s.mu.Unlock()
 			return s.total, fmt.Errorf("read from upstream: %w", err)
 		}
 	}

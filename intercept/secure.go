@@ -17,7 +17,7 @@ type interceptedConn struct {
 	target Target
 }
 
-type targetKey struct{}
+type interceptedKey struct{}
 
 // newSecureServer makes the interception server. It has no total timeouts: a model
 // may take an hour until its first byte.
@@ -38,7 +38,7 @@ func (p *Proxy) newSecureServer() *http.Server {
 		},
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			inner := c.(*tls.Conn).NetConn().(*interceptedConn)
-			return context.WithValue(ctx, targetKey{}, &inner.target)
+			return context.WithValue(ctx, interceptedKey{}, inner)
 		},
 	}
 }

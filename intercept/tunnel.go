@@ -29,6 +29,7 @@ func (p *Proxy) relay(t *tunnel) {
 	if p.Routes().Host(t.target.Host, t.target.Port) != routing.Tunnel {
 		return
 	}
+	defer t.endWhenBroken(6 * p.leftCheck)()
 	var sent int64
 	var copies sync.WaitGroup
 	copies.Go(func() {

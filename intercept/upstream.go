@@ -34,6 +34,9 @@ func ParseConnectTo(s string) (ConnectTo, error) {
 	return ConnectTo{}, fmt.Errorf("%q is not HOST:PORT:HOST2:PORT2", s)
 }
 
+// maxResponseHead limits a response's head. Without it net/http holds 10 MiB for each.
+const maxResponseHead = 1 << 20
+
 // upstream opens connections to the real services.
 type upstream struct {
 	proxy     *Proxy
@@ -55,8 +58,9 @@ func newUpstream(p *Proxy) *upstream {
 		u.redirects[c.From] = c.To
 	}
 	u.plain = &http.Transport{
-		DialContext: u.dialAny, Proxy: u.proxyFor, DisableCompression: true, MaxIdleConnsPerHost: 16,
+		DialContext: u.steady(u.dialAny), Proxy: u.proxyFor, DisableCompression: true, MaxIdleConnsPerHost: 16,
 		IdleConnTimeout: 90 * time.Second, ExpectContinueTimeout: time.Second, ResponseHeaderTimeout: p.ResponseTimeout,
+		MaxResponseHeaderBytes: maxResponseHead,
 	}
 	u.tlsConfig = &tls.Config{RootCAs: p.UpstreamRoots, MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(256)}
 	return u
@@ -70,7 +74,7 @@ func (u *upstream) transport(key connectionKey) *http.Transport {
 	t := u.transports[key]
 	if t == nil {
 		t = &http.Transport{
-			DialContext:           u.dialNamed,
+			DialContext:           u.steady(u.dialNamed),
 			Proxy:                 u.proxyFor,
 			TLSClientConfig:       u.tlsConfig.Clone(),
 			TLSHandshakeTimeout:   handshakeTime,
@@ -80,6 +84,8 @@ func (u *upstream) transport(key connectionKey) *http.Transport {
 			IdleConnTimeout:       90 * time.Second,
 			ExpectContinueTimeout: time.Second,
 			ResponseHeaderTimeout: u.proxy.ResponseTimeout,
+
+			MaxResponseHeaderBytes: maxResponseHead,
 			// Notices a dead HTTP/2 connection without limiting a slow answer.
 			HTTP2: &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
 		}

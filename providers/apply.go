@@ -1,7 +1,6 @@
 package providers
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,9 +9,15 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
+// RequestError is a fault of a request for which it cannot get the credential. The text
+// repeats nothing of the request.
+type RequestError string
+
+func (e RequestError) Error() string { return string(e) }
+
 // Apply removes the client's own values, in every spelling, from the places that the
 // credential uses, and puts the credential there. After an error the request must
-// not be sent.
+// not be sent. If the request is at fault, the error is a [RequestError].
 func (i *Injection) Apply(r *http.Request) error {
 	for name := range r.Header {
 		if i.replacesHeader(name) {
@@ -44,16 +49,41 @@ func (i *Injection) Apply(r *http.Request) error {
 // replacesHeader reports whether the client's header with the name is removed.
 func (i *Injection) replacesHeader(name string) bool {
 	for _, h := range i.headers {
-		if !h.ifAbsent && len(name) == len(h.name) && strings.EqualFold(name, h.name) {
+		if !h.ifAbsent && SameField(name, h.name) {
 			return true
 		}
 	}
 	for _, removed := range i.removeHeaders {
-		if len(name) == len(removed) && strings.EqualFold(name, removed) {
+		if SameField(name, removed) {
 			return true
 		}
 	}
 	return false
+}
+
+// SameField reports whether a server may take two header names for one: many, as CGI
+// does, ignore the case and read each character that is not a letter or a digit as an
+// underscore.
+func SameField(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if x, y := fold(a[i]), fold(b[i]); x != y {
+			return false
+		}
+	}
+	return true
+}
+
+func fold(c byte) byte {
+	switch {
+	case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		return c
+	case 'A' <= c && c <= 'Z':
+		return c - 'A' + 'a'
+	}
+	return '_'
 }
 
 func hasHeader(h http.Header, canonical string) bool {
@@ -131,7 +161,7 @@ func (i *Injection) querySlot(parameter string) (n int, removed bool, err error)
 	}
 	if pieces > 1 && (n >= 0 || removed) {
 		// Some servers end a parameter at a semicolon, others do not.
-		return 0, false, errors.New("the query has a semicolon next to the parameter of the credential")
+		return 0, false, RequestError("the query has a semicolon next to the parameter of the credential")
 	}
 	return n, removed, nil
 }
@@ -172,10 +202,10 @@ func (i *Injection) applyPath(u *url.URL) error {
 		raw := p.name + url.PathEscape(p.value.Reveal()) + after
 		decoded, err := url.PathUnescape(raw)
 		if err != nil {
-			return errors.New("the path has an invalid escape")
+			return RequestError("the path has an invalid escape")
 		}
 		u.Path, u.RawPath = decoded, raw
 		return nil
 	}
-	return errors.New("the path has no place for the credential")
+	return RequestError("the path has no place for the credential")
 }

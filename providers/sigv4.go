@@ -30,7 +30,7 @@ var ErrUnsigned = errors.New("the request is not signed")
 // large bodies themselves or declare them unsigned.
 const maxHashed = 8 << 20
 
-var errTooBig = fmt.Errorf("a body of more than %d MiB cannot be hashed by the proxy; send its hash in X-Amz-Content-Sha256", maxHashed>>20)
+var errTooBig = RequestError(fmt.Sprintf("a body of more than %d MiB cannot be hashed by the proxy; send its hash in X-Amz-Content-Sha256", maxHashed>>20))
 
 const unsignedPayload = "UNSIGNED-PAYLOAD"
 
@@ -75,7 +75,7 @@ type scope struct {
 func (s *signer) sign(r *http.Request) error {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return errors.New("the query is ambiguous and cannot be signed")
+		return RequestError("the query is ambiguous and cannot be signed")
 	}
 	at, presigned, err := readScope(r.Header, query)
 	if err != nil {
@@ -91,9 +91,10 @@ func (s *signer) sign(r *http.Request) error {
 		}
 	}
 	for name := range r.Header {
-		switch strings.ToLower(name) {
-		case "authorization", "x-amz-date", "x-amz-security-token":
-			delete(r.Header, name)
+		for _, replaced := range []string{"Authorization", "X-Amz-Date", "X-Amz-Security-Token"} {
+			if SameField(name, replaced) {
+				delete(r.Header, name)
+			}
 		}
 	}
 	// Headers that net/http adds later must not be covered. So the signature covers
@@ -151,12 +152,12 @@ func readScope(h http.Header, query url.Values) (at scope, presigned bool, err e
 			}
 		}
 	case len(authorization) > 1:
-		return at, false, errors.New("the request has two signatures")
+		return at, false, RequestError("the request has two signatures")
 	case query.Has("X-Amz-Algorithm"):
 		presigned = true
 		for _, name := range []string{"X-Amz-Algorithm", "X-Amz-Credential"} {
 			if len(query[name]) != 1 {
-				return at, true, errors.New("the request has two signatures")
+				return at, true, RequestError("the request has two signatures")
 			}
 		}
 		algorithm, credential, headers = query.Get("X-Amz-Algorithm"), query.Get("X-Amz-Credential"), query.Get("X-Amz-SignedHeaders")
@@ -164,12 +165,12 @@ func readScope(h http.Header, query url.Values) (at scope, presigned bool, err e
 		return at, false, ErrUnsigned
 	}
 	if algorithm != "AWS4-HMAC-SHA256" {
-		return at, presigned, errors.New("the algorithm of the request's signature is not supported; use AWS4-HMAC-SHA256")
+		return at, presigned, RequestError("the algorithm of the request's signature is not supported; use AWS4-HMAC-SHA256")
 	}
 	parts := strings.Split(credential, "/")
 	n := len(parts)
 	if n < 5 || parts[n-1] != "aws4_request" || !scopeName(parts[n-2]) || !scopeName(parts[n-3]) {
-		return at, presigned, errors.New("the request's signature has no valid region and service")
+		return at, presigned, RequestError("the request's signature has no valid region and service")
 	}
 	return scope{region: parts[n-3], service: parts[n-2], headers: strings.Split(strings.ToLower(headers), ";")}, presigned, nil
 }
@@ -193,7 +194,7 @@ func (s *signer) payload(r *http.Request, at scope, presigned bool) (string, err
 	}
 	switch {
 	case len(given) > 1:
-		return "", errors.New("the request has two hashes of its body")
+		return "", RequestError("the request has two hashes of its body")
 	case len(given) == 1:
 		r.Header[header] = given
 		return checkPayload(given[0])
@@ -213,10 +214,10 @@ func checkPayload(hash string) (string, error) {
 	case hash == unsignedPayload, hash == "STREAMING-UNSIGNED-PAYLOAD-TRAILER":
 		return hash, nil
 	case strings.HasPrefix(hash, "STREAMING-"):
-		return "", errors.New("each chunk of the body is signed with the placeholder; send the body unsigned (STREAMING-UNSIGNED-PAYLOAD-TRAILER) or in one chunk")
+		return "", RequestError("each chunk of the body is signed with the placeholder; send the body unsigned (STREAMING-UNSIGNED-PAYLOAD-TRAILER) or in one chunk")
 	}
 	if sum, err := hex.DecodeString(hash); err != nil || len(sum) != sha256.Size {
-		return "", errors.New("the hash of the body is not a SHA-256 hash")
+		return "", RequestError("the hash of the body is not a SHA-256 hash")
 	}
 	return hash, nil
 }
@@ -232,7 +233,7 @@ func hashBody(r *http.Request) (string, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxHashed+1))
 	if err != nil {
-		return "", fmt.Errorf("read the body to hash it: %w", err)
+		return "", RequestError("the body of the request is malformed or incomplete")
 	}
 	if len(body) > maxHashed {
 		return "", errTooBig
