@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/authsome/authsome/internal/regular"
+
 	"github.com/authsome/authsome/internal/durable"
 )
 
@@ -83,7 +85,7 @@ func readBundled(name string) (*Definition, error) {
 }
 
 func readFile(path string) (*Definition, error) {
-	data, err := os.ReadFile(path)
+	data, err := regular.Read(path, maxDefinition)
 	if err != nil {
 		return nil, err
 	}

@@ -3,11 +3,13 @@ package audit
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"iter"
-	"os"
 	"slices"
 	"time"
+
+	"github.com/authsome/authsome/internal/regular"
 
 	"github.com/go-json-experiment/json"
 )
@@ -52,7 +54,7 @@ const maxLine = 64 << 10
 // readLines yields the lines of one file, in order. An error ends the sequence.
 func readLines(file string) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
-		f, err := os.Open(file)
+		f, err := regular.Open(file)
 		if err != nil {
 			yield(Line{}, fmt.Errorf("read audit log: %w", err))
 			return
@@ -60,12 +62,15 @@ func readLines(file string) iter.Seq2[Line, error] {
 		defer f.Close()
 		s := bufio.NewScanner(f)
 		s.Buffer(make([]byte, 0, 4096), maxLine)
-		for n := 1; s.Scan(); n++ {
+		n := 1
+		for ; s.Scan(); n++ {
 			if len(s.Bytes()) > 0 && !yield(parseLine(s.Bytes(), Place{file, n}), nil) {
 				return
 			}
 		}
-		if err := s.Err(); err != nil {
+		if errors.Is(s.Err(), bufio.ErrTooLong) {
+			yield(Line{}, fmt.Errorf("read audit log: line %d of %s is longer than %d KiB", n, file, maxLine>>10))
+		} else if err := s.Err(); err != nil {
 			yield(Line{}, fmt.Errorf("read audit log %s: %w", file, err))
 		}
 	}
