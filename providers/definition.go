@@ -56,7 +56,9 @@ type Definition struct {
 	hosts     []host
 	endpoints []endpoint
 	excluded  []excludedPath // exclude_paths
-	ownBase   bool           // schema 1: the base_url of a connection is a host in addition to hosts
+	lenient   bool           // parts that are refused are left out, and in dropped
+	dropped   []*FieldError
+	ownBase   bool // schema 1: the base_url of a connection is a host in addition to hosts
 }
 
 // Values of [Definition.Source].
