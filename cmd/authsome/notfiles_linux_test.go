@@ -33,13 +33,6 @@ var notFiles = []notFile{
 	}},
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // maxMemory is more than a command needs, and less than it reads of an endless file, in
 // KiB.
 const maxMemory = 512 << 10
