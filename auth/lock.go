@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gofrs/flock"
+	"github.com/authsome/authsome/internal/regular"
 )
 
 // lockPoll is how often a lock that another process holds is tried again. The system
@@ -27,7 +27,10 @@ func (a *Auth) lock(ctx context.Context, t target) (unlock func(), err error) {
 		return nil, fmt.Errorf("lock %s: %w", fullName(t.provider, t.connection), err)
 	}
 	digest := sha256.Sum256([]byte(a.Profile + "\x00" + t.provider + "\x00" + t.connection))
-	l := flock.New(filepath.Join(dir, fmt.Sprintf("%x.lock", digest[:16])), flock.SetPermissions(0o600))
+	l, err := regular.Lock(filepath.Join(dir, fmt.Sprintf("%x.lock", digest[:16])))
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", fullName(t.provider, t.connection), err)
+	}
 	locked, err := l.TryLockContext(ctx, lockPoll)
 	switch {
 	case locked:

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/authsome/authsome/internal/regular"
 )
 
 // systemBundles are the files in which operating systems keep their roots.
@@ -30,6 +32,10 @@ var extraVariables = []string{
 	"CARGO_HTTP_CAINFO", "NPM_CONFIG_CAFILE", "npm_config_cafile", "HTTPLIB2_CA_CERTS", "PERL_LWP_SSL_CA_FILE", "HTTPS_CA_FILE",
 	"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "NIX_SSL_CERT_FILE", "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
 }
+
+// maxBundle limits the size of a file with certificates, in bytes. Those of operating
+// systems have a few hundred kilobytes.
+const maxBundle = 16 << 20
 
 // ErrNoRoots means that this system has no root certificates where clients search
 // for them.
@@ -64,7 +70,7 @@ func systemRoots(getenv func(string) string, bundles []string) ([]byte, error) {
 		if len(roots) > 0 {
 			break
 		}
-		b, _ := os.ReadFile(path)
+		b, _ := regular.Read(path, maxBundle)
 		roots = Bundle(b)
 	}
 	parts := [][]byte{roots}
@@ -107,7 +113,7 @@ func ExtraRoots(getenv func(string) string) ([]byte, error) {
 func namedRoots(variable, path string) ([]byte, error) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		b, err := os.ReadFile(path)
+		b, err := regular.Read(path, maxBundle)
 		if err != nil {
 			return nil, nil
 		}
@@ -116,10 +122,7 @@ func namedRoots(variable, path string) ([]byte, error) {
 	var parts [][]byte
 	for _, e := range entries {
 		member := filepath.Join(path, e.Name())
-		if info, err := os.Stat(member); err != nil || !info.Mode().IsRegular() {
-			continue // opening a pipe would block
-		}
-		b, err := os.ReadFile(member)
+		b, err := regular.Read(member, maxBundle)
 		if err != nil || !bytes.Contains(b, []byte(pemBegin+pemCertificate)) {
 			continue // such directories also have revocation lists and notes
 		}

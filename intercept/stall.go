@@ -155,6 +155,9 @@ func (w *steadyWriter) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
+// http.ResponseController looks for this method.
+var _ interface{ FlushError() error } = (*steadyWriter)(nil)
+
 // FlushError is for [http.ResponseController].
 func (w *steadyWriter) FlushError() error {
 	w.begin()

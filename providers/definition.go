@@ -62,7 +62,9 @@ type Definition struct {
 	endpoints []endpoint
 	excluded  []excludedPath       // exclude_paths
 	known     func() []*Definition // of a user's own definition, the bundled ones with the same hosts
-	ownBase   bool                 // schema 1: the base_url of a connection is a host in addition to hosts
+	lenient   bool                 // parts that are refused are left out, and in dropped
+	dropped   []*FieldError
+	ownBase   bool // schema 1: the base_url of a connection is a host in addition to hosts
 }
 
 // Values of [Definition.Source].

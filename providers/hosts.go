@@ -2,6 +2,7 @@ package providers
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -19,18 +20,57 @@ type host struct {
 	suffix      string   // fixed end of a template, with its dot; empty if a name is the whole host
 }
 
+// compileHosts compiles the hosts.
+func (d *Definition) compileHosts() error {
+	d.hosts = make([]host, 0, len(d.Hosts))
+	var kept []string
+	for i, text := range d.Hosts {
+		field := d.hostField(i)
+		h, err := d.compileHost(field, text)
+		if d.lenient && isRefusedHost(err) {
+			d.drop(field, "%q: %v", text, err)
+			continue
+		}
+		if _, shared := errors.AsType[*sharedError](err); shared {
+			return &FieldError{field, fmt.Sprintf("%q: %v", text, err), "list the service's own hosts, or use {name}.example.com"}
+		}
+		if err != nil {
+			return &FieldError{Field: field, Reason: fmt.Sprintf("%q: %v", text, err)}
+		}
+		d.hosts, kept = append(d.hosts, h), append(kept, text)
+	}
+	if len(kept) == 0 && len(d.dropped) > 0 {
+		return d.dropped[0] // nothing that is left can be used
+	}
+	if len(kept) < len(d.Hosts) {
+		d.Hosts = kept
+	}
+	return nil
+}
+
+// isRefusedHost reports whether an error is about a host that is well-formed, but that
+// never gets a credential.
+func isRefusedHost(err error) bool {
+	_, shared := errors.AsType[*sharedError](err)
+	_, reserved := errors.AsType[*reservedError](err)
+	return shared || reserved
+}
+
+// drop records that a part of the definition is left out.
+func (d *Definition) drop(field, format string, args ...any) {
+	d.dropped = append(d.dropped, &FieldError{Field: field, Reason: "not used: " + fmt.Sprintf(format, args...)})
+}
+
 // compileHost compiles one entry of hosts. In schema 1 it may be a URL or a regular
 // expression.
 func (d *Definition) compileHost(field, text string) (host, error) {
 	h := host{field: field, text: text}
-	if d.SchemaVersion == 1 && strings.HasPrefix(text, "regex:") {
+	if h.names = names(text); h.names == nil || d.SchemaVersion == 1 && strings.HasPrefix(text, "regex:") {
+		h.names = nil
 		var err error
-		h.pattern, err = parsePattern(text)
-		return h, err
-	}
-	if h.names = names(text); h.names == nil {
-		var err error
-		h.pattern, err = parsePattern(text)
+		if h.pattern, err = parsePattern(text); err == nil && h.pattern.kind != Exact && !d.signs() {
+			err = checkTenants(h.pattern.host[1:])
+		}
 		return h, err
 	}
 	last := text[strings.LastIndexByte(text, '}')+1:]
@@ -51,7 +91,7 @@ func (d *Definition) compileHost(field, text string) (host, error) {
 		return h, err
 	}
 	if suffix, icann := publicsuffix.PublicSuffix(name); icann && suffix == name {
-		return h, tooWide(name)
+		return h, &sharedError{name}
 	}
 	h.pattern = Pattern{kind: Wildcard, host: h.suffix, port: 443, text: text}
 	if port != "" {

@@ -38,7 +38,11 @@ func Parse(data []byte) (*Definition, error) {
 	if len(data) > maxDefinition {
 		return nil, &FieldError{Reason: "the file is larger than 256 KiB"}
 	}
-	d, err := decode(data, true)
+	return parseFrom(data, newFile)
+}
+
+func parseFrom(data []byte, from origin) (*Definition, error) {
+	d, err := decode(data, from)
 	if err != nil {
 		return nil, err
 	}
@@ -48,14 +52,23 @@ func Parse(data []byte) (*Definition, error) {
 	return d, nil
 }
 
-// decode reads a definition of either schema. If strict is false, it skips the
-// check for unknown members, which files that the tests have validated do not need.
-func decode(data []byte, strict bool) (*Definition, error) {
+// origin says where the text of a definition comes from.
+type origin int
+
+const (
+	newFile     origin = iota // everything must be right
+	homeFile                  // was installed before: what is refused now is left out, if the rest can be used
+	pinnedFile                // the same, and its members were checked
+	bundledFile               // the tests have validated it
+)
+
+// decode reads a definition of either schema.
+func decode(data []byte, from origin) (*Definition, error) {
 	version, err := schemaVersion(data)
 	if err != nil {
 		return nil, parseError(err)
 	}
-	d := &Definition{text: data}
+	d := &Definition{text: data, lenient: from == homeFile || from == pinnedFile}
 	switch version {
 	case 0:
 		return nil, &FieldError{Field: "schema_version", Reason: "must be 2"}
@@ -64,7 +77,7 @@ func decode(data []byte, strict bool) (*Definition, error) {
 			return nil, err
 		}
 	case 2:
-		if strict {
+		if from == newFile || from == homeFile {
 			if err := checkMembers(data); err != nil {
 				return nil, err
 			}
@@ -113,14 +126,11 @@ func (d *Definition) compile() error {
 	if d.HasFlow(FlowAPIKey) && !slices.ContainsFunc(d.Params, func(p Param) bool { return p.Secret && p.asked() }) {
 		d.Params = append(d.Params, Param{Name: nameAPIKey, Label: "API key", Secret: true})
 	}
-	d.hosts = make([]host, 0, len(d.Hosts))
-	for i, text := range d.Hosts {
-		field := d.hostField(i)
-		h, err := d.compileHost(field, text)
-		if err != nil {
-			return &FieldError{Field: field, Reason: fmt.Sprintf("%q: %v", text, err)}
-		}
-		d.hosts = append(d.hosts, h)
+	if err := d.compileHosts(); err != nil {
+		return err
+	}
+	if d.lenient {
+		d.dropVariables()
 	}
 	for _, prefix := range d.Exclude {
 		d.excluded = append(d.excluded, excludePath(prefix, false))

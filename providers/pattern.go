@@ -3,15 +3,12 @@ package providers
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"net/url"
 	"path"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/net/publicsuffix"
 
 	"github.com/authsome/authsome/internal/hosts"
 )
@@ -81,6 +78,9 @@ func parsePattern(s string) (Pattern, error) {
 	if hosts.MayBeLoopback(name) {
 		return Pattern{}, errors.New("a loopback host cannot get a credential")
 	}
+	if hosts.Reserved(name) {
+		return Pattern{}, &reservedError{name}
+	}
 	p.host = name
 	return p, nil
 }
@@ -126,28 +126,6 @@ func (p Pattern) wildcard(suffix string) (Pattern, error) {
 	p.kind, p.host = Wildcard, "."+name
 	return p, nil
 }
-
-// oneOperator lists the public suffixes under which the owner runs all hosts. They
-// are on the public suffix list because of cookies, not because others can have a
-// host there.
-var oneOperator = map[string]bool{"googleapis.com": true}
-
-// checkRegistrable refuses a suffix under which anyone can register names.
-func checkRegistrable(name string) error {
-	if oneOperator[name] {
-		return nil
-	}
-	if _, isAddress := hosts.KindOfHost(name); isAddress {
-		return errors.New("a wildcard cannot cover IP addresses")
-	}
-	// A suffix that the list does not have (.test, .internal) counts as one label.
-	if _, err := publicsuffix.EffectiveTLDPlusOne(name); err != nil {
-		return tooWide(name)
-	}
-	return nil
-}
-
-func tooWide(suffix string) error { return fmt.Errorf("anyone can register names under %s", suffix) }
 
 var literalSuffix = regexp.MustCompile(`(?:^|\\\.)((?:[a-z0-9-]+\\\.)+[a-z0-9-]+)\$?$`)
 

@@ -220,8 +220,8 @@ func (d *Definition) validate1() error {
 		}
 	}
 	for _, e := range d.Env {
-		if !validVariable.MatchString(e.Name) {
-			return &FieldError{"export", fmt.Sprintf("%q is not a valid variable name", e.Name), ""}
+		if reason := refusedVariable(e.Name); reason != "" {
+			return &FieldError{"export", reason, ""}
 		}
 	}
 	return d.checkLinks()

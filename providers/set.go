@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/authsome/authsome/internal/regular"
+
 	"github.com/authsome/authsome/internal/durable"
 )
 
@@ -28,9 +30,12 @@ type Set struct {
 
 	// Problems lists the user's files that were not loaded.
 	Problems []Problem
+	// Disabled lists the parts of the user's files that have no effect, because a new
+	// definition with them is refused.
+	Disabled []Problem
 }
 
-// Problem is a file that is not a valid definition.
+// Problem is a file that is not a valid definition, or a part of one.
 type Problem struct {
 	Path string
 	Err  error
@@ -63,6 +68,9 @@ func Load(dir string) (*Set, error) {
 			s.Problems = append(s.Problems, Problem{path, err})
 			continue
 		}
+		for _, dropped := range d.dropped {
+			s.Disabled = append(s.Disabled, Problem{path, dropped})
+		}
 		s.byName[d.Name] = func() (*Definition, error) { return d, nil }
 		s.custom[d.Name] = true
 	}
@@ -74,7 +82,7 @@ func readBundled(name string) (*Definition, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := decode(data, false)
+	d, err := decode(data, bundledFile)
 	if err != nil {
 		return nil, fmt.Errorf("bundled definition %s: %w", name, err)
 	}
@@ -83,11 +91,11 @@ func readBundled(name string) (*Definition, error) {
 }
 
 func readFile(path string) (*Definition, error) {
-	data, err := os.ReadFile(path)
+	data, err := regular.Read(path, maxDefinition)
 	if err != nil {
 		return nil, err
 	}
-	d, err := Parse(data)
+	d, err := parseFrom(data, homeFile)
 	if err != nil {
 		return nil, err
 	}

@@ -1,68 +1,114 @@
 package providers
 
 import (
-	"bytes"
+	_ "embed"
+	"fmt"
+	"slices"
 	"strings"
+
+	"golang.org/x/net/publicsuffix"
+
+	"github.com/authsome/authsome/internal/hosts"
 )
 
-// bundledOn returns the bundled definitions that have a host of d, which is a user's
-// own. Their OAuth endpoints are excluded for d too, because the author of
-// a definition for one part of an API does not know them all.
-func bundledOn(d *Definition) []*Definition {
-	entries, err := bundled.ReadDir("bundled")
-	if err != nil {
+// Under some suffixes anyone can have a host: at registries (co.uk), and at operators
+// whose customers run programs or answer requests there (run.app, github.io). A wildcard
+// over such a suffix would give the credential to a stranger's host as soon as a client
+// is led to it. Three lists know these suffixes: the public suffix list, the names above
+// its entries (amazonaws.com, which has s3.amazonaws.com), and tenantSuffixes.
+
+// sharedParents has the names above public suffixes, without those that are public
+// suffixes themselves, each on a line.
+// The package of the public suffix list does not say what is below a name.
+// TestSharedParents writes the file from the rules of golang.org/x/net.
+//
+//go:embed shared_parents.txt
+var sharedParents string
+
+// tenantSuffixes are suffixes under which customers of an operator see the requests to
+// their hosts, and which the public suffix list does not have. From the operators'
+// documentation, 2026-11-29.
+var tenantSuffixes = []string{
+	// programs
+	"azurecontainerapps.io", "cloudapp.azure.com", "cloudhub.io", "databricksapps.com", "genezio.app", "kinsta.app", "koyeb.app", "m.pipedream.net",
+	"modal.run", "nhost.run", "service-now.com", "snowflakecomputing.app", "surge.sh", "twil.io", "zuplo.app",
+	// development environments
+	"app.github.dev", "codesandbox.io", "gitpod.io", "glitch.me", "stackblitz.io", "webcontainer.io",
+	// automation that gets requests
+	"app.n8n.cloud", "beeceptor.com", "oast.fun", "oast.live", "oast.me", "oast.online", "oast.pro", "oast.site", "oastify.com", "requestcatcher.com", "webhook.site",
+	// tunnels
+	"bore.pub", "cfargotunnel.com", "devtunnels.ms", "lhr.life", "loca.lt", "localhost.run", "pagekite.me", "playit.gg", "serveo.net", "share.zrok.io",
+	// virtual machines, storage and content
+	"b-cdn.net", "backblazeb2.com", "bc.googleusercontent.com", "hs-sites.com", "my.salesforce-sites.com", "tumblr.com", "wasabisys.com", "wordpress.com",
+	// names that contain the address to which they resolve
+	"lvh.me", "nip.io", "sslip.io", "xip.io",
+}
+
+// oneOperator lists the public suffixes under which the owner runs all hosts. They
+// are on the public suffix list because of cookies, not because others can have a
+// host there.
+var oneOperator = map[string]bool{"googleapis.com": true}
+
+// sharedError reports a suffix under which anyone can have hosts.
+type sharedError struct{ suffix string }
+
+func (e *sharedError) Error() string {
+	return fmt.Sprintf("anyone can register names under %s", e.suffix)
+}
+
+// checkRegistrable refuses a suffix under which anyone can register names, or that
+// covers a host which never gets a credential.
+func checkRegistrable(name string) error {
+	if oneOperator[name] {
 		return nil
 	}
-	var found []*Definition
-	for _, e := range entries {
-		text, err := bundled.ReadFile("bundled/" + e.Name())
-		if err != nil || !mentionsDomain(text, d) {
-			continue
-		}
-		if other, err := readBundled(strings.TrimSuffix(e.Name(), ".json")); err == nil && other.overlaps(d) {
-			found = append(found, other)
-		}
+	if _, isAddress := hosts.KindOfHost(name); isAddress {
+		return fmt.Errorf("a wildcard cannot cover IP addresses")
 	}
-	return found
+	// A suffix that the list does not have (.test, .internal) counts as one label.
+	if _, err := publicsuffix.EffectiveTLDPlusOne(name); err != nil {
+		return &sharedError{name}
+	}
+	if reserved := hosts.ReservedUnder(name); reserved != "" {
+		return &reservedError{reserved}
+	}
+	return nil
 }
 
-// mentionsDomain reports whether a file contains the last two labels of a host of d, so
-// that only a few files are decoded.
-func mentionsDomain(text []byte, d *Definition) bool {
-	for _, h := range d.hosts {
-		labels := strings.Split(h.pattern.host, ".")
-		domain := strings.Join(labels[max(0, len(labels)-2):], ".")
-		if domain != "" && bytes.Contains(text, []byte(domain)) {
-			return true
-		}
+// checkTenants refuses a suffix under which customers of its owner have hosts.
+func checkTenants(name string) error {
+	if oneOperator[name] {
+		return nil
 	}
-	return false
+	tenants := slices.ContainsFunc(tenantSuffixes, func(s string) bool { return s == name || strings.HasSuffix(s, "."+name) })
+	if tenants || strings.Contains(sharedParents, "\n"+name+"\n") {
+		return &sharedError{name}
+	}
+	return nil
 }
 
-// overlaps reports whether a host can belong to connections of both definitions. A
-// host that the user or the service chooses does not count.
-func (d *Definition) overlaps(o *Definition) bool {
-	for _, a := range d.hosts {
-		for _, b := range o.hosts {
-			if a.pattern.overlaps(b.pattern) {
-				return true
+// signs reports whether the credential is a key that signs requests. The secret stays
+// here, and a signature is of no use at another host, so such a credential may go to
+// hosts of strangers: every client of AWS needs *.amazonaws.com.
+func (d *Definition) signs() bool {
+	signs := false
+	for _, in := range d.Inject {
+		for _, t := range in.templates() {
+			if slices.ContainsFunc(names(t.text), d.secret) {
+				if in.In != InSigV4 {
+					return false
+				}
+				signs = true
 			}
 		}
 	}
-	return false
+	return signs
 }
 
-// overlaps reports whether a host can match both patterns. The zero pattern matches no
-// host.
-func (p Pattern) overlaps(q Pattern) bool {
-	switch {
-	case p.host == "" || q.host == "":
-		return false
-	case p.kind == Exact:
-		return q.MatchHost(p.host)
-	case q.kind == Exact:
-		return p.MatchHost(q.host)
-	default:
-		return strings.HasSuffix(p.host, q.host) || strings.HasSuffix(q.host, p.host)
-	}
+// reservedError reports a host that never gets a credential: of the metadata service of
+// a cloud, which gives credentials to any process, or of the proxy itself.
+type reservedError struct{ name string }
+
+func (e *reservedError) Error() string {
+	return e.name + " is a metadata service or the proxy itself, and cannot get a credential"
 }

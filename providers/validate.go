@@ -33,12 +33,13 @@ func (d *Definition) validate() error {
 	if err := ValidateName(d.Name); err != nil {
 		return err
 	}
-	if d.SchemaVersion == 1 {
-		return d.validate1()
-	}
-	for _, check := range []func() error{
+	checks := []func() error{
 		d.checkFlows, d.checkParams, d.checkHosts, d.checkPaths, d.checkOAuthPaths, d.checkInject, d.checkRemove, d.checkOAuth, d.checkEnv, d.checkVerify, d.checkScrub, d.checkAbout,
-	} {
+	}
+	if d.SchemaVersion == 1 {
+		checks = []func() error{d.validate1}
+	}
+	for _, check := range append(checks, d.checkReserved, d.checkText) {
 		if err := check(); err != nil {
 			return err
 		}
@@ -151,7 +152,19 @@ func (d *Definition) checkPaths() error {
 	return nil
 }
 
+// checkVerify checks the member verify. Without a host that was dropped, the member can
+// be of no use; then it is dropped too.
 func (d *Definition) checkVerify() error {
+	err := d.checkVerifyRequest()
+	if field, ok := err.(*FieldError); ok && len(d.dropped) > 0 {
+		d.Verify = nil
+		d.drop(field.Field, "%s", field.Reason)
+		return nil
+	}
+	return err
+}
+
+func (d *Definition) checkVerifyRequest() error {
 	v := d.Verify
 	if v == nil {
 		return nil

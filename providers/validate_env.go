@@ -10,11 +10,10 @@ import (
 func (d *Definition) checkEnv() error {
 	for i, e := range d.Env {
 		at := fmt.Sprintf("env[%d].", i)
+		if reason := refusedVariable(e.Name); reason != "" {
+			return &FieldError{at + "name", reason, ""}
+		}
 		switch {
-		case !validVariable.MatchString(e.Name):
-			return &FieldError{at + "name", fmt.Sprintf("%q is not a valid variable name", e.Name), ""}
-		case controlsPrograms(e.Name):
-			return &FieldError{at + "name", e.Name + " changes how programs run and cannot hold a credential", "remove it"}
 		case slices.IndexFunc(d.Env, func(o Env) bool { return o.Name == e.Name }) < i:
 			return &FieldError{at + "name", e.Name + " is listed twice", ""}
 		case e.Value == "":
@@ -23,6 +22,9 @@ func (d *Definition) checkEnv() error {
 		if err := d.checkNames(at+"value", e.Value); err != nil {
 			return err
 		}
+		if reason := d.refusedValue(e); reason != "" {
+			return &FieldError{at + "value", reason, ""}
+		}
 		if err := d.checkPlaceholder(at+"placeholder", e); err != nil {
 			return err
 		}
@@ -30,25 +32,112 @@ func (d *Definition) checkEnv() error {
 	return nil
 }
 
-// controlsPrograms reports whether a variable is read by shells, loaders, runtimes or
-// authsome itself. With such a variable a definition could run code or disable the
-// proxy.
-func controlsPrograms(name string) bool {
-	upper := strings.ToUpper(name)
-	for _, prefix := range []string{"LD_", "DYLD_", "AUTHSOME_", "GIT_", "NPM_CONFIG_", "BASH_FUNC_", "PIP_", "SSL_CERT_", "OPENSSL_", "XDG_", "DOTNET_", "CORECLR_", "SSH_"} {
-		if strings.HasPrefix(upper, prefix) {
-			return true
+// dropVariables leaves out the variables that checkEnv refuses for their names or
+// their values.
+func (d *Definition) dropVariables() {
+	var kept []Env
+	for i, e := range d.Env {
+		reason := refusedVariable(e.Name)
+		if reason == "" {
+			reason = d.refusedValue(e)
 		}
+		if reason != "" {
+			d.drop(d.envField(i), "%s", reason)
+			continue
+		}
+		kept = append(kept, e)
 	}
-	return slices.Contains([]string{
-		"PATH", "HOME", "SHELL", "ENV", "IFS", "BASH_ENV", "ZDOTDIR", "PS4", "PROMPT_COMMAND", "EDITOR", "VISUAL", "PAGER", "LESSOPEN", "BROWSER", "TMPDIR",
-		"GCONV_PATH", "HOSTALIASES", "RES_OPTIONS", "LOCALDOMAIN", "CURL_HOME", "WGETRC", "MAKEFLAGS", "RUSTC_WRAPPER", "RUSTFLAGS", "CARGO_HOME",
-		"NODE_OPTIONS", "NODE_PATH", "NODE_EXTRA_CA_CERTS", "NODE_TLS_REJECT_UNAUTHORIZED",
-		"PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONWARNINGS", "PYTHONBREAKPOINT", "PYTHONPLATLIBDIR",
-		"PERL5LIB", "PERL5OPT", "PERL5DB", "RUBYLIB", "RUBYOPT", "GEM_HOME", "GEM_PATH", "PHPRC", "PHP_INI_SCAN_DIR", "LUA_INIT",
-		"JAVA_HOME", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "MAVEN_OPTS", "GRADLE_OPTS", "CLASSPATH", "GOFLAGS", "GOPROXY", "GOENV",
-		"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSLKEYLOGFILE",
-	}, upper)
+	d.Env = kept
+}
+
+// envField returns the path of a variable in the file.
+func (d *Definition) envField(i int) string {
+	if d.SchemaVersion == 1 {
+		return "export"
+	}
+	return fmt.Sprintf("env[%d]", i)
+}
+
+// A variable of a definition is set for every command that authsome runs. Shells,
+// loaders, runtimes, package managers and other tools read thousands of variables, by
+// which a definition could run code, replace programs or disable the proxy. So the names
+// are those of an allow-list: a word for the service, and an end that says that the
+// variable has a part of its credential or its address. Words of tools that are not
+// services are refused as the first word.
+
+// variableShape is the shape of an allowed name.
+var variableShape = regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_(KEY|APIKEY|TOKEN|SECRET|PASSWORD|PAT|` + // credentials
+	`ID|SID|ACCOUNT|USERNAME|USER|EMAIL|NAME|TENANT|WORKSPACE|PROJECT|ORG|ORGANIZATION|TEAM|` + // whose account it is
+	`URL|DSN|ENDPOINT|HOST|DOMAIN|SUBDOMAIN|SITE|REGION|CLUSTER|INSTANCE|DATABASE)$`) // where the service is
+
+// apiKeyShape is the shape of names that no system or tool reads, whatever their first
+// word is: a service can be called Go or Docker.
+var apiKeyShape = regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_(API_KEY|API_TOKEN|ACCESS_TOKEN)$`)
+
+// otherVariables are the allowed names that do not have the shape, or whose first word
+// is one of a tool, each with a client of the service that reads it.
+var otherVariables = map[string]string{
+	"AWS_BEARER_TOKEN_BEDROCK": "the AWS SDKs",
+	"MAILCHIMP_SERVER_PREFIX":  "Mailchimp's examples",
+	"NODE_AUTH_TOKEN":          "the .npmrc that actions/setup-node writes",
+	"NPM_TOKEN":                "the .npmrc that npm's documentation shows",
+	"OKTA_CLIENT_ORGURL":       "the Okta SDKs",
+	"TF_TOKEN":                 "scripts for Terraform Cloud",
+}
+
+// toolWords are first words of variables that belong to systems, shells, runtimes and
+// tools.
+var toolWords = strings.Fields(`
+	ALL ANDROID ANSIBLE APPDATA APT ASAN ASDF AUTHSOME BASH BASHOPTS BREW BROWSER BUN BUNDLE BUNDLER CARGO CC CFLAGS CHROME CLASSPATH CLICOLOR
+	CMAKE COMPLUS COMPOSER COMSPEC CONDA CONTAINER CONTAINERS CORECLR CPATH CURL CXX DBUS DEBIAN DENO DIRENV DISPLAY DNF DOCKER DOTNET DYLD
+	EDITOR ELECTRON EMACS ENV FISH FLATPAK FTP GCC GCONV GDK GEM GIO GIT GLIBC GNUPG GO GOPATH GPG GRADLE GTK HELM HISTFILE HOME HOMEBREW
+	HOST HOSTALIASES HTTP HTTPS IFS INPUTRC JAVA JDK JRE JULIA JVM K3S KRB5 KUBE KUBERNETES LANG LC LD LESS LIBC LIBRARY LLVM LOCALAPPDATA
+	LOGNAME LUA MALLOC MAMBA MAN MANPATH MAVEN MISE MSBUILD MVN MYSQL NIX NO NODE NODEJS NOPROXY NPM NSS NUGET NVM OLDPWD OPENSSL
+	OTEL PAGER PATH PDM PERL PERL5 PG PHP PIP PIPENV PIPX PKG PLAYWRIGHT PNPM PODMAN POETRY PORTAGE PROCESS PROGRAM PROMPT PROXY PS1 PS4 PSMODULEPATH
+	PUPPETEER PWD PY PYENV PYTEST PYTHON QT R RBENV READLINE REQUESTS RES RPM RUBY RUBYGEMS RUST RUSTC RUSTUP SASL SBT SDKMAN SDL SHELL SNAP
+	SOCKS SSH SSL SSLKEYLOGFILE SUDO SWIFT SYSTEM SYSTEMD SYSTEMROOT TCL TEMP TERM TERMINFO TF TLS TMP TMPDIR TMUX TOX TSAN TZ UBSAN USER
+	USERPROFILE UV VCPKG VIM VIRTUAL VIRTUALENV VISUAL VOLTA WAYLAND WGET WGETRC WINDIR WINDOWS WINE WSL X11 XAUTHORITY XDG YARN YUM ZDOTDIR ZSH`)
+
+// AllowsVariable reports whether a definition can set a variable.
+func AllowsVariable(name string) bool { return refusedVariable(name) == "" }
+
+// refusedVariable returns why a definition cannot set a variable, or "".
+func refusedVariable(name string) string {
+	word, _, _ := strings.Cut(strings.ToUpper(name), "_")
+	switch {
+	case !validVariable.MatchString(name):
+		return fmt.Sprintf("%.80q is not a valid variable name", name)
+	case otherVariables[name] != "" || apiKeyShape.MatchString(name) && word != "AUTHSOME":
+		return ""
+	case slices.Contains(toolWords, word):
+		return name + " can change how programs run: its first word is that of a tool or the system"
+	case !variableShape.MatchString(name):
+		return name + " does not have the name of a credential or an address, such as ACME_API_KEY, ACME_TOKEN or ACME_BASE_URL"
+	}
+	return ""
+}
+
+// refusedValue returns why a variable cannot have its value, or "". An address in it
+// must be one of the service's hosts: otherwise a definition could lead the clients of
+// another service elsewhere.
+func (d *Definition) refusedValue(e Env) string {
+	scheme, rest, isURL := strings.Cut(e.Value, "://")
+	if !isURL {
+		return ""
+	}
+	if scheme != "https" {
+		return e.Name + " has an address that is not https"
+	}
+	authority, _, _ := strings.Cut(rest, "/")
+	authority = authority[strings.LastIndexByte(authority, '@')+1:] // a DSN has the key in it
+	own := slices.ContainsFunc(d.hosts, func(h host) bool {
+		fixed := h.names == nil && (names(authority) == nil || h.pattern.kind == Wildcard)
+		return h.text == authority || fixed && h.pattern.MatchHost(fillWithLetter(authority))
+	})
+	if !own {
+		return e.Name + " has the address of a host that is not in hosts"
+	}
+	return ""
 }
 
 // checkPlaceholder checks that the proxy recognises a placeholder, that it contains

@@ -30,9 +30,9 @@ const (
 )
 
 func readVaultFile(path string) (vaultFile, error) {
-	b, err := os.ReadFile(path)
+	b, err := readSmall(path)
 	if err != nil {
-		return vaultFile{}, fmt.Errorf("read the vault: %w", err)
+		return vaultFile{}, err
 	}
 	var f vaultFile
 	if err := json.Unmarshal(b, &f); err == nil && f.Format > format {

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/authsome/authsome/internal/regular"
+
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -55,18 +57,38 @@ func decodeGeneration(b []byte) (g generation, ok bool) {
 }
 
 func readGeneration(path string) (generation, error) {
-	b, err := os.ReadFile(path)
+	b, err := readSmall(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return generation{}, &DamageError{Path: path, Reason: reasonMissing, Err: err}
 	}
 	if err != nil {
-		return generation{}, fmt.Errorf("read the vault: %w", err)
+		return generation{}, err
 	}
 	g, ok := decodeGeneration(b)
 	if !ok {
 		return generation{}, &DamageError{Path: path, Reason: "modified"}
 	}
 	return g, nil
+}
+
+const (
+	maxSmall = 1 << 20 // of vault.json and generation, in bytes
+	maxStore = 1 << 30 // of a file of a store that this process wrote
+)
+
+// readSmall reads vault.json or generation. Something else in its place is damage.
+func readSmall(path string) ([]byte, error) {
+	b, err := regular.Read(path, maxSmall)
+	if e, ok := errors.AsType[*regular.Error](err); ok {
+		return nil, &DamageError{Path: path, Reason: e.Reason(), Err: err}
+	}
+	if e, ok := errors.AsType[*regular.SizeError](err); ok {
+		return nil, &DamageError{Path: path, Reason: e.Reason(), Err: err}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the vault: %w", err)
+	}
+	return b, nil
 }
 
 // inventory lists the files of a directory with their sizes and checksums.
@@ -77,7 +99,7 @@ func inventory(dir string) ([]sealedFile, error) {
 	}
 	var all []sealedFile
 	for _, e := range entries {
-		f, err := sumFile(filepath.Join(dir, e.Name()))
+		f, err := sumFile(filepath.Join(dir, e.Name()), maxStore)
 		if err != nil {
 			return nil, err
 		}
@@ -86,8 +108,8 @@ func inventory(dir string) ([]sealedFile, error) {
 	return all, nil
 }
 
-func sumFile(path string) (sealedFile, error) {
-	b, err := os.ReadFile(path)
+func sumFile(path string, limit int64) (sealedFile, error) {
+	b, err := regular.Read(path, limit)
 	if err != nil {
 		return sealedFile{}, err
 	}
@@ -139,11 +161,11 @@ func (want sealedFile) check(dir string) error {
 	case err != nil:
 		return fmt.Errorf("read the vault: %w", err)
 	case !info.Mode().IsRegular():
-		return &DamageError{Path: path, Reason: "not a regular file"}
+		return &DamageError{Path: path, Reason: (&regular.Error{Path: path, Mode: info.Mode()}).Reason()}
 	case info.Size() != want.Size:
 		return &DamageError{Path: path, Reason: fmt.Sprintf("it has %d bytes instead of %d", info.Size(), want.Size)}
 	}
-	got, err := sumFile(path)
+	got, err := sumFile(path, want.Size)
 	if err != nil {
 		return fmt.Errorf("read the vault: %w", err)
 	}

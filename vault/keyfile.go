@@ -10,6 +10,8 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/authsome/authsome/internal/regular"
+
 	"github.com/go-json-experiment/json"
 
 	"github.com/authsome/authsome/internal/durable"
@@ -39,20 +41,30 @@ var (
 	ErrNoKeyFile = errors.New("the master key file does not exist")
 )
 
+// fileCheck verifies the owner and the mode of a file. If they are wrong, its error
+// wraps exposed.
+type fileCheck func(f *os.File, exposed error) error
+
+// maxKeyFile limits the size of a file with a key or a passphrase, in bytes.
+const maxKeyFile = 64 << 10
+
 // readKeyFile reads a key in any accepted form: our JSON, 32 bytes, or 32 bytes in
-// base64. check verifies the owner and the mode of the file.
-func readKeyFile(path string, check func(*os.File) error) (keyFile, error) {
-	f, err := os.Open(path)
+// base64.
+func readKeyFile(path string, check fileCheck) (keyFile, error) {
+	f, err := regular.Open(path)
 	if err != nil {
 		return keyFile{}, fmt.Errorf("master key: %w", err)
 	}
 	defer f.Close()
-	if err := check(f); err != nil {
+	if err := check(f, ErrKeyExposed); err != nil {
 		return keyFile{}, fmt.Errorf("master key %s: %w", path, err)
 	}
-	b, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	b, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
 	if err != nil {
 		return keyFile{}, fmt.Errorf("master key: %w", err)
+	}
+	if len(b) > maxKeyFile {
+		return keyFile{}, &DamageError{Path: path, Reason: (&regular.SizeError{Limit: maxKeyFile}).Reason()}
 	}
 	k, reason := parseKeyFile(b)
 	if reason != "" {

@@ -152,7 +152,7 @@ func (k *Keeper) read(p Places) (*MasterKey, error) {
 }
 
 func (k *Keeper) readPlace(p Place, path string, given *passphrases) (*MasterKey, error) {
-	check := checkPrivate
+	check := fileCheck(checkPrivate)
 	switch p.Mode {
 	case ModeKeyring:
 		return keyringKey(p.account())

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"github.com/authsome/authsome/internal/regular"
 
 	"golang.org/x/crypto/argon2"
 
@@ -24,6 +25,10 @@ var (
 	ErrWrongPassphrase error = wrongPassphrase{}
 )
 
+// ErrPassphraseExposed means that other users can read the file with a passphrase, or
+// that another user owns it.
+var ErrPassphraseExposed = errors.New("others can read the passphrase, or own its file")
+
 type wrongPassphrase struct{}
 
 func (wrongPassphrase) Error() string        { return "wrong passphrase" }
@@ -32,24 +37,27 @@ func (wrongPassphrase) Is(target error) bool { return target == ErrWrongKey }
 // ReadPassphrase reads a passphrase from a file that other users cannot read, or
 // from a pipe such as /dev/fd/3. It removes one line end after the passphrase.
 func ReadPassphrase(path string) (secret.String, error) {
-	f, err := os.Open(path)
+	f, err := regular.OpenNamed(path)
 	if err != nil {
-		return secret.String{}, fmt.Errorf("passphrase: %w", err)
+		return secret.String{}, err
 	}
 	defer f.Close()
 	closeOnExec(path)
 	info, err := f.Stat()
 	if err != nil {
-		return secret.String{}, fmt.Errorf("passphrase: %w", err)
+		return secret.String{}, err
 	}
 	if info.Mode().IsRegular() {
-		if err := checkSecret(f); err != nil {
-			return secret.String{}, fmt.Errorf("passphrase file %s: %w", path, err)
+		if err := checkSecret(f, ErrPassphraseExposed); err != nil {
+			return secret.String{}, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	b, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	b, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
 	if err != nil {
-		return secret.String{}, fmt.Errorf("passphrase: %w", err)
+		return secret.String{}, err
+	}
+	if len(b) > maxKeyFile {
+		return secret.String{}, &regular.SizeError{Path: path, Limit: maxKeyFile}
 	}
 	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
 	if text == "" {

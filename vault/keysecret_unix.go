@@ -15,8 +15,8 @@ import (
 // Such files belong to root and are often readable by all users, because the
 // container has no other users. That is accepted where only a runtime puts files:
 // below /run/secrets, or owned by root in a memory file system.
-func checkSecret(f *os.File) error {
-	if checkPrivate(f) == nil {
+func checkSecret(f *os.File, exposed error) error {
+	if checkPrivate(f, exposed) == nil {
 		return nil
 	}
 	info, err := f.Stat()
@@ -26,16 +26,14 @@ func checkSecret(f *os.File) error {
 	mode := info.Mode().Perm()
 	owner, known := info.Sys().(*syscall.Stat_t)
 	switch {
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("%w: not a regular file", ErrKeyExposed)
 	case known && owner.Uid != 0 && int(owner.Uid) != os.Geteuid():
-		return fmt.Errorf("%w (owner %d, neither root nor %d)", ErrKeyExposed, owner.Uid, os.Geteuid())
+		return fmt.Errorf("%w (owner %d, neither root nor %d)", exposed, owner.Uid, os.Geteuid())
 	case mode&0o022 != 0:
-		return fmt.Errorf("%w: others can write to it (mode %04o)", ErrKeyExposed, mode)
+		return fmt.Errorf("%w: others can write to it (mode %04o)", exposed, mode)
 	case mode&0o044 == 0, inSecretsDirectory(f.Name()), known && owner.Uid == 0 && inMemoryFS(f):
 		return nil
 	}
-	return fmt.Errorf("%w (mode %04o, on a disk)", ErrKeyExposed, mode)
+	return fmt.Errorf("%w (mode %04o, on a disk)", exposed, mode)
 }
 
 // closeOnExec keeps a file descriptor such as /dev/fd/3 from the programs that this

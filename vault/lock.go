@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/gofrs/flock"
+	"github.com/authsome/authsome/internal/regular"
 )
 
 // Dir returns the vault's directory. Other locks of the profile are kept in it
@@ -84,7 +84,10 @@ func (e *lockedError) Unwrap() []error { return []error{ErrLocked, e.err} }
 
 // pollLock waits for the system lock at path until ctx is done.
 func pollLock(ctx context.Context, path string, mode lockMode) (unlock func(), err error) {
-	l := flock.New(path, flock.SetPermissions(0o600))
+	l, err := regular.Lock(path)
+	if err != nil {
+		return nil, err
+	}
 	try := l.TryRLock
 	if mode == exclusive {
 		try = l.TryLock

@@ -5,4 +5,4 @@ package vault
 import "os"
 
 // checkPrivate relies on the access control list that the home directory inherits.
-func checkPrivate(*os.File) error { return nil }
+func checkPrivate(*os.File, error) error { return nil }

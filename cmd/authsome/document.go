@@ -7,9 +7,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
+
+	"github.com/authsome/authsome/internal/regular"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 )
@@ -44,10 +45,7 @@ func (a *app) openDocument(ctx context.Context, path string) (io.ReadCloser, err
 	case isURL(path):
 		return download(ctx, path)
 	}
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return nil, exit.Usagef("%s is a directory", path)
-	}
-	f, err := os.Open(path)
+	f, err := regular.OpenNamed(path)
 	if err != nil {
 		return nil, exit.Usagef("%v", err)
 	}

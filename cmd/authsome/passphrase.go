@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
+	"fmt"
+	"io/fs"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/authsome/authsome/internal/regular"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
@@ -26,10 +29,21 @@ const (
 // a while may be unattended, so it does not ask again.
 func (a *app) passphrase(ask vault.Ask) (secret.String, error) {
 	if path := a.Getenv("AUTHSOME_PASSPHRASE_FILE"); path != "" {
+		if ask.Reload && regular.Check(path) != nil {
+			return secret.String{}, vault.ErrNoPassphrase // a pipe, which was read before
+		}
 		if ask.Try > 0 {
 			return secret.String{}, vault.ErrWrongPassphrase
 		}
-		return vault.ReadPassphrase(path)
+		p, err := vault.ReadPassphrase(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			// A file that is missing here is not a missing master key.
+			return p, fmt.Errorf("%w: AUTHSOME_PASSPHRASE_FILE: %s", vault.ErrNoPassphrase, exit.Message(err))
+		}
+		if err != nil {
+			return p, fmt.Errorf("AUTHSOME_PASSPHRASE_FILE: %w", err)
+		}
+		return p, nil
 	}
 	switch {
 	case ask.Reload, !a.canAsk():
@@ -95,17 +109,20 @@ func (a *app) askSecret(question string) (secret.String, error) {
 }
 
 // filePassphrase reads a passphrase from the file of --passphrase-file, without the line
-// break at its end.
+// breaks at its end.
 func filePassphrase(path string) (secret.String, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
+	p, err := vault.ReadPassphrase(path)
+	switch {
+	case errors.Is(err, vault.ErrPassphraseExposed):
+		return secret.String{}, fmt.Errorf("--passphrase-file: %w", err)
+	case err != nil && !errors.Is(err, vault.ErrNoPassphrase):
 		return secret.String{}, exit.Usagef("--passphrase-file: %v", err)
 	}
-	p := strings.TrimRight(string(b), "\r\n")
-	if p == "" {
+	text := strings.TrimRight(p.Reveal(), "\r\n")
+	if text == "" {
 		return secret.String{}, exit.Usagef("--passphrase-file %s is empty", path)
 	}
-	return secret.New(p), nil
+	return secret.New(text), nil
 }
 
 // backupPassphrase gets the passphrase of a backup, from a file or from the terminal. For

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/authsome/authsome/internal/regular"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
@@ -181,12 +183,15 @@ func waitProxy(ctx context.Context, a *app, s *sidecar.Sidecar, admin *adminPort
 	}
 }
 
+// maxToken limits the size of the file in --token-file, in bytes.
+const maxToken = 64 << 10
+
 // token reads the token from the file in --token-file, or else from the environment.
 func (o *proxyCmdOptions) token(getenv func(string) string) (secret.String, error) {
 	if o.tokenFile == "" {
 		return secret.New(getenv("AUTHSOME_PROXY_TOKEN")), nil
 	}
-	b, err := os.ReadFile(o.tokenFile)
+	b, err := regular.ReadNamed(o.tokenFile, maxToken)
 	if err != nil {
 		return secret.String{}, exit.Usagef("--token-file %s: %v", o.tokenFile, fileCause(err))
 	}

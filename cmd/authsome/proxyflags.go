@@ -5,10 +5,11 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/authsome/authsome/internal/regular"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/net/http/httpproxy"
@@ -171,7 +172,7 @@ func (o *proxyOptions) roots() (*x509.CertPool, error) {
 		return nil, fmt.Errorf("read the system's certificates: %w", err)
 	}
 	for _, name := range o.upstreamCA {
-		pem, err := os.ReadFile(name)
+		pem, err := regular.ReadNamed(name, maxDocument)
 		if err != nil {
 			return nil, exit.Usagef("--upstream-ca: %v", err)
 		}

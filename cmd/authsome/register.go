@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -22,8 +23,9 @@ func newRegisterCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "register FILE", Short: "Add a provider from a definition",
 		Long: `Register shows to which hosts a definition sends the credential, to which
-endpoints it sends secrets at sign-in, and what else you should know about it.
-After a confirmation it installs the definition in the home's providers directory.
+endpoints it sends secrets at sign-in, which variables it sets, and what else you
+should know about it. After a confirmation it installs the definition in the home's
+providers directory.
 
 FILE can also be an https URL, or - for standard input. Without a terminal, a
 definition from a URL needs --yes, and others are installed without confirmation.`,
@@ -40,14 +42,15 @@ definition from a URL needs --yes, and others are installed without confirmation
 
 // registration is what installing a definition would do, for the user to confirm.
 type registration struct {
-	Provider  string   `json:"provider"`
-	Hosts     []string `json:"hosts"`
-	Endpoints []string `json:"endpoints"`
-	Variables []string `json:"variables"`
-	Warnings  []string `json:"warnings"`
-	Replaces  string   `json:"replaces,omitempty"` // "bundled" or "custom"
-	Changes   []string `json:"changes,omitempty"`
-	Waiting   []string `json:"waiting,omitempty"` // connections that do not use it until the user accepts it
+	Provider  string            `json:"provider"`
+	Hosts     []string          `json:"hosts"`
+	Endpoints []string          `json:"endpoints"`
+	Variables []string          `json:"variables"`
+	Values    map[string]string `json:"values"` // what commands get in the variables
+	Warnings  []string          `json:"warnings"`
+	Replaces  string            `json:"replaces,omitempty"` // "bundled" or "custom"
+	Changes   []string          `json:"changes,omitempty"`
+	Waiting   []string          `json:"waiting,omitempty"` // connections that do not use it until the user accepts it
 }
 
 func register(ctx context.Context, a *app, path string, o *registerOptions) error {
@@ -100,8 +103,10 @@ func register(ctx context.Context, a *app, path string, o *registerOptions) erro
 // registration compares a definition with the one that it replaces.
 func (a *app) registration(d *providers.Definition) (*registration, error) {
 	r := &registration{Provider: d.Name, Hosts: append([]string{}, d.Hosts...), Endpoints: append([]string{}, d.Endpoints()...), Variables: []string{}, Warnings: []string{}}
+	r.Values = make(map[string]string)
 	for _, v := range d.Variables() {
 		r.Variables = append(r.Variables, v.Name)
+		r.Values[v.Name] = cmp.Or(v.Placeholder, v.Value)
 	}
 	for _, w := range d.Warnings() {
 		r.Warnings = append(r.Warnings, w.Error())
@@ -124,6 +129,24 @@ func (a *app) registration(d *providers.Definition) (*registration, error) {
 	return r, nil
 }
 
+// variableNote explains what a command gets in a variable: a placeholder, or the
+// defaults of params.
+func variableNote(d *providers.Definition, value string) string {
+	if providers.HasPlaceholder(value) {
+		return " (a placeholder)"
+	}
+	note := ""
+	for _, p := range d.Params {
+		if name := "{" + p.Name + "}"; p.Default != "" && strings.Contains(value, name) {
+			note += fmt.Sprintf(" (%s is %s by default)", name, p.Default)
+		}
+	}
+	if d.BaseURL != "" && strings.Contains(value, "{base_url}") {
+		note += fmt.Sprintf(" ({base_url} is %s by default)", d.BaseURL)
+	}
+	return note
+}
+
 // show prints what the definition does.
 func (r *registration) show(a *app, d *providers.Definition) {
 	a.Detail("%s (%s)", d.DisplayName, d.Name)
@@ -136,8 +159,8 @@ func (r *registration) show(a *app, d *providers.Definition) {
 	for _, e := range r.Endpoints {
 		a.Detail("  sends secrets at sign-in to %s", e)
 	}
-	if len(r.Variables) > 0 {
-		a.Detail("  sets %s for commands", strings.Join(r.Variables, ", "))
+	for _, name := range r.Variables {
+		a.Detail("  sets %s for commands: %s%s", name, r.Values[name], variableNote(d, r.Values[name]))
 	}
 	for _, c := range r.Changes {
 		a.Detail("  changed: %s", c)

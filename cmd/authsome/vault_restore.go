@@ -1,11 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
+
+	"github.com/authsome/authsome/internal/regular"
 
 	"filippo.io/age"
 	"github.com/spf13/cobra"
@@ -45,7 +46,7 @@ vault is either the old one or the restored one.`,
 }
 
 func restore(ctx context.Context, a *app, path string, o *restoreOptions) error {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return exit.Usagef("%v", err)
 	}
@@ -88,6 +89,9 @@ func restore(ctx context.Context, a *app, path string, o *restoreOptions) error 
 	return nil
 }
 
+// maxIdentities limits the size of the file in --identity, in bytes.
+const maxIdentities = 1 << 20
+
 // ageIdentities returns the identities that decrypt the backup.
 func (o *restoreOptions) ageIdentities(a *app) ([]age.Identity, error) {
 	if o.identity == "" {
@@ -101,12 +105,11 @@ func (o *restoreOptions) ageIdentities(a *app) ([]age.Identity, error) {
 	if o.passphraseFile != "" {
 		return nil, exit.Usagef("--identity and --passphrase-file cannot be used together")
 	}
-	f, err := os.Open(o.identity)
+	text, err := regular.ReadNamed(o.identity, maxIdentities)
 	if err != nil {
 		return nil, exit.Usagef("--identity: %v", err)
 	}
-	defer f.Close()
-	all, err := age.ParseIdentities(io.LimitReader(f, 1<<20))
+	all, err := age.ParseIdentities(bytes.NewReader(text))
 	if err != nil {
 		return nil, exit.Usagef("--identity %s: not a file of age identities", o.identity)
 	}

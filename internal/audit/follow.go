@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/authsome/authsome/internal/regular"
 )
 
 // followPoll is the interval at which Follow reads the log.
@@ -17,7 +19,7 @@ const followPoll = 200 * time.Millisecond
 // until ctx is done or fn fails. It calls started when every line written from then
 // on will be seen.
 func Follow(ctx context.Context, path string, started func(), fn func(Line) error) error {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return fmt.Errorf("follow audit log: %w", err)
 	}
@@ -83,7 +85,7 @@ func openNext(path string, f *os.File) *os.File {
 		}
 		next = files[i+1]
 	}
-	opened, err := os.Open(next)
+	opened, err := regular.Open(next)
 	if err != nil {
 		return nil
 	}

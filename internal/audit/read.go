@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"slices"
 	"time"
+
+	"github.com/authsome/authsome/internal/regular"
 
 	"github.com/go-json-experiment/json"
 )
@@ -52,10 +53,14 @@ func (p Place) String() string { return fmt.Sprintf("%s:%d", p.File, p.Number) }
 // this package writes are much shorter.
 const maxLine = 64 << 10
 
+// maxForeign is the maximum length of a line that another program wrote, in bytes. It is
+// reported as one that is not of the log. Beyond it the file is no log.
+const maxForeign = 1 << 20
+
 // readLines yields the lines of one file, in order. An error ends the sequence.
 func readLines(file string) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
-		f, err := os.Open(file)
+		f, err := regular.Open(file)
 		if err != nil {
 			yield(Line{}, fmt.Errorf("read audit log: %w", err))
 			return
@@ -70,6 +75,9 @@ func readLines(file string) iter.Seq2[Line, error] {
 			if err == io.EOF {
 				return
 			}
+			if err == bufio.ErrBufferFull {
+				err = fmt.Errorf("line %d is longer than %d KiB", n, maxForeign>>10)
+			}
 			if err != nil {
 				yield(Line{}, fmt.Errorf("read audit log %s: %w", file, err))
 				return
@@ -79,14 +87,17 @@ func readLines(file string) iter.Seq2[Line, error] {
 }
 
 // readLine returns the next line without its newline, valid until the next call. Of a
-// line longer than r's buffer it returns the beginning.
+// line longer than r's buffer it returns the beginning, and of one longer than
+// maxForeign also [bufio.ErrBufferFull].
 func readLine(r *bufio.Reader) ([]byte, error) {
 	text, err := r.ReadSlice('\n')
 	if err == bufio.ErrBufferFull {
 		text = bytes.Clone(text) // the next read overwrites it
 	}
-	for err == bufio.ErrBufferFull {
-		_, err = r.ReadSlice('\n')
+	for length := len(text); err == bufio.ErrBufferFull && length < maxForeign; {
+		var more []byte
+		more, err = r.ReadSlice('\n')
+		length += len(more)
 	}
 	return bytes.TrimSuffix(text, []byte("\n")), err
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/authsome/authsome/internal/regular"
+
 	"github.com/gofrs/flock"
 
 	"github.com/authsome/authsome/internal/durable"
@@ -39,8 +41,12 @@ func (w *writer) reopenIfReplaced() error {
 	if err != nil {
 		return err
 	}
-	next := writer{file: f}
-	if err := next.prepare(); err != nil {
+	next := writer{path: w.path, file: f}
+	err = next.prepare()
+	if err == nil && !next.regular {
+		err = regular.Check(w.path)
+	}
+	if err != nil {
 		f.Close()
 		return err
 	}
@@ -163,6 +169,8 @@ func exists(path string) bool {
 	return !errors.Is(err, os.ErrNotExist)
 }
 
+// openAppend does not wait for the other end of a pipe, because the file is open for
+// reading too.
 func openAppend(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
 }

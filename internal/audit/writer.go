@@ -2,12 +2,15 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"time"
+
+	"github.com/authsome/authsome/internal/regular"
 )
 
 // writer is the state of the writing goroutine.
@@ -21,6 +24,7 @@ type writer struct {
 	last     string // the same of the file that has the chain's last line; "" before the first
 	ended    bool   // the chain has its end
 	regular  bool   // pipes and devices cannot be synced
+	lost     error  // that the file is a device, which keeps nothing; nil for other files
 	chain    chain
 	lines    []byte  // whole lines that are not in the file yet
 	count    int64   // entries taken from the queue that are not durable yet
@@ -37,6 +41,9 @@ func (w *writer) prepare() error {
 		return err
 	}
 	if w.regular = info.Mode().IsRegular(); !w.regular {
+		if info.Mode()&os.ModeDevice != 0 {
+			w.lost = &regular.Error{Path: w.path, Mode: info.Mode()}
+		}
 		return nil
 	}
 	if info.Mode().Perm()&0o077 != 0 {
@@ -104,13 +111,15 @@ func (l *Log) attempt(w *writer, sync bool) error {
 		l.encodeQueue(w)
 	}
 	if err == nil {
-		err = w.flush(sync)
+		err = cmp.Or(w.flush(sync), w.lost)
 	}
 	if err == nil {
 		l.rotate(w)
 	}
 	if err != nil {
-		err = fmt.Errorf("%s: %w", l.path, err)
+		if _, named := errors.AsType[*regular.Error](err); !named {
+			err = fmt.Errorf("%s: %w", l.path, err)
+		}
 		if !w.failing {
 			l.failure.Store(&err)
 			l.fail(err)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/authsome/authsome/internal/regular"
+
 	"github.com/gofrs/flock"
 )
 
@@ -33,6 +35,8 @@ const (
 	// sweepAge protects a directory that another run has just created and not
 	// locked yet.
 	sweepAge = time.Minute
+	// maxWgetrc limits the size of the user's wgetrc, in bytes.
+	maxWgetrc = 1 << 20
 )
 
 //go:embed node.cjs
@@ -54,7 +58,9 @@ func WriteFiles(tmp string, bundle, authority, wgetrc []byte) (f Files, err erro
 		}
 	}()
 	// The lock shows that this run is alive. It ends with the process.
-	f.lock = flock.New(filepath.Join(f.dir, lockName), flock.SetPermissions(0o600))
+	if f.lock, err = regular.Lock(filepath.Join(f.dir, lockName)); err != nil {
+		return f, fmt.Errorf("lock the run's directory: %w", err)
+	}
 	if locked, err := f.lock.TryLock(); err != nil || !locked {
 		return f, fmt.Errorf("lock the run's directory: %w", cmp.Or(err, errors.New("it is in use")))
 	}
@@ -130,7 +136,10 @@ func sweep(tmp string) {
 			continue
 		}
 		dir := filepath.Join(tmp, e.Name())
-		lock := flock.New(filepath.Join(dir, lockName), flock.SetPermissions(0o600))
+		lock, err := regular.Lock(filepath.Join(dir, lockName))
+		if err != nil {
+			continue
+		}
 		if locked, err := lock.TryLock(); err == nil && locked {
 			os.RemoveAll(dir)
 		}
@@ -146,7 +155,7 @@ func UserWgetrc(getenv func(string) string) []byte {
 	if home := getenv("HOME"); path == "" && home != "" {
 		path = filepath.Join(home, ".wgetrc")
 	}
-	b, err := os.ReadFile(path)
+	b, err := regular.Read(path, maxWgetrc)
 	if err != nil {
 		return nil
 	}

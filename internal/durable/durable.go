@@ -14,6 +14,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/authsome/authsome/internal/regular"
+
 	"github.com/google/renameio/v2/maybe"
 )
 
@@ -52,7 +54,7 @@ func Create(path string, data []byte) error {
 // it for files that no process reads before that: they could see a part of the
 // content.
 func Write(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := regular.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}

@@ -9,9 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/authsome/authsome/internal/regular"
+
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/gofrs/flock"
 
 	"github.com/authsome/authsome/internal/durable"
 )
@@ -20,6 +21,9 @@ import (
 const lockPoll = 2 * time.Millisecond
 
 const defaultProfile = "default"
+
+// maxFile limits the size of config.json and version, in bytes.
+const maxFile = 1 << 20
 
 // The values of [Audit.OnFailure]: what happens to requests that need a credential
 // while the audit log cannot be written.
@@ -78,7 +82,7 @@ func loadConfig(path string) (Config, error) {
 	if err := createFile(path, data); err != nil {
 		return Config{}, err
 	}
-	if data, err = os.ReadFile(path); err != nil {
+	if data, err = regular.Read(path, maxFile); err != nil {
 		return Config{}, fmt.Errorf("home: %w", err)
 	}
 	c, err := parseConfig(data)
@@ -140,7 +144,7 @@ func (c Config) encode() ([]byte, error) {
 // returns the defaults if the file does not exist.
 func PeekConfig(dir string) (Config, error) {
 	path := filepath.Join(dir, "config.json")
-	data, err := os.ReadFile(path)
+	data, err := regular.Read(path, maxFile)
 	if errors.Is(err, os.ErrNotExist) {
 		return newConfig(), nil
 	}
@@ -161,7 +165,10 @@ func (h *Home) ReadConfig() (Config, error) { return loadConfig(h.configPath()) 
 // UpdateConfig reads config.json again, changes it, and replaces it atomically. A lock
 // ensures that concurrent updates are not lost. It does not change h.Config.
 func (h *Home) UpdateConfig(ctx context.Context, change func(*Config)) error {
-	lock := flock.New(filepath.Join(h.Dir, "config.lock"), flock.SetPermissions(0o600))
+	lock, err := regular.Lock(filepath.Join(h.Dir, "config.lock"))
+	if err != nil {
+		return fmt.Errorf("lock config.json: %w", err)
+	}
 	defer lock.Close()
 	if locked, err := lock.TryLockContext(ctx, lockPoll); !locked {
 		return fmt.Errorf("lock config.json: %w", err)

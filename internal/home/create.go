@@ -5,12 +5,18 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/authsome/authsome/internal/regular"
+
 	"github.com/authsome/authsome/internal/durable"
 )
 
 // makeDir creates a directory, unless it exists.
 func makeDir(path string) error {
-	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+	err := os.Mkdir(path, 0o700)
+	if errors.Is(err, os.ErrExist) {
+		err = regular.CheckDir(path)
+	}
+	if err != nil {
 		return fmt.Errorf("home: %w", err)
 	}
 	return nil

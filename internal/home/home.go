@@ -29,6 +29,8 @@ import (
 	"runtime"
 	"strconv"
 
+	"github.com/authsome/authsome/internal/regular"
+
 	"github.com/authsome/authsome/internal/durable"
 )
 
@@ -142,7 +144,7 @@ func (h *Home) checkVersion() error {
 	if err := createFile(path, []byte(strconv.Itoa(layoutVersion)+"\n")); err != nil {
 		return err
 	}
-	data, err := os.ReadFile(path)
+	data, err := regular.Read(path, maxFile)
 	if err != nil {
 		return fmt.Errorf("home: %w", err)
 	}

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/authsome/authsome/internal/regular"
+
 	"github.com/go-json-experiment/json"
 
 	"github.com/authsome/authsome/secret"
@@ -59,7 +61,7 @@ func Stores(dir string) ([]string, error) {
 	var stores []string
 	for _, p := range profiles {
 		path := filepath.Join(dir, "profiles", p.Name(), "store.db")
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+		if _, err := os.Stat(path); err == nil { // [Records] refuses what is not a file
 			stores = append(stores, path)
 		}
 	}
@@ -126,15 +128,7 @@ func Definitions(dir string) ([]Definition, error) {
 	var all []Definition
 	for _, path := range paths {
 		d := Definition{Name: strings.TrimSuffix(filepath.Base(path), ".json")}
-		info, err := os.Stat(path)
-		switch {
-		case err != nil:
-			d.Err = err
-		case !info.Mode().IsRegular() || info.Size() > maxDefinition:
-			d.Err = errors.New("not a regular file, or larger than 1 MiB")
-		default:
-			d.Data, d.Err = os.ReadFile(path)
-		}
+		d.Data, d.Err = regular.Read(path, maxDefinition)
 		all = append(all, d)
 	}
 	return all, nil

@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/authsome/authsome/internal/regular"
 
 	"github.com/ncruces/go-sqlite3"
 )
@@ -109,16 +110,7 @@ func readParts(path string) ([][]byte, error) {
 }
 
 func readPart(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxStore+1))
-	if err == nil && len(b) > maxStore {
-		err = fmt.Errorf("larger than %d MiB", maxStore>>20)
-	}
-	return b, err
+	return regular.Read(path, maxStore)
 }
 
 // sameFile compares the content of two files, of which nil means that it does not

@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+
+	"github.com/authsome/authsome/internal/regular"
 
 	"github.com/go-json-experiment/json"
 
@@ -48,10 +49,17 @@ func NewStoredAuthority(ctx context.Context, v *vault.Vault, path string, o ca.O
 	return made, publish(made, path)
 }
 
+// maxCertificate limits the size of the file with the authority's certificate, in bytes.
+const maxCertificate = 64 << 10
+
 // publish writes the authority's certificate to path, unless the file has it.
 func publish(a *ca.Authority, path string) error {
-	if have, err := os.ReadFile(path); err == nil && string(have) == string(a.CertificatePEM()) {
+	have, err := regular.Read(path, maxCertificate)
+	if err == nil && string(have) == string(a.CertificatePEM()) {
 		return nil
+	}
+	if _, other := errors.AsType[*regular.Error](err); other {
+		return fmt.Errorf("write the authority's certificate: %w", err)
 	}
 	if err := durable.Replace(path, a.CertificatePEM(), 0o600); err != nil {
 		return fmt.Errorf("write the authority's certificate: %w", err)

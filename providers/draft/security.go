@@ -90,8 +90,8 @@ func (o *openAPI) addSchemes(d *drafted, names []string) bool {
 	d.Flows, d.Inject = []string{providers.FlowAPIKey}, k.inject
 	d.Params = append(k.params, d.Params...)
 	for _, p := range k.params {
-		if p.Secret {
-			d.Env = append(d.Env, providers.Env{Name: variablePrefix(d.Name) + "_" + strings.ToUpper(p.Name), Value: "{" + p.Name + "}"})
+		if name := variablePrefix(d.Name) + "_" + strings.ToUpper(p.Name); p.Secret && providers.AllowsVariable(name) {
+			d.Env = append(d.Env, providers.Env{Name: name, Value: "{" + p.Name + "}"})
 		}
 	}
 	d.Todo = append(d.Todo, "env: the variables that the service's clients read, with placeholders in the shape that they check")

@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/authsome/authsome/internal/regular"
 )
 
 func (d *demo) startService(context.Context) (err error) {
@@ -45,7 +47,7 @@ func (d *demo) searchHome() (files int, err error) {
 		if err != nil || !e.Type().IsRegular() {
 			return err
 		}
-		b, err := os.ReadFile(path)
+		b, err := regular.Read(path, 64<<20)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"syscall"
 
+	"github.com/authsome/authsome/internal/regular"
+
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/ca"
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
@@ -165,7 +167,7 @@ func classifyStore(err error) (Verdict, bool) {
 		return unavailable(suggest.Advice("try again; other authsome processes usually hold the vault for milliseconds"))
 	case errors.Is(err, vault.ErrWrongKey):
 		return unavailable(suggest.ByPerson("restore the master.key that belongs to this home, or replace the vault: authsome vault restore FILE --force"))
-	case errors.Is(err, vault.ErrKeyExposed):
+	case errors.Is(err, vault.ErrKeyExposed), errors.Is(err, vault.ErrPassphraseExposed):
 		return unavailable(suggest.Advice("as the owner of the file, run chmod 600 on it; a container can also get it as a secret below /run/secrets"))
 	case errors.Is(err, vault.ErrNotBackup):
 		return Verdict{Usage, "InvalidBackup", suggest.Advice("check the passphrase or the identity, and the file; nothing was changed")}, true
@@ -179,6 +181,12 @@ func classifyStore(err error) (Verdict, bool) {
 
 // classifySystem is for errors of the disk and of waiting.
 func classifySystem(err error) (Verdict, bool) {
+	if e, ok := errors.AsType[*regular.Error](err); ok {
+		return unavailable(suggest.Advice("move %s away, and put the right file there", e.Path))
+	}
+	if e, ok := errors.AsType[*regular.SizeError](err); ok {
+		return unavailable(suggest.Advice("move %s away, and put the right file there", e.Path))
+	}
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return unavailable(suggest.Advice("free some disk space and try again; stored data is unchanged"))

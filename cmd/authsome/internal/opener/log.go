@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+
+	"github.com/authsome/authsome/internal/regular"
 )
 
 // DefaultLogFile means the log in the home directory.
@@ -40,7 +42,7 @@ func (n *Opener) openLog() *slog.Logger {
 }
 
 func (n *Opener) logWriter() io.Writer {
-	path := n.o.Log.File
+	path, open := n.o.Log.File, regular.AppendNamed
 	if path == "" {
 		return io.Discard
 	}
@@ -49,13 +51,13 @@ func (n *Opener) logWriter() io.Writer {
 		if err != nil {
 			return io.Discard // a command that needs the home reports it
 		}
-		path = h.LogPath()
+		path, open = h.LogPath(), regular.Append
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		n.o.Warnf("cannot write the log: %v", err)
 		return io.Discard
 	}
-	f, err := openLogFile(path, logLimit)
+	f, err := openLogFile(path, logLimit, open)
 	if err != nil {
 		n.o.Warnf("cannot write the log: %v", err)
 		return io.Discard

@@ -13,19 +13,20 @@ import (
 type logFile struct {
 	path  string
 	limit int64 // in bytes
+	open  func(path string) (*os.File, error)
 
 	mu      sync.Mutex // guards all below
 	file    *os.File
 	regular bool // pipes and terminals are not rotated
 }
 
-func openLogFile(path string, limit int64) (*logFile, error) {
-	l := &logFile{path: path, limit: limit}
-	return l, l.open()
+func openLogFile(path string, limit int64, open func(path string) (*os.File, error)) (*logFile, error) {
+	l := &logFile{path: path, limit: limit, open: open}
+	return l, l.reopen()
 }
 
-func (l *logFile) open() error {
-	f, err := os.OpenFile(l.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+func (l *logFile) reopen() error {
+	f, err := l.open(l.path)
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (l *logFile) hasRoom(n int64) bool {
 		if current && size+n <= l.limit {
 			return true
 		}
-		if current && !l.rotate() || l.open() != nil {
+		if current && !l.rotate() || l.reopen() != nil {
 			// Another process is rotating the log, or nobody can.
 			return size+n <= 2*l.limit
 		}

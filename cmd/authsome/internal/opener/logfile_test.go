@@ -8,11 +8,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/authsome/authsome/internal/regular"
 )
 
 func mustOpenLog(t *testing.T, path string, limit int64) *logFile {
 	t.Helper()
-	l, err := openLogFile(path, limit)
+	l, err := openLogFile(path, limit, regular.AppendNamed)
 	if err != nil {
 		t.Fatal(err)
 	}

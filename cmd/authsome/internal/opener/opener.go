@@ -90,7 +90,7 @@ func (n *Opener) openHome() (*home.Home, error) {
 func (n *Opener) Providers() (*providers.Set, error) { return n.providers() }
 
 // LoadProviders reads the definitions again, for a proxy that reloads and after one
-// was installed. It warns of those that cannot be used.
+// was installed. It warns of those that cannot be used, and of parts that are not.
 func (n *Opener) LoadProviders() (*providers.Set, error) {
 	h, err := n.Home()
 	if err != nil {
@@ -102,6 +102,9 @@ func (n *Opener) LoadProviders() (*providers.Set, error) {
 	}
 	for _, p := range set.Problems {
 		n.o.Warnf("ignored %s: %v", p.Path, p.Err)
+	}
+	for _, p := range set.Disabled {
+		n.o.Warnf("%s: %v", p.Path, p.Err)
 	}
 	return set, nil
 }

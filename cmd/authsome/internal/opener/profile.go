@@ -3,9 +3,13 @@ package opener
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os/user"
 	"sync"
+
+	"github.com/authsome/authsome/internal/regular"
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/internal/audit"
@@ -93,6 +97,9 @@ func (p *Profile) openAudit() (*audit.Log, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkAuditLog(h.AuditPath()); err != nil {
+		return nil, err
+	}
 	v, err := p.Vault()
 	if err != nil {
 		return nil, err
@@ -111,6 +118,17 @@ func (p *Profile) openAudit() (*audit.Log, error) {
 		}
 	})
 	return l, nil
+}
+
+// checkAuditLog refuses an audit log that is not a file, such as a pipe, whose reader
+// could stop every command. A write to a device fails or succeeds at once; it is the
+// log's own business, which config.json decides about.
+func checkAuditLog(path string) error {
+	err := regular.Check(path)
+	if e, ok := errors.AsType[*regular.Error](err); ok && e.Mode&fs.ModeCharDevice == 0 {
+		return fmt.Errorf("open audit log: %w", e)
+	}
+	return nil
 }
 
 // Record writes an event to the audit log. It is one of this profile, unless it names

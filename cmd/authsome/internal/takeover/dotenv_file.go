@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/authsome/authsome/internal/regular"
+
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/internal/durable"
 	"github.com/authsome/authsome/providers"
@@ -45,10 +47,7 @@ func readDotenv(path string) (*dotenvFile, error) {
 	if f.info, err = os.Stat(f.path); err != nil {
 		return nil, exit.Usagef("--dotenv: %v", err)
 	}
-	if !f.info.Mode().IsRegular() || f.info.Size() > maxDotenv {
-		return nil, exit.Usagef("--dotenv %s: not a regular file, or larger than %d KiB", path, maxDotenv>>10)
-	}
-	data, err := os.ReadFile(f.path)
+	data, err := regular.Read(f.path, maxDotenv)
 	if err != nil {
 		return nil, exit.Usagef("--dotenv: %v", err)
 	}
@@ -122,7 +121,7 @@ func (f *dotenvFile) write(text string) error {
 	if err := f.fill(file, text, f.info.Mode().Perm()); err != nil {
 		return err
 	}
-	now, err := os.ReadFile(f.path)
+	now, err := regular.Read(f.path, maxDotenv)
 	if err != nil {
 		return err
 	}
