@@ -157,8 +157,8 @@ func TestAnotherHomeIsNotRefused(t *testing.T) {
 		}
 	}
 	// The nested run's command is behind both.
-	out := a.in(`export AUTHSOME_HOME="$F/nested"; "$A" run -- sh -c '"$A" init 2>&1; AUTHSOME_HOME="$H" "$A" init 2>&1; AUTHSOME_HOME="$F/two" "$A" init 2>&1'`)
-	if n := strings.Count(out, "init creates a home and its keys, so it is refused behind the authsome proxy"); n != 2 || !strings.Contains(out, "two is ready") {
+	out := a.in(`export AUTHSOME_HOME="$F/nested"; "$A" run -- sh -c '"$A" init 2>&1; AUTHSOME_HOME="$H" "$A" init 2>&1; AUTHSOME_HOME="$F/third" "$A" init 2>&1'`)
+	if n := strings.Count(out, "init creates a home and its keys, so it is refused behind the authsome proxy"); n != 2 || !strings.Contains(out, "third is ready") {
 		t.Errorf("in a run inside a run:\n%s", out)
 	}
 }
