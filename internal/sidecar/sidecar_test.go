@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -87,6 +88,32 @@ func TestReplacedConnectionHasNoFix(t *testing.T) {
 	_, err = r.apply(t, "two.acme.test")
 	if refused, ok := err.(*intercept.Refusal); !ok || refused.NoFix || refused.RetryAfter != 1 {
 		t.Errorf("got %#v", err)
+	}
+}
+
+// A part of the sidecar that fails or panics ends neither the process nor silently: it
+// is reported, and readiness ends.
+func TestFailuresOfPartsAreReported(t *testing.T) {
+	for name, part := range map[string]func() error{
+		"error": func() error { return os.ErrClosed },
+		"panic": func() error { panic("a defect") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, nil)
+			r.supervise(part)
+			r.supervise(part) // a second failure does not block
+			select {
+			case err := <-r.Failed():
+				if err == nil || strings.Contains(err.Error(), "a defect") {
+					t.Errorf("reported %v", err)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("nothing was reported")
+			}
+			if err := r.readiness(); err == nil {
+				t.Error("the sidecar is ready")
+			}
+		})
 	}
 }
 
