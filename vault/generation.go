@@ -130,7 +130,38 @@ func (g generation) differences(dir string) iter.Seq[error] {
 	}
 }
 
+// present is check without the content of the files.
+func (g generation) present(dir string) error {
+	for _, want := range g.Files {
+		if err := want.present(dir); err != nil {
+			return err
+		}
+		f, err := os.Open(filepath.Join(dir, want.Name))
+		if err != nil {
+			return fmt.Errorf("read the vault: %w", err)
+		}
+		f.Close()
+	}
+	return nil
+}
+
 func (want sealedFile) check(dir string) error {
+	if err := want.present(dir); err != nil {
+		return err
+	}
+	path := filepath.Join(dir, want.Name)
+	got, err := sumFile(path)
+	if err != nil {
+		return fmt.Errorf("read the vault: %w", err)
+	}
+	if !bytes.Equal(got.Sum, want.Sum) {
+		return &DamageError{Path: path, Reason: "checksum mismatch: modified, or from another vault or backup"}
+	}
+	return nil
+}
+
+// present checks that the file is there, with its size.
+func (want sealedFile) present(dir string) error {
 	path := filepath.Join(dir, want.Name)
 	info, err := os.Lstat(path)
 	switch {
@@ -142,13 +173,6 @@ func (want sealedFile) check(dir string) error {
 		return &DamageError{Path: path, Reason: "not a regular file"}
 	case info.Size() != want.Size:
 		return &DamageError{Path: path, Reason: fmt.Sprintf("it has %d bytes instead of %d", info.Size(), want.Size)}
-	}
-	got, err := sumFile(path)
-	if err != nil {
-		return fmt.Errorf("read the vault: %w", err)
-	}
-	if !bytes.Equal(got.Sum, want.Sum) {
-		return &DamageError{Path: path, Reason: "checksum mismatch: modified, or from another vault or backup"}
 	}
 	return nil
 }
