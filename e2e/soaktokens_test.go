@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -21,7 +22,8 @@ const tokenLife = 5
 // tokenService is an API whose tokens live for seconds, with its authorization server.
 // Each refresh token can be used once.
 type tokenService struct {
-	flags []string // with which a proxy reaches the API and trusts it
+	flags  []string    // with which a proxy reaches the API and trusts it
+	silent atomic.Bool // the authorization server does not answer
 
 	mu      sync.Mutex           // guards all below
 	issued  map[string]time.Time // access tokens
@@ -69,6 +71,11 @@ func (s *tokenService) serveTokens(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	if r.URL.Path == "/device" {
 		fmt.Fprintf(w, `{"device_code":"device","user_code":"CODE","verification_uri":"http://%s/enter","expires_in":60,"interval":0.01}`, r.Host)
+		return
+	}
+	if s.silent.Load() {
+		r.ParseForm() // the end of the client is noticed once its body has been read
+		<-r.Context().Done()
 		return
 	}
 	s.mu.Lock()
