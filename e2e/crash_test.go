@@ -105,11 +105,10 @@ func TestProxyEndsWithABrokenListener(t *testing.T) {
 // orphan makes requests for as long as it lives, and writes the exit codes of curl to a
 // file. If one of them went to the service directly, it would arrive: curl is told where
 // the host is.
-const orphan = `setsid sh -c 'echo $$ >orphan; while :; do
-	curl -sS -o /dev/null --max-time 5 --resolve api.upstream.test:443:127.0.0.1 --connect-to api.upstream.test:443:127.0.0.1:PORT -k \
-		-H "Authorization: Bearer $UPSTREAM_API_KEY" https://api.upstream.test/x 2>/dev/null; echo $? >>"$0"; sleep 0.05
-done' "$0" >/dev/null 2>&1 &
+const orphan = `setsid sh -c 'echo $$ >orphan; while :; do REQUEST; echo $? >>"$0"; sleep 0.05; done' "$0" >/dev/null 2>&1 &
 wait`
+
+const orphanRequest = `curl -sS -o /dev/null --max-time 5 --connect-to api.upstream.test:443:127.0.0.1:PORT -k -H "Authorization: Bearer $UPSTREAM_API_KEY" https://api.upstream.test/x`
 
 // TestCrashedRunLeavesNoWayAround ends runs by signals that they cannot handle. The
 // command ends with the run. A process that the command has moved to another session
@@ -122,7 +121,11 @@ func TestCrashedRunLeavesNoWayAround(t *testing.T) {
 			r := newRig(t)
 			results := filepath.Join(r.tmp, "results")
 			_, port, _ := strings.Cut(r.tls, ":")
-			run := r.command(nil, "sh", "-c", "echo $$ >command; "+strings.ReplaceAll(orphan, "PORT", port), results)
+			request := strings.ReplaceAll(orphanRequest, "PORT", port)
+			if out, err := exec.Command("sh", "-c", "unset HTTPS_PROXY https_proxy; "+request).CombinedOutput(); err != nil || len(r.arrivals()) != 1 {
+				t.Fatalf("without a proxy, the request does not arrive: %v: %s", err, out)
+			}
+			run := r.command(nil, "sh", "-c", "echo $$ >command; "+strings.ReplaceAll(orphan, "REQUEST", request), results)
 			var stderr bytes.Buffer
 			run.Stderr = &stderr
 			if err := run.Start(); err != nil {

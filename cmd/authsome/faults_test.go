@@ -36,7 +36,7 @@ type faultyService struct {
 	server   *http.Server
 
 	mu    sync.Mutex // guards all below
-	fault string     // of the next connection or request; "" is none
+	fault string     // of the next connection or request, or ""
 	held  []net.Conn // connections that get no answer
 }
 
