@@ -22,10 +22,10 @@ import (
 	"github.com/coder/websocket"
 )
 
-// What a proxy may have more at the end of a soak than after the warm-up.
+// What a proxy may use more at the end of a soak than at its start.
 const (
-	soakMemory     = 24 << 10 // kB
-	soakGoroutines = 4
+	soakMemory     = 24 << 10 // kB, comparing peaks
+	soakGoroutines = 4        // at rest; also for descriptors
 )
 
 // soak is a running load. Its workers check every answer.
@@ -53,8 +53,8 @@ type work struct {
 }
 
 // TestSoak sends a mixed load through one proxy for AUTHSOME_SOAK_TIME. No operation may
-// fail, every request must arrive with the right credential, and the proxy must have no
-// more memory, goroutines and descriptors in use at the end than after a warm-up.
+// fail, every request must arrive with the right credential, and the memory, goroutines and
+// descriptors of the proxy must stay flat.
 func TestSoak(t *testing.T) {
 	length := 10 * time.Second
 	if text := os.Getenv("AUTHSOME_SOAK_TIME"); text != "" {
@@ -64,7 +64,7 @@ func TestSoak(t *testing.T) {
 		}
 	}
 	s := newSoak(t)
-	s.load(max(5*time.Second, length/20))
+	s.load(max(5*time.Second, length/20)) // the warm-up
 	before := s.atRest()
 	s.clear()
 	start := time.Now()
@@ -80,7 +80,13 @@ func TestSoak(t *testing.T) {
 	if want := int(length.Seconds()) / tokenLife; s.tokens.count() < want-1 {
 		t.Errorf("%d refreshes, want %d", s.tokens.count(), want)
 	}
-	if after.memory > before.memory+soakMemory || after.goroutines > before.goroutines+soakGoroutines || after.descriptors > before.descriptors+soakGoroutines {
+	// Without a collection, memory at rest is at a random point between two of them; peaks
+	// can be compared.
+	early, late := firstAndLast(samples)
+	if late.memory > early.memory+soakMemory {
+		t.Errorf("peaks of the first quarter: %v; of the last quarter: %v", early, late)
+	}
+	if after.goroutines > before.goroutines+soakGoroutines || after.descriptors > before.descriptors+soakGoroutines {
 		t.Errorf("at rest before: %v; after: %v", before, after)
 	}
 }
@@ -320,15 +326,21 @@ func (s *soak) summary(took time.Duration, samples []usage, before, after usage)
 		total += s.done[w.kind]
 	}
 	fmt.Fprintf(&b, "  %-20s %8d\n  %-20s %8d\n", "in all", total, "refreshes", s.tokens.count())
-	quarter := len(samples) / 4
-	peak := func(some []usage) (most usage) {
+	fmt.Fprintf(&b, "  at rest, before:          %v\n  at rest, after:           %v\n", before, after)
+	early, late := firstAndLast(samples)
+	fmt.Fprintf(&b, "  peaks, first quarter:     %v\n  peaks, last quarter:      %v\n", early, late)
+	return b.String()
+}
+
+// firstAndLast returns the peaks of the first quarter of the samples, and of the last.
+func firstAndLast(samples []usage) (early, late usage) {
+	peaks := func(some []usage) (most usage) {
 		for _, u := range some {
 			most.goroutines, most.descriptors, most.memory = max(most.goroutines, u.goroutines), max(most.descriptors, u.descriptors), max(most.memory, u.memory)
 			most.connections, most.tunnels = max(most.connections, u.connections), max(most.tunnels, u.tunnels)
 		}
 		return most
 	}
-	fmt.Fprintf(&b, "  at rest, before:          %v\n  at rest, after:           %v\n", before, after)
-	fmt.Fprintf(&b, "  peak in the first quarter: %v\n  peak in the last quarter:  %v\n", peak(samples[:quarter]), peak(samples[len(samples)-quarter:]))
-	return b.String()
+	quarter := len(samples) / 4
+	return peaks(samples[:quarter]), peaks(samples[len(samples)-quarter:])
 }
