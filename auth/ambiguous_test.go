@@ -1,13 +1,16 @@
 package auth_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/flows"
 )
 
 // If the answer to a refresh is lost, the refresh token is sent once more when the access
@@ -71,6 +74,27 @@ func TestAmbiguousFailure(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A panic while an answer is handled does not end the process. It counts as a lost
+// answer, and what the answer said does not reach the log.
+func TestPanicOfARefreshIsALostAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		e := &endpoint{}
+		_, a := connected(t, "oau", e)
+		var reported auth.Refresh
+		a.OnRefresh = func(r auth.Refresh) { reported = r }
+		a.SetGrant(func(context.Context, *flows.Config, auth.Connection) (flows.Token, error) { panic("secret text") })
+		time.Sleep(61 * time.Minute)
+		_, err := apply(t, a, "oau", "x")
+		wantUnavailable(t, err, time.Second)
+		if reported.Outcome != auth.RefreshAmbiguous || reported.Err == nil || strings.Contains(reported.Err.Error(), "secret text") {
+			t.Errorf("reported %+v", reported)
+		}
+		a.SetGrant(e.grant)
+		time.Sleep(time.Second)
+		wantApplied(t, a, "oau", "x", "Bearer a1")
+	})
 }
 
 // A refresh whose process was killed counts as one whose answer was lost.

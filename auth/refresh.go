@@ -3,6 +3,8 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/authsome/authsome/flows"
@@ -142,8 +144,15 @@ func (a *Auth) attempt(k *keeper, d *providers.Definition, config *flows.Config,
 	return err
 }
 
-// requestNext requests a token and returns the connection with it.
-func (a *Auth) requestNext(d *providers.Definition, config *flows.Config, c Connection) (Connection, error) {
+// requestNext requests a token and returns the connection with it. It handles what
+// another machine sent, so a panic is not the end of the process: it counts as a lost
+// answer.
+func (a *Auth) requestNext(d *providers.Definition, config *flows.Config, c Connection) (next Connection, err error) {
+	defer func() {
+		if v := recover(); v != nil { // v itself may be text of the answer
+			next, err = c, &flows.TokenError{Kind: flows.Ambiguous, Err: fmt.Errorf("internal error: panic of type %T\n%s", v, debug.Stack())}
+		}
+	}()
 	ctx, cancel := context.WithTimeout(context.Background(), refreshTimeout)
 	defer cancel()
 	request := a.grant
@@ -155,7 +164,7 @@ func (a *Auth) requestNext(d *providers.Definition, config *flows.Config, c Conn
 		return c, err
 	}
 	now := a.now()
-	next, err := c.withToken(d, token, now)
+	next, err = c.withToken(d, token, now)
 	if end := next.ExpiresAt; err == nil && !end.IsZero() && !now.Before(end) {
 		// No provider issues an expired token: its clock and ours differ.
 		next.ExpiresAt = wallTime(now.Add(forcedInterval))

@@ -135,6 +135,26 @@ func TestLeavesAreCachedAndRenewed(t *testing.T) {
 	}
 }
 
+// Whenever the clock jumps, forwards or backwards, the leaf is valid at the new time. A
+// test cannot move the wall clock without the monotonic one; that a leaf's end of use is
+// compared by the wall clock is checked by its lack of a monotonic reading.
+func TestLeafIsValidAfterClockJumps(t *testing.T) {
+	now := time.Now().Add(1000 * time.Hour)
+	a := newAuthority(t, Options{CommonName: "test"})
+	a.now = func() time.Time { return now }
+	for _, jump := range []time.Duration{0, 25 * time.Hour, -48 * time.Hour, -26 * time.Hour, 90 * time.Hour, -2 * time.Hour} {
+		now = now.Add(jump)
+		if _, err := leaf(t, a, "a.test").Verify(x509.VerifyOptions{Roots: pool(a), DNSName: "a.test", CurrentTime: now}); err != nil {
+			t.Errorf("after a jump of %v: %v", jump, err)
+		}
+	}
+	a.now = time.Now
+	leaf(t, a, "b.test")
+	if stale := a.cache.items["b.test"].Value.(*cached).stale; strings.Contains(stale.String(), "m=") {
+		t.Errorf("%v has a reading of the monotonic clock", stale)
+	}
+}
+
 func TestLeafDoesNotOutliveAuthority(t *testing.T) {
 	now := time.Now()
 	a := newAuthority(t, Options{CommonName: "short", Lifetime: time.Hour, now: func() time.Time { return now }})

@@ -37,7 +37,9 @@ func (a *Authority) Leaf(host string) (*tls.Certificate, error) {
 		if err != nil {
 			return nil, err
 		}
-		now := a.now()
+		// Without the monotonic reading, which stops while the machine sleeps and does not
+		// follow corrections: clients compare with the wall clock.
+		now := a.now().Round(0)
 		a.cache.put(&cached{host: host, leaf: c, stale: now.Add(c.Leaf.NotAfter.Sub(now) / 2)})
 		if a.OnMint != nil {
 			a.OnMint()
@@ -123,7 +125,7 @@ func (c *leafCache) fresh(host string, now time.Time) *tls.Certificate {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.items[host]
-	if e == nil || now.After(e.Value.(*cached).stale) {
+	if e == nil || now.After(e.Value.(*cached).stale) || now.Before(e.Value.(*cached).leaf.Leaf.NotBefore) {
 		return nil
 	}
 	c.order.MoveToFront(e)

@@ -111,7 +111,7 @@ func (o *oracle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/up":
 		n, _ := io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, n)
-	case protocol(w, r): // it has responded
+	case protocol(w, r), soakEvent(w, r): // it has responded
 	default:
 		fmt.Fprint(w, "hello from "+r.Host)
 	}

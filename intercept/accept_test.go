@@ -1,6 +1,7 @@
 package intercept
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"runtime"
@@ -29,6 +30,36 @@ func TestServeSurvivesAcceptErrors(t *testing.T) {
 	}
 	if len(failing.errs) > 0 {
 		t.Errorf("%d errors of Accept did not occur", len(failing.errs))
+	}
+}
+
+// A broken listener ends Serve with its error, so that nobody waits for a proxy that
+// accepts no connection any more.
+func TestServeEndsWithABrokenListener(t *testing.T) {
+	r := newRig(t, nil)
+	for _, cause := range []error{syscall.EBADF, syscall.EINVAL, syscall.ENOTSOCK} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &Proxy{Routes: r.Routes, Authority: r.authority, Credentials: r.Credentials}
+		served := make(chan error, 1)
+		go func() { served <- p.Serve(&failingListener{Listener: l, errs: []error{syscall.EMFILE, cause}}) }()
+		select {
+		case err := <-served:
+			if !errors.Is(err, cause) {
+				t.Errorf("Serve returned %v, want %v", err, cause)
+			}
+		case <-time.After(limit):
+			t.Fatalf("Serve did not return after %v", cause)
+		}
+		if err := p.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if c, err := net.Dial("tcp", l.Addr().String()); err == nil {
+			c.Close()
+			t.Error("the listener is still open after Shutdown")
+		}
 	}
 }
 

@@ -21,12 +21,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/authsome/authsome/providers"
@@ -143,8 +145,9 @@ func (p *Proxy) start(listening net.Addr) {
 }
 
 // Serve accepts connections from l until [Proxy.Shutdown], and returns when that is
-// done. A failing Accept, for example without free descriptors, is retried: it never
-// ends the proxy.
+// done. A failing Accept, for example without free descriptors, is retried. If l is
+// broken, so that trying again is useless, Serve returns its error at once; then only
+// Shutdown ends what was accepted before.
 func (p *Proxy) Serve(l net.Listener) error {
 	p.start(l.Addr())
 	var servers sync.WaitGroup
@@ -154,9 +157,12 @@ func (p *Proxy) Serve(l net.Listener) error {
 	p.tracker.onShutdown(func() { l.Close() })
 	err := p.accept(l)
 	p.proxied.Close()
+	if err != nil {
+		return err
+	}
 	servers.Wait()
 	<-p.ended
-	return err
+	return nil
 }
 
 // accept starts a goroutine for each connection, which reads its first head.
@@ -181,12 +187,20 @@ func (p *Proxy) accept(l net.Listener) error {
 			}
 		case p.closing.Load() || errors.Is(err, net.ErrClosed):
 			return nil
+		case permanent(err):
+			return fmt.Errorf("accept connections: %w", err)
 		default:
 			p.Log.Error("accept failed, trying again", "err", err, "in", delay)
 			time.Sleep(delay)
 			delay = min(2*delay, maxDelay)
 		}
 	}
+}
+
+// permanent reports whether an error of Accept is about the listener itself, and not
+// about one connection or the system's resources.
+func permanent(err error) bool {
+	return errors.Is(err, syscall.EBADF) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSOCK)
 }
 
 // Shutdown stops accepting, lets requests in flight and tunnels end until ctx is

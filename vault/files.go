@@ -33,8 +33,28 @@ type files struct {
 func (f *files) path(name string) string { return filepath.Join(f.dir, name) }
 
 func (f *files) generation() (uint64, error) {
-	g, err := f.readGeneration()
-	return g.Seq, err
+	// Each try can meet an update, which renames the store after the generation has
+	// changed. Updates take milliseconds, and a try much less.
+	const tries = 3
+	for try := 1; ; try++ {
+		g, err := f.readGeneration()
+		if err == nil {
+			err = f.present(g)
+		}
+		if err == nil || try == tries {
+			return g.Seq, err
+		}
+	}
+}
+
+// present checks without a lock that the files of the store exist and can be opened. It
+// does not read them.
+func (f *files) present(g generation) error {
+	err := g.present(f.path("vault"))
+	if err != nil && g.present(f.path("vault.new")) == nil {
+		return nil
+	}
+	return err
 }
 
 func (f *files) readGeneration() (generation, error) {

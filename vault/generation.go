@@ -152,7 +152,38 @@ func (g generation) differences(dir string) iter.Seq[error] {
 	}
 }
 
+// present is check without the content of the files.
+func (g generation) present(dir string) error {
+	for _, want := range g.Files {
+		if err := want.present(dir); err != nil {
+			return err
+		}
+		f, err := regular.Open(filepath.Join(dir, want.Name))
+		if err != nil {
+			return fmt.Errorf("read the vault: %w", err)
+		}
+		f.Close()
+	}
+	return nil
+}
+
 func (want sealedFile) check(dir string) error {
+	if err := want.present(dir); err != nil {
+		return err
+	}
+	path := filepath.Join(dir, want.Name)
+	got, err := sumFile(path, want.Size)
+	if err != nil {
+		return fmt.Errorf("read the vault: %w", err)
+	}
+	if !bytes.Equal(got.Sum, want.Sum) {
+		return &DamageError{Path: path, Reason: "checksum mismatch: modified, or from another vault or backup"}
+	}
+	return nil
+}
+
+// present checks that the file is there, with its size.
+func (want sealedFile) present(dir string) error {
 	path := filepath.Join(dir, want.Name)
 	info, err := os.Lstat(path)
 	switch {
@@ -164,13 +195,6 @@ func (want sealedFile) check(dir string) error {
 		return &DamageError{Path: path, Reason: (&regular.Error{Path: path, Mode: info.Mode()}).Reason()}
 	case info.Size() != want.Size:
 		return &DamageError{Path: path, Reason: fmt.Sprintf("it has %d bytes instead of %d", info.Size(), want.Size)}
-	}
-	got, err := sumFile(path, want.Size)
-	if err != nil {
-		return fmt.Errorf("read the vault: %w", err)
-	}
-	if !bytes.Equal(got.Sum, want.Sum) {
-		return &DamageError{Path: path, Reason: "checksum mismatch: modified, or from another vault or backup"}
 	}
 	return nil
 }

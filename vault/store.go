@@ -21,8 +21,8 @@ type store interface {
 	// durable and every later view shows it. If fn fails, nothing has changed.
 	update(ctx context.Context, fn func(seq uint64, t storeTx) error) error
 
-	// generation returns the number of the last update. It never waits, so that
-	// processes can poll it.
+	// generation returns the number of the last update, or an error if the records are
+	// gone. It never waits, so that processes can poll it.
 	generation() (uint64, error)
 }
 

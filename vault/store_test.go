@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -291,4 +292,54 @@ func testViews(t *testing.T, open func() store) {
 	}
 	close(done)
 	all.Wait()
+}
+
+// A store that is gone, or that cannot be opened, is noticed by those who poll the
+// generation, although the generation file itself has not changed.
+func TestGenerationNoticesALostStore(t *testing.T) {
+	for name, lose := range map[string]func(dir string) error{
+		"renamed away": func(dir string) error { return os.Rename(dir, dir+".away") },
+		"empty":        func(dir string) error { return errors.Join(os.Rename(dir, dir+".away"), os.Mkdir(dir, 0o700)) },
+		"cut short":    func(dir string) error { return os.Truncate(filepath.Join(dir, "000001.sst"), 10) },
+		"a loop": func(dir string) error {
+			table := filepath.Join(dir, "000001.sst")
+			return errors.Join(os.Remove(table), os.Symlink("000001.sst", table))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v, _, _ := newVault(t)
+			put(t, v, "k", "v")
+			if _, err := v.Generation(); err != nil {
+				t.Fatal(err)
+			}
+			if err := lose(v.path("vault")); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := v.Generation(); err == nil {
+				t.Errorf("generation %d", got)
+			}
+		})
+	}
+}
+
+// Updates replace the store while the generation is polled; that is not a loss.
+func TestGenerationDuringUpdates(t *testing.T) {
+	v, _, _ := newVault(t)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 40 {
+			put(t, v, "k", "v")
+		}
+	}()
+	for polls := 0; ; polls++ {
+		if _, err := v.Generation(); err != nil {
+			t.Fatalf("after %d polls: %v", polls, err)
+		}
+		select {
+		case <-done:
+			return
+		default:
+		}
+	}
 }

@@ -154,8 +154,9 @@ func derive(data []byte, id, label string) []byte {
 	return key
 }
 
-// Generation returns the number of the last Update. It never waits for a lock, so
-// processes can poll it to notice changes.
+// Generation returns the number of the last Update, or an error if the vault's files are
+// gone or cannot be opened. It never waits for a lock, so processes can poll it to notice
+// changes.
 func (v *Vault) Generation() (uint64, error) { return v.store.generation() }
 
 // View runs fn on a consistent state of the vault. Views run at the same time; a

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -132,7 +133,7 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 	}
 	a.recordRun(audit.RunStart, "ok")
 	restore := a.Redirect(func(text string) { options.Log.Info(text) })
-	code, err := child.Process{Args: o.args, Env: env, Stdin: a.In, Stdout: a.Out, Stderr: a.Err}.Run(ctx)
+	code, err := whileServing(ctx, s, child.Process{Args: o.args, Env: env, Stdin: a.In, Stdout: a.Out, Stderr: a.Err})
 	restore()
 	a.recordRun(audit.RunEnd, fmt.Sprint("exit ", code))
 	if err != nil {
@@ -156,6 +157,29 @@ func (a *app) listRun() (leave func(), err error) {
 		return nil, err
 	}
 	return runs.Enter(h.Dir, p.Name)
+}
+
+// whileServing runs the command and returns its exit code. If the proxy fails, it ends
+// the command, which could reach no service any more, and returns the proxy's error.
+func whileServing(ctx context.Context, s *sidecar.Sidecar, p child.Process) (code int, err error) {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case failure := <-s.Failed():
+			end(fmt.Errorf("the proxy stopped serving, so %s was ended: %w", p.Args[0], failure))
+		case <-ctx.Done():
+		}
+	}()
+	code, err = p.Run(ctx)
+	end(nil)
+	<-watched
+	if failure := context.Cause(ctx); !errors.Is(failure, context.Canceled) {
+		return exit.Error, failure
+	}
+	return code, err
 }
 
 // warnNotIntercepted reports providers whose requests are not intercepted because

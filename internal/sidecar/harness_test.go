@@ -117,6 +117,16 @@ func (r *rig) reload(t *testing.T) {
 	}
 }
 
+// until waits until the sidecar has noticed something that changed on the disk.
+func (r *rig) until(t *testing.T, what string, noticed func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !noticed(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("this did not happen: %s", what)
+		}
+	}
+}
+
 // get sends a request through the proxy and returns the status of the response.
 func (r *rig) get(t *testing.T, target string) int {
 	t.Helper()

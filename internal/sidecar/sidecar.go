@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,14 +76,40 @@ func (s *Sidecar) Start(ctx context.Context, l net.Listener) error {
 	}
 	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
-	s.running.Go(func() { s.failed <- s.proxy.Serve(l) })
-	s.running.Go(func() { s.watch(watch) })
-	s.running.Go(func() { s.auth.KeepFresh(watch, s.routes) })
+	s.supervise(func() error { return s.proxy.Serve(l) })
+	s.supervise(func() error { s.watch(watch); return nil })
+	s.supervise(func() error { s.auth.KeepFresh(watch, s.routes); return nil })
 	s.ready.Store(true)
 	return nil
 }
 
-// Failed receives the proxy's error if it stops serving without a Drain.
+// supervise runs a part of the sidecar that must not end before Drain. Its error, or
+// that it panicked, is sent to Failed.
+func (s *Sidecar) supervise(part func() error) {
+	s.running.Go(func() {
+		defer func() {
+			if v := recover(); v != nil {
+				s.log.Error("panic in the sidecar", "panic", v, "stack", string(debug.Stack()))
+				s.fail(errors.New("internal error; the log says where"))
+			}
+		}()
+		if err := part(); err != nil {
+			s.fail(err)
+		}
+	})
+}
+
+// fail reports the first failure; one is enough to end the process.
+func (s *Sidecar) fail(err error) {
+	s.ready.Store(false)
+	select {
+	case s.failed <- err:
+	default:
+	}
+}
+
+// Failed receives an error if the sidecar stops working without a Drain. Then the
+// caller must end what depends on it, and Drain.
 func (s *Sidecar) Failed() <-chan error { return s.failed }
 
 // Table returns the current routing table.

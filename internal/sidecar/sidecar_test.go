@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -47,26 +48,31 @@ func TestReloadFollowsTheVault(t *testing.T) {
 }
 
 // While the vault cannot be read, nothing is served from memory. Once it can be read
-// again, its credentials are.
+// again, its credentials are. The sidecar notices both by itself, and without a change of
+// the generation.
 func TestUnreadableVaultServesNothing(t *testing.T) {
-	r := start(t, nil)
-	path := filepath.Join(r.dir, "profile", "generation")
-	if err := os.Rename(path, path+".away"); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Reload(t.Context()); err == nil {
-		t.Error("the reload succeeded")
-	}
-	got, err := r.apply(t, "one.acme.test")
-	if wantRefusal(t, err, intercept.CodeVaultUnavailable); got != "" {
-		t.Errorf("served %q", got)
-	}
-	if err := os.Rename(path+".away", path); err != nil {
-		t.Fatal(err)
-	}
-	r.reload(t)
-	if got, err := r.apply(t, "one.acme.test"); got != "Bearer first" || err != nil {
-		t.Errorf("with the vault back: %q, %v", got, err)
+	for _, lost := range []string{"profile/generation", "profile/vault", "profile/vault/KEYREGISTRY", "profile"} {
+		t.Run(lost, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, nil)
+			path := filepath.Join(r.dir, filepath.FromSlash(lost))
+			away := filepath.Join(r.dir, "away")
+			if err := os.Rename(path, away); err != nil {
+				t.Fatal(err)
+			}
+			r.until(t, "the loss is noticed", func() bool { return r.readiness() != nil })
+			got, err := r.apply(t, "one.acme.test")
+			if wantRefusal(t, err, intercept.CodeVaultUnavailable); got != "" {
+				t.Errorf("served %q", got)
+			}
+			if err := os.Rename(away, path); err != nil {
+				t.Fatal(err)
+			}
+			r.until(t, "the vault is read again", func() bool { return r.readiness() == nil })
+			if got, err := r.apply(t, "one.acme.test"); got != "Bearer first" || err != nil {
+				t.Errorf("with the vault back: %q, %v", got, err)
+			}
+		})
 	}
 }
 
@@ -87,6 +93,32 @@ func TestReplacedConnectionHasNoFix(t *testing.T) {
 	_, err = r.apply(t, "two.acme.test")
 	if refused, ok := err.(*intercept.Refusal); !ok || refused.NoFix || refused.RetryAfter != 1 {
 		t.Errorf("got %#v", err)
+	}
+}
+
+// A part of the sidecar that fails or panics ends neither the process nor silently: it
+// is reported, and readiness ends.
+func TestFailuresOfPartsAreReported(t *testing.T) {
+	for name, part := range map[string]func() error{
+		"error": func() error { return os.ErrClosed },
+		"panic": func() error { panic("a defect") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, nil)
+			r.supervise(part)
+			r.supervise(part) // a second failure does not block
+			select {
+			case err := <-r.Failed():
+				if err == nil || strings.Contains(err.Error(), "a defect") {
+					t.Errorf("reported %v", err)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("nothing was reported")
+			}
+			if err := r.readiness(); err == nil {
+				t.Error("the sidecar is ready")
+			}
+		})
 	}
 }
 
