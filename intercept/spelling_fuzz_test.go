@@ -8,7 +8,7 @@ import (
 )
 
 // Whatever a client's header is called, no header leaves that a CGI server reads as one
-
+// that frames or routes the message, unless it is that header itself.
 func FuzzDisguisedHeader(f *testing.F) {
 	for _, name := range []string{"Content_Length", "Content-Length", "X_Key", "transfer.encoding", "Host", "hOST", "X-Own", "_", "Proxy_Connection"} {
 		f.Add(name)
