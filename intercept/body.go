@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 )
 
 // replayLimit is the size up to which a request body is kept until the upstream has
@@ -33,7 +34,8 @@ type requestBody struct {
 const (
 	bodyOpen int32 = iota
 	bodyComplete
-	bodyUnreadable
+	bodyUnreadable // malformed, or ended early
+	bodyLost       // the client's connection was reset: nobody waits for an answer
 )
 
 // reader returns the body from its start, for one try. Only a body that keeps what it
@@ -79,6 +81,8 @@ func (r *bodyReader) Read(p []byte) (n int, err error) {
 	switch {
 	case err == io.EOF:
 		b.state.Store(bodyComplete)
+	case errors.Is(err, syscall.ECONNRESET):
+		b.state.Store(bodyLost)
 	case err != nil:
 		b.state.Store(bodyUnreadable)
 	}

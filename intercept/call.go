@@ -87,7 +87,7 @@ func (c *call) forward() {
 	response, err := c.send(c.out)
 	c.exchange.Masked += c.hints.end()
 	if err != nil {
-		if left := c.r.Context().Err() != nil; left && (c.r.ProtoMajor > 1 || !c.body.unreadable()) || errors.Is(err, errClientLeft) {
+		if c.clientLeft(err) {
 			c.abort()
 		}
 		c.closeIfUnread()
@@ -113,6 +113,15 @@ func (c *call) forward() {
 		body.Close()
 	}(response.Body)
 	c.respond(response)
+}
+
+// clientLeft reports whether a request ended with err because its client did not wait.
+// After a body that the client broke off in order, it may wait for an answer.
+func (c *call) clientLeft(err error) bool {
+	if errors.Is(err, errClientLeft) || c.body.state.Load() == bodyLost {
+		return true
+	}
+	return c.r.Context().Err() != nil && (c.r.ProtoMajor > 1 || !c.body.unreadable())
 }
 
 // send sends out and waits for its response head. If there is one, what was sent before

@@ -142,11 +142,16 @@ type steadyWriter struct {
 	writing bool
 }
 
+// http.ResponseController looks for both methods.
+var _ interface {
+	FlushError() error
+	Unwrap() http.ResponseWriter
+} = (*steadyWriter)(nil)
+
 func newSteadyWriter(w http.ResponseWriter, limit time.Duration) *steadyWriter {
 	return &steadyWriter{ResponseWriter: w, control: http.NewResponseController(w), limit: limit}
 }
 
-// Unwrap is for [http.ResponseController].
 func (w *steadyWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *steadyWriter) Write(b []byte) (int, error) {
@@ -155,10 +160,6 @@ func (w *steadyWriter) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// http.ResponseController looks for this method.
-var _ interface{ FlushError() error } = (*steadyWriter)(nil)
-
-// FlushError is for [http.ResponseController].
 func (w *steadyWriter) FlushError() error {
 	w.begin()
 	defer w.end()
