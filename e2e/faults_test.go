@@ -332,6 +332,16 @@ func TestProxyOnAFullDisk(t *testing.T) {
 func TestTenThousandIdleConnections(t *testing.T) {
 	t.Parallel()
 	const n, most = 10000, 100 // kB for each
+	var files syscall.Rlimit   // of this process, and of the proxy
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		t.Fatal(err)
+	}
+	if enough := uint64(n + 1000); files.Max < enough {
+		files.Cur, files.Max = enough, enough
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+			t.Fatalf("this test needs %d descriptors: %v", enough, err)
+		}
+	}
 	r := newRig(t)
 	p := r.startProxy()
 	c := p.client()

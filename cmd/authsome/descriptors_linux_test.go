@@ -13,6 +13,7 @@ import (
 // each time with a response of the service or with its own reason, and clients that
 // connect wait. When descriptors are free again, so is everything else.
 func TestDescriptorsRunOut(t *testing.T) {
+	t.Parallel()
 	b, f := newBench(t), startFaultyService(t, nil)
 	b.run("re_0123456789", "login", "resend", "--key-stdin", "--no-verify")
 	cmd, proxy, admin := b.proxy(f.flags()...)

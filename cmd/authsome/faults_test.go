@@ -272,6 +272,7 @@ func TestFaultsOfServices(t *testing.T) {
 // so in its answers, and serves again once the vault is back. The master key is read at
 // the start, so its file may disappear.
 func TestVaultIsLostAndFound(t *testing.T) {
+	t.Parallel()
 	b, s := newBench(t), startService(t)
 	b.run("re_0123456789", "login", "resend", "--key-stdin", "--no-verify")
 	cmd, proxy, admin := b.proxy(s.flags()...)
@@ -332,6 +333,7 @@ func TestVaultIsLostAndFound(t *testing.T) {
 // A token endpoint that refuses connections costs only the requests whose token has
 // expired; they say when to try again.
 func TestTokenEndpointIsUnreachable(t *testing.T) {
+	t.Parallel()
 	b, p := newBench(t), startProvider(t)
 	b.run("", "init")
 	p.logIn(b, time.Now().Add(-time.Second))
@@ -381,6 +383,7 @@ func stream(t *testing.T, c *http.Client, u string) streamed {
 // proxy exits with 0. One that does not end is cut off after shutdownTime, or at once
 // by a second signal; its client does not take it for complete.
 func TestSIGTERMDuringStreams(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name           string
 		ends, again    bool
@@ -446,6 +449,7 @@ func TestSIGTERMDuringStreams(t *testing.T) {
 // If one of the two ports is in use, the proxy says which, ends, and leaves the other
 // port free.
 func TestPortIsTaken(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
