@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -54,6 +55,31 @@ func anchors(page string) map[string]bool {
 		all[m[1]] = true
 	}
 	return all
+}
+
+// Every test that docs/security.md names exists.
+func TestDocumentedPromisesHaveTests(t *testing.T) {
+	var source strings.Builder
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		source.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(pages(t)["../../docs/security.md"], -1)
+	if len(names) < 30 {
+		t.Fatalf("found only %d tests in docs/security.md", len(names))
+	}
+	for _, m := range names {
+		if !strings.Contains(source.String(), "\nfunc "+m[1]+"(") {
+			t.Errorf("docs/security.md names %s, which does not exist", m[1])
+		}
+	}
 }
 
 func TestDocumentedLinksResolve(t *testing.T) {
