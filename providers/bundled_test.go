@@ -64,6 +64,37 @@ func TestBundledFilesAreComplete(t *testing.T) {
 	}
 }
 
+// The source of oauth_paths says of each path where it was found, and the date is there
+// if somebody found at least one of them.
+func TestBundledOAuthPathsSayWhereTheyWereFound(t *testing.T) {
+	for _, d := range bundledSet(t).All() {
+		if len(d.OAuthPaths) == 0 {
+			continue
+		}
+		var named []string
+		found := false
+		for entry := range strings.SplitSeq(d.Metadata.OAuthPathsSource, "; ") {
+			source, paths, several := strings.Cut(entry, ": ")
+			if u, err := url.Parse(source); (err != nil || u.Scheme != "https" || u.Host == "") && source != "public client code" && source != "not confirmed" {
+				t.Errorf("%s: %q is neither the URL of a page nor one of the two texts", d.Name, source)
+			}
+			found = found || source != "not confirmed"
+			if several {
+				named = append(named, strings.Split(paths, ", ")...)
+			} else {
+				named = append(named, d.OAuthPaths...)
+			}
+		}
+		slices.Sort(named)
+		if want := slices.Sorted(slices.Values(d.OAuthPaths)); !slices.Equal(named, want) {
+			t.Errorf("%s: the source names the paths %q instead of %q", d.Name, named, want)
+		}
+		if found != (d.Metadata.OAuthPathsChecked != "") {
+			t.Errorf("%s: oauth_paths_checked is %q, and found is %v", d.Name, d.Metadata.OAuthPathsChecked, found)
+		}
+	}
+}
+
 // TestBundledPatternsMatchOnlyTheService checks that each pattern matches the hosts of
 // the service and no look-alikes, and that the verify request gets the credential.
 func TestBundledPatternsMatchOnlyTheService(t *testing.T) {

@@ -158,8 +158,8 @@ type Metadata struct {
 	Unverified bool   `json:"unverified,omitzero"` // true if the facts have not been checked
 	Note       string `json:"note,omitzero"`       // what a user has to know before using the service
 
-	OAuthPathsSource  string `json:"oauth_paths_source,omitzero"`  // URL or other source of oauth_paths
-	OAuthPathsChecked string `json:"oauth_paths_checked,omitzero"` // date on which oauth_paths were checked, for example 2026-11-29; if absent, they have not been
+	OAuthPathsSource  string `json:"oauth_paths_source,omitzero"`  // where each of oauth_paths was found: the URL of a page of the vendor, public client code, or not confirmed; several are separated by ; and list their paths after :
+	OAuthPathsChecked string `json:"oauth_paths_checked,omitzero"` // date on which somebody looked oauth_paths up in oauth_paths_source, for example 2026-11-29; absent if nobody did, or if nothing was found
 }
 
 // Values are the values that templates are filled with, by name: the params of a
