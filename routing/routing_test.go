@@ -16,7 +16,7 @@ import (
 func define(t testing.TB, name, hosts, more string) *providers.Definition {
 	t.Helper()
 	d, err := providers.Parse(fmt.Appendf(nil, `{"schema_version":1,"name":%q,"display_name":%q,"auth_type":"api_key","flow":"api_key",
-		"host_url":%s,"api_key":{"env_var":"KEY"}%s,"docs":"https://example.com/"}`, name, name, hosts, more))
+		"host_url":%s,"api_key":{"env_var":"ACME_KEY"}%s,"docs":"https://example.com/"}`, name, name, hosts, more))
 	if err != nil {
 		t.Fatal(err)
 	}

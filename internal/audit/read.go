@@ -54,7 +54,7 @@ func (p Place) String() string { return fmt.Sprintf("%s:%d", p.File, p.Number) }
 const maxLine = 64 << 10
 
 // maxForeign is the maximum length of a line that another program wrote, in bytes. It is
-// reported as one that is not of the log. Beyond it the file is no log.
+// reported as one that is not of the log. Beyond it the file is not a log.
 const maxForeign = 1 << 20
 
 // readLines yields the lines of one file, in order. An error ends the sequence.
