@@ -14,6 +14,7 @@
 package auth
 
 import (
+	"context"
 	"fmt"
 	"hash/maphash"
 	"net/http"
@@ -38,9 +39,10 @@ type Auth struct {
 	Vault     *vault.Vault
 	Providers *providers.Set // until UseProviders replaces it
 	Profile   string
-	Now       func() time.Time // if nil, time.Now
-	HTTP      *http.Client     // for token endpoints; if nil, the client of package flows
-	OnRefresh func(Refresh)    // called after each refresh attempt, from any goroutine; may be nil
+	Now       func() time.Time      // if nil, time.Now
+	HTTP      *http.Client          // for token endpoints; if nil, the client of package flows
+	OnRefresh func(Refresh)         // called after each refresh attempt, from any goroutine; may be nil
+	OnPinned  func(context.Context) // called after connections of an older version were pinned; may be nil
 
 	newProviders atomic.Pointer[providers.Set] // set by UseProviders
 	cache        atomic.Pointer[cache]

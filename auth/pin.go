@@ -101,6 +101,9 @@ func (a *Auth) storePins(ctx context.Context, s *snapshot) {
 		}
 		return nil
 	})
+	if a.OnPinned != nil {
+		a.OnPinned(ctx)
+	}
 }
 
 // putMissingPin adds c's pin to its record, unless the record has changed since it was

@@ -243,3 +243,26 @@ func (h *writtenHome) checkState() {
 		h.t.Errorf("the stored authority is %s, its certificate is %x", authority.SHA256, sum)
 	}
 }
+
+// The first command in an older home pins the connections of all its profiles, because
+// the definitions belong to all of them.
+func TestFirstStartPinsAllProfiles(t *testing.T) {
+	wide := `{"schema_version":2,"name":"openai","flows":["api_key"],"hosts":["api.openai.com","added.example.com"]}`
+	for name, first := range map[string]func(h *writtenHome){
+		"a list of the default profile": func(h *writtenHome) {
+			h.authsome("", "list")
+			writeText(t, filepath.Join(h.dir, "providers", "openai.json"), wide)
+		},
+		"a registration": func(h *writtenHome) { h.authsome(wide, "register", "-", "--yes") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := copyHome(t, filepath.Join(goldenHomes, lastLanded))
+			first(h)
+			var why struct{ Decision, Fix string }
+			h.answer(&why, "--profile", "work", "why", "https://added.example.com/")
+			if why.Decision != "tunnel" || why.Fix != "authsome --profile work connection accept openai" {
+				t.Errorf("profile work: %+v", why)
+			}
+		})
+	}
+}

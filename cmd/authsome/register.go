@@ -186,8 +186,8 @@ func install(ctx context.Context, a *app, data []byte, d *providers.Definition) 
 	if err != nil {
 		return nil, err
 	}
-	// Connections of an older version get their pin here, before the definition changes.
-	if _, err := connectionsOf(ctx, a, d.Name); err != nil {
+	// Connections of an older version get their pins before the definition changes.
+	if err := a.opener().PinConnections(ctx); err != nil {
 		return nil, err
 	}
 	if _, err := providers.Install(h.ProvidersDir(), data, true); err != nil {

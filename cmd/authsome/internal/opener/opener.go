@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
@@ -46,6 +47,7 @@ type Opener struct {
 	keeper    func() (*vault.Keeper, error)
 	providers func() (*providers.Set, error)
 	log       func() *slog.Logger
+	pinned    atomic.Bool // the connections of all profiles have pins
 
 	mu       sync.Mutex // guards all fields below
 	profiles map[string]*Profile

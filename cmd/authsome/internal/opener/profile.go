@@ -67,7 +67,7 @@ func (p *Profile) openAuth() (*auth.Auth, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened := &auth.Auth{Vault: v, Providers: set, Profile: p.Name}
+	opened := &auth.Auth{Vault: v, Providers: set, Profile: p.Name, OnPinned: p.opener.pinOthers}
 	sidecar.RefreshReport{Profile: p.Name, Record: func(e audit.Event) {
 		if err := p.Record(e); err != nil {
 			p.opener.o.Warnf("the audit log does not have a refresh of %s: %v", e.Provider, err)
