@@ -37,6 +37,7 @@ func reloads(t *testing.T, admin string) int {
 // stored key to a host that its connection was not made for. The test asserts what the
 // added host received. Acceptance by the user takes effect in the running proxy.
 func TestWidenedDefinitionMovesNoKey(t *testing.T) {
+	t.Parallel()
 	const added = "added.example.com"
 	wide := []byte(`{"schema_version":2,"name":"resend","display_name":"Resend","flows":["api_key"],"hosts":["` + added + `","api.resend.com"]}`)
 	file := filepath.Join(t.TempDir(), "wide.json")

@@ -104,6 +104,7 @@ const orphan = `mkfifo "$F/go" "$F/done"
 // No command moves, widens, reveals or destroys a credential behind the proxy, with the
 // variables of the run and without them.
 func TestCommandsAreRefusedBehindTheProxy(t *testing.T) {
+	t.Parallel()
 	a := newAttempts(t)
 	key := "re_" + rand.Text()
 	a.run(key, "login", "resend", "--key-stdin", "--no-verify")
@@ -146,6 +147,7 @@ func TestCommandsAreRefusedBehindTheProxy(t *testing.T) {
 
 // A home that the run does not serve can be used inside it, also by another run.
 func TestAnotherHomeIsNotRefused(t *testing.T) {
+	t.Parallel()
 	a := newAttempts(t)
 	for name, script := range map[string]string{
 		"with the variables": `export AUTHSOME_HOME="$F/one"; "$A" profile create other >&2; sh "$S"`,
@@ -166,6 +168,7 @@ func TestAnotherHomeIsNotRefused(t *testing.T) {
 // A command in another home does not read or write the files of the home that the run
 // serves.
 func TestFilesOfTheServedHomeAreRefused(t *testing.T) {
+	t.Parallel()
 	a := newAttempts(t)
 	lines := []string{
 		`import --authsome "$H" --yes`, `import --authsome "$H/../home" --dry-run`, `import --dotenv "$H/config.json" --placeholders`,

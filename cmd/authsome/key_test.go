@@ -16,6 +16,7 @@ import (
 // A running proxy continues to serve while the master key and the vault's key are
 // replaced, and follows logins after that, without a restart.
 func TestProxyFollowsKeyChanges(t *testing.T) {
+	t.Parallel()
 	passphrase := filepath.Join(t.TempDir(), "passphrase")
 	if err := os.WriteFile(passphrase, []byte("correct horse battery\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -120,6 +121,7 @@ func (b *bench) wantKey(mode, where string) {
 // A change of the master key that was interrupted is finished by the next command,
 // also if AUTHSOME_MASTER_KEY_FILE names the new or the old place.
 func TestInterruptedKeyChangeIsFinished(t *testing.T) {
+	t.Parallel()
 	local := func(b *bench) string { return filepath.Join(b.home, "master.key") }
 
 	t.Run("without the variable", func(t *testing.T) {

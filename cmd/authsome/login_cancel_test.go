@@ -63,6 +63,7 @@ func (l cancelledLogin) logIn(t *testing.T, b *bench, more ...string) *screen {
 // After Ctrl-C at any point of a login, the exit code is 130, one line says so, the audit
 // log has it, and the vault and the providers are as they were.
 func TestCancelledLoginChangesNothing(t *testing.T) {
+	t.Parallel()
 	for _, l := range cancelledLogins {
 		t.Run(l.name, func(t *testing.T) {
 			b := newCancelBench(t)

@@ -207,6 +207,7 @@ func (a *apiClient) untilStatus(status int, what string) {
 // refuses the token permanently, and uses a login in another terminal. No output and no
 // file contains a token.
 func TestProxyRefreshesTokens(t *testing.T) {
+	t.Parallel()
 	b, p := newBench(t), startProvider(t)
 	b.run("", "init")
 	p.logIn(b, time.Now().Add(-time.Second))

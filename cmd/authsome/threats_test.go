@@ -34,6 +34,7 @@ const connectionBearer = "Bearer " + threatKey
 // Each threat is tried on a running proxy. The rows assert what the service received and
 // what the client was told.
 func TestThreats(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	for _, row := range threats() {
 		t.Run(fmt.Sprintf("%02d %s", row.number, row.name), func(t *testing.T) { row.attack(l.attack(t)) })
