@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -11,10 +12,15 @@ import (
 // service accepts is stored without a hint.
 func TestRefusedKey(t *testing.T) {
 	r := newRig(t)
+	// In another home, because a run refuses commands that store a credential in its own.
+	served, other := r.home, filepath.Join(r.tmp, "other")
+	r.home = other
 	r.authsome(`{"schema_version":2,"name":"checked","flows":["api_key"],"hosts":["`+otherHost+`"],"verify":{"url":"https://`+otherHost+`/verify"}}`, "register", "-", "--yes")
 	// Under authsome run, because only its proxy knows the address of the host.
 	login := func(key string) (string, error) {
-		cmd := r.command(nil, binary, "login", "checked", "--key-stdin")
+		r.home = served
+		cmd := r.command(nil, "env", "AUTHSOME_HOME="+other, binary, "login", "checked", "--key-stdin")
+		r.home = other
 		var stderr bytes.Buffer
 		cmd.Stdin, cmd.Stderr = strings.NewReader(key), &stderr
 		err := cmd.Run()

@@ -160,6 +160,8 @@ func sendRequests(t *testing.T, c *http.Client) {
 	}{
 		{"POST", "https://" + routeHost + "/up", "", http.StatusOK},
 		{"POST", "https://" + otherHost + "/up", "", http.StatusOK},
+		{"GET", "https://" + routeHost + "/echo", "", http.StatusOK},
+		{"GET", "https://" + routeHost + "/echo?coding=br", "", http.StatusOK},
 		{"GET", "http://" + plainHost + "/nothing", "", http.StatusNotFound},
 		{"GET", "http://" + routeHost + "/x", "", http.StatusForbidden},
 		{"GET", "https://" + routeHost + "/x", "elsewhere.test", http.StatusMisdirectedRequest},

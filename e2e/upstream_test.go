@@ -108,6 +108,12 @@ func (o *oracle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		n, err := strconv.ParseInt(r.FormValue("n"), 10, 64)
 		check(err)
 		io.CopyN(w, zeros{}, n)
+	case r.URL.Path == "/echo":
+		w.Header().Set("Content-Type", "text/plain")
+		if coding := r.URL.Query().Get("coding"); coding != "" {
+			w.Header().Set("Content-Encoding", coding)
+		}
+		r.Header.Write(w)
 	case r.URL.Path == "/up":
 		n, _ := io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, n)
