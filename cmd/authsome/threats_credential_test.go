@@ -124,7 +124,10 @@ var credentialThreats = []threat{
 				l.t.Errorf("the proxy asked for %q", a.Header.Get("Accept-Encoding"))
 			}
 		}
-	}, []edit{{"intercept/upstream.go", "DisableCompression:    true, //", "DisableCompression:    false, //"}}},
+	}, []edit{
+		{"intercept/upstream.go", "DisableCompression:    true, //", "DisableCompression:    false, //"},
+		{"providers/scrub.go", `r.Header["Accept-Encoding"] = []string{"identity"}`, `r.Header.Del("Accept-Encoding")`},
+	}},
 
 	{31, "one connection to the service for two credentials", func(l *lab) {
 		peers := make(map[string]string)
