@@ -26,6 +26,14 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 	}
 }
 
+// providerArgs requires a provider, and allows one of its connections.
+func providerArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 1 || len(args) == 2 {
+		return nil
+	}
+	return exit.Usagef("%s takes PROVIDER and optionally CONNECTION", cmd.Name())
+}
+
 // noArgs refuses arguments. For a command that only groups others, an argument is the
 // name of a command that does not exist.
 func noArgs(cmd *cobra.Command, args []string) error {

@@ -44,12 +44,7 @@ type transferOptions struct {
 // transferCmd completes a command that copies or moves a connection.
 func transferCmd(a *app, cmd *cobra.Command, run func(context.Context, *app, *transferOptions) error) *cobra.Command {
 	o := &transferOptions{}
-	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if len(args) == 1 || len(args) == 2 {
-			return nil
-		}
-		return exit.Usagef("%s takes PROVIDER and optionally CONNECTION", cmd.Name())
-	}
+	cmd.Args = providerArgs
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if o.provider = args[0]; len(args) == 2 {
 			o.connection = args[1]

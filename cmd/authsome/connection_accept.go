@@ -37,12 +37,7 @@ the named one, or all connections of the provider.
 Without a terminal, --yes needs --host for each host that is added.`,
 		Example: `  authsome connection accept acme
   authsome connection accept acme work --yes --host api2.acme.com`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 || len(args) == 2 {
-				return nil
-			}
-			return exit.Usagef("accept takes PROVIDER and optionally CONNECTION")
-		},
+		Args: providerArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.provider = args[0]; len(args) == 2 {
 				o.connection = args[1]
@@ -78,10 +73,11 @@ func acceptDefinition(ctx context.Context, a *app, o *acceptOptions) error {
 	if err != nil {
 		return err
 	}
-	waiting, err := o.waiting(ctx, a, credentials)
+	own, err := o.connections(ctx, a, credentials)
 	if err != nil {
 		return err
 	}
+	waiting := waitingOf(credentials, own)
 	if err := o.confirm(ctx, a, d, waiting); err != nil {
 		return err
 	}
@@ -102,8 +98,8 @@ func acceptDefinition(ctx context.Context, a *app, o *acceptOptions) error {
 	return a.acknowledgeAccepted(waiting)
 }
 
-// waiting returns the connections whose definition was changed.
-func (o *acceptOptions) waiting(ctx context.Context, a *app, credentials *auth.Auth) ([]acceptance, error) {
+// connections returns the named connection, or all of the provider.
+func (o *acceptOptions) connections(ctx context.Context, a *app, credentials *auth.Auth) ([]auth.Connection, error) {
 	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
 	own, err := connectionsOf(ctx, a, o.provider)
@@ -117,22 +113,19 @@ func (o *acceptOptions) waiting(ctx context.Context, a *app, credentials *auth.A
 		}
 		own = []auth.Connection{c}
 	}
-	return waitingOf(credentials, own)
+	return own, nil
 }
 
-// waitingOf returns those of the connections that do not use their changed definition.
-func waitingOf(credentials *auth.Auth, connections []auth.Connection) ([]acceptance, error) {
+// waitingOf returns those of the connections that do not use their changed definition. It
+// leaves out those whose definition is missing, which is reported elsewhere.
+func waitingOf(credentials *auth.Auth, connections []auth.Connection) []acceptance {
 	var all []acceptance
 	for _, c := range connections {
-		before, adds, err := credentials.Definition(c)
-		if err != nil {
-			return nil, err
-		}
-		if !adds.Empty() {
+		if before, adds, err := credentials.Definition(c); err == nil && !adds.Empty() {
 			all = append(all, acceptance{c, before, adds})
 		}
 	}
-	return all, nil
+	return all
 }
 
 // confirm shows what the connections would use and asks, or compares --host with it.
@@ -219,33 +212,30 @@ type waitingView struct {
 	Who     string   `json:"who,omitempty"` // "person" behind the proxy
 }
 
-// viewWaiting returns what waits for the user to accept it, or nil. An error is that
-// of a missing definition, which is reported elsewhere.
+// viewWaiting returns what waits for the user to accept it, or nil.
 func (a *app) viewWaiting(c auth.Connection) *waitingView {
 	credentials, err := a.auth()
 	if err != nil {
 		return nil
 	}
-	_, adds, err := credentials.Definition(c)
-	if err != nil || adds.Empty() {
+	waiting := waitingOf(credentials, []auth.Connection{c})
+	if len(waiting) == 0 {
 		return nil
 	}
+	adds := waiting[0].adds
 	fix, who := a.Next(suggest.Accept(c.Provider, c.Name))
 	return &waitingView{append([]string{}, adds.Hosts...), texts(adds.Changes), fix, who}
 }
 
 // warnWaiting reports the connections that do not use their changed definition yet.
 func (a *app) warnWaiting(credentials *auth.Auth, connections []auth.Connection) {
-	for _, c := range connections {
-		// An error is that of a missing definition, which is reported elsewhere.
-		if _, adds, err := credentials.Definition(c); err == nil && !adds.Empty() {
-			a.Warnf("%s", a.waitingLine(c, adds))
-		}
+	for _, w := range waitingOf(credentials, connections) {
+		a.Warnf("%s", a.waitingLine(w))
 	}
 }
 
 // waitingLine says that a connection does not use its changed definition yet.
-func (a *app) waitingLine(c auth.Connection, adds providers.Widening) string {
+func (a *app) waitingLine(w acceptance) string {
 	return fmt.Sprintf("%s/%s does not use the changed definition of %s, which %s, until you accept it: %s",
-		c.Provider, c.Name, c.Provider, adds, a.Suggest(suggest.Accept(c.Provider, c.Name)))
+		w.Provider, w.Name, w.Provider, w.adds, a.Suggest(suggest.Accept(w.Provider, w.Name)))
 }

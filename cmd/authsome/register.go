@@ -95,7 +95,7 @@ func register(ctx context.Context, a *app, path string, o *registerOptions) erro
 	}
 	a.Infof("registered %s", d.Name)
 	for _, w := range waiting {
-		a.Infof("%s", a.waitingLine(w.Connection, w.adds))
+		a.Infof("%s", a.waitingLine(w))
 	}
 	return nil
 }
@@ -219,5 +219,5 @@ func waitingFor(ctx context.Context, a *app, provider string) ([]acceptance, err
 	if err != nil {
 		return nil, err
 	}
-	return waitingOf(credentials, own)
+	return waitingOf(credentials, own), nil
 }

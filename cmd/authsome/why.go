@@ -111,12 +111,9 @@ func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 // use yet, by provider.
 func acceptCommands(credentials *auth.Auth, connections []auth.Connection) map[string]suggest.Suggestion {
 	commands := make(map[string]suggest.Suggestion)
-	for _, c := range connections {
-		if _, known := commands[c.Provider]; known && !c.Default {
-			continue
-		}
-		if _, adds, err := credentials.Definition(c); err == nil && !adds.Empty() {
-			commands[c.Provider] = suggest.Accept(c.Provider, c.Name)
+	for _, w := range waitingOf(credentials, connections) {
+		if _, known := commands[w.Provider]; !known || w.Default {
+			commands[w.Provider] = suggest.Accept(w.Provider, w.Name)
 		}
 	}
 	return commands
