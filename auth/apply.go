@@ -154,10 +154,11 @@ func (a *Auth) compileConnection(c Connection, client flows.Client) (*entry, err
 	if err := c.Err(now); err != nil {
 		return a.loginEntry(t, err), nil
 	}
-	d, _, err := a.Definition(c)
+	binding, err := a.Binding(c)
 	if err != nil {
 		return nil, err
 	}
+	d := binding.Definition
 	e := &entry{target: t, definition: d, expires: c.ExpiresAt, obtained: c.ObtainedAt}
 	if c.Renewable(now) {
 		a.schedule(e, c)
@@ -165,7 +166,7 @@ func (a *Auth) compileConnection(c Connection, client flows.Client) (*entry, err
 	if c.AccessToken.IsZero() && e.keeper != nil {
 		return e, nil
 	}
-	if e.routes, err = a.routesOf(c); err != nil {
+	if e.routes, err = routesOf(binding); err != nil {
 		return nil, fmt.Errorf("hosts of %s: %w", fullName(c.Provider, c.Name), err)
 	}
 	if e.injection, err = d.Injection(c.credential()); err != nil {
@@ -176,11 +177,7 @@ func (a *Auth) compileConnection(c Connection, client flows.Client) (*entry, err
 
 // routesOf compiles the routing rules of one connection, which are the same as in the
 // proxy's table of all connections.
-func (a *Auth) routesOf(c Connection) (*routing.Table, error) {
-	binding, err := a.Binding(c)
-	if err != nil {
-		return nil, err
-	}
+func routesOf(binding routing.Binding) (*routing.Table, error) {
 	table, err := routing.New([]routing.Binding{binding}, routing.Options{})
 	if err != nil {
 		return nil, err
