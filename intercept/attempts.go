@@ -65,7 +65,7 @@ func (a *attempts) gotConn(info httptrace.GotConnInfo) {
 	switch {
 	case a.sent >= maxTries:
 		fault = fmt.Sprintf("did not process the request in %d tries", maxTries)
-	case a.last != nil && !a.repeatable && overHTTP2(a.last):
+	case !a.mayRepeatLocked():
 		fault = "broke off the request, which was not sent again because it may change something twice"
 	default:
 		a.conn = info.Conn
@@ -92,6 +92,11 @@ func (a *attempts) wroteHeaders() {
 func (a *attempts) mayRepeat() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.mayRepeatLocked()
+}
+
+// mayRepeatLocked is mayRepeat for callers that hold a.mu.
+func (a *attempts) mayRepeatLocked() bool {
 	return a.last == nil || a.repeatable || !overHTTP2(a.last)
 }
 

@@ -8,7 +8,7 @@ import (
 
 // pathHeaders are fields whose value some servers and frameworks use instead of the
 // request's path: IIS URL Rewrite, and with it older versions of Symfony and Zend, and
-// some gateways. They are in lower case.
+// some gateways.
 var pathHeaders = []string{"x-original-url", "x-rewrite-url", "x-original-uri", "x-override-url", "x-forwarded-uri", "x-forwarded-path", "x-http-path-override"}
 
 // pathOverrides returns the escaped paths in such fields. A value that has no path is
@@ -16,7 +16,7 @@ var pathHeaders = []string{"x-original-url", "x-rewrite-url", "x-original-uri", 
 func pathOverrides(h http.Header) []string {
 	var all []string
 	for name, values := range h {
-		if len(name) < len("x-") || name[0]|0x20 != 'x' || !isPathHeader(name) {
+		if len(name) < len("x-") || name[0]|0x20 != 'x' || !spells(name, pathHeaders) {
 			continue
 		}
 		for _, v := range values {
@@ -28,15 +28,4 @@ func pathOverrides(h http.Header) []string {
 		}
 	}
 	return all
-}
-
-// isPathHeader reports whether a field is one of pathHeaders. Servers that pass fields
-// on as variables do not distinguish a hyphen and an underscore.
-func isPathHeader(name string) bool {
-	for _, p := range pathHeaders {
-		if len(p) == len(name) && strings.EqualFold(p, strings.ReplaceAll(name, "_", "-")) {
-			return true
-		}
-	}
-	return false
 }

@@ -24,13 +24,21 @@ func (c *call) respond(response *http.Response) {
 		return
 	}
 	filter, inHead := c.filter(response), x.Masked
+	if filter != nil {
+		defer filter.Close()
+	}
 	c.closeIfUnread()
 	writeHead(c.w, response)
 	control := http.NewResponseController(c.w)
 	var err error
-	if filter == nil {
+	if response.ContentLength < 0 {
+		err = control.Flush() // otherwise the head is sent with the first bytes
+	}
+	switch {
+	case err != nil:
+	case filter == nil:
 		x.Received, err = stream(c.w, control, response)
-	} else {
+	default:
 		x.Received, err = c.streamMasked(control, response, filter)
 	}
 	if err != nil {
@@ -99,11 +107,6 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }
 // the client as soon as it reaches us. If the length of the body is known, the head
 // is sent with the first bytes, and the flush after the last ones is the caller's.
 func stream(w http.ResponseWriter, control *http.ResponseController, response *http.Response) (int64, error) {
-	if response.ContentLength < 0 {
-		if err := control.Flush(); err != nil {
-			return 0, fmt.Errorf("flush response head: %w", err)
-		}
-	}
 	buffer := buffers.Get().(*[]byte)
 	defer buffers.Put(buffer)
 	var total int64

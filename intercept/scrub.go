@@ -163,13 +163,7 @@ func (c *call) streamMasked(control *http.ResponseController, response *http.Res
 			s.timer.Stop()
 		}
 		c.exchange.Masked += f.Masked()
-		f.Close()
 	}()
-	if response.ContentLength < 0 {
-		if err := control.Flush(); err != nil {
-			return 0, fmt.Errorf("flush response head: %w", err)
-		}
-	}
 	buffer := buffers.Get().(*[]byte)
 	defer buffers.Put(buffer)
 	var received int64

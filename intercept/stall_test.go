@@ -57,7 +57,7 @@ func pour(t *testing.T, c net.Conn, head string) {
 	}
 }
 
-// waitFor waits until a condition holds for which there is no event.
+// waitFor waits until a condition holds that no event announces.
 func waitFor(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for begin := time.Now(); !holds(); runtime.Gosched() {

@@ -151,7 +151,7 @@ func (p *Proxy) refuseStranger(raw net.Conn) {
 }
 
 // dropStranger closes a connection whose client has not shown in time that it may use
-// the proxy, or for which there is no room.
+// the proxy, or that exceeds the limit.
 func (p *Proxy) dropStranger(c *trackedConn) {
 	c.Close()
 	if p.handling.enter() {

@@ -94,7 +94,7 @@ var credentialThreats = []threat{
 		if strings.Contains(body, threatKey) {
 			l.t.Errorf("the client got its key: %s", body)
 		}
-	}, []edit{{"intercept/response.go", "if filter == nil {\n\t\tx.Received", "if true {\n\t\tx.Received"}}},
+	}, []edit{{"intercept/response.go", "case filter == nil:\n\t\tx.Received", "case true:\n\t\tx.Received"}}},
 
 	{23, "a secret in the query of a request, for the logs", func(l *lab) {
 		l.send("query.example.com", requestFor("/path?secret=canary-query-4711", "query.example.com"))
