@@ -78,7 +78,7 @@ func matchSegments(segments []segment, p string, alone bool, scripts int) bool {
 }
 
 // nextSegment returns the first segment of a path and the rest. The segment is empty
-// if there is none.
+// at the end of the path.
 func nextSegment(p string) (text, rest string) {
 	for p != "" {
 		text, p, _ = strings.Cut(p, "/")

@@ -246,8 +246,8 @@ func (d *Definition) restrictedTo(current *Definition) *Definition {
 	return &r
 }
 
-// common returns the elements of each list that the other one covers, and false if
-// there are none. An empty list covers everything.
+// common returns the elements of each list that the other one covers, and whether it
+// found any. An empty list covers everything.
 func common(a, b []string, within func(element, cover string) bool) ([]string, bool) {
 	if len(a) == 0 || len(b) == 0 {
 		return slices.Concat(a, b), true

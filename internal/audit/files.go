@@ -27,7 +27,7 @@ func logFiles(path string) ([]string, error) {
 	return files, nil
 }
 
-// noArchive is the time of the newest archive if there is none. It sorts before every
+// noArchive is the time of the newest archive of a log without one. It sorts before every
 // time.
 const noArchive = "none"
 
