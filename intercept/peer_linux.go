@@ -186,7 +186,13 @@ func parseDiag(b []byte, client, ours netip.AddrPort) (uid int, live bool, err e
 	if len(body) < diagMessageSize {
 		return 0, false, errors.New("truncated answer of sock_diag")
 	}
-	if from, to := diagEnds(body); from != client || to != ours {
+	from, to := diagEnds(body)
+	if from.Port() == 0 && to == ours {
+		// The kernel found the client's socket, and closed it before writing the answer:
+		// closing takes the port away (tcp_set_state in net/ipv4/tcp.c).
+		return 0, false, nil
+	}
+	if from != client || to != ours {
 		return 0, false, errors.New("sock_diag answered for another connection")
 	}
 	live = liveState(body[diagStateOffset]) && binary.NativeEndian.Uint32(body[diagInodeOffset:]) != 0

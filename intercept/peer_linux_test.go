@@ -1,6 +1,7 @@
 package intercept
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -136,10 +137,49 @@ func TestOnlyLiveClientsAreIdentified(t *testing.T) {
 	}
 }
 
+// The kernel can answer with a socket that it is closing: the client is gone. An answer
+// for any other socket is an error.
+func TestParseDiag(t *testing.T) {
+	client, ours := netip.MustParseAddrPort("127.0.0.1:41000"), netip.MustParseAddrPort("127.0.0.1:7998")
+	const uid, inode = 1000, 77
+	answer := func(from, to netip.AddrPort, state byte) []byte {
+		body := make([]byte, diagMessageSize)
+		body[0], body[diagStateOffset] = unix.AF_INET, state
+		copy(body[4:], diagID(from, to))
+		binary.NativeEndian.PutUint32(body[diagUIDOffset:], uid)
+		binary.NativeEndian.PutUint32(body[diagInodeOffset:], inode)
+		return append(make([]byte, unix.SizeofNlMsghdr), body...)
+	}
+	port := func(a netip.AddrPort, p uint16) netip.AddrPort { return netip.AddrPortFrom(a.Addr(), p) }
+	for _, tt := range []struct {
+		name   string
+		answer []byte
+		live   bool
+		fails  bool
+	}{
+		{"connected", answer(client, ours, unix.BPF_TCP_ESTABLISHED), true, false},
+		{"being closed", answer(port(client, 0), ours, unix.BPF_TCP_CLOSE), false, false},
+		{"being closed, in FIN_WAIT2", answer(port(client, 0), ours, unix.BPF_TCP_FIN_WAIT2), false, false},
+		{"a listener on the client's port", answer(client, port(ours, 0), unix.BPF_TCP_LISTEN), false, true},
+		{"another client", answer(port(client, 41001), ours, unix.BPF_TCP_ESTABLISHED), false, true},
+		{"another server", answer(client, port(ours, 7999), unix.BPF_TCP_ESTABLISHED), false, true},
+		{"truncated", answer(client, ours, unix.BPF_TCP_ESTABLISHED)[:80], false, true},
+	} {
+		if _, live, err := parseDiag(tt.answer, client, ours); live != tt.live || (err != nil) != tt.fails {
+			t.Errorf("%s: live %v, %v", tt.name, live, err)
+		}
+	}
+}
+
 // A connection that was reset is not identified by the next one from the same port.
 func TestResetConnectionIsNotIdentifiedByItsSuccessor(t *testing.T) {
 	l := listenLocal(t)
-	first := dial(t, l)
+	// An address of its own: a port in use cannot be chosen, also by what other tests left in TIME_WAIT.
+	c, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := c.(*net.TCPConn)
 	from := first.LocalAddr().(*net.TCPAddr)
 	io.WriteString(first, "GET / HTTP/1.1\r\n\r\n")
 	first.SetLinger(0)
