@@ -72,7 +72,7 @@ func TestThreatMutations(t *testing.T) {
 		return
 	}
 	copied := copyRepository(t, root)
-	start := int(os.Getpid()) % len(rows)
+	start := os.Getpid() % len(rows)
 	for i := range min(count, len(rows)) {
 		tryMutation(t, copied, rows[(start+i)%len(rows)])
 	}
