@@ -174,7 +174,7 @@ func TestParseDiag(t *testing.T) {
 // A connection that was reset is not identified by the next one from the same port.
 func TestResetConnectionIsNotIdentifiedByItsSuccessor(t *testing.T) {
 	l := listenLocal(t)
-	// An address of its own: a port in use cannot be chosen, also by what other tests left in TIME_WAIT.
+	// A separate address: a port in use cannot be chosen, also by what other tests left in TIME_WAIT.
 	c, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
