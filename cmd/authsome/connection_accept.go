@@ -95,7 +95,7 @@ func acceptDefinition(ctx context.Context, a *app, o *acceptOptions) error {
 			a.Infof("its token cannot be refreshed at the new address; log in again: %s", a.Suggest(suggest.Relogin(w.Provider, w.Name)))
 		}
 	}
-	return a.acknowledgeAccepted(waiting)
+	return a.acknowledgeAccepted(o.provider, waiting)
 }
 
 // connections returns the named connection, or all of the provider.
@@ -174,7 +174,7 @@ func (w acceptance) show(a *app) {
 }
 
 // acknowledgeAccepted prints the JSON answer.
-func (a *app) acknowledgeAccepted(accepted []acceptance) error {
+func (a *app) acknowledgeAccepted(provider string, accepted []acceptance) error {
 	if !a.JSON {
 		return nil
 	}
@@ -187,9 +187,8 @@ func (a *app) acknowledgeAccepted(accepted []acceptance) error {
 		Provider string `json:"provider"`
 		Accepted []view `json:"accepted"`
 		Status   string `json:"status"`
-	}{Accepted: []view{}, Status: "ok"}
+	}{Provider: provider, Accepted: []view{}, Status: "ok"}
 	for _, w := range accepted {
-		out.Provider = w.Provider
 		out.Accepted = append(out.Accepted, view{w.Name, append([]string{}, w.adds.Hosts...), texts(w.adds.Changes)})
 	}
 	return a.PrintJSON(out)
