@@ -2,10 +2,6 @@ package opener
 
 import (
 	"context"
-	"errors"
-	"io/fs"
-
-	"github.com/authsome/authsome/vault"
 )
 
 // AuditKeys are the keys that lines of the audit log can be sealed under: those of
@@ -39,7 +35,7 @@ func (n *Opener) ProfileAuditKeys(ctx context.Context, name string) ([][]byte, e
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := vault.Describe(p.Dir); errors.Is(err, fs.ErrNotExist) {
+	if !p.hasVault() {
 		return nil, nil
 	}
 	return p.auditKeys(ctx)

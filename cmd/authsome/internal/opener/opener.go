@@ -47,7 +47,7 @@ type Opener struct {
 	keeper    func() (*vault.Keeper, error)
 	providers func() (*providers.Set, error)
 	log       func() *slog.Logger
-	pinned    atomic.Bool // the connections of all profiles have pins
+	pinned    atomic.Bool // PinConnections was called
 
 	mu       sync.Mutex // guards all fields below
 	profiles map[string]*Profile

@@ -2,11 +2,7 @@ package opener
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-
-	"github.com/authsome/authsome/vault"
 )
 
 // pinOthers runs when connections of one profile got their pins: this is the first
@@ -21,6 +17,7 @@ func (n *Opener) pinOthers(ctx context.Context) {
 // version stored without them; see [providers.Pin]. The definitions belong to the home,
 // so this has to be done for all its profiles before one of them changes.
 func (n *Opener) PinConnections(ctx context.Context) error {
+	n.pinned.Store(true)
 	h, err := n.Home()
 	if err != nil {
 		return err
@@ -34,8 +31,8 @@ func (n *Opener) PinConnections(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, _, err := vault.Describe(p.Dir); errors.Is(err, fs.ErrNotExist) {
-			continue // it has no connections yet
+		if !p.hasVault() {
+			continue
 		}
 		if _, err := p.Connections(ctx); err != nil {
 			return fmt.Errorf("profile %s: %w", name, err)

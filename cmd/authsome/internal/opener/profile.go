@@ -54,6 +54,12 @@ func (p *Profile) openVault() (*vault.Vault, error) {
 	return v, nil
 }
 
+// hasVault reports whether the profile's vault exists, in any condition.
+func (p *Profile) hasVault() bool {
+	_, _, err := vault.Describe(p.Dir)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
 // Auth are the profile's connections. Refreshes that a command causes are written to
 // the audit log.
 func (p *Profile) Auth() (*auth.Auth, error) { return p.auth() }
