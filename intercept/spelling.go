@@ -1,6 +1,7 @@
 package intercept
 
 import (
+	"maps"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -56,19 +57,11 @@ func spells(name string, names []string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return providers.SameField(name, n) })
 }
 
+// framing are the header fields that frame or route a message, in canonical form.
+var framing = append(slices.Collect(maps.Keys(hopByHop)), "Content-Length", "Host")
+
 // disguised reports whether a server may read a request header as one that frames or
 // routes the message although this proxy does not: Content_Length, for example.
 func disguised(name string) bool {
-	plain := strings.Map(func(c rune) rune {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-			return c
-		}
-		return '-'
-	}, name)
-	if plain == name {
-		return false
-	}
-	plain = textproto.CanonicalMIMEHeaderKey(plain)
-	return hopByHop[plain] || plain == "Content-Length" || plain == "Host"
+	return spells(name, framing) && !slices.Contains(framing, textproto.CanonicalMIMEHeaderKey(name))
 }
