@@ -31,6 +31,7 @@ func FuzzTokenAnswer(f *testing.F) {
 		`{"list":[{"token":"t"}],"expires_at":1795525200000}`,
 		`{"ok":false,"error":"x"}`, `{"error":{"code":"x"}}`, `[]`, `null`, `{"access_token":"a","access_token":"b"}`,
 		`{"access_token":"t","expires_in":1e999}`, "access_token=t&expires_in=5", `{"access_token":" \u0000"}`,
+		"\xef\xbb\xbf" + `{"access_token":"t","expires_in":"-1"}`, "\xff\xfe{\x00}\x00",
 	} {
 		f.Add("application/json", s, 200)
 		f.Add("application/x-www-form-urlencoded", s, 400)
