@@ -23,6 +23,7 @@ type Options struct {
 	BaseURL      string
 	Params       []string // NAME=VALUE
 	ClientID     string
+	AllowNoPKCE  bool // accept a server that does not announce PKCE
 	Reset        bool // ask for the OAuth client again
 	Force        bool // replace the connection if it exists
 	NoBrowser    bool
@@ -73,6 +74,9 @@ func (l *Login) readOptions() error {
 	}
 	if l.o.ClientID != "" {
 		l.given[valueClientID] = givenValue{secret.New(l.o.ClientID), "--client-id"}
+	}
+	if l.o.AllowNoPKCE && (l.d.OAuth == nil || l.d.OAuth.Discovery != "resource") {
+		return exit.WithHint(exit.Usagef("--allow-no-pkce is for MCP servers; %s does not need it", l.d.Name), suggest.Login(l.d.Name, l.o.Connection))
 	}
 	if l.o.KeyStdin && l.o.SecretsStdin {
 		return exit.Usagef("--key-stdin and --secrets-stdin cannot be used together")

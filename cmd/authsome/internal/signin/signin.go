@@ -37,6 +37,8 @@ type Login struct {
 	known        auth.Known
 	flow         string
 	clientStored bool // an OAuth client is in the vault, even if the login fails
+	mayBePurged  bool // the server may not have the OAuth client
+	keyRead      bool // --key-stdin was read
 
 	page    *loopback.Server // nil until a browser is needed
 	opened  bool             // the page is open in the browser
