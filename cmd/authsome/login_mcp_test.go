@@ -40,7 +40,7 @@ var mcpServers = map[string]mcpServer{
 	"lured":    {metadataAt: "http://lured.test/elsewhere"},
 	"busy":     {busy: true},
 	"mark":     {prefix: "\ufeff"},
-	"basic":    {unregistered: true, methods: `[]`, secret: "Basic"},
+	"basic":    {unregistered: true, methods: `[]`, secret: "Basic", life: `0`},
 	"post":     {unregistered: true, methods: `["client_secret_post"]`, secret: "client_secret"},
 	"public":   {unregistered: true},
 	"nopkce":   {pkce: "-"},

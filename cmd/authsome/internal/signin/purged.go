@@ -41,7 +41,6 @@ func (l *Login) checkStillKnown(ctx context.Context, config *flows.Config, redir
 // more.
 func (l *Login) registerAgain(ctx context.Context, config *flows.Config, redirectURI string) error {
 	l.console.Infof("%s no longer has the OAuth client of an earlier login; registering a new one", l.d.DisplayName)
-	l.mayBePurged = false
 	config.Client = flows.Client{}
 	client, err := config.ObtainClient(ctx, []string{redirectURI}, l.scopes())
 	if err != nil {
