@@ -32,6 +32,7 @@ const invalidLines = `
 	login resend --timeout soon
 	login resend --timeout -1s
 	login resend --key-stdin --secrets-stdin
+	login resend --allow-no-pkce
 	login snowflake --param account=a/b
 	run
 	run --provider

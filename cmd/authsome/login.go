@@ -71,6 +71,7 @@ lists the keys that it finds in the environment, and offers to store them.`,
 	f.StringVar(&o.BaseURL, "base-url", "", "use the service at `URL`, for example your own instance")
 	f.StringArrayVar(&o.Params, "param", nil, "set a value that the provider needs, as `NAME=VALUE`; repeatable, not for secrets")
 	f.StringVar(&o.ClientID, "client-id", "", "use the OAuth client `ID` that you registered with the provider")
+	f.BoolVar(&o.AllowNoPKCE, "allow-no-pkce", false, "accept an MCP server that does not announce PKCE: an intercepted sign-in code may then be usable")
 	f.BoolVar(&o.Reset, "reset", false, "ask for the OAuth client again, and do not use the stored one")
 	f.BoolVar(&o.Force, "force", false, "replace the connection if it exists")
 	f.BoolVar(&o.NoBrowser, "no-browser", false, "do not open a browser: print the address, ask on the terminal")

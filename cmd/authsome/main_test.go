@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -61,6 +63,15 @@ func agent() {
 			}
 			return err
 		})
+	case "fetch":
+		response, err := http.Get(os.Args[2])
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		defer response.Body.Close()
+		body, _ := io.ReadAll(response.Body)
+		fmt.Printf("%d %s\n", response.StatusCode, body)
 	case "roots":
 		pool, err := x509.SystemCertPool()
 		fmt.Println("roots:", err == nil && !pool.Equal(x509.NewCertPool()))
@@ -82,6 +93,8 @@ func TestScripts(t *testing.T) {
 			"authserver": authserver,
 			"expire":     expire,
 			"page":       page,
+			"mcpworld":   mcpworld,
+			"requests":   requests,
 			"canary":     canary,
 			"mode":       fileMode,
 			"pythonhome": makePythonHome,

@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/authsome/authsome/internal/bom"
 	"github.com/authsome/authsome/internal/durable"
 )
 
@@ -94,7 +95,7 @@ func loadConfig(path string) (Config, error) {
 
 func parseConfig(data []byte) (Config, error) {
 	var c Config
-	if err := json.Unmarshal(data, &c); err != nil {
+	if err := json.Unmarshal(bom.Decode(data), &c); err != nil {
 		return Config{}, jsonError(err)
 	}
 	defaults := newConfig()

@@ -88,3 +88,16 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		}
 	}
 }
+
+// An editor on Windows begins the file with a byte order mark.
+func TestConfigWithByteOrderMark(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "home")
+	mustOpen(t, dir)
+	write(t, filepath.Join(dir, "config.json"), "\ufeff"+`{"default_profile":"work"}`, 0o600)
+	if c := mustOpen(t, dir).Config; c.DefaultProfile != "work" {
+		t.Errorf("default profile %q", c.DefaultProfile)
+	}
+	if c, err := home.PeekConfig(dir); err != nil || c.DefaultProfile != "work" {
+		t.Errorf("PeekConfig: %q, %v", c.DefaultProfile, err)
+	}
+}
