@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/guard"
 )
 
@@ -181,6 +182,27 @@ func parseInvocation(line string) error {
 		return cmd.Args(cmd, cmd.Flags().Args())
 	}
 	return nil
+}
+
+// The table of errors lists exactly the names that the program prints, each with the one
+// that the Python authsome printed.
+func TestDocumentedErrors(t *testing.T) {
+	_, table, ok := strings.Cut(pages(t)["../../docs/reference.md"], "<!-- errors -->")
+	table, _, closed := strings.Cut(table, "<!-- end of errors -->")
+	if !ok || !closed {
+		t.Fatal("docs/reference.md has no table of errors")
+	}
+	documented := make(map[string]string)
+	for _, m := range regexp.MustCompile("(?m)^\\| `([A-Z]\\w+)` \\| `(\\w+)` \\|").FindAllStringSubmatch(table, -1) {
+		documented[m[1]] = m[2]
+	}
+	printed := make(map[string]string)
+	for _, name := range append(errorClasses(t), "Error") {
+		printed[name] = exit.Verdict{Name: name}.Class()
+	}
+	if !maps.Equal(documented, printed) {
+		t.Errorf("documented %v\nprinted %v", documented, printed)
+	}
 }
 
 // reads matches the variables that the program reads from its environment.

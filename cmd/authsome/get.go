@@ -71,11 +71,14 @@ func get(ctx context.Context, a *app, provider string, o *getOptions) error {
 		}
 	}
 	fields := a.connectionFields(c, o.showSecret)
+	all := a.originalFields(c, credentials.Profile, o.showSecret)
+	for _, f := range fields {
+		all[f.name] = f.value
+	}
 	if o.field != "" {
-		for _, f := range fields {
-			if f.name == o.field {
-				return a.printField(f)
-			}
+		// Without --json, a field that has no value is an error.
+		if value, ok := all[o.field]; ok && (a.JSON || value != nil) {
+			return a.printField(field{o.field, value})
 		}
 		next := suggest.Command("get %s", provider)
 		if o.connection != "" {
@@ -84,10 +87,6 @@ func get(ctx context.Context, a *app, provider string, o *getOptions) error {
 		return exit.WithHint(exit.Usagef("no field %q in this connection", o.field), next)
 	}
 	if a.JSON {
-		all := make(map[string]any, len(fields))
-		for _, f := range fields {
-			all[f.name] = f.value
-		}
 		return a.PrintJSON(all)
 	}
 	var rows [][]string
@@ -105,6 +104,9 @@ func get(ctx context.Context, a *app, provider string, o *getOptions) error {
 func (a *app) printField(f field) error {
 	if a.JSON {
 		return a.PrintJSON(map[string]any{f.name: f.value})
+	}
+	if object, ok := f.value.(map[string]any); ok {
+		return a.PrintJSON(object)
 	}
 	a.Printf("%s\n", show.Text(f.value))
 	return nil

@@ -81,7 +81,8 @@ func (d *Doctor) Run(ctx context.Context) error {
 		err := d.Console.PrintJSON(struct {
 			OK       bool      `json:"ok"`
 			Findings []finding `json:"findings"`
-		}{problems == 0, all})
+			originalAnswer
+		}{problems == 0, all, d.original(all)})
 		if err != nil || problems == 0 {
 			return err
 		}
