@@ -32,7 +32,8 @@ const (
 	AuditRefuse   = "refuse"   // they are refused
 )
 
-// Config is the content of config.json. Unknown members are kept when it is saved.
+// Config is the content of config.json. Unknown members are kept when it is saved; see
+// [Config.UnknownMembers].
 type Config struct {
 	SpecVersion    int            `json:"spec_version"`
 	DefaultProfile string         `json:"default_profile"`
@@ -86,8 +87,11 @@ func loadConfig(path string) (Config, error) {
 		return Config{}, fmt.Errorf("home: %w", err)
 	}
 	c, err := parseConfig(data)
+	if err == nil {
+		err = c.checkMembers()
+	}
 	if err != nil {
-		return Config{}, fmt.Errorf("%s: %w", path, err)
+		return Config{}, &ConfigError{path, err.Error()}
 	}
 	return c, nil
 }

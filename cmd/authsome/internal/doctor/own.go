@@ -39,7 +39,12 @@ func (d *Doctor) checkHome(context.Context) []finding {
 	if err != nil {
 		return failed("home", err)
 	}
-	return ok("home", "%s, profile %s", h.Dir, p.Name)
+	all := ok("home", "%s, profile %s", h.Dir, p.Name)
+	if unknown := h.Config.UnknownMembers(); len(unknown) > 0 {
+		all = append(all, warning("config", "config.json has members that this version does not know and ignores: "+strings.Join(unknown, ", "),
+			suggest.Advice("remove them, unless another version of authsome needs them"))...)
+	}
+	return all
 }
 
 // checkRuns removes what runs that were killed have left behind in the list of runs.
