@@ -61,8 +61,11 @@ refuses values that these would change; shell, for eval; and json, one object.`,
 	return cmd
 }
 
+// exportFormats write variables.
+var exportFormats = map[string]func([]variable) (string, error){"env": envLines, "shell": shellLines, "json": jsonObject}
+
 func export(ctx context.Context, a *app, provider string, o *exportOptions) error {
-	write := map[string]func([]variable) (string, error){"env": envLines, "shell": shellLines, "json": jsonObject}[o.format]
+	write := exportFormats[o.format]
 	switch {
 	case write == nil:
 		return exit.Usagef("--format %s: use env, shell or json", o.format)

@@ -41,6 +41,13 @@ and refused behind the proxy.`,
 	return cmd
 }
 
+// fieldNames are the fields that a connection can have.
+var fieldNames = []string{
+	"provider", "connection_name", "auth_type", "status", "default", "problem", "fix", "who", "base_url", "host_url", "scopes", "api_key",
+	"access_token", "refresh_token", "token_type", "expires_at", "refresh_expires_at", "obtained_at", "issuer", "account", "profile",
+	"schema_version", "metadata",
+}
+
 // field is one line of a connection's data.
 type field struct {
 	name  string
