@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -202,6 +203,17 @@ func TestDocumentedErrors(t *testing.T) {
 	}
 	if !maps.Equal(documented, printed) {
 		t.Errorf("documented %v\nprinted %v", documented, printed)
+	}
+}
+
+// The table of exit codes is that of the manual page.
+func TestDocumentedExitCodes(t *testing.T) {
+	var want strings.Builder
+	for _, c := range exit.Codes {
+		want.WriteString(row(fmt.Sprint(c.Code), c.Meaning))
+	}
+	if page := pages(t)["../../docs/reference.md"]; !strings.Contains(page, "| code | meaning |\n|---|---|\n"+want.String()+"\n") {
+		t.Errorf("docs/reference.md does not have:\n%s", &want)
 	}
 }
 

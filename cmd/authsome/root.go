@@ -51,7 +51,7 @@ func commandGroups(a *app) []group {
 		{"Manage providers", []*cobra.Command{newInspectCmd(a), newProviderCmd(a), newRegisterCmd(a)}},
 		{"Serve containers and other processes", []*cobra.Command{newProxyCmd(a), newCACmd(a)}},
 		{"Manage the home", []*cobra.Command{newProfileCmd(a), newVaultCmd(a), newKeyCmd(a), newInitCmd(a), newWhoamiCmd(a)}},
-		{"Other", []*cobra.Command{newCompletionCmd(), newVersionCmd(a), newHelpCmd()}},
+		{"Other", []*cobra.Command{newCompletionCmd(), newManCmd(a), newVersionCmd(a), newHelpCmd()}},
 	}
 }
 
@@ -110,7 +110,7 @@ Documentation: ` + docsURL,
 			}
 		}
 	}
-	root.AddCommand(newManCmd(a), newNewProviderCmd(a))
+	root.AddCommand(newNewProviderCmd(a))
 	a.complete(root)
 	return root
 }
