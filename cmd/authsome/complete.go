@@ -27,7 +27,7 @@ func (a *app) complete(root *cobra.Command) {
 		"key mode": only(1, choices(keyModes...)), "completion": only(1, choices(shells...)), "help": completeCommands,
 		"man": files(cobra.ShellCompDirectiveFilterDirs),
 		// These take files, or the command of another program.
-		"register": nil, "run": nil, "vault backup": nil, "vault restore": nil,
+		"doctor": nil, "register": nil, "run": nil, "vault backup": nil, "vault restore": nil,
 	}
 	for cmd := range everyCommand(root) {
 		if f, ok := arguments[commandName(cmd)]; ok {
