@@ -17,9 +17,8 @@ func newManCmd(a *app) *cobra.Command {
 		Use: "man DIR", Short: "Write the manual pages to a directory",
 		Long: `Man writes a manual page for each command to DIR, which must exist. The pages have
 the text of the commands' help. Existing pages of authsome are replaced.`,
-		Example: `  authsome man /usr/local/share/man/man1
-  authsome man . && man ./authsome-run.1`,
-		Args: exactArgs("DIR"),
+		Example: "  authsome man /usr/local/share/man/man1",
+		Args:    exactArgs("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := filepath.Clean(args[0])
 			if info, err := os.Stat(dir); err != nil || !info.IsDir() {
