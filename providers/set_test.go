@@ -158,3 +158,16 @@ func TestDefinitionWithByteOrderMark(t *testing.T) {
 		t.Errorf("the pin is %s: %v", d.Pin().File, err)
 	}
 }
+
+// Without a directory, files in the working directory are not definitions.
+func TestLoadWithoutDirectory(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := os.WriteFile("package.json", []byte(`{"name": "package"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	set, err := Load("")
+	if err != nil || len(set.Problems) > 0 || len(set.All()) < 100 {
+		t.Errorf("%v, %+v", err, set)
+	}
+}

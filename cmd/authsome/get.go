@@ -41,6 +41,13 @@ and refused behind the proxy.`,
 	return cmd
 }
 
+// fieldNames are the fields that a connection can have.
+var fieldNames = []string{
+	"provider", "connection_name", "auth_type", "status", "default", "problem", "fix", "who", "base_url", "host_url", "scopes", "api_key",
+	"access_token", "refresh_token", "token_type", "expires_at", "refresh_expires_at", "obtained_at", "issuer", "client_id", "account", "profile",
+	"schema_version", "metadata",
+}
+
 // field is one line of a connection's data.
 type field struct {
 	name  string
@@ -71,11 +78,14 @@ func get(ctx context.Context, a *app, provider string, o *getOptions) error {
 		}
 	}
 	fields := a.connectionFields(c, o.showSecret)
+	all := a.originalFields(c, credentials.Profile, o.showSecret)
+	for _, f := range fields {
+		all[f.name] = f.value
+	}
 	if o.field != "" {
-		for _, f := range fields {
-			if f.name == o.field {
-				return a.printField(f)
-			}
+		// Without --json, a field that has no value is an error.
+		if value, ok := all[o.field]; ok && (a.JSON || value != nil) {
+			return a.printField(field{o.field, value})
 		}
 		next := suggest.Command("get %s", provider)
 		if o.connection != "" {
@@ -84,10 +94,6 @@ func get(ctx context.Context, a *app, provider string, o *getOptions) error {
 		return exit.WithHint(exit.Usagef("no field %q in this connection", o.field), next)
 	}
 	if a.JSON {
-		all := make(map[string]any, len(fields))
-		for _, f := range fields {
-			all[f.name] = f.value
-		}
 		return a.PrintJSON(all)
 	}
 	var rows [][]string
@@ -105,6 +111,9 @@ func get(ctx context.Context, a *app, provider string, o *getOptions) error {
 func (a *app) printField(f field) error {
 	if a.JSON {
 		return a.PrintJSON(map[string]any{f.name: f.value})
+	}
+	if object, ok := f.value.(map[string]any); ok {
+		return a.PrintJSON(object)
 	}
 	a.Printf("%s\n", show.Text(f.value))
 	return nil

@@ -53,7 +53,8 @@ func inspect(ctx context.Context, a *app, name string) error {
 			Definition  json.RawMessage  `json:"definition"`
 			Source      string           `json:"source"`
 			Connections []connectionView `json:"connections"`
-		}{definition, d.Source, views})
+			originalDefinition
+		}{definition, d.Source, views, viewOriginal(d)})
 	}
 	rows := describe(d)
 	now := time.Now()

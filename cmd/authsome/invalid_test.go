@@ -68,6 +68,10 @@ const invalidLines = `
 	why api.resend.com --connection nonsense
 	why api.resend.com --method G/T
 	doctor now
+	doctor --report=
+	doctor --report nowhere/report.md
+	doctor --report a b
+	log --verify --jsonl
 	log now
 	log -n many
 	log -n -5

@@ -151,9 +151,11 @@ func login(ctx context.Context, a *app, provider string, o signin.Options) error
 	}
 	if a.JSON {
 		return a.PrintJSON(struct {
-			Provider   string         `json:"provider"`
-			Connection connectionView `json:"connection"`
-		}{d.Name, a.viewConnection(c)})
+			Provider     string         `json:"provider"`
+			Connection   connectionView `json:"connection"`
+			Status       string         `json:"status"`
+			RecordStatus string         `json:"record_status"`
+		}{d.Name, a.viewConnection(c), "success", string(c.Status)})
 	}
 	account := ""
 	if name := l.AccountName(c); name != "" {

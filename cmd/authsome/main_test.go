@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"net/http"
 	"net/url"
 	"os"
@@ -55,6 +56,13 @@ func agent() {
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	case "connect":
 		fmt.Println(connect(os.Args[2], os.Args[3], ""))
+	case "get": // with the proxy's variables
+		response, err := http.Get(os.Args[2])
+		if err != nil {
+			log.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		fmt.Println(response.StatusCode, string(body), err)
 	case "run-files":
 		filepath.WalkDir(filepath.Join(os.Getenv("AUTHSOME_HOME"), "runs"), func(_ string, d fs.DirEntry, _ error) error {
 			info, err := d.Info()

@@ -33,7 +33,8 @@ const (
 	AuditRefuse   = "refuse"   // they are refused
 )
 
-// Config is the content of config.json. Unknown members are kept when it is saved.
+// Config is the content of config.json. Unknown members are kept when it is saved; see
+// [Config.UnknownMembers].
 type Config struct {
 	SpecVersion    int            `json:"spec_version"`
 	DefaultProfile string         `json:"default_profile"`
@@ -87,8 +88,11 @@ func loadConfig(path string) (Config, error) {
 		return Config{}, fmt.Errorf("home: %w", err)
 	}
 	c, err := parseConfig(data)
+	if err == nil {
+		err = c.checkMembers()
+	}
 	if err != nil {
-		return Config{}, fmt.Errorf("%s: %w", path, err)
+		return Config{}, &ConfigError{path, err.Error()}
 	}
 	return c, nil
 }

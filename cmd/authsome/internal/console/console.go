@@ -112,7 +112,8 @@ func (c *Console) Fail(err error) int {
 			Message string `json:"message"`
 			Hint    string `json:"hint,omitempty"`
 			Who     string `json:"who,omitempty"`
-		}{v.Name, message, hint, who})
+			Class   string `json:"error_class"` // the name that the Python authsome printed
+		}{v.Name, message, hint, who, v.Class()})
 		return v.Code
 	}
 	// Messages of the system may have several lines.
