@@ -11,6 +11,7 @@ const (
 	Copy        = "copy" // a connection was copied to another profile
 	Move        = "move"
 	Accept      = "accept" // the user let a connection use a changed definition
+	Prefer      = "prefer" // the user chose who serves hosts that several providers cover
 	Get         = "get"    // a secret was shown
 	Export      = "export"
 	Register    = "register"
