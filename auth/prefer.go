@@ -179,8 +179,12 @@ func (a *Auth) keepServing(tx *vault.Tx, before *routing.Table) error {
 			if served == s.Server || !s.Has(served) {
 				continue
 			}
+			if s.Default && s.Server.Provider == served.Provider {
+				continue // a default connection serves what it covers
+			}
 			p := preferenceRecord{Provider: served.Provider}
-			if slices.ContainsFunc(s.Among, func(c routing.Choice) bool { return c.Provider == served.Provider && c != served }) {
+			sibling := func(c routing.Choice) bool { return c.Provider == served.Provider && c != served }
+			if slices.ContainsFunc(s.Among, sibling) {
 				p.Connection = served.Connection
 			}
 			all[s.Host] = p

@@ -142,8 +142,6 @@ func TestKeepsServingWithinAProvider(t *testing.T) {
 	loginAt(t, a, "b2", "https://b.test", false)
 	wantServed(t, a, "a.test", "own/a", "b.test", "own/b")
 	wantPreferred(t, a, "b.test own=b")
-	loginAt(t, a, "a", "https://b.test", true) // the default connection moves there
-	wantServed(t, a, "b.test", "own/b")
 	if _, err := a.Move(t.Context(), auth.Transfer{Provider: "own", Connection: "b", To: a, As: "renamed"}); err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +150,10 @@ func TestKeepsServingWithinAProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantPreferred(t, a)
-	wantServed(t, a, "b.test", "own/a") // the default
+	wantServed(t, a, "b.test", "own/b2")
+	loginAt(t, a, "a", "https://b.test", true) // the default connection serves what it covers
+	wantServed(t, a, "b.test", "own/a")
+	wantPreferred(t, a)
 
 	// A choice of the user is not undone.
 	if err := a.SetDefault(t.Context(), "own", "b2"); err != nil {
@@ -220,6 +221,29 @@ func TestPreferenceEndsWithTheConnection(t *testing.T) {
 			wantServed(t, a, "api.one.test", "app/x")
 		})
 	}
+}
+
+// Accepting a definition that changes the hosts makes no connection of the provider
+// preferred: all of them change at once.
+func TestAcceptKeepsTheDefault(t *testing.T) {
+	p := newSharing(t)
+	a := p.open(t)
+	login(t, a, "app", "x", "k")
+	login(t, a, "app", "y", "k")
+	if err := a.SetDefault(t.Context(), "app", "y"); err != nil {
+		t.Fatal(err)
+	}
+	p.install(t, key("app", `["new.one.test"]`))
+	a.UseProviders(p.set)
+	d, err := a.InForce("app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Accept(t.Context(), "app", []string{"x", "y"}, d); err != nil {
+		t.Fatal(err)
+	}
+	wantServed(t, a, "new.one.test", "app/y")
+	wantPreferred(t, a)
 }
 
 // Connections that an older version stored side by side stay ambiguous: nobody has chosen.

@@ -62,6 +62,11 @@ func (a *app) complete(root *cobra.Command) {
 		case "connection":
 			for _, sub := range cmd.Commands() {
 				sub.ValidArgsFunction = a.completeConnection
+				if sub.Name() == "prefer" {
+					sub.ValidArgsFunction = only(1, a.completeConnected)
+					sub.RegisterFlagCompletionFunc("connection", a.completeConnections)
+					continue
+				}
 				sub.RegisterFlagCompletionFunc("to", a.completeProfiles)
 			}
 		case "ca":

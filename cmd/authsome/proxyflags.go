@@ -45,7 +45,7 @@ type proxyOptions struct {
 func (o *proxyOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringArrayVar(&o.providers, "provider", nil, "add credentials only for `PROVIDER[=CONNECTION]`, which must be connected; repeatable")
-	f.StringArrayVar(&o.connections, "connection", nil, "choose the connection of one provider, as `PROVIDER=NAME`; does not leave out the others; repeatable")
+	f.StringArrayVar(&o.connections, "connection", nil, "prefer one connection, as `PROVIDER=NAME`, where others cover the same requests; does not leave out the others; repeatable")
 	f.StringVar(&o.unmatched, "unmatched", "allow", "pass through hosts that no connected provider covers, or refuse them: `allow|deny`")
 	f.StringArrayVar(&o.connectTo, "connect-to", nil, "connect to HOST2 instead of HOST, as `HOST:PORT:HOST2:PORT2`; the certificate must still be HOST's; repeatable")
 	f.StringArrayVar(&o.upstreamCA, "upstream-ca", nil, "also trust the certificates in `FILE` for services; repeatable")

@@ -25,18 +25,15 @@ func choiceOf(c auth.Connection) routing.Choice {
 	return routing.Choice{Provider: c.Provider, Connection: c.Name}
 }
 
-// contestsOf returns what a connection shares with others.
+// contestsOf returns what a connection shares with others, as far as people should know.
 func contestsOf(t *routing.Table, c routing.Choice) []explain.Contest {
-	return slices.DeleteFunc(explain.Contests(t), func(s explain.Contest) bool { return !s.Has(c) })
+	return slices.DeleteFunc(explain.Contests(t), func(s explain.Contest) bool { return !s.Has(c) || !s.Notable() })
 }
 
 func (a *app) viewShared(t *routing.Table, c auth.Connection) []sharedView {
 	var all []sharedView
 	for _, s := range contestsOf(t, choiceOf(c)) {
-		v := sharedView{Hosts: s.Hosts}
-		for _, o := range s.Others(choiceOf(c)) {
-			v.With = append(v.With, explain.Name(o))
-		}
+		v := sharedView{Hosts: s.Hosts, With: explain.Names(s.Others(choiceOf(c)))}
 		if !s.Ambiguous() {
 			v.ServedBy = explain.Name(s.Server)
 		}
@@ -60,8 +57,8 @@ func (a *app) contestLine(s explain.Contest, c routing.Choice) string {
 	return s.String() + "; to use " + explain.Name(c) + " there: " + a.Suggest(s.FixFor(c))
 }
 
-// keptFrom returns what other connections serve although c, which was just stored, covers
-// it too, and what is refused because of that. The login is done, so an error is only
+// keptFrom returns what other connections serve although c, which was just changed, covers
+// it too, and what is refused because of that. The change is done, so an error is only
 // reported.
 func (a *app) keptFrom(ctx context.Context, c auth.Connection) []explain.Contest {
 	ctx, cancel := opener.Bounded(ctx)
@@ -71,7 +68,7 @@ func (a *app) keptFrom(ctx context.Context, c auth.Connection) []explain.Contest
 		a.Warnf("cannot read which connection serves the hosts of %s: %v", c.Provider, err)
 		return nil
 	}
-	return slices.DeleteFunc(contestsOf(t, choiceOf(c)), func(s explain.Contest) bool { return s.Server == choiceOf(c) || !s.Notable() })
+	return slices.DeleteFunc(contestsOf(t, choiceOf(c)), func(s explain.Contest) bool { return s.Server == choiceOf(c) })
 }
 
 // settle says what c, which was just stored, does not serve. On a terminal it asks whether

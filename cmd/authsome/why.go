@@ -98,10 +98,8 @@ func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 			v.State = &state
 		}
 	}
-	for _, c := range e.Among {
-		if len(e.Among) > 1 {
-			v.Among = append(v.Among, explain.Name(c))
-		}
+	if len(e.Among) > 1 {
+		v.Among = explain.Names(e.Among)
 	}
 	v.NoProxy = a.bypasses(e.Host)
 	if a.JSON {

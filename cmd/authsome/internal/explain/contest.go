@@ -52,21 +52,18 @@ func (c Contest) Notable() bool {
 // String says who serves the requests.
 func (c Contest) String() string {
 	if c.Ambiguous() {
-		return fmt.Sprintf("requests to %s are refused, because several connections match: %s", c.Places(), strings.Join(c.Choices, ", "))
+		return fmt.Sprintf("requests to %s are refused, because several connections match: %s", c.places(), strings.Join(c.Choices, ", "))
 	}
-	var others []string
-	for _, o := range c.Others(c.Server) {
-		others = append(others, Name(o))
-	}
+	others := Names(c.Others(c.Server))
 	verb := "cover"
 	if len(others) == 1 {
 		verb = "covers"
 	}
-	return fmt.Sprintf("%s serves %s, which %s also %s", Name(c.Server), c.Places(), strings.Join(others, " and "), verb)
+	return fmt.Sprintf("%s serves %s, which %s also %s", Name(c.Server), c.places(), strings.Join(others, " and "), verb)
 }
 
-// Places lists the hosts, at most three of them.
-func (c Contest) Places() string {
+// places lists the hosts, at most three of them.
+func (c Contest) places() string {
 	if n := len(c.Hosts); n > 3 {
 		return strings.Join(c.Hosts[:2], ", ") + " and " + show.Plural(n-2, "more host")
 	}
@@ -82,7 +79,9 @@ func (c Contest) Others(one routing.Choice) []routing.Choice {
 func (c Contest) Fix() suggest.Suggestion { return choose(c.Choices, c.HasDefault, c.Host) }
 
 // FixFor is the command that makes one of the connections serve the requests.
-func (c Contest) FixFor(one routing.Choice) suggest.Suggestion { return prefer(c.Preference(one), c.Host) }
+func (c Contest) FixFor(one routing.Choice) suggest.Suggestion {
+	return prefer(c.Preference(one), c.Host)
+}
 
 // Preference is how to prefer one of the connections: by its provider, unless that has
 // several of them.
@@ -95,6 +94,15 @@ func (c Contest) Preference(one routing.Choice) routing.Choice {
 
 // Name writes a connection as people do: github/work.
 func Name(c routing.Choice) string { return c.Provider + "/" + c.Connection }
+
+// Names are the names of connections.
+func Names(all []routing.Choice) []string {
+	names := make([]string, len(all))
+	for i, c := range all {
+		names[i] = Name(c)
+	}
+	return names
+}
 
 // choose says how to choose one of several connections: if they are of one provider that
 // has no default, by setting it, and else by a preference.
