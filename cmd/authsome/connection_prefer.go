@@ -32,7 +32,7 @@ func newConnectionPreferCmd(a *app) *cobra.Command {
 		Long: `Some services have two definitions, for two ways to authenticate. If both are
 connected, requests to the hosts that they share can be served by either. Prefer
 chooses PROVIDER for HOST, or for all hosts that it shares with other connected
-providers. With --connection it chooses between several connections of one provider.
+providers. With --connection it also chooses between connections of one provider.
 
 The choice is stored in the vault. It lasts until another one is preferred or the
 connection is deleted. Running proxies follow within a second.`,
@@ -54,7 +54,7 @@ connection is deleted. Running proxies follow within a second.`,
 			return prefer(ctx, a, o)
 		},
 	}
-	cmd.Flags().StringVar(&o.connection, "connection", "", "choose the connection `NAME` of the provider; needs HOST")
+	cmd.Flags().StringVar(&o.connection, "connection", "", "choose the connection `NAME` of the provider")
 	return cmd
 }
 
@@ -81,7 +81,7 @@ func prefer(ctx context.Context, a *app, o *preferOptions) error {
 		return err
 	}
 	if len(places) == 0 {
-		a.Infof("no other connection covers the same requests as %s; there is nothing to choose", o.provider)
+		a.Infof("no other connection covers the same requests as %s; there is nothing to choose", o.name())
 	} else if err := a.prefer(ctx, routing.Choice{Provider: o.provider, Connection: o.connection}, places); err != nil {
 		return err
 	}
@@ -103,9 +103,6 @@ func (o *preferOptions) check() error {
 		return err
 	}
 	if o.host == "" {
-		if o.connection != "" {
-			return exit.Usagef("--connection needs HOST: connections of one provider are preferred host by host")
-		}
 		return nil
 	}
 	star := strings.HasPrefix(o.host, "*.")
@@ -121,6 +118,14 @@ func (o *preferOptions) check() error {
 		o.host = "*." + host
 	}
 	return nil
+}
+
+// name is what is preferred, for people.
+func (o *preferOptions) name() string {
+	if o.connection == "" {
+		return o.provider
+	}
+	return explain.Name(routing.Choice{Provider: o.provider, Connection: o.connection})
 }
 
 // places returns the hosts that are preferred: those that the provider, or the connection,
@@ -155,10 +160,7 @@ func (o *preferOptions) places(t *routing.Table) ([]string, error) {
 // notShared returns an error if a preference for the host would be a mistake, and not
 // only unnecessary: the connection does not cover it, or other ones cover other parts of it.
 func (o *preferOptions) notShared(t *routing.Table) error {
-	name, covered := o.provider, false
-	if o.connection != "" {
-		name = explain.Name(routing.Choice{Provider: o.provider, Connection: o.connection})
-	}
+	name, covered := o.name(), false
 	var others []string
 	for _, r := range t.Routes() {
 		switch {

@@ -105,7 +105,7 @@ const invalidLines = `
 	connection move resend ../x --to work
 	connection prefer
 	connection prefer resend 127.1
-	connection prefer resend --connection work
+	connection prefer resend --connection ../x
 	connection prefer resend api.resend.com --connection ../x
 	connection prefer resend nowhere.example
 	logout

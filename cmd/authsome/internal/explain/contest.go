@@ -80,7 +80,11 @@ func (c Contest) Fix() suggest.Suggestion { return choose(c.Choices, c.HasDefaul
 
 // FixFor is the command that makes one of the connections serve the requests.
 func (c Contest) FixFor(one routing.Choice) suggest.Suggestion {
-	return prefer(c.Preference(one), c.Host)
+	host := c.Host
+	if len(c.Keys) > 1 {
+		host = "" // all of them
+	}
+	return prefer(c.Preference(one), host)
 }
 
 // Preference is how to prefer one of the connections: by its provider, unless that has
@@ -115,11 +119,15 @@ func choose(choices []string, hasDefault bool, host string) suggest.Suggestion {
 	return prefer(routing.Choice{Provider: provider, Connection: connection}, host)
 }
 
-// prefer proposes that a provider serves all hosts that it shares with others, or one of
-// its connections a single host.
+// prefer proposes that a provider serves all hosts that it shares with others, or that one
+// of its connections serves a host, or all that it shares if host is empty.
 func prefer(c routing.Choice, host string) suggest.Suggestion {
+	s := suggest.Command("connection prefer %s", c.Provider)
 	if c.Connection == "" {
-		return suggest.Command("connection prefer %s", c.Provider)
+		return s
 	}
-	return suggest.Command("connection prefer %s %s --connection %s", c.Provider, suggest.Words(host), c.Connection)
+	if host != "" {
+		s = s.With(suggest.Words(host))
+	}
+	return s.With("--connection " + c.Connection)
 }
