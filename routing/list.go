@@ -43,6 +43,7 @@ type Route struct {
 	Pattern    string
 	Host       string // the host, or the suffix that the hosts of a wildcard share, with its dot
 	Serves     bool   // some requests get this route
+	Chosen     bool   // the connection is named for the run
 
 	pattern providers.Pattern
 }
@@ -55,7 +56,7 @@ func (r Route) MatchHost(host string) bool { return r.pattern.MatchHost(host) }
 func (t *Table) Routes() []Route {
 	all := make([]Route, len(t.all))
 	for i, r := range t.all {
-		all[i] = Route{Provider: r.definition.Name, Connection: r.connection, Pattern: r.pattern.String(), Host: r.pattern.Host(), Serves: r.serves, pattern: r.pattern}
+		all[i] = Route{Provider: r.definition.Name, Connection: r.connection, Pattern: r.pattern.String(), Host: r.pattern.Host(), Serves: r.serves, Chosen: r.chosen, pattern: r.pattern}
 	}
 	slices.SortStableFunc(all, func(a, b Route) int {
 		return cmp.Or(strings.Compare(a.Provider, b.Provider), strings.Compare(a.Pattern, b.Pattern))

@@ -90,17 +90,24 @@ func (c *childSetup) byPrecedence(serves map[string]bool) []auth.Connection {
 	return order
 }
 
-// routed returns the connection of a provider that its variables are for: of those that
-// serve requests, or else of all, the default one or the first.
+// routed returns the connection of a provider that its variables are for: one that serves
+// requests if any does, and of these the one named for the run, else the default one, else
+// the first.
 func (c *childSetup) routed(provider string) (found auth.Connection, ok bool) {
-	serves := false
+	best := -1
 	for _, r := range c.table.Routes() {
 		i := slices.IndexFunc(c.connections, func(o auth.Connection) bool { return o.Provider == provider && o.Name == r.Connection })
 		if r.Provider != provider || i < 0 {
 			continue
 		}
-		if better := r.Serves && !serves || r.Serves == serves && c.connections[i].Default; !ok || better {
-			found, ok, serves = c.connections[i], true, r.Serves
+		rank := 0
+		for _, has := range []bool{r.Serves, r.Chosen, c.connections[i].Default} {
+			if rank *= 2; has {
+				rank++
+			}
+		}
+		if rank > best {
+			found, ok, best = c.connections[i], true, rank
 		}
 	}
 	return found, ok
