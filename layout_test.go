@@ -26,7 +26,7 @@ var imports = map[string][]string{
 	"cmd/authsome/internal/demo":     {"ca", "cmd/authsome/internal/show", "internal/child", "internal/regular", "secret"},
 	"cmd/authsome/internal/doctor":   {"auth", "ca", "cmd/authsome/internal/console", "cmd/authsome/internal/exit", "cmd/authsome/internal/explain", "cmd/authsome/internal/opener", "cmd/authsome/internal/show", "cmd/authsome/internal/suggest", "intercept", "internal/audit", "internal/mask", "internal/regular", "internal/runs", "internal/sidecar", "providers", "routing", "vault"},
 	"cmd/authsome/internal/exit":     {"auth", "ca", "cmd/authsome/internal/suggest", "cmd/authsome/internal/terminal", "internal/home", "internal/regular", "providers", "vault"},
-	"cmd/authsome/internal/explain":  {"cmd/authsome/internal/suggest", "intercept", "providers", "routing"},
+	"cmd/authsome/internal/explain":  {"cmd/authsome/internal/show", "cmd/authsome/internal/suggest", "intercept", "providers", "routing"},
 	"cmd/authsome/internal/guard":    {"internal/child", "internal/runs"},
 	"cmd/authsome/internal/opener":   {"auth", "cmd/authsome/internal/exit", "internal/audit", "internal/home", "internal/near", "internal/regular", "internal/sidecar", "providers", "secret", "vault"},
 	"cmd/authsome/internal/show":     {},

@@ -42,6 +42,8 @@ const invalidLines = `
 	run --connection nonsense -- true
 	run --connection =x -- true
 	run --connection resend=../x -- true
+	run --provider resend --provider resend=x -- true
+	run --provider resend --connection github=x -- true
 	run --unmatched maybe -- true
 	run --connect-to nonsense -- true
 	run --upstream-ca nowhere -- true
@@ -106,6 +108,11 @@ const invalidLines = `
 	connection move
 	connection move resend --to default
 	connection move resend ../x --to work
+	connection prefer
+	connection prefer resend 127.1
+	connection prefer resend --connection ../x
+	connection prefer resend api.resend.com --connection ../x
+	connection prefer resend nowhere.example
 	logout
 	logout resend --connection ../x
 	revoke

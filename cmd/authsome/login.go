@@ -13,6 +13,7 @@ import (
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/explain"
 	"github.com/authsome/authsome/cmd/authsome/internal/signin"
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
@@ -145,22 +146,33 @@ func login(ctx context.Context, a *app, provider string, o signin.Options) error
 	if recordErr := a.record(audit.Event{Event: audit.Login, Provider: d.Name, Connection: o.Connection, Outcome: outcome}); err == nil {
 		err = recordErr
 	}
+	var kept []explain.Contest
+	if err == nil {
+		kept = a.keptFrom(ctx, c)
+		for _, s := range kept {
+			l.Note(a.contestLine(s, choiceOf(c)))
+		}
+	}
 	l.Finish(ctx, c, err)
 	if err != nil {
 		return err
 	}
 	if a.JSON {
+		v := a.viewConnection(c)
+		if t, err := a.routes(ctx); err == nil {
+			v.Shared = a.viewShared(t, c)
+		}
 		return a.PrintJSON(struct {
 			Provider     string         `json:"provider"`
 			Connection   connectionView `json:"connection"`
 			Status       string         `json:"status"`
 			RecordStatus string         `json:"record_status"`
-		}{d.Name, a.viewConnection(c), "success", string(c.Status)})
+		}{d.Name, v, "success", string(c.Status)})
 	}
 	account := ""
 	if name := l.AccountName(c); name != "" {
 		account = ", account " + name
 	}
 	a.Infof("connected %s/%s%s", d.Name, c.Name, account)
-	return nil
+	return a.settle(ctx, c, kept)
 }

@@ -40,6 +40,9 @@ func (l *Login) Finish(ctx context.Context, c auth.Connection, err error) {
 	l.page.Finish(ctx, o)
 }
 
+// Note adds a sentence to what Finish shows after a successful login.
+func (l *Login) Note(sentence string) { l.notes = append(l.notes, sentence) }
+
 // Cancelled is the error of a login that the user ended. It wraps
 // [terminal.ErrInterrupted].
 func (l *Login) Cancelled() error {
