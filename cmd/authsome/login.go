@@ -18,6 +18,7 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/internal/home"
+	"github.com/authsome/authsome/providers"
 )
 
 func newLoginCmd(a *app) *cobra.Command {
@@ -31,6 +32,9 @@ Keys and other values are read from standard input with --key-stdin or
 --secrets-stdin, else from the variables that the provider's clients read.
 Otherwise you are asked for them: in a form in the browser, or on the terminal if
 no browser can be opened. BROWSER names the browser to use.
+
+A provider that does not know authsome needs a token, or an OAuth client that you
+register. You are asked which, and shown the steps.
 
 Over SSH you sign in with a short code if the provider supports it. Otherwise the
 address to open is printed, and you can paste the address of the last page.
@@ -71,6 +75,7 @@ lists the keys that it finds in the environment, and offers to store them.`,
 	f.StringVar(&o.BaseURL, "base-url", "", "use the service at `URL`, for example your own instance")
 	f.StringArrayVar(&o.Params, "param", nil, "set a value that the provider needs, as `NAME=VALUE`; repeatable, not for secrets")
 	f.StringVar(&o.ClientID, "client-id", "", "use the OAuth client `ID` that you registered with the provider")
+	f.StringVar(&o.RedirectURL, "redirect-url", "", "use the redirect `URL` that the OAuth client is registered with, such as http://localhost:8080/callback")
 	f.BoolVar(&o.Reset, "reset", false, "ask for the OAuth client again, and do not use the stored one")
 	f.BoolVar(&o.Force, "force", false, "replace the connection if it exists")
 	f.BoolVar(&o.NoBrowser, "no-browser", false, "do not open a browser: print the address, ask on the terminal")
@@ -121,6 +126,11 @@ func login(ctx context.Context, a *app, provider string, o signin.Options) error
 	if err != nil {
 		return err
 	}
+	if d.TokenProvider != "" {
+		if o.Token, err = set.Lookup(d.TokenProvider); err != nil {
+			o.Token = nil // a definition in the home can name one that is gone
+		}
+	}
 	l, err := signin.New(a.Console, d, o)
 	if err != nil {
 		return err
@@ -130,8 +140,10 @@ func login(ctx context.Context, a *app, provider string, o signin.Options) error
 		return err
 	}
 	a.suggestImport(ctx)
-	if set.ReplacesBundled(d.Name) {
-		a.Notef("a definition in your home replaces the bundled one of %s; it sends the credential to %s", d.Name, strings.Join(d.Hosts, ", "))
+	for _, used := range []*providers.Definition{d, o.Token} {
+		if used != nil && set.ReplacesBundled(used.Name) {
+			a.Notef("a definition in your home replaces the bundled one of %s; it sends the credential to %s", used.Name, strings.Join(used.Hosts, ", "))
+		}
 	}
 	c, err := l.Run(ctx, credentials)
 	outcome := "ok"
@@ -141,7 +153,7 @@ func login(ctx context.Context, a *app, provider string, o signin.Options) error
 	case err != nil:
 		outcome = exit.Judge(err).Name
 	}
-	if recordErr := a.record(audit.Event{Event: audit.Login, Provider: d.Name, Connection: o.Connection, Outcome: outcome}); err == nil {
+	if recordErr := a.record(audit.Event{Event: audit.Login, Provider: l.Provider(), Connection: o.Connection, Outcome: outcome}); err == nil {
 		err = recordErr
 	}
 	l.Finish(ctx, c, err)
@@ -152,12 +164,12 @@ func login(ctx context.Context, a *app, provider string, o signin.Options) error
 		return a.PrintJSON(struct {
 			Provider   string         `json:"provider"`
 			Connection connectionView `json:"connection"`
-		}{d.Name, a.viewConnection(c)})
+		}{l.Provider(), a.viewConnection(c)})
 	}
 	account := ""
 	if name := l.AccountName(c); name != "" {
 		account = ", account " + name
 	}
-	a.Infof("connected %s/%s%s", d.Name, c.Name, account)
+	a.Infof("connected %s/%s%s", l.Provider(), c.Name, account)
 	return nil
 }

@@ -78,7 +78,7 @@ func (e *valueError) Verdict() exit.Verdict {
 // explain adds the provider, the server's text and the command to run next to an error
 // of a flow.
 func (l *Login) explain(ctx context.Context, err error) error {
-	if err == nil || errors.Is(err, terminal.ErrInterrupted) {
+	if err == nil || errors.Is(err, terminal.ErrInterrupted) || errors.Is(err, errOtherProvider) || errors.Is(err, loopback.ErrBack) {
 		return err
 	}
 	failed := func(err error, server string, next suggest.Suggestion) error {
@@ -98,6 +98,9 @@ func (l *Login) explain(ctx context.Context, err error) error {
 		badClient := e.Code == "invalid_client" || e.Code == "unauthorized_client" || e.Code == "incorrect_client_credentials"
 		if badClient && !l.repeatsReset() {
 			next = next.With("--reset") // asks for the client again
+		}
+		if e.Code == "invalid_redirect_uri" && l.o.RedirectURL == "" { // of a registration, mostly by servers that accept only localhost
+			next = next.With("--redirect-url http://localhost:7999/callback")
 		}
 		return failed(err, e.Description, next)
 	}

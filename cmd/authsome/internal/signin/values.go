@@ -18,8 +18,10 @@ type question struct {
 	purpose  string   // for the form, as sentences
 	create   string   // what to do at keyURL, such as "Create a key"
 	keyURL   string   // may be empty
+	steps    []string // what to do there, in order; may be empty
 	redirect string   // the redirect URL of an OAuth client; may be empty
 	hosts    []string // the only hosts that the values are sent to
+	optional bool     // the terminal asks for optional values, too
 	// accept checks all values together; see [loopback.Form]. If nil, all are accepted.
 	accept func(ctx context.Context, values providers.Values) error
 }
@@ -49,6 +51,8 @@ func (l *Login) collect(ctx context.Context, fields []loopback.Field, q question
 	case l.o.KeyStdin || l.o.SecretsStdin: // a script, which cannot be asked
 	case l.browser != nil:
 		return values, l.askInForm(ctx, open, q, accept)
+	case l.terminal != nil && q.optional:
+		return values, l.askOnTerminal(ctx, open, q, accept)
 	case l.terminal != nil:
 		return values, l.askOnTerminal(ctx, missing, q, accept)
 	}
