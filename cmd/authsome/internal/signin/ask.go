@@ -41,7 +41,7 @@ func (l *Login) askOnTerminal(ctx context.Context, fields []loopback.Field, q qu
 		for _, field := range fields {
 			value, err := l.askField(ctx, field)
 			if errors.Is(err, errNoAnswer) {
-				return l.notGiven(err, fields)
+				return l.notGiven(err, required(fields))
 			}
 			if err != nil {
 				return err

@@ -62,7 +62,11 @@ func (l *Login) tokenProvider() *providers.Definition {
 // choose asks for one of the ways, and sets the flow. The error is errOtherProvider if
 // the token is one of another provider.
 func (l *Login) choose(ctx context.Context, ways []loopback.Choice) error {
-	purpose := l.d.DisplayName + " needs a token or an OAuth app of yours. How do you want to connect?"
+	needs := " needs an OAuth app of yours. How do you want to sign in?"
+	if ways[0].Name == wayToken {
+		needs = " needs a token or an OAuth app of yours. How do you want to connect?"
+	}
+	purpose := l.d.DisplayName + needs
 	ask := l.chooseOnTerminal
 	if l.browser != nil {
 		ask = l.chooseOnPage
@@ -102,10 +106,14 @@ func (l *Login) chooseOnTerminal(ctx context.Context, purpose string, ways []loo
 	for i, w := range ways {
 		l.showItem(i+1, w.Title+". "+w.Text)
 	}
+	between := "to"
+	if len(ways) == 2 {
+		between = "or"
+	}
 	for try := 1; ; try++ {
-		typed, err := l.terminal.Ask(ctx, fmt.Sprintf("Choose 1 to %d [1]: ", len(ways)), false)
+		typed, err := l.terminal.Ask(ctx, fmt.Sprintf("Choose 1 %s %d [1]: ", between, len(ways)), false)
 		if errors.Is(err, terminal.ErrEnded) {
-			return "", l.notGiven(errNoAnswer, l.clientFields())
+			return "", l.notGiven(errNoAnswer, required(l.clientFields()))
 		}
 		if err != nil {
 			return "", err
@@ -132,9 +140,9 @@ func (l *Login) appSteps(redirectURL string) []string {
 	if steps := l.d.OAuth.Steps(l.flow, redirectURL, scopes); len(steps) > 0 {
 		return steps
 	}
-	steps := []string{"Create an OAuth app there"}
+	var steps []string
 	if redirectURL != "" {
-		steps = append(steps, "Set its redirect URL to "+redirectURL)
+		steps = append(steps, "Set the app's redirect URL to "+redirectURL)
 	}
 	return append(steps, "Copy its client ID, and its client secret if it has one")
 }

@@ -21,7 +21,7 @@ type question struct {
 	steps    []string // what to do there, in order; may be empty
 	redirect string   // the redirect URL of an OAuth client; may be empty
 	hosts    []string // the only hosts that the values are sent to
-	optional bool     // the terminal asks for optional values, too
+	optional bool     // the terminal asks for optional secrets, too
 	// accept checks all values together; see [loopback.Form]. If nil, all are accepted.
 	accept func(ctx context.Context, values providers.Values) error
 }
@@ -51,10 +51,11 @@ func (l *Login) collect(ctx context.Context, fields []loopback.Field, q question
 	case l.o.KeyStdin || l.o.SecretsStdin: // a script, which cannot be asked
 	case l.browser != nil:
 		return values, l.askInForm(ctx, open, q, accept)
-	case l.terminal != nil && q.optional:
-		return values, l.askOnTerminal(ctx, open, q, accept)
 	case l.terminal != nil:
-		return values, l.askOnTerminal(ctx, missing, q, accept)
+		asked := slices.DeleteFunc(open, func(f loopback.Field) bool {
+			return (f.Optional || f.Value != "") && !(q.optional && f.Secret)
+		})
+		return values, l.askOnTerminal(ctx, asked, q, accept)
 	}
 	return nil, exit.WithHint(l.missingValues(missing), l.commandFor(missing))
 }
