@@ -219,9 +219,16 @@ func (d *Definition) checkAbout() error {
 	if err := optionalOneOf("category", d.Category); err != nil {
 		return err
 	}
-	if m := d.Metadata; m != nil && m.Checked != "" {
-		if _, err := time.Parse(time.DateOnly, m.Checked); err != nil {
-			return &FieldError{"metadata.checked", "not a date", "for example 2026-11-24"}
+	if m := d.Metadata; m != nil {
+		for _, date := range []memberText{{"checked", m.Checked}, {"app_checked", m.AppChecked}} {
+			if _, err := time.Parse(time.DateOnly, date.text); err != nil && date.text != "" {
+				return &FieldError{"metadata." + date.member, "not a date", "for example 2026-11-24"}
+			}
+		}
+	}
+	if d.TokenProvider != "" {
+		if ValidateName(d.TokenProvider) != nil || d.TokenProvider == d.Name {
+			return &FieldError{"token_provider", "not the name of another provider", ""}
 		}
 	}
 	return d.checkLinks()

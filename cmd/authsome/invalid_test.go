@@ -29,6 +29,8 @@ const invalidLines = `
 	login resend --param noequals
 	login resend --param nonsense=1 --force
 	login resend --base-url nonsense
+	login resend --redirect-url http://localhost:8080/callback
+	login github --redirect-url nonsense
 	login resend --timeout soon
 	login resend --timeout -1s
 	login resend --key-stdin --secrets-stdin

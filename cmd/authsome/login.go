@@ -19,6 +19,7 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/internal/home"
+	"github.com/authsome/authsome/providers"
 )
 
 func newLoginCmd(a *app) *cobra.Command {
@@ -32,6 +33,9 @@ Keys and other values are read from standard input with --key-stdin or
 --secrets-stdin, else from the variables that the provider's clients read.
 Otherwise you are asked for them: in a form in the browser, or on the terminal if
 no browser can be opened. BROWSER names the browser to use.
+
+A provider that does not know authsome needs a token, or an OAuth client that you
+register. You are asked which, and shown the steps.
 
 Over SSH you sign in with a short code if the provider supports it. Otherwise the
 address to open is printed, and you can paste the address of the last page.
@@ -73,6 +77,7 @@ lists the keys that it finds in the environment, and offers to store them.`,
 	f.StringArrayVar(&o.Params, "param", nil, "set a value that the provider needs, as `NAME=VALUE`; repeatable, not for secrets")
 	f.StringVar(&o.ClientID, "client-id", "", "use the OAuth client `ID` that you registered with the provider")
 	f.BoolVar(&o.AllowNoPKCE, "allow-no-pkce", false, "accept an MCP server that does not announce PKCE: an intercepted sign-in code may then be usable")
+	f.StringVar(&o.RedirectURL, "redirect-url", "", "use the redirect `URL` that the OAuth client is registered with, such as http://localhost:8080/callback")
 	f.BoolVar(&o.Reset, "reset", false, "ask for the OAuth client again, and do not use the stored one")
 	f.BoolVar(&o.Force, "force", false, "replace the connection if it exists")
 	f.BoolVar(&o.NoBrowser, "no-browser", false, "do not open a browser: print the address, ask on the terminal")
@@ -123,6 +128,11 @@ func login(ctx context.Context, a *app, provider string, o signin.Options) error
 	if err != nil {
 		return err
 	}
+	if d.TokenProvider != "" {
+		if o.Token, err = set.Lookup(d.TokenProvider); err != nil {
+			o.Token = nil // a definition in the home can name one that is gone
+		}
+	}
 	l, err := signin.New(a.Console, d, o)
 	if err != nil {
 		return err
@@ -132,8 +142,10 @@ func login(ctx context.Context, a *app, provider string, o signin.Options) error
 		return err
 	}
 	a.suggestImport(ctx)
-	if set.ReplacesBundled(d.Name) {
-		a.Notef("a definition in your home replaces the bundled one of %s; it sends the credential to %s", d.Name, strings.Join(d.Hosts, ", "))
+	for _, used := range []*providers.Definition{d, o.Token} {
+		if used != nil && set.ReplacesBundled(used.Name) {
+			a.Notef("a definition in your home replaces the bundled one of %s; it sends the credential to %s", used.Name, strings.Join(used.Hosts, ", "))
+		}
 	}
 	c, err := l.Run(ctx, credentials)
 	outcome := "ok"
@@ -143,7 +155,7 @@ func login(ctx context.Context, a *app, provider string, o signin.Options) error
 	case err != nil:
 		outcome = exit.Judge(err).Name
 	}
-	if recordErr := a.record(audit.Event{Event: audit.Login, Provider: d.Name, Connection: o.Connection, Outcome: outcome}); err == nil {
+	if recordErr := a.record(audit.Event{Event: audit.Login, Provider: l.Provider(), Connection: o.Connection, Outcome: outcome}); err == nil {
 		err = recordErr
 	}
 	var kept []explain.Contest
@@ -158,21 +170,26 @@ func login(ctx context.Context, a *app, provider string, o signin.Options) error
 		return err
 	}
 	if a.JSON {
-		v := a.viewConnection(c)
-		if t, err := a.routes(ctx); err == nil {
-			v.Shared = a.viewShared(t, c)
-		}
-		return a.PrintJSON(struct {
-			Provider     string         `json:"provider"`
-			Connection   connectionView `json:"connection"`
-			Status       string         `json:"status"`
-			RecordStatus string         `json:"record_status"`
-		}{d.Name, v, "success", string(c.Status)})
+		return a.printLogin(ctx, c)
 	}
 	account := ""
 	if name := l.AccountName(c); name != "" {
 		account = ", account " + name
 	}
-	a.Infof("connected %s/%s%s", d.Name, c.Name, account)
+	a.Infof("connected %s/%s%s", l.Provider(), c.Name, account)
 	return a.settle(ctx, c, kept)
+}
+
+// printLogin prints a new connection as JSON.
+func (a *app) printLogin(ctx context.Context, c auth.Connection) error {
+	v := a.viewConnection(c)
+	if t, err := a.routes(ctx); err == nil {
+		v.Shared = a.viewShared(t, c)
+	}
+	return a.PrintJSON(struct {
+		Provider     string         `json:"provider"`
+		Connection   connectionView `json:"connection"`
+		Status       string         `json:"status"`
+		RecordStatus string         `json:"record_status"`
+	}{c.Provider, v, "success", string(c.Status)})
 }

@@ -13,7 +13,7 @@ func (s *Server) Link() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.linkUsed[path] = false
-	return s.origin + path
+	return "http://" + s.pageHost + path
 }
 
 // handleLink opens the page for an unused link. Every other path is not found.
@@ -33,6 +33,6 @@ func (s *Server) handleLink(w http.ResponseWriter, r *http.Request) {
 			Text:    "Each link works once. If you did not open it, someone else may have: press Ctrl-C in the terminal and log in again.",
 		})
 	default:
-		redirect(w, s.pagePath)
+		sendTo(w, s.pagePath)
 	}
 }

@@ -27,6 +27,10 @@ func (l *Login) Finish(ctx context.Context, c auth.Connection, err error) {
 		})
 		return
 	}
+	if l.cancelledOnPage {
+		l.page.Finish(ctx, loopback.Outcome{Cancelled: true, Next: l.console.Suggest(l.repeat(""))})
+		return
+	}
 	if errors.Is(err, terminal.ErrInterrupted) || ctx.Err() != nil { // the user does not wait for a page
 		return
 	}

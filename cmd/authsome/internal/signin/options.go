@@ -12,6 +12,7 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/internal/bom"
 	"github.com/authsome/authsome/internal/loopback"
+	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/secret"
 )
 
@@ -23,9 +24,11 @@ type Options struct {
 	BaseURL      string
 	Params       []string // NAME=VALUE
 	ClientID     string
-	AllowNoPKCE  bool // accept a server that does not announce PKCE
-	Reset        bool // ask for the OAuth client again
-	Force        bool // replace the connection if it exists
+	RedirectURL  string                // of the OAuth client; if empty, the usual one
+	AllowNoPKCE  bool                  // accept a server that does not announce PKCE
+	Token        *providers.Definition // the provider for a token to enter instead of signing in; may be nil
+	Reset        bool                  // ask for the OAuth client again
+	Force        bool                  // replace the connection if it exists
 	NoBrowser    bool
 	KeyStdin     bool // stdin has the one secret
 	SecretsStdin bool // stdin has NAME=value lines
@@ -85,6 +88,9 @@ func (l *Login) readOptions() error {
 		if err := l.readSecrets(l.console.In); err != nil {
 			return err
 		}
+	}
+	if err := l.checkRedirectURL(); err != nil {
+		return err
 	}
 	return l.checkGivenBaseURL()
 }

@@ -18,9 +18,11 @@ type question struct {
 	purpose  string   // for the form, as sentences
 	create   string   // what to do at keyURL, such as "Create a key"
 	keyURL   string   // may be empty
+	steps    []string // what to do there, in order; may be empty
 	redirect string   // the redirect URL of an OAuth client; may be empty
 	hosts    []string // the only hosts that the values are sent to
 	also     string   // an optional field that the user is asked for all the same
+	optional bool     // the terminal asks for optional secrets, too
 	// accept checks all values together; see [loopback.Form]. If nil, all are accepted.
 	accept func(ctx context.Context, values providers.Values) error
 }
@@ -56,6 +58,9 @@ func (l *Login) collect(ctx context.Context, fields []loopback.Field, q question
 	case l.browser != nil:
 		return values, l.askInForm(ctx, open, q, accept)
 	case l.terminal != nil:
+		asked := slices.DeleteFunc(open, func(f loopback.Field) bool {
+			return (f.Optional || f.Value != "") && !(q.optional && f.Secret) && f.Name != q.also
+		})
 		return values, l.askOnTerminal(ctx, asked, q, accept)
 	}
 	return nil, exit.WithHint(l.missingValues(missing), l.commandFor(missing))
