@@ -97,3 +97,22 @@ func unchanged(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s: changed %v", dir, !neg)
 	}
 }
+
+// backup FILE WANT [N]: the home has a backup of FILE, or the Nth one, with the content of
+// WANT, which only the user can read.
+func dotenvBackup(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: backup FILE WANT [N]")
+	}
+	name := strings.ReplaceAll(ts.MkAbs(args[0]), "/", "%")
+	if len(args) > 2 {
+		name += "." + args[2]
+	}
+	path := filepath.Join(ts.Getenv("AUTHSOME_HOME"), "backups", name)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		ts.Fatalf("%v, %v", info, err)
+	}
+	if ts.ReadFile(path) != ts.ReadFile(args[1]) {
+		ts.Fatalf("%s differs from %s", path, args[1])
+	}
+}

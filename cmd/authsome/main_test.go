@@ -99,6 +99,7 @@ func TestScripts(t *testing.T) {
 			"mode":       fileMode,
 			"pythonhome": makePythonHome,
 			"unchanged":  unchanged,
+			"backup":     dotenvBackup,
 			"golden":     golden,
 			"quiet":      quiet,
 		},
