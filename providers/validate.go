@@ -224,6 +224,9 @@ func (d *Definition) checkAbout() error {
 			return &FieldError{"metadata.checked", "not a date", "for example 2026-11-24"}
 		}
 	}
+	if d.SelfHosted != "" && (ValidateName(d.SelfHosted) != nil || d.SelfHosted == d.Name || d.UsesBaseURL()) {
+		return &FieldError{"self_hosted", "not the name of another provider, for a service without {base_url}", ""}
+	}
 	return d.checkLinks()
 }
 

@@ -12,8 +12,9 @@ func newImportCmd(a *app) *cobra.Command {
 	o := takeover.Options{}
 	cmd := &cobra.Command{
 		Use: "import", Short: "Import credentials from elsewhere",
-		Long: `Import shows what it found, asks, and stores it. Connections that already exist
-are not changed. The sources are:
+		Long: `Import shows what it found, asks, and stores it. A connection that has
+another credential here is a conflict, which --force replaces. If something is
+refused, the exit code is 1. The sources are:
 
   --authsome DIR  the home of a Python authsome 0.2: connections, client
                   credentials, defaults and registered providers, of all
@@ -36,6 +37,8 @@ are not changed. The sources are:
 	f.BoolVar(&o.Env, "env", false, "import API keys from the environment")
 	f.StringVar(&o.Dotenv, "dotenv", "", "import API keys from `FILE`, a .env file")
 	f.BoolVar(&o.Placeholders, "placeholders", false, "replace the keys in the .env file by placeholders")
+	f.StringArrayVar(&o.As, "as", nil, "give the one connection that is imported this `NAME`; for several, repeat PROVIDER/OLD=NAME")
+	f.BoolVar(&o.Force, "force", false, "replace connections that have another credential here")
 	f.BoolVar(&o.DryRun, "dry-run", false, "show what would be imported; store nothing")
 	f.BoolVarP(&o.Yes, "yes", "y", false, "import without asking")
 	return cmd

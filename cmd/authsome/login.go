@@ -18,6 +18,7 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/internal/home"
+	"github.com/authsome/authsome/providers"
 )
 
 func newLoginCmd(a *app) *cobra.Command {
@@ -108,6 +109,23 @@ func cancelled(ctx context.Context, err error) bool {
 	return err != nil && (errors.Is(err, terminal.ErrInterrupted) || ctx.Err() != nil)
 }
 
+// forAddress returns the definition for the address that --base-url names: that of d, or
+// that of the provider for other instances of the service.
+func forAddress(a *app, set *providers.Set, d *providers.Definition, o *signin.Options) (*providers.Definition, error) {
+	if o.BaseURL == "" || d.AcceptsBaseURL() {
+		return d, nil
+	}
+	if d.OwnsAddress(o.BaseURL) {
+		o.BaseURL = "" // no other one is possible
+		return d, nil
+	}
+	name := d.ProviderFor(o.BaseURL)
+	if name != d.Name {
+		a.Infof("%s is %s only; using the provider %s for the other address", d.Name, strings.Join(d.Hosts, ", "), name)
+	}
+	return set.Lookup(name)
+}
+
 // login logs in to a provider, records that in the audit log, and reports the result
 // here and in the browser.
 func login(ctx context.Context, a *app, provider string, o signin.Options) error {
@@ -120,6 +138,9 @@ func login(ctx context.Context, a *app, provider string, o signin.Options) error
 	}
 	d, err := set.Lookup(provider)
 	if err != nil {
+		return err
+	}
+	if d, err = forAddress(a, set, d, &o); err != nil {
 		return err
 	}
 	l, err := signin.New(a.Console, d, o)

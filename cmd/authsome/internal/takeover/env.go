@@ -12,8 +12,8 @@ import (
 )
 
 // environment finds API keys in the environment.
-func (m *Importer) environment(ctx context.Context) ([]item, error) {
-	return m.variables(ctx, func(name string) (string, error) { return m.Console.Getenv(name), nil })
+func (m *Importer) environment(ctx context.Context, s *selection) ([]item, error) {
+	return m.variables(ctx, func(name string) (string, error) { return m.Console.Getenv(name), nil }, s)
 }
 
 // lookup returns the value of a variable. The error doubt says why some programs read
@@ -22,7 +22,7 @@ type lookup func(name string) (value string, doubt error)
 
 // variables finds API keys in the variables that providers' clients read. It skips the
 // placeholders of authsome.
-func (m *Importer) variables(ctx context.Context, look lookup) ([]item, error) {
+func (m *Importer) variables(ctx context.Context, look lookup, s *selection) ([]item, error) {
 	set, err := m.Opener.Providers()
 	if err != nil {
 		return nil, err
@@ -48,12 +48,15 @@ func (m *Importer) variables(ctx context.Context, look lookup) ([]item, error) {
 		if from == nil {
 			continue
 		}
-		c := auth.Connection{Provider: d.Name, Name: auth.DefaultName}
+		name := s.name(d.Name, auth.DefaultName)
+		i := item{kind: "connection", profile: credentials.Profile, provider: d.Name, connection: name, from: strings.Join(from, ", "), definition: d}
+		var c auth.Connection
 		if err == nil {
-			c, err = auth.KeyConnection(d, auth.DefaultName, values)
+			c, err = auth.KeyConnection(d, name, values)
 		}
-		i := connectionItem(credentials, c, existing)
-		if i.from = strings.Join(from, ", "); err != nil {
+		if err == nil {
+			i.offer(c, existing, s.force, p.Auth)
+		} else {
 			i.result, i.reason = resultRefused, err.Error()
 		}
 		items = append(items, i)

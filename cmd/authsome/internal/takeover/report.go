@@ -1,6 +1,14 @@
 package takeover
 
-import "cmp"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
+)
 
 // rows is the table of the items.
 func rows(items []item) [][]string {
@@ -45,4 +53,34 @@ func (m *Importer) report(items []item, file *dotenvFile) error {
 	}
 	file.report(m.Console)
 	return nil
+}
+
+// incomplete is the error for items that were not imported, or nil.
+func (m *Importer) incomplete(items []item) error {
+	refused, conflicts := 0, 0
+	var as []string
+	for _, i := range items {
+		switch i.result {
+		case resultConflict:
+			conflicts++
+		case resultRefused:
+			if refused++; i.as != "" && !slices.Contains(as, i.as) {
+				as = append(as, i.as)
+			}
+		}
+	}
+	if refused+conflicts == 0 {
+		return nil
+	}
+	if m.Console.JSON {
+		return exit.CodeError(exit.Error) // the document says it
+	}
+	err := fmt.Errorf("%d of %s not imported", refused+conflicts, show.Plural(len(items), "item"))
+	switch {
+	case len(as) > 0:
+		return exit.WithFlag(err, strings.Join(as, " "))
+	case conflicts > 0:
+		return exit.WithFlag(err, "--force")
+	}
+	return err
 }
