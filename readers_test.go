@@ -22,6 +22,7 @@ var opensDirectly = map[string]string{
 	"cmd/authsome/internal/terminal/terminal.go": "/dev/tty",
 	"cmd/authsome/internal/signin/signin.go":     "/proc",
 	"vault/holder_linux.go":                      "/proc",
+	"internal/pythonhome/process_linux.go":       "/proc",
 	"intercept/peer_linux.go":                    "/proc",
 	"internal/runs/process_linux.go":             "/proc",
 	"internal/runs/runs_linux.go":                "open for reading and writing, which does not wait, and never read",

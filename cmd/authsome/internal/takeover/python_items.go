@@ -15,7 +15,7 @@ import (
 
 // connection is the item for one connection, which clientID obtained.
 func (p *pythonImport) connection(to *destination, r record, clientID string, existing map[target]auth.Connection) item {
-	i := item{kind: "connection", profile: to.name, provider: r.Provider, connection: r.Name, from: r.from}
+	i := item{kind: "connection", profile: to.name, provider: r.Provider, connection: r.Name, from: r.from, python: true}
 	c, err := p.parse(&i, r, clientID)
 	if err == nil {
 		i.offer(c, existing, p.selection.force, to.open)

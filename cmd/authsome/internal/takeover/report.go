@@ -26,8 +26,9 @@ func rows(items []item) [][]string {
 	return all
 }
 
-// report prints the result of each item, and what was done with the .env file.
-func (m *Importer) report(items []item, file *dotenvFile) error {
+// report prints the result of each item, what was done with the .env file, and which
+// other program has the same tokens.
+func (m *Importer) report(items []item, file *dotenvFile, other *otherHolder) error {
 	if m.Console.JSON {
 		type view struct {
 			Kind       string `json:"kind"`
@@ -42,9 +43,10 @@ func (m *Importer) report(items []item, file *dotenvFile) error {
 			views = append(views, view{i.kind, i.profile, i.provider, i.connection, i.result, i.reason})
 		}
 		return m.Console.PrintJSON(struct {
-			Items  []view      `json:"items"`
-			Dotenv *dotenvView `json:"dotenv,omitempty"`
-		}{views, file.view()})
+			Items  []view       `json:"items"`
+			Dotenv *dotenvView  `json:"dotenv,omitempty"`
+			Other  *otherHolder `json:"other_holder,omitempty"`
+		}{views, file.view(), other})
 	}
 	if len(items) == 0 {
 		m.Console.Infof("found nothing to import")
@@ -52,6 +54,7 @@ func (m *Importer) report(items []item, file *dotenvFile) error {
 		m.Console.Table(rows(items))
 	}
 	file.report(m.Console)
+	m.warn(other)
 	return nil
 }
 

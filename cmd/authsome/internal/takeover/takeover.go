@@ -62,6 +62,7 @@ type item struct {
 	replaces   bool                  // of a new item: this home has another credential, which --force replaces
 	found      auth.Connection       // of a connection that can be stored
 	definition *providers.Definition // of found
+	python     bool                  // it is from a home of the Python authsome
 
 	// store stores a new item. Items are stored in their order: later ones may need
 	// earlier ones.
@@ -103,19 +104,21 @@ func (m *Importer) Run(ctx context.Context, o Options) error {
 		return err
 	}
 	if !o.DryRun {
-		if err := m.storeAll(ctx, items, o.Yes); err != nil {
+		again := func() ([]item, error) { return m.find(ctx, o, file) }
+		if items, err = m.storeAll(ctx, items, o, again); err != nil {
 			return err
 		}
 	}
+	other := holder(o, items)
 	if file != nil {
 		if err := m.offerPlaceholders(ctx, file, o, items); err != nil {
 			if m.Console.JSON { // one document
 				return err
 			}
-			return cmp.Or(m.report(items, nil), err)
+			return cmp.Or(m.report(items, nil, other), err)
 		}
 	}
-	if err := m.report(items, file); err != nil || o.DryRun {
+	if err := m.report(items, file, other); err != nil || o.DryRun {
 		return err
 	}
 	return m.incomplete(items)
@@ -163,9 +166,10 @@ func findAll(ctx context.Context, sources []source) ([]item, error) {
 	return items, nil
 }
 
-// storeAll stores the new items and sets their results. It asks first, unless yes is
-// set.
-func (m *Importer) storeAll(ctx context.Context, items []item, yes bool) error {
+// storeAll stores the new items and returns all with their results. It asks first, unless
+// o.Yes is set. If it stopped a program that may have changed what was found, it finds the
+// items again.
+func (m *Importer) storeAll(ctx context.Context, items []item, o Options, find func() ([]item, error)) ([]item, error) {
 	count := 0
 	for _, i := range items {
 		if i.result == resultNew {
@@ -173,19 +177,26 @@ func (m *Importer) storeAll(ctx context.Context, items []item, yes bool) error {
 		}
 	}
 	if count == 0 {
-		return nil
+		return items, nil
 	}
-	if !yes {
+	if !o.Yes {
 		if err := m.confirm(ctx, items, count); err != nil {
-			return err
+			return nil, err
+		}
+		stopped, err := m.offerStop(ctx, o, items)
+		if err == nil && stopped {
+			items, err = find()
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	for n := range items {
 		if err := m.store(ctx, &items[n]); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return items, nil
 }
 
 // confirm shows what would be stored and asks.
