@@ -108,8 +108,32 @@ func TestRunning(t *testing.T) {
 	if err := p.Stop(t.Context()); err != nil {
 		t.Errorf("stopped twice: %v", err)
 	}
-	if err := (Process{PID: other.Process.Pid, Command: "authsome daemon serve"}).Stop(t.Context()); err != nil || commandLine(other.Process.Pid) == "" {
-		t.Errorf("another process was stopped, or %v", err)
+}
+
+// A process that has the number of one that has ended is not stopped.
+func TestStopSparesAnotherProcess(t *testing.T) {
+	cat := exec.Command("cat")
+	in, err := cat.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cat.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cat.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cat.Wait()
+	defer in.Close()
+	if err := (Process{PID: cat.Process.Pid, Command: "authsome daemon serve"}).Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := in.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := out.Read(make([]byte, 1)); n != 1 {
+		t.Errorf("it was stopped: %v", err)
 	}
 }
 
