@@ -34,6 +34,8 @@ type Definition struct {
 	KeyURL        string `json:"key_url,omitzero"`        // URL of the page where the user creates the key or registers the OAuth client
 	TokenProvider string `json:"token_provider,omitzero"` // name of the provider of the same service for which the user enters a token instead of signing in
 
+	SelfHosted string `json:"self_hosted,omitzero"` // name of the provider for instances at other addresses, which is used with --base-url
+
 	Flows   []string `json:"flows"`                  // ways to obtain a credential; the first is the default
 	BaseURL string   `json:"base_url,omitzero"`      // default of {base_url}, for a service that can be self-hosted
 	Params  []Param  `json:"params,omitzero"`        // values of a connection in addition to its token

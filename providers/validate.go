@@ -231,6 +231,9 @@ func (d *Definition) checkAbout() error {
 			return &FieldError{"token_provider", "not the name of another provider", ""}
 		}
 	}
+	if d.SelfHosted != "" && (ValidateName(d.SelfHosted) != nil || d.SelfHosted == d.Name || d.UsesBaseURL()) {
+		return &FieldError{"self_hosted", "not the name of another provider, for a service without {base_url}", ""}
+	}
 	return d.checkLinks()
 }
 

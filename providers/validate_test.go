@@ -181,6 +181,8 @@ var invalidDefinitions = []struct{ json, field, reason string }{
 	{fmt.Sprintf(good, `,"category":"llms"`), "category", "unknown"},
 	{fmt.Sprintf(good, `,"docs":"javascript:alert(1)"`), "docs", "https link"},
 	{fmt.Sprintf(good, `,"key_url":"http://sample.com"`), "key_url", "https link"},
+	{fmt.Sprintf(good, `,"self_hosted":"Own Instance"`), "self_hosted", "name of another provider"},
+	{fmt.Sprintf(good, `,"self_hosted":"sample"`), "self_hosted", "name of another provider"},
 	{fmt.Sprintf(good, `,"metadata":{"checked":"today"}`), "metadata.checked", "not a date"},
 	{fmt.Sprintf(good, `,"verify":{"url":"https://other.com/x"}`), "verify.url", "is not in hosts"},
 	{fmt.Sprintf(good, `,"verify":{"url":"https://api.sample.com.evil.net/x"}`), "verify.url", "is not in hosts"},

@@ -96,6 +96,8 @@ const invalidLines = `
 	import --authsome nowhere
 	import --authsome plain
 	import --env --placeholders
+	import --env --as .x
+	import --env --as a --as b
 	default resend
 	default resend ../x
 	connection nonsense

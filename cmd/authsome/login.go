@@ -114,19 +114,38 @@ func cancelled(ctx context.Context, err error) bool {
 	return err != nil && (errors.Is(err, terminal.ErrInterrupted) || ctx.Err() != nil)
 }
 
-// login logs in to a provider, records that in the audit log, and reports the result
-// here and in the browser.
-func login(ctx context.Context, a *app, provider string, o signin.Options) error {
+// forAddress returns the definition for the address that --base-url names: that of d, or
+// that of the provider for other instances of the service.
+func forAddress(a *app, set *providers.Set, d *providers.Definition, o *signin.Options) (*providers.Definition, error) {
+	if o.BaseURL == "" || d.AcceptsBaseURL() {
+		return d, nil
+	}
+	if d.OwnsAddress(o.BaseURL) {
+		o.BaseURL = "" // no other one is possible
+		return d, nil
+	}
+	name := d.ProviderFor(o.BaseURL)
+	if name != d.Name {
+		a.Infof("%s is %s only; using the provider %s for the other address", d.Name, strings.Join(d.Hosts, ", "), name)
+	}
+	return set.Lookup(name)
+}
+
+// newLogin prepares a login to a provider.
+func newLogin(a *app, provider string, o signin.Options) (*signin.Login, error) {
 	if err := home.ValidateName(o.Connection); err != nil {
-		return exit.Usagef("--connection: %v", err)
+		return nil, exit.Usagef("--connection: %v", err)
 	}
 	set, err := a.providers()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	d, err := set.Lookup(provider)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if d, err = forAddress(a, set, d, &o); err != nil {
+		return nil, err
 	}
 	if d.TokenProvider != "" {
 		if o.Token, err = set.Lookup(d.TokenProvider); err != nil {
@@ -135,6 +154,21 @@ func login(ctx context.Context, a *app, provider string, o signin.Options) error
 	}
 	l, err := signin.New(a.Console, d, o)
 	if err != nil {
+		return nil, err
+	}
+	for _, used := range []*providers.Definition{d, o.Token} {
+		if used != nil && set.ReplacesBundled(used.Name) {
+			a.Notef("a definition in your home replaces the bundled one of %s; it sends the credential to %s", used.Name, strings.Join(used.Hosts, ", "))
+		}
+	}
+	return l, nil
+}
+
+// login logs in to a provider, records that in the audit log, and reports the result
+// here and in the browser.
+func login(ctx context.Context, a *app, provider string, o signin.Options) error {
+	l, err := newLogin(a, provider, o)
+	if err != nil {
 		return err
 	}
 	credentials, err := a.auth()
@@ -142,11 +176,6 @@ func login(ctx context.Context, a *app, provider string, o signin.Options) error
 		return err
 	}
 	a.suggestImport(ctx)
-	for _, used := range []*providers.Definition{d, o.Token} {
-		if used != nil && set.ReplacesBundled(used.Name) {
-			a.Notef("a definition in your home replaces the bundled one of %s; it sends the credential to %s", used.Name, strings.Join(used.Hosts, ", "))
-		}
-	}
 	c, err := l.Run(ctx, credentials)
 	outcome := "ok"
 	switch {

@@ -70,7 +70,7 @@ func (l *Login) readOptions() error {
 		}
 	}
 	if l.o.BaseURL != "" {
-		if !l.acceptsBaseURL() {
+		if !l.d.AcceptsBaseURL() {
 			return exit.WithHint(exit.Usagef("--base-url: the address of %s is fixed", l.d.Name), suggest.Login(l.d.Name, l.o.Connection))
 		}
 		l.given[valueBaseURL] = givenValue{secret.New(l.o.BaseURL), "--base-url"}
@@ -99,9 +99,9 @@ func (l *Login) readOptions() error {
 func (l *Login) setGiven(name, value, flag string) (known bool) {
 	if l.d.Param(name) == nil {
 		switch {
-		case name == "url" && l.usesBaseURL():
+		case name == "url" && l.d.UsesBaseURL():
 			name = valueBaseURL
-		case name == valueBaseURL && l.acceptsBaseURL(), name == valueClientID && l.d.OAuth != nil, name == valueClientSecret && l.d.OAuth != nil:
+		case name == valueBaseURL && l.d.AcceptsBaseURL(), name == valueClientID && l.d.OAuth != nil, name == valueClientSecret && l.d.OAuth != nil:
 		default:
 			return false
 		}
@@ -118,7 +118,7 @@ func (l *Login) valueNames() string {
 			names = append(names, p.Name)
 		}
 	}
-	if l.acceptsBaseURL() {
+	if l.d.AcceptsBaseURL() {
 		names = append(names, valueBaseURL)
 	}
 	if l.d.OAuth != nil {
@@ -189,7 +189,7 @@ func (l *Login) checkGivenBaseURL() error {
 		return nil
 	}
 	check := l.checkHosts // definitions of schema 1 also accept a host without https://
-	if l.usesBaseURL() {
+	if l.d.UsesBaseURL() {
 		check = l.checkBaseURL
 	}
 	if err := check(given.Reveal()); err != nil {

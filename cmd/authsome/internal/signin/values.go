@@ -96,16 +96,22 @@ func (l *Login) find(field loopback.Field) (secret.String, error) {
 		return secret.String{}, nil
 	}
 	for _, v := range l.d.Variables() {
-		if v.Field != field.Name {
+		text := l.console.Getenv(v.Name)
+		if text == "" || !slices.Contains(l.d.VariablesOf(field.Name), v.Name) {
 			continue
 		}
-		switch value := l.console.Getenv(v.Name); {
-		case value == "":
-		case providers.HasPlaceholder(value):
+		if providers.HasPlaceholder(text) {
 			l.console.Infof("ignoring %s: it holds a placeholder of authsome", v.Name)
-		default:
+			continue
+		}
+		values, err := l.d.ReadVariable(v, text)
+		if err != nil {
+			l.console.Infof("ignoring a variable: %v", err)
+			continue
+		}
+		if value := values[field.Name]; !value.IsZero() {
 			l.console.Infof("using the %s from the environment: %s", show.LowerFirst(field.Label), v.Name)
-			return secret.New(value), nil
+			return value, nil
 		}
 	}
 	return secret.String{}, nil
