@@ -64,7 +64,8 @@ type Definition struct {
 	known     func() []*Definition // of a user's own definition, the bundled ones with the same hosts
 	lenient   bool                 // parts that are refused are left out, and in dropped
 	dropped   []*FieldError
-	ownBase   bool // schema 1: the base_url of a connection is a host in addition to hosts
+	notes     []*FieldError // schema 1: harmless parts that are left out
+	ownBase   bool          // schema 1: the base_url of a connection is a host in addition to hosts
 }
 
 // Values of [Definition.Source].

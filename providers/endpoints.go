@@ -20,10 +20,10 @@ type endpoint struct {
 }
 
 // compileEndpoints prepares the endpoints for OAuthEndpoints.
-func (d *Definition) compileEndpoints() error {
+func (d *Definition) compileEndpoints(f *faults) {
 	o := d.OAuth
 	if o == nil {
-		return nil
+		return
 	}
 	revocation := ""
 	if o.Revocation != nil {
@@ -38,11 +38,11 @@ func (d *Definition) compileEndpoints() error {
 		}
 		compiled, err := d.compileEndpoint(e.field, e.url)
 		if err != nil {
-			return err
+			f.addError(err)
+			continue
 		}
 		d.endpoints = append(d.endpoints, compiled)
 	}
-	return nil
 }
 
 func (d *Definition) compileEndpoint(field, text string) (endpoint, error) {
@@ -134,31 +134,30 @@ func (all *Endpoints) add(of, d *Definition, baseURL, base string) {
 }
 
 // checkOAuthPaths checks the paths in oauth_paths.
-func (d *Definition) checkOAuthPaths() error {
+func (d *Definition) checkOAuthPaths(f *faults) {
 	for i, p := range d.OAuthPaths {
 		field := fmt.Sprintf("oauth_paths[%d]", i)
 		fixed := false
 		for text := range strings.SplitSeq(strings.Trim(p, "/"), "/") {
 			if strings.Count(text, "*") > 1 {
-				return &FieldError{field, "a segment can have only one *", ""}
+				f.add(field, "a segment can have only one *", "")
 			}
 			fixed = fixed || text != "" && !strings.Contains(text, "*")
 		}
 		switch {
 		case !strings.HasPrefix(p, "/"):
-			return &FieldError{field, "a path must begin with /", ""}
+			f.add(field, "a path must begin with /", "")
 		case !fixed:
-			return &FieldError{field, "no segment is fixed, so too many paths match", "write at least one segment without *"}
+			f.add(field, "no segment is fixed, so too many paths match", "write at least one segment without *")
 		case strings.ContainsAny(p, "?#%\\{} ") || cleanPath(p) != strings.TrimSuffix(p, "/"):
-			return &FieldError{field, "the path has dot segments, doubled slashes, escapes, braces, spaces or a query", "write the decoded path, for example /oauth/*/token"}
+			f.add(field, "the path has dot segments, doubled slashes, escapes, braces, spaces or a query", "write the decoded path, for example /oauth/*/token")
 		}
 	}
 	if m := d.Metadata; m != nil && m.OAuthPathsChecked != "" {
 		if _, err := time.Parse(time.DateOnly, m.OAuthPathsChecked); err != nil {
-			return &FieldError{"metadata.oauth_paths_checked", "not a date", "for example 2026-11-29"}
+			f.add("metadata.oauth_paths_checked", "not a date", "for example 2026-11-29")
 		}
 	}
-	return nil
 }
 
 // hasHost reports whether the host of an endpoint can be a host of a connection with

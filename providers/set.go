@@ -86,7 +86,7 @@ func readBundled(name string) (*Definition, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := decode(data, bundledFile)
+	d, err := decodeChecked(data, bundledFile)
 	if err != nil {
 		return nil, fmt.Errorf("bundled definition %s: %w", name, err)
 	}

@@ -1,0 +1,97 @@
+package providers
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// FieldError reports an invalid member of a definition.
+type FieldError struct {
+	Field  string // path of the member, for example oauth.scopes[1]; empty for the whole file
+	Reason string
+	Hint   string // what to do; may be empty
+}
+
+func (e *FieldError) Error() string {
+	s := e.Reason
+	if e.Field != "" {
+		s = e.Field + ": " + s
+	}
+	if e.Hint != "" {
+		s += "; " + e.Hint
+	}
+	return s
+}
+
+// InvalidError reports a definition with several faults.
+type InvalidError struct {
+	Faults []*FieldError // at least two, in the order in which they were found
+}
+
+func (e *InvalidError) Error() string {
+	return fmt.Sprintf("%v (and %d more)", e.Faults[0], len(e.Faults)-1)
+}
+
+// Unwrap returns the faults.
+func (e *InvalidError) Unwrap() []error {
+	all := make([]error, len(e.Faults))
+	for i, fault := range e.Faults {
+		all[i] = fault
+	}
+	return all
+}
+
+// Faults returns what is wrong with the definition that err is about, or nil if err has
+// no [FieldError].
+func Faults(err error) []*FieldError {
+	if e, ok := errors.AsType[*InvalidError](err); ok {
+		return e.Faults
+	}
+	if e, ok := errors.AsType[*FieldError](err); ok {
+		return []*FieldError{e}
+	}
+	return nil
+}
+
+// faults collects what is wrong with a definition. Its zero value is empty.
+type faults struct{ all []*FieldError }
+
+// add adds a fault, unless the member or one around it has a fault already: a member of
+// the wrong kind is not also missing.
+func (f *faults) add(field, reason, hint string) {
+	for _, o := range f.all {
+		if o.Field == field || o.Field != "" && (strings.HasPrefix(field, o.Field+".") || strings.HasPrefix(field, o.Field+"[")) {
+			return
+		}
+	}
+	f.all = append(f.all, &FieldError{field, reason, hint})
+}
+
+// addError adds the faults in err, which may be nil.
+func (f *faults) addError(err error) {
+	for _, e := range Faults(err) {
+		f.add(e.Field, e.Reason, e.Hint)
+	}
+}
+
+// about reports whether a member, or a part of it, has a fault.
+func (f *faults) about(member string) bool {
+	for _, o := range f.all {
+		if o.Field == member || strings.HasPrefix(o.Field, member+".") || strings.HasPrefix(o.Field, member+"[") {
+			return true
+		}
+	}
+	return false
+}
+
+// err returns the faults as an error: nil, a [*FieldError] or an [*InvalidError].
+func (f *faults) err() error {
+	switch len(f.all) {
+	case 0:
+		return nil
+	case 1:
+		return f.all[0]
+	}
+	return &InvalidError{f.all}
+}
