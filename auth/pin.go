@@ -41,8 +41,12 @@ func (a *Auth) Binding(c Connection) (routing.Binding, error) {
 // of the definition. For a connection that an older version stored, which did not keep
 // them, they are the ones that MCP servers without metadata have.
 func (c Connection) discoveredEndpoints(d *providers.Definition) []string {
-	if len(c.endpoints) == 0 && d.OAuth != nil && d.OAuth.Discovery != "" {
+	switch {
+	case len(c.endpoints) > 0 || d.OAuth == nil:
+	case d.OAuth.Discovery != "":
 		return []string{"https://host/authorize", "https://host/token", "https://host/register"}
+	case d.DiscoversRegistration():
+		return []string{"https://host/register"}
 	}
 	return c.endpoints
 }

@@ -33,7 +33,7 @@ func closedSet(field string) []string {
 	case "oauth.device_client":
 		return []string{"required", "optional", "none"}
 	case "oauth.device_token_body":
-		return []string{"form", "json"}
+		return []string{"json"}
 	case "oauth.redirect.host":
 		return []string{"127.0.0.1", "localhost"}
 	case "oauth.revocation.method":

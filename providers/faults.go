@@ -3,6 +3,7 @@ package providers
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -54,12 +55,21 @@ func Faults(err error) []*FieldError {
 	return nil
 }
 
+// missing is the reason for a member that is absent.
+const missing = "missing"
+
 // faults collects what is wrong with a definition. Its zero value is empty.
-type faults struct{ all []*FieldError }
+type faults struct {
+	all   []*FieldError
+	meant []string // members of which a misspelt one was found
+}
 
 // add adds a fault, unless the member or one around it has a fault already: a member of
 // the wrong kind is not also missing.
 func (f *faults) add(field, reason, hint string) {
+	if reason == missing && slices.Contains(f.meant, field) {
+		return
+	}
 	for _, o := range f.all {
 		if o.Field == field || o.Field != "" && (strings.HasPrefix(field, o.Field+".") || strings.HasPrefix(field, o.Field+"[")) {
 			return

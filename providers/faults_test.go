@@ -17,7 +17,7 @@ func TestParseReportsAllFaults(t *testing.T) {
 			"verify":{"url":"https://else.org","method":"BREW"},"scrub":true}`,
 			[]string{"hots: unknown member", "paths: must be a list", "inject[0].vale: unknown member", "env[1].value: must be text, not a number", "oauth.redirect.port: must be a whole number",
 				"scrub: must be text", "display_name: empty", `hosts[0]: "*.com"`, `hosts[2]: "*.github.io"`, "oauth.authorization_url: secrets", "oauth.token_url: secrets", "name: invalid",
-				"flows[0]: unknown value", "flows[2]: ", "params[0].name: invalid name", "params[1].pattern: not a regular", "inject[0].value: missing", "inject[0].name: Host controls",
+				"flows[0]: unknown value", "flows[2]: ", "params[0].name: invalid name", "params[1].pattern: not a regular", "inject[0].name: Host controls",
 				"inject[1].in: unknown value", "oauth.redirect.host: unknown", "oauth.scopes[0]: not a scope", "oauth.scopes[1]: not a scope", "env[0].name: PATH", "env[0].value: {x} is not defined",
 				"env[1].name: NODE_OPTIONS", "verify.method: unknown value", "verify.url: its host is not in hosts", "category: unknown", "docs: not an https link"}},
 		{`{"schema_version":1,"name":"a b","display_name":"","auth_type":"oauth2","flow":"pkce","host_url":["*","*.co.uk"],"oauth":{"token_url":"http://a.com","authorization_url":"a","device_token_request":"x"}}`,
@@ -42,10 +42,12 @@ func TestParseReportsAllFaults(t *testing.T) {
 
 // A definition with one fault is not said to have others that follow from it.
 func TestOneFaultIsReportedOnce(t *testing.T) {
-	several := []string{`{"schema_version":"2"}`, `"valu":"x"`, `"name":7`} // these lack other members too
 	for _, tt := range invalidDefinitions {
+		if tt.json == `{"schema_version":"2"}` || strings.Contains(tt.json, `"name":7`) {
+			continue // these lack other members, too
+		}
 		_, err := Parse([]byte(tt.json))
-		if n := len(Faults(err)); n != 1 && !strings.Contains(tt.json, several[0]) && !strings.Contains(tt.json, several[1]) && !strings.Contains(tt.json, several[2]) {
+		if n := len(Faults(err)); n != 1 {
 			t.Errorf("%s: %d faults: %v", tt.json, n, Faults(err))
 		}
 	}

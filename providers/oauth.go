@@ -28,7 +28,7 @@ type OAuth struct {
 	ClientIDEnv     string `json:"client_id_env,omitzero"`     // name of an environment variable that a login reads the client ID from
 	ClientSecretEnv string `json:"client_secret_env,omitzero"` // name of an environment variable that a login reads the client secret from
 	DeviceClient    string `json:"device_client,omitzero"`     // whether the flow device_code needs an OAuth client: required, optional or none; if absent, required
-	DeviceTokenBody string `json:"device_token_body,omitzero"` // encoding of the token requests of the flow device_code: form or json; with json, the device code is their only parameter; if absent, that of token_body
+	DeviceTokenBody string `json:"device_token_body,omitzero"` // json if the token requests of the flow device_code are in JSON, with the device code as their only parameter; if absent, they are as those of other flows
 
 	Scopes         []string `json:"scopes,omitzero"`          // scopes that a login requests by default
 	ScopeSeparator string   `json:"scope_separator,omitzero"` // separator between scopes; if absent, a space

@@ -60,7 +60,7 @@ func decode(data []byte, from origin, f *faults) *Definition {
 	foreign := from == newFile || from == homeFile
 	data = bom.Decode(data)
 	if foreign {
-		data = withoutInspection(plainJSON(data))
+		data = plainText(data)
 	}
 	version, err := schemaVersion(data)
 	if err != nil {

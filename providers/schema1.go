@@ -304,9 +304,7 @@ func (f *definition1) export(d *Definition) {
 // validate1 checks a definition of schema 1. Its errors have the member names of that
 // schema.
 func (d *Definition) validate1(f *faults) {
-	if !validName1.MatchString(d.Name) || strings.Contains(d.Name, "..") {
-		f.add("name", "invalid name", "use letters, digits, dots, hyphens and underscores")
-	}
+	f.addError(validateName1(d.Name))
 	for _, in := range d.Inject {
 		switch member, reason := checkHeader(in.Name, in.Value); {
 		case member == "name":
@@ -315,6 +313,14 @@ func (d *Definition) validate1(f *faults) {
 			f.add("api_key.header_prefix", reason, "")
 		}
 	}
+}
+
+// validateName1 checks the name of a provider, which can have capitals in schema 1.
+func validateName1(name string) error {
+	if !validName1.MatchString(name) || strings.Contains(name, "..") {
+		return &FieldError{"name", "invalid name", "use letters, digits, dots, hyphens and underscores"}
+	}
+	return nil
 }
 
 // DiscoversRegistration reports whether a login asks the authorization server where

@@ -171,11 +171,12 @@ func (c *memberCheck) object(t reflect.Type) error {
 			continue
 		}
 		if !strings.HasPrefix(member, "x_") {
-			hint := ""
+			field, hint := fieldName(c.d.StackPointer()), ""
 			if near := nearest(member, slices.Collect(maps.Keys(known))); near != "" {
 				hint = fmt.Sprintf("did you mean %s?", near)
+				c.faults.meant = append(c.faults.meant, strings.TrimSuffix(field, member)+near)
 			}
-			c.faults.add(fieldName(c.d.StackPointer()), "unknown member", hint)
+			c.faults.add(field, "unknown member", hint)
 		}
 		if err := c.d.SkipValue(); err != nil {
 			return err

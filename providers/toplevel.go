@@ -2,6 +2,7 @@ package providers
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -75,56 +76,103 @@ func versionNumber(value jsontext.Value) (version int, ok bool) {
 	return int(n), true
 }
 
+// plainText returns the definition in a file as it is stored. A file that is a plain
+// definition stays as it is, byte for byte.
+func plainText(data []byte) []byte {
+	plain := withoutInspection(plainJSON(data))
+	if bytes.Equal(plain, data) {
+		return data
+	}
+	text := jsontext.Value(bytes.Clone(plain))
+	if text.Indent(jsontext.WithIndent("  ")) != nil {
+		return plain // the decoder says what is wrong with it
+	}
+	return append(text, '\n')
+}
+
 // inspected lists the members that authsome inspect adds to a definition.
 var inspected = []string{"definition", "source", "connections"}
+
+// Inspection returns the content of the definition's file with the members that authsome
+// inspect adds. [Parse] leaves them out. Connections is any JSON.
+func (d *Definition) Inspection(connections []byte) ([]byte, error) {
+	own, err := readMembers(d.text)
+	if err != nil {
+		return nil, fmt.Errorf("inspect %s: %w", d.Name, err)
+	}
+	own = slices.DeleteFunc(own, func(m member) bool { return slices.Contains(inspected, m.name) })
+	source, err := jsontext.AppendQuote(nil, d.Source)
+	if err != nil {
+		return nil, fmt.Errorf("inspect %s: %w", d.Name, err)
+	}
+	text, err := writeMembers(append(own, member{inspected[0], d.text}, member{inspected[1], source}, member{inspected[2], connections}))
+	if err != nil {
+		return nil, fmt.Errorf("inspect %s: %w", d.Name, err)
+	}
+	return text, nil
+}
 
 // withoutInspection returns the definition in the output of authsome inspect --json, and
 // any other file as it is. In such an output members that no definition has are not
 // misspelt: they are the rest of what inspect says.
 func withoutInspection(data []byte) []byte {
-	type member struct {
-		name  string
-		value jsontext.Value
+	all, err := readMembers(data)
+	if err != nil || !slices.ContainsFunc(all, func(m member) bool { return slices.Contains(inspected, m.name) }) {
+		return data
 	}
+	added := 0
+	version, err := schemaVersion(data)
+	own := slices.DeleteFunc(slices.Clone(all), func(m member) bool {
+		if slices.Contains(inspected, m.name) {
+			added++
+			return true
+		}
+		_, known := members2[m.name]
+		return version == 2 && !known && !strings.HasPrefix(m.name, "x_")
+	})
+	if err != nil || added < len(inspected) {
+		return data
+	}
+	if text, err := writeMembers(own); err == nil {
+		return text
+	}
+	return data
+}
+
+// member is a member of an object.
+type member struct {
+	name  string
+	value jsontext.Value
+}
+
+// readMembers returns the members of the object in data, in their order.
+func readMembers(data []byte) ([]member, error) {
 	var all []member
-	found := 0
 	err := eachMember(data, func(name string, d *jsontext.Decoder) (bool, error) {
 		value, err := d.ReadValue()
 		all = append(all, member{name, slices.Clone(value)})
-		if slices.Contains(inspected, name) {
-			found++
-		}
 		return true, err
 	})
-	if err != nil || found < len(inspected) {
-		return data
-	}
-	version, err := schemaVersion(data)
-	if err != nil {
-		return data
-	}
-	known := members2
+	return all, err
+}
+
+// writeMembers returns an object in standard indentation.
+func writeMembers(all []member) ([]byte, error) {
 	var out bytes.Buffer
-	e := jsontext.NewEncoder(&out)
-	write := func(err2 error) {
-		if err == nil {
-			err = err2
-		}
-	}
-	write(e.WriteToken(jsontext.BeginObject))
+	e := jsontext.NewEncoder(&out, jsontext.WithIndent("  "))
+	err := e.WriteToken(jsontext.BeginObject)
 	for _, m := range all {
-		_, defined := known[m.name]
-		if slices.Contains(inspected, m.name) || version == 2 && !defined && !strings.HasPrefix(m.name, "x_") {
-			continue
+		if err == nil {
+			err = e.WriteToken(jsontext.String(m.name))
 		}
-		write(e.WriteToken(jsontext.String(m.name)))
-		write(e.WriteValue(m.value))
+		if err == nil {
+			err = e.WriteValue(m.value)
+		}
 	}
-	write(e.WriteToken(jsontext.EndObject))
-	if err != nil {
-		return data
+	if err == nil {
+		err = e.WriteToken(jsontext.EndObject)
 	}
-	return bytes.TrimSpace(out.Bytes())
+	return out.Bytes(), err
 }
 
 // hasEmptyName reports whether display_name is there and shows nothing.

@@ -54,6 +54,9 @@ func (d *Definition) Warnings() []*FieldError {
 		if o.Discovery != "" {
 			warn("oauth.discovery", "the service decides at login which endpoints get secrets")
 		}
+		if d.DiscoversRegistration() {
+			warn("oauth.registration_endpoint", "the host of the authorization URL says at login where the OAuth client is registered")
+		}
 		if o.ClientIDEnv != "" {
 			warn("oauth.client_id_env", "a login sends the value of %s to the service as the client ID", o.ClientIDEnv)
 		}

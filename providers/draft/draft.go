@@ -53,8 +53,9 @@ func (d *drafted) write() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write draft: %w", err)
 	}
-	if _, err := providers.Parse(text); err != nil {
-		d.Todo = append(d.Todo, err.Error())
+	_, err = providers.Parse(text)
+	for _, fault := range providers.Faults(err) {
+		d.Todo = append(d.Todo, fault.Error())
 	}
 	return d.marshal()
 }

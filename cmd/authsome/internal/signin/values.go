@@ -90,20 +90,33 @@ func (l *Login) find(field loopback.Field) (secret.String, error) {
 	if l.o.KeyStdin && field.Name == valueKey {
 		return secret.String{}, nil
 	}
-	for _, v := range l.d.Variables() {
-		if v.Field != field.Name {
-			continue
-		}
-		switch value := l.console.Getenv(v.Name); {
+	for _, name := range l.variables(field.Name) {
+		switch value := l.console.Getenv(name); {
 		case value == "":
 		case providers.HasPlaceholder(value):
-			l.console.Infof("ignoring %s: it holds a placeholder of authsome", v.Name)
+			l.console.Infof("ignoring %s: it holds a placeholder of authsome", name)
 		default:
-			l.console.Infof("using the %s from the environment: %s", show.LowerFirst(field.Label), v.Name)
+			l.console.Infof("using the %s from the environment: %s", show.LowerFirst(field.Label), name)
 			return secret.New(value), nil
 		}
 	}
 	return secret.String{}, nil
+}
+
+// variables are the environment variables that may have a value.
+func (l *Login) variables(value string) []string {
+	var all []string
+	for _, v := range l.d.Variables() {
+		if v.Field == value {
+			all = append(all, v.Name)
+		}
+	}
+	if o := l.d.OAuth; o != nil {
+		if name := map[string]string{valueClientID: o.ClientIDEnv, valueClientSecret: o.ClientSecretEnv}[value]; name != "" {
+			all = append(all, name)
+		}
+	}
+	return all
 }
 
 // required are the fields that are not optional and have no initial value.

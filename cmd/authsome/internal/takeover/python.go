@@ -100,7 +100,7 @@ func (p *pythonImport) definitions() error {
 		default:
 			p.added[d.Name] = d
 			i.store = func(context.Context) error {
-				if _, err := providers.Install(h.ProvidersDir(), found.Data, false); err != nil {
+				if err := d.Install(h.ProvidersDir(), false); err != nil {
 					return err
 				}
 				set, err := p.Opener.LoadProviders()
@@ -119,7 +119,7 @@ func parseDefinition(found pythonhome.Definition) (*providers.Definition, error)
 	if found.Err != nil {
 		return nil, found.Err
 	}
-	d, err := providers.Parse(found.Data)
+	d, err := providers.ParseInstalled(found.Data)
 	if err == nil && d.Name != found.Name {
 		err = fmt.Errorf("its name %q differs from the name of its file", d.Name)
 	}
