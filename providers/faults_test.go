@@ -63,7 +63,7 @@ func TestInvalidErrorIsOneLine(t *testing.T) {
 // The output of inspect is a definition: what it adds is ignored, also by versions that
 // add other members. Without it, such a member is misspelt.
 func TestOutputOfInspectIsADefinition(t *testing.T) {
-	const added = `,"source":"custom","connections":[{"connection_name":"work"}],"later":{"a":1},"definition":{"hosts":["evil.com"]}}`
+	const added = `,"source":"custom","connections":[{"connection_name":"work"}],"later":{"a":1},"docs":null,"metadata":{},"definition":{"hosts":["evil.com"]}}`
 	one := strings.TrimSuffix(strings.Replace(sample, "%s", `,"x_extra":{"a":1},"source_url":"x"`, 1), "}")
 	two := strings.TrimSuffix(strings.Replace(good, "%s", `,"x_note":"n"`, 1), "}")
 	for _, text := range []string{one, two} {

@@ -93,19 +93,26 @@ func plainText(data []byte) []byte {
 // inspected lists the members that authsome inspect adds to a definition.
 var inspected = []string{"definition", "source", "connections"}
 
-// Inspection returns the content of the definition's file with the members that authsome
-// inspect adds. [Parse] leaves them out. Connections is any JSON.
-func (d *Definition) Inspection(connections []byte) ([]byte, error) {
+// Inspection returns the content of the definition's file with what authsome inspect adds:
+// "definition", which is the file once more, and the members of the object rest that the
+// file does not have. They must be source and connections at least. [Parse] leaves them out.
+func (d *Definition) Inspection(rest []byte) ([]byte, error) {
 	own, err := readMembers(d.text)
 	if err != nil {
 		return nil, fmt.Errorf("inspect %s: %w", d.Name, err)
 	}
-	own = slices.DeleteFunc(own, func(m member) bool { return slices.Contains(inspected, m.name) })
-	source, err := jsontext.AppendQuote(nil, d.Source)
+	added, err := readMembers(rest)
 	if err != nil {
 		return nil, fmt.Errorf("inspect %s: %w", d.Name, err)
 	}
-	text, err := writeMembers(append(own, member{inspected[0], d.text}, member{inspected[1], source}, member{inspected[2], connections}))
+	all := slices.DeleteFunc(own, func(m member) bool { return slices.Contains(inspected, m.name) })
+	all = append(all, member{inspected[0], d.text})
+	for _, m := range added {
+		if !slices.ContainsFunc(all, func(o member) bool { return o.name == m.name }) {
+			all = append(all, m)
+		}
+	}
+	text, err := writeMembers(all)
 	if err != nil {
 		return nil, fmt.Errorf("inspect %s: %w", d.Name, err)
 	}
@@ -128,7 +135,8 @@ func withoutInspection(data []byte) []byte {
 			return true
 		}
 		_, known := members2[m.name]
-		return version == 2 && !known && !strings.HasPrefix(m.name, "x_")
+		empty := m.value.Kind() == 'n' || string(m.value) == "{}" // a member that the definition does not have
+		return version == 2 && (!known && !strings.HasPrefix(m.name, "x_") || empty)
 	})
 	if err != nil || added < len(inspected) {
 		return data

@@ -66,6 +66,10 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 	}
 	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
+	set, err := a.providers()
+	if err != nil {
+		return err
+	}
 	t, err := a.routes(ctx)
 	if err != nil {
 		return err
@@ -96,6 +100,7 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 			rest = append(rest, []string{p.Name, "-", "", "", p.AuthType, p.Source})
 		}
 	}
+	a.warnDefinitions(slices.Concat(set.Problems, set.Disabled))
 	if a.JSON {
 		return a.PrintJSON(out)
 	}

@@ -119,7 +119,7 @@ func login(ctx context.Context, a *app, provider string, o signin.Options) error
 	if err != nil {
 		return err
 	}
-	d, err := set.Lookup(provider)
+	d, err := a.definition(provider)
 	if err != nil {
 		return err
 	}
