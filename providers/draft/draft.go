@@ -8,6 +8,7 @@ package draft
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -41,6 +42,13 @@ func variablePrefix(name string) string {
 type drafted struct {
 	Todo []string `json:"x_todo,omitzero"`
 	providers.Definition
+}
+
+// todo adds an entry to the list, once.
+func (d *drafted) todo(text string) {
+	if !slices.Contains(d.Todo, text) {
+		d.Todo = append(d.Todo, text)
+	}
 }
 
 // write returns the draft as a file. If the definition is not valid, the list has the
