@@ -23,7 +23,8 @@ import (
 //
 // A string marked "template" may contain {name}, where name is a param,
 // access_token, client_id or base_url. Each of them needs a value when the template
-// is used.
+// is used. In inject and env, {credential} is the access_token or the api_key,
+// whichever the connection has.
 type Definition struct {
 	Schema        string `json:"$schema,omitzero"` // URL of the JSON schema, for editors
 	SchemaVersion int    `json:"schema_version"`
@@ -200,7 +201,7 @@ func (d *Definition) secret(name string) bool {
 	if p := d.Param(name); p != nil {
 		return p.Secret
 	}
-	return name == nameAccessToken
+	return name == nameAccessToken || name == nameCredential
 }
 
 // Marshal returns the content of the definition's file, with all its members, in

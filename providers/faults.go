@@ -25,19 +25,18 @@ func (e *FieldError) Error() string {
 	return s
 }
 
-// InvalidError reports a definition with several faults.
-type InvalidError struct {
-	Faults []*FieldError // at least two, in the order in which they were found
-}
+// invalidError reports a definition with several faults, in the order in which they were
+// found.
+type invalidError struct{ faults []*FieldError }
 
-func (e *InvalidError) Error() string {
-	return fmt.Sprintf("%v (and %d more)", e.Faults[0], len(e.Faults)-1)
+func (e *invalidError) Error() string {
+	return fmt.Sprintf("%v (and %d more)", e.faults[0], len(e.faults)-1)
 }
 
 // Unwrap returns the faults.
-func (e *InvalidError) Unwrap() []error {
-	all := make([]error, len(e.Faults))
-	for i, fault := range e.Faults {
+func (e *invalidError) Unwrap() []error {
+	all := make([]error, len(e.faults))
+	for i, fault := range e.faults {
 		all[i] = fault
 	}
 	return all
@@ -46,8 +45,8 @@ func (e *InvalidError) Unwrap() []error {
 // Faults returns what is wrong with the definition that err is about, or nil if err has
 // no [FieldError].
 func Faults(err error) []*FieldError {
-	if e, ok := errors.AsType[*InvalidError](err); ok {
-		return e.Faults
+	if e, ok := errors.AsType[*invalidError](err); ok {
+		return e.faults
 	}
 	if e, ok := errors.AsType[*FieldError](err); ok {
 		return []*FieldError{e}
@@ -95,7 +94,7 @@ func (f *faults) about(member string) bool {
 	return false
 }
 
-// err returns the faults as an error: nil, a [*FieldError] or an [*InvalidError].
+// err returns the faults as an error, or nil.
 func (f *faults) err() error {
 	switch len(f.all) {
 	case 0:
@@ -103,5 +102,5 @@ func (f *faults) err() error {
 	case 1:
 		return f.all[0]
 	}
-	return &InvalidError{f.all}
+	return &invalidError{f.all}
 }

@@ -53,7 +53,7 @@ func TestOneFaultIsReportedOnce(t *testing.T) {
 	}
 }
 
-func TestInvalidErrorIsOneLine(t *testing.T) {
+func TestErrorOfSeveralFaultsIsOneLine(t *testing.T) {
 	_, err := Parse([]byte(`{"schema_version":2,"name":"a","flows":["api_key"],"hosts":["a.com"],"x":1,"y":2,"z":3}`))
 	if err == nil || err.Error() != "x: unknown member (and 2 more)" {
 		t.Error(err)

@@ -16,8 +16,8 @@ import (
 // maxDefinition limits the size of a definition's file, in bytes.
 const maxDefinition = 256 << 10
 
-// Parse reads and validates a definition that a user adds. Its errors are [*FieldError],
-// or [*InvalidError] for several faults.
+// Parse reads and validates a definition that a user adds. Its errors wrap a [*FieldError]
+// for each fault; see [Faults].
 func Parse(data []byte) (*Definition, error) { return parseFrom(data, newFile) }
 
 // ParseInstalled is Parse for a definition that another program or an older version has

@@ -88,7 +88,7 @@ func Load(dir string) (*Set, error) {
 		return nil, fmt.Errorf("list definitions: %w", err)
 	}
 	for _, path := range commented {
-		s.Problems = append(s.Problems, Problem{Path: path, Err: &FieldError{Reason: "not read, because its name does not end in .json", Hint: "run authsome register " + path}})
+		s.Problems = append(s.Problems, Problem{Path: path, Err: &FieldError{Reason: "its name does not end in .json", Hint: "rename it to " + strings.TrimSuffix(filepath.Base(path), "c")}})
 	}
 	for _, path := range files {
 		d, err := readFile(path)

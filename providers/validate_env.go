@@ -20,7 +20,7 @@ func (d *Definition) checkEnv(f *faults) {
 			f.add(at+"value", "missing", "for example {api_key}")
 			continue
 		}
-		f.addError(d.checkNames(at+"value", e.Value))
+		f.addError(d.checkNames(at+"value", e.Value, nameCredential))
 		if reason := d.refusedValue(e); reason != "" && !d.refused(f, e.Value) {
 			f.add(at+"value", reason, "")
 		}

@@ -21,7 +21,7 @@ func (d *Definition) checkInject(f *faults) {
 		}
 		slots[slot] = true
 		for _, t := range in.templates() {
-			f.addError(d.checkNames(at+t.member, t.text))
+			f.addError(d.checkNames(at+t.member, t.text, nameCredential))
 			for _, name := range names(t.text) {
 				f.addError(d.checkFilled(at+t.member, name))
 				carries = carries || !in.IfAbsent && d.secret(name)

@@ -7,7 +7,7 @@ import (
 )
 
 // reserved lists the names that have a fixed meaning in templates.
-var reserved = append([]string{nameAccessToken, "refresh_token", nameClientID, "client_secret", nameBaseURL, nameToken, FromToken, FromCallback}, markNames...)
+var reserved = append([]string{nameAccessToken, nameCredential, "refresh_token", nameClientID, "client_secret", nameBaseURL, nameToken, FromToken, FromCallback}, markNames...)
 
 // IsReserved reports whether name has a fixed meaning in templates, so that a param
 // cannot have it.

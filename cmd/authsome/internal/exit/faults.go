@@ -21,8 +21,8 @@ type definitionError struct {
 	err  error
 }
 
-// Definition reports an invalid definition. Its message names each fault, on a line of its
-// own if there are several.
+// Definition reports an invalid definition. Its message names each fault. Several faults
+// are on separate lines.
 func Definition(file string, err error) error { return &definitionError{file, err} }
 
 func (e *definitionError) Error() string {

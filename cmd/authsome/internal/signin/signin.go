@@ -121,12 +121,26 @@ func (l *Login) chooseFlow() {
 	if l.flow = l.o.Flow; l.flow != "" {
 		return
 	}
-	l.flow = l.d.Flows[0]
+	l.flow = l.usualFlow()
 	inBrowser := l.flow == providers.FlowPKCE || l.flow == providers.FlowDCRPKCE
 	if inBrowser && l.browser == nil && l.d.HasFlow(providers.FlowDeviceCode) {
 		l.console.Infof("%v; using a sign-in code (use --flow %s for a link)", l.noBrowser, l.flow)
 		l.flow = providers.FlowDeviceCode
 	}
+}
+
+// usualFlow is the provider's usual flow, or that for a key if a key was given.
+func (l *Login) usualFlow() string {
+	_, given := l.given[valueKey]
+	given = given || l.o.KeyStdin && l.o.ClientID == ""
+	for _, name := range l.variables(valueKey) {
+		value := l.console.Getenv(name)
+		given = given || value != "" && !providers.HasPlaceholder(value)
+	}
+	if given && l.d.HasFlow(providers.FlowAPIKey) {
+		return providers.FlowAPIKey
+	}
+	return l.d.Flows[0]
 }
 
 // scopes are the scopes to ask for; nil means those of the definition.

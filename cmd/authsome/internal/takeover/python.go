@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
@@ -99,6 +100,9 @@ func (p *pythonImport) definitions() error {
 			i.result = resultExists
 		default:
 			p.added[d.Name] = d
+			for _, part := range d.Dropped() {
+				i.reason = strings.TrimPrefix(i.reason+"; "+part.Error(), "; ")
+			}
 			i.store = func(context.Context) error {
 				if err := d.Install(h.ProvidersDir(), false); err != nil {
 					return err
@@ -120,6 +124,9 @@ func parseDefinition(found pythonhome.Definition) (*providers.Definition, error)
 		return nil, found.Err
 	}
 	d, err := providers.ParseInstalled(found.Data)
+	if err == nil && len(d.Hosts) == 0 {
+		_, err = providers.Parse(found.Data) // unless it never had a host
+	}
 	if err == nil && d.Name != found.Name {
 		err = fmt.Errorf("its name %q differs from the name of its file", d.Name)
 	}
