@@ -17,7 +17,11 @@ func (a *Auth) Definition(c Connection) (*providers.Definition, providers.Wideni
 	if pin.IsZero() {
 		pin = a.firstPin(target{c.Provider, c.Name})
 	}
-	return a.definitions().Pinned(c.Provider, pin)
+	d, w, err := a.definitions().Pinned(c.Provider, pin)
+	if err != nil {
+		return nil, w, err
+	}
+	return d.ForFlow(c.Flow), w, nil
 }
 
 // Binding returns how requests are routed to a connection. The error is that of

@@ -50,10 +50,11 @@ type Definition struct {
 	Scrub       string `json:"scrub,omitzero"`        // off: secrets that the service repeats in its responses are not masked
 	ScrubReason string `json:"scrub_reason,omitzero"` // why clients need a secret from a response, for people; required with scrub off
 
-	OAuth    *OAuth    `json:"oauth,omitzero"`    // how tokens are obtained, refreshed and revoked
-	Env      []Env     `json:"env,omitzero"`      // environment variables that the service's clients read
-	Verify   *Verify   `json:"verify,omitzero"`   // request that shows whether a credential works
-	Metadata *Metadata `json:"metadata,omitzero"` // information about the definition itself
+	OAuth       *OAuth            `json:"oauth,omitzero"`         // how tokens are obtained, refreshed and revoked
+	OAuthByFlow map[string]*OAuth `json:"oauth_by_flow,omitzero"` // what replaces oauth and verify for single flows of another authorization server, by flow
+	Env         []Env             `json:"env,omitzero"`           // environment variables that the service's clients read
+	Verify      *Verify           `json:"verify,omitzero"`        // request that shows whether a credential works
+	Metadata    *Metadata         `json:"metadata,omitzero"`      // information about the definition itself
 
 	// Source is [Bundled] or [Custom]. It is not part of the file.
 	Source string `json:"-"`

@@ -21,27 +21,30 @@ type endpoint struct {
 
 // compileEndpoints prepares the endpoints for OAuthEndpoints.
 func (d *Definition) compileEndpoints(f *faults) {
-	o := d.OAuth
-	if o == nil {
-		return
+	for _, m := range d.oauths() {
+		for _, e := range m.oauth.endpoints() {
+			if e.text == "" {
+				continue
+			}
+			compiled, err := d.compileEndpoint(m.field+"."+e.member, e.text)
+			if err != nil {
+				f.addError(err)
+				continue
+			}
+			d.endpoints = append(d.endpoints, compiled)
+		}
 	}
+}
+
+// endpoints returns the templates of the endpoints, some of which may be empty.
+func (o *OAuth) endpoints() []memberText {
 	revocation := ""
 	if o.Revocation != nil {
 		revocation = o.Revocation.URL
 	}
-	for _, e := range []struct{ field, url string }{
-		{"oauth.authorization_url", o.AuthorizationURL}, {"oauth.token_url", o.TokenURL}, {"oauth.refresh_url", o.RefreshURL},
-		{"oauth.device_authorization_url", o.DeviceURL}, {"oauth.registration_url", o.RegistrationURL}, {"oauth.revocation.url", revocation},
-	} {
-		if e.url == "" {
-			continue
-		}
-		compiled, err := d.compileEndpoint(e.field, e.url)
-		if err != nil {
-			f.addError(err)
-			continue
-		}
-		d.endpoints = append(d.endpoints, compiled)
+	return []memberText{
+		{"authorization_url", o.AuthorizationURL}, {"token_url", o.TokenURL}, {"refresh_url", o.RefreshURL},
+		{"device_authorization_url", o.DeviceURL}, {"registration_url", o.RegistrationURL}, {"revocation.url", revocation},
 	}
 }
 
@@ -198,10 +201,13 @@ func (d *Definition) Endpoints() []string {
 	for _, e := range d.endpoints {
 		urls = append(urls, e.url)
 	}
-	if o := d.OAuth; o != nil && o.Discovery == "issuer" {
-		urls = append(urls, o.Issuer)
-	} else if o != nil && o.Discovery == "resource" {
-		urls = append(urls, o.Resource)
+	for _, m := range d.oauths() {
+		switch m.oauth.Discovery {
+		case "issuer":
+			urls = append(urls, m.oauth.Issuer)
+		case "resource":
+			urls = append(urls, m.oauth.Resource)
+		}
 	}
 	return urls
 }

@@ -32,7 +32,7 @@ func ValidateName(name string) error {
 // only for what that schema can express.
 func (d *Definition) validate(f *faults) {
 	checks := []func(*faults){
-		d.checkName, d.checkFlows, d.checkParams, d.checkHosts, d.checkPaths, d.checkOAuthPaths, d.checkInject, d.checkRemove, d.checkOAuth, d.checkEnv, d.checkVerify, d.checkScrub, d.checkAbout,
+		d.checkName, d.checkFlows, d.checkParams, d.checkHosts, d.checkPaths, d.checkOAuthPaths, d.checkInject, d.checkRemove, d.checkOAuth, d.checkOAuthByFlow, d.checkEndpoints, d.checkEnv, d.checkVerify, d.checkScrub, d.checkAbout,
 	}
 	if d.SchemaVersion == 1 {
 		checks = []func(*faults){d.validate1}
@@ -57,7 +57,7 @@ func (d *Definition) checkFlows(f *faults) {
 		if slices.Index(d.Flows, flow) < i {
 			f.add(field, fmt.Sprintf("%q is listed twice", flow), "")
 		}
-		if flow != FlowAPIKey && d.OAuth == nil {
+		if flow != FlowAPIKey && d.OAuth == nil && d.OAuthByFlow[flow] == nil {
 			f.add("oauth", "missing", flow+" needs at least oauth.token_url or oauth.discovery")
 		}
 	}

@@ -52,12 +52,11 @@ func (d *Definition) checkIssuer(f *faults, o *OAuth) {
 	}
 }
 
-// checkOAuthFlows checks the endpoints, and that each flow has the endpoints that it
-// needs, unless they are discovered.
-func (d *Definition) checkOAuthFlows(f *faults, o *OAuth) {
+// checkEndpoints checks the names in the endpoints of all flows.
+func (d *Definition) checkEndpoints(f *faults) {
 	for _, e := range d.endpoints {
 		more := []string{}
-		if e.field == "oauth.revocation.url" {
+		if strings.HasSuffix(e.field, ".revocation.url") {
 			more = append(more, nameToken)
 		}
 		f.addError(d.checkNames(e.field, e.url, more...))
@@ -65,10 +64,18 @@ func (d *Definition) checkOAuthFlows(f *faults, o *OAuth) {
 			f.add(e.field, "a token in a URL ends up in logs", "only a revocation URL can have it, as {token}")
 		}
 	}
+}
+
+// checkOAuthFlows checks that each flow has the endpoints that it needs, unless they are
+// discovered.
+func (d *Definition) checkOAuthFlows(f *faults, o *OAuth) {
 	if o.Discovery != "" {
 		return
 	}
 	for _, flow := range d.Flows {
+		if d.OAuthByFlow[flow] != nil {
+			continue
+		}
 		needs := map[string]string{"token_url": o.TokenURL}
 		switch flow {
 		case FlowAPIKey:

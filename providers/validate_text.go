@@ -77,5 +77,10 @@ func (d *Definition) endpointField(text string) string {
 			return e.field
 		}
 	}
-	return "oauth." + d.OAuth.Discovery
+	for _, m := range d.oauths() {
+		if m.oauth.Discovery != "" && (text == m.oauth.Issuer || text == m.oauth.Resource) {
+			return m.field + "." + m.oauth.Discovery
+		}
+	}
+	return "oauth"
 }

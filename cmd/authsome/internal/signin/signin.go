@@ -89,6 +89,7 @@ func (l *Login) Run(ctx context.Context, credentials *auth.Auth) (auth.Connectio
 func (l *Login) obtain(ctx context.Context, d *providers.Definition, known auth.Known) (flows.Obtained, error) {
 	l.d, l.known = d, known
 	l.chooseFlow()
+	l.d = d.ForFlow(l.flow)
 	var o flows.Obtained
 	var err error
 	switch l.flow {
@@ -131,16 +132,35 @@ func (l *Login) chooseFlow() {
 
 // usualFlow is the provider's usual flow, or that for a key if a key was given.
 func (l *Login) usualFlow() string {
-	_, given := l.given[valueKey]
-	given = given || l.o.KeyStdin && l.o.ClientID == ""
-	for _, name := range l.variables(valueKey) {
-		value := l.console.Getenv(name)
-		given = given || value != "" && !providers.HasPlaceholder(value)
-	}
-	if given && l.d.HasFlow(providers.FlowAPIKey) {
+	given := l.isGiven(valueKey) || l.o.KeyStdin && l.o.ClientID == ""
+	switch usual := l.d.Flows[0]; {
+	case given && l.d.HasFlow(providers.FlowAPIKey):
 		return providers.FlowAPIKey
+	case usual == providers.FlowDCRPKCE && l.d.HasFlow(providers.FlowPKCE) && l.hasClient(providers.FlowPKCE):
+		return providers.FlowPKCE
+	default:
+		return usual
 	}
-	return l.d.Flows[0]
+}
+
+// isGiven reports whether a value was given, or is in the environment.
+func (l *Login) isGiven(name string) bool {
+	if _, ok := l.given[name]; ok {
+		return true
+	}
+	return slices.ContainsFunc(l.variables(name), func(variable string) bool {
+		value := l.console.Getenv(variable)
+		return value != "" && !providers.HasPlaceholder(value)
+	})
+}
+
+// hasClient reports whether a client for a flow was given, or is known from earlier logins.
+func (l *Login) hasClient(flow string) bool {
+	if l.isGiven(valueClientID) {
+		return true
+	}
+	issuer, err := l.d.ForFlow(flow).Issuer(nil)
+	return err == nil && l.known.Client(issuer, "").ID != ""
 }
 
 // scopes are the scopes to ask for; nil means those of the definition.
