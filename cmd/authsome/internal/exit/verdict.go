@@ -68,7 +68,10 @@ func classifyUsage(err error) (Verdict, bool) {
 func classifyCredential(err error) (Verdict, bool) {
 	if e, ok := errors.AsType[*providers.NotFoundError](err); ok {
 		next := suggest.Command("list")
-		if e.Near != "" {
+		switch {
+		case e.File != nil:
+			next = suggest.Command("register %s --check", e.File.Path)
+		case e.Near != "":
 			next = next.With(e.Near)
 		}
 		return Verdict{ProviderNotFound, "ProviderNotFound", next}, true

@@ -103,8 +103,11 @@ func (p *pythonImport) definitions() error {
 			i.result = resultExists
 		default:
 			p.added[d.Name] = d
+			for _, part := range d.Dropped() {
+				i.reason = strings.TrimPrefix(i.reason+"; "+part.Error(), "; ")
+			}
 			i.store = func(context.Context) error {
-				if _, err := providers.Install(h.ProvidersDir(), found.Data, false); err != nil {
+				if err := d.Install(h.ProvidersDir(), false); err != nil {
 					return err
 				}
 				set, err := p.Opener.LoadProviders()
@@ -123,7 +126,10 @@ func parseDefinition(found pythonhome.Definition) (*providers.Definition, error)
 	if found.Err != nil {
 		return nil, found.Err
 	}
-	d, err := providers.Parse(found.Data)
+	d, err := providers.ParseInstalled(found.Data)
+	if err == nil && len(d.Hosts) == 0 {
+		_, err = providers.Parse(found.Data) // unless it never had a host
+	}
 	if err == nil && d.Name != found.Name {
 		err = fmt.Errorf("its name %q differs from the name of its file", d.Name)
 	}
