@@ -23,7 +23,7 @@ type pythonImport struct {
 	key       *vault.MasterKey                 // of that home
 	set       *providers.Set                   // of this home
 	added     map[string]*providers.Definition // that the import registers
-	refused   map[string]bool                  // definitions of that home that are refused
+	refused   map[string]bool                  // definitions of either home that cannot be used
 	selection *selection
 	items     []item
 }
@@ -83,6 +83,9 @@ func (p *pythonImport) definitions() error {
 	h, err := p.Opener.Home()
 	if err != nil {
 		return err
+	}
+	for _, problem := range p.set.Problems {
+		p.refused[strings.TrimSuffix(filepath.Base(problem.Path), ".json")] = true
 	}
 	if filepath.Join(p.dir, "providers") == h.ProvidersDir() {
 		return nil // the same directory
