@@ -251,5 +251,6 @@ func (a *app) sidecarOptions(ctx context.Context, o *proxyOptions) (sidecar.Opti
 	options.Fix = explain.Fix(profile)
 	options.AuditRequired = h.Config.Audit.OnFailure == home.AuditRefuse
 	options.Providers, options.Log, options.Profile = a.opener().LoadProviders, a.opener().Log(), p.Name
+	options.Rejections = p.Rejections()
 	return options, connections, nil
 }

@@ -13,6 +13,7 @@ const (
 	Accept      = "accept" // the user let a connection use a changed definition
 	Prefer      = "prefer" // the user chose who serves hosts that several providers cover
 	Get         = "get"    // a secret was shown
+	Check       = "check"  // a credential was sent to its service to find out whether it works
 	Export      = "export"
 	Register    = "register"
 	RunStart    = "run_start"

@@ -7,7 +7,7 @@
 //	master.key, key.lock      the key of the vaults, see package vault
 //	audit.log                 see package audit
 //	providers/<name>.json     definitions that the user registered
-//	profiles/<name>/          one vault each, see [Profile]
+//	profiles/<name>/          one vault each, see [Profile]; rejected/, see package rejection
 //	runs/                     see package runs
 //	logs/
 //

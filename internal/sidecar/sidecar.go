@@ -43,6 +43,7 @@ type Sidecar struct {
 	log           *slog.Logger
 	profile       string
 	strangers     strangers
+	rejections    rejections
 
 	table      atomic.Pointer[routing.Table]
 	generation atomic.Uint64
@@ -142,6 +143,7 @@ func (s *Sidecar) Drain(ctx context.Context) error {
 	s.stop()
 	err := s.proxy.Shutdown(ctx)
 	s.strangers.close()
+	s.rejections.sync(time.Now(), true)
 	s.running.Wait()
 	s.auth.Close()
 	return err
@@ -163,6 +165,7 @@ func (s *Sidecar) watch(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		s.rejections.sync(time.Now(), false)
 		generation, err := s.vault.Generation()
 		if err == nil && generation == s.generation.Load() && s.unreadable.Load() == nil {
 			continue
