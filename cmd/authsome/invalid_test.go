@@ -78,6 +78,7 @@ const invalidLines = `
 	log -n many
 	log -n -5
 	log --since yesterday
+	log --run latest
 	status one two
 	log --since -5m
 

@@ -290,7 +290,7 @@ func TestProxySeesADeadKey(t *testing.T) {
 	}
 	// A run of another process ends with a success, too, and stores it at once.
 	out, said, code := b.answer(append(append([]string{"run"}, flags...), "--", "agent", "get", "https://api.acme.test/me")...)
-	if code != 0 || out != "200 fine <nil>\n" {
+	if code != 0 || out != "200 fine <nil>\n" || !strings.Contains(said, "authsome: agent: 1 request with a credential (acme): authsome log --run ") {
 		t.Errorf("exit code %d: %s%s", code, out, said)
 	}
 	eventually(t, "list shows that it works", func() bool { return !rejected() })

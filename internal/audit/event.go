@@ -54,7 +54,10 @@ type Event struct {
 	Path       string // is written only up to the first '?' or '#'
 	Status     int
 	Duration   time.Duration
-	Count      int64 // of refusals that are not recorded one by one
+	Count      int64  // of refusals that are not recorded one by one
+	Command    string // of a run: the base name of its command, without arguments
+	Agent      string // of a run: the name of the agent
+	PID        int    // of a run: the process of its command; of a proxy, its own
 }
 
 // entry is an event in the queue.

@@ -43,6 +43,7 @@ type Options struct {
 
 	Metrics *metrics.Metrics // for this sidecar alone; nil keeps none
 	Audit   *audit.Log       // nil records nothing
+	Usage   *Usage           // counts what clients do; nil counts nothing
 	// Rejections are stored here, for other processes. Without a directory, they are only
 	// in the metrics.
 	Rejections rejection.Store
@@ -63,7 +64,7 @@ func New(o Options) *Sidecar {
 	}
 	s := &Sidecar{
 		auth: o.Auth, vault: o.Vault, providers: o.Providers, authority: o.Authority, routing: o.Routing,
-		metrics: o.Metrics, audit: o.Audit, auditRequired: o.AuditRequired, log: o.Log, profile: o.Profile,
+		metrics: o.Metrics, usage: o.Usage, audit: o.Audit, auditRequired: o.AuditRequired, log: o.Log, profile: o.Profile,
 		routed: make(map[connectionKey]auth.Connection),
 		failed: make(chan error, 1),
 	}

@@ -17,6 +17,9 @@ import (
 func (s *Sidecar) record(x intercept.Exchange) {
 	s.metrics.Exchange(x)
 	s.rejections.observe(&x)
+	if s.usage != nil {
+		s.usage.count(&x)
+	}
 	if x.Stranger {
 		if x.Code != "" {
 			s.strangers.add(string(x.Code))

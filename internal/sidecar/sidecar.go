@@ -38,6 +38,7 @@ type Sidecar struct {
 	routing       routing.Options
 	proxy         *intercept.Proxy
 	metrics       *metrics.Metrics
+	usage         *Usage     // may be nil
 	audit         *audit.Log // may be nil
 	auditRequired bool
 	log           *slog.Logger
