@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -336,4 +337,49 @@ func (b *bench) asNobody(cmd *exec.Cmd, readable ...string) {
 		}
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+}
+
+// A token that has expired is refreshed before it is checked. If that is refused, the
+// connection needs a login.
+func TestStatusRefreshesTokens(t *testing.T) {
+	b, p := newBench(t), startProvider(t)
+	b.run("", "init")
+	b.more = []string{"HTTPS_PROXY=" + forwardProxy(t, p.addr), "SSL_CERT_FILE=" + p.ca}
+	p.logIn(b, time.Now().Add(-time.Second))
+	if out, said, code := b.answer("status"); code != 0 || !strings.Contains(out, "works") || p.asked() != 1 {
+		t.Errorf("exit code %d, %d refreshes: %s%s", code, p.asked(), out, said)
+	}
+	if out, _, code := b.answer("status"); code != 0 || p.asked() != 1 {
+		t.Errorf("the second time, exit code %d, %d refreshes: %s", code, p.asked(), out)
+	}
+	p.logIn(b, time.Now().Add(-time.Second))
+	p.set(func() { p.refresh = "" })
+	out, said, code := b.answer("status")
+	if want := "authsome: warning: live/default does not work: invalid since "; code != 4 || !strings.Contains(out, "invalid") || !strings.HasPrefix(said, want) || !strings.HasSuffix(said, ": authsome login live --force\n") {
+		t.Errorf("without a valid refresh token, exit code %d: %s%s", code, out, said)
+	}
+	b.noLeaks(map[string]string{}, providerAccess, providerRefresh, providerClient)
+}
+
+// Status shows what several connections cover, as list does.
+func TestStatusShowsSharedHosts(t *testing.T) {
+	b, _ := statusBench(t)
+	b.run(strings.Replace(statusDefinition("twin", ""), "api.twin.test", "api.acme.test", 1), "register", "-", "--yes")
+	for _, provider := range []string{"acme", "twin"} {
+		b.run(goodKey, "login", provider, "--key-stdin", "--no-verify")
+	}
+	var v struct {
+		Connections []struct{ Shared []sharedView }
+	}
+	out, _, code := b.answer("status", "acme", "--json")
+	if err := json.Unmarshal([]byte(out), &v); err != nil || code != 0 || len(v.Connections) != 1 || len(v.Connections[0].Shared) != 1 {
+		t.Fatalf("exit code %d, %v: %s", code, err, out)
+	}
+	if s := v.Connections[0].Shared[0]; !slices.Equal(s.Hosts, []string{"api.acme.test"}) || !slices.Equal(s.With, []string{"twin/default"}) {
+		t.Errorf("%+v", s)
+	}
+	_, listed, _ := b.answer("list", "--connected")
+	if _, said, _ := b.answer("status"); said != listed || !strings.Contains(said, "api.acme.test") {
+		t.Errorf("status says %q, and list %q", said, listed)
+	}
 }
