@@ -66,10 +66,6 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 	}
 	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
-	set, err := a.providers()
-	if err != nil {
-		return err
-	}
 	t, err := a.routes(ctx)
 	if err != nil {
 		return err
@@ -100,7 +96,9 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 			rest = append(rest, []string{p.Name, "-", "", "", "", p.AuthType, p.Source})
 		}
 	}
-	a.warnDefinitions(slices.Concat(set.Problems, set.Disabled))
+	if err := a.warnAllDefinitions(); err != nil {
+		return err
+	}
 	if a.JSON {
 		return a.PrintJSON(out)
 	}
