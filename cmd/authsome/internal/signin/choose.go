@@ -31,8 +31,8 @@ func (l *Login) ways() []loopback.Choice {
 		return nil
 	}
 	usual := l.flow
-	needsApp := (usual == providers.FlowPKCE || usual == providers.FlowDeviceCode) && l.d.OAuth.ClientID == ""
-	if !needsApp || len(l.known.Clients) > 0 || !l.given[valueClientID].IsZero() {
+	needsApp := (usual == providers.FlowPKCE || usual == providers.FlowDeviceCode && l.deviceClient() == secretRequired) && l.d.OAuth.ClientID == ""
+	if !needsApp || len(l.known.Clients) > 0 || l.isGiven(valueClientID) {
 		return nil
 	}
 	var ways []loopback.Choice
