@@ -41,9 +41,12 @@ type Problem struct {
 	Err  error
 }
 
-// NotFoundError reports that a definition does not exist. Near is a similar name that
-// does, or empty.
-type NotFoundError struct{ Name, Near string }
+// NotFoundError reports that a definition does not exist.
+type NotFoundError struct {
+	Name     string
+	Near     string // the name of a definition that may be meant, or empty
+	Category string // the category that Name describes, if Near is empty, or empty
+}
 
 func (e *NotFoundError) Error() string { return fmt.Sprintf("no provider %q", e.Name) }
 
@@ -112,13 +115,13 @@ func (d *Definition) ownedByUser() {
 	d.known = sync.OnceValue(func() []*Definition { return bundledOn(d) })
 }
 
-// Lookup returns the definition with the name. If it does not exist, the error is a
-// [*NotFoundError].
+// Lookup returns the definition with the name, exactly as it is stored; see
+// [Set.Resolve]. If it does not exist, the error is a [*NotFoundError].
 func (s *Set) Lookup(name string) (*Definition, error) {
 	if read := s.byName[name]; read != nil {
 		return read()
 	}
-	return nil, &NotFoundError{Name: name, Near: s.near(name)}
+	return nil, s.notFound(name)
 }
 
 // ReplacesBundled reports whether the definition with the name is a custom one that

@@ -153,6 +153,9 @@ func (a *app) completeConnected(cmd *cobra.Command, _ []string, prefix string) (
 // argument; for run, proxy and why it offers PROVIDER=CONNECTION.
 func (a *app) completeConnections(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	var names []string
+	if set, err := a.providers(); err == nil && len(args) > 0 {
+		args = []string{set.Resolve(args[0])}
+	}
 	pairs := cmd.Name() == "run" || cmd.Name() == "proxy" || cmd.Name() == "why"
 	for _, c := range a.stored(cmd) {
 		switch {

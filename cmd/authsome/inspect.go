@@ -52,10 +52,11 @@ func inspect(ctx context.Context, a *app, name string) error {
 		return a.PrintJSON(struct {
 			Definition  json.RawMessage  `json:"definition"`
 			Source      string           `json:"source"`
+			Aliases     []string         `json:"aliases,omitempty"`
 			Connections []connectionView `json:"connections"`
-		}{definition, d.Source, views})
+		}{definition, d.Source, set.Aliases(d.Name), views})
 	}
-	rows := describe(d)
+	rows := describe(d, set.Aliases(d.Name))
 	now := time.Now()
 	for _, c := range views {
 		rows = append(rows, []string{"connection", strings.TrimSpace(c.label() + ", " + c.Status + " " + c.expiry(now))})

@@ -57,8 +57,9 @@ func (o *proxyOptions) addFlags(cmd *cobra.Command) {
 // routing returns the options of the routing table that the flags give. Every provider
 // in a flag must exist.
 func (o *proxyOptions) routing(set *providers.Set) (routing.Options, error) {
-	lookup := func(name string) error {
-		_, err := set.Lookup(name)
+	lookup := func(name *string) error {
+		*name = set.Resolve(*name)
+		_, err := set.Lookup(*name)
 		return err
 	}
 	r := routing.Options{Choose: make(map[string]string)}
@@ -67,7 +68,7 @@ func (o *proxyOptions) routing(set *providers.Set) (routing.Options, error) {
 		if name == "" || named && home.ValidateName(connection) != nil {
 			return r, exit.Usagef("--provider %s: use PROVIDER or PROVIDER=CONNECTION", s)
 		}
-		if err := lookup(name); err != nil {
+		if err := lookup(&name); err != nil {
 			return r, err
 		}
 		r.Only = append(r.Only, name)
@@ -80,7 +81,7 @@ func (o *proxyOptions) routing(set *providers.Set) (routing.Options, error) {
 		if name == "" || home.ValidateName(connection) != nil {
 			return r, exit.Usagef("--connection %s: use PROVIDER=NAME", s)
 		}
-		if err := lookup(name); err != nil {
+		if err := lookup(&name); err != nil {
 			return r, err
 		}
 		r.Choose[name] = connection

@@ -70,7 +70,7 @@ Documentation: ` + docsURL,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Name() == cobra.ShellCompRequestCmd {
 				a.In, a.Err = strings.NewReader(""), io.Discard // a shell that completes a line cannot pass on a question
 			}
@@ -78,7 +78,10 @@ Documentation: ` + docsURL,
 				return err
 			}
 			cmd.SetContext(a.Watch(cmd.Context()))
-			return checkConnectionFlag(cmd)
+			if err := checkConnectionFlag(cmd); err != nil {
+				return err
+			}
+			return a.resolveProvider(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {

@@ -68,8 +68,11 @@ func classifyUsage(err error) (Verdict, bool) {
 func classifyCredential(err error) (Verdict, bool) {
 	if e, ok := errors.AsType[*providers.NotFoundError](err); ok {
 		next := suggest.Command("list")
-		if e.Near != "" {
+		switch {
+		case e.Near != "":
 			next = next.With(e.Near)
+		case e.Category != "":
+			next = next.With("--category " + e.Category)
 		}
 		return Verdict{ProviderNotFound, "ProviderNotFound", next}, true
 	}
