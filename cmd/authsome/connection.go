@@ -93,7 +93,7 @@ func (o *transferOptions) check() error {
 	if o.to == "" {
 		return exit.WithFlag(exit.Usagef("name the target profile with --to"), "--to PROFILE")
 	}
-	return cmp.Or(checkName("CONNECTION", o.connection), checkName("--to", o.to), checkName("--as", o.as))
+	return cmp.Or(checkName("CONNECTION", o.connection), checkName("--to", o.to), checkName("--as", o.as), checkNewName("--as", o.as))
 }
 
 // otherAuth opens the connections of another profile, or returns from if the name is

@@ -14,7 +14,6 @@ import (
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/signin"
-	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/internal/home"
@@ -45,7 +44,7 @@ lists the keys that it finds in the environment, and offers to store them.`,
   authsome login`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return exit.WithCommand(exit.Usagef("login takes one PROVIDER; secrets are not accepted as arguments"), "login %s", suggest.Words(args[0]))
+				return exit.WithHint(exit.Usagef("login takes one PROVIDER; secrets are not accepted as arguments, because other users can see them"), a.loginWith(args))
 			}
 			return nil
 		},
@@ -112,6 +111,9 @@ func cancelled(ctx context.Context, err error) bool {
 func login(ctx context.Context, a *app, provider string, o signin.Options) error {
 	if err := home.ValidateName(o.Connection); err != nil {
 		return exit.Usagef("--connection: %v", err)
+	}
+	if err := checkNewName("--connection", o.Connection); err != nil {
+		return err
 	}
 	set, err := a.providers()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,7 @@ import (
 func execute(ctx context.Context, a *app, args []string) int {
 	root := newRootCmd(a)
 	root.SetArgs(args)
+	a.Keys = sync.OnceValue(func() []string { return keysIn(args) })
 	root.SetIn(a.In)
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
@@ -29,7 +31,7 @@ func execute(ctx context.Context, a *app, args []string) int {
 	cmd, err := root.ExecuteContextC(ctx)
 	a.close()
 	if err != nil {
-		return a.Fail(withNext(cmd, err))
+		return a.Fail(a.withoutKeys(cmd, args, err))
 	}
 	return exit.OK
 }

@@ -9,17 +9,20 @@
 package console
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
+	"github.com/authsome/authsome/secret"
 )
 
 // Console is the streams of a process and how to use them. Its exported fields are
@@ -35,6 +38,10 @@ type Console struct {
 	Quiet   bool   // leave out what Infof prints
 	NoColor bool   // paint nothing
 	Profile string // as --profile named it; suggested commands name it too
+
+	// Keys returns words that were given as arguments and look like keys. Messages do
+	// not repeat them. It may be nil.
+	Keys func() []string
 
 	once     sync.Once
 	terminal *terminal.Terminal // set by once
@@ -56,26 +63,42 @@ func (c *Console) Infof(format string, args ...any) {
 
 // Notef prints what a person must know to continue, also when Quiet is set.
 func (c *Console) Notef(format string, args ...any) {
-	fmt.Fprintf(c.Err, "authsome: %s\n", show.VisibleLines(fmt.Sprintf(format, exit.Messages(args)...)))
+	fmt.Fprintf(c.Err, "authsome: %s\n", show.VisibleLines(c.WithoutKeys(fmt.Sprintf(format, exit.Messages(args)...))))
 }
 
 // Warnf prints a warning.
 func (c *Console) Warnf(format string, args ...any) {
-	fmt.Fprintf(c.Err, "authsome: %s %s\n", c.paint(c.Err, show.Yellow, "warning:"), show.VisibleLines(exit.PlainText(fmt.Sprintf(format, exit.Messages(args)...))))
+	fmt.Fprintf(c.Err, "authsome: %s %s\n", c.paint(c.Err, show.Yellow, "warning:"), show.VisibleLines(c.WithoutKeys(exit.PlainText(fmt.Sprintf(format, exit.Messages(args)...)))))
 }
 
 // Detail prints a line that a following question is about, also when Quiet is set.
 func (c *Console) Detail(format string, args ...any) {
-	fmt.Fprintln(c.Err, show.Visible(fmt.Sprintf(format, args...)))
+	fmt.Fprintln(c.Err, show.Visible(c.WithoutKeys(fmt.Sprintf(format, args...))))
+}
+
+// WithoutKeys returns a text with the words of Keys redacted.
+func (c *Console) WithoutKeys(text string) string {
+	if c.Keys == nil {
+		return text
+	}
+	for _, key := range c.Keys() {
+		text = strings.ReplaceAll(text, key, secret.Redacted)
+	}
+	return text
 }
 
 // PrintJSON prints one indented document. The views that it gets spell out their
 // fields: a secret among them is an error, and a bug.
 func (c *Console) PrintJSON(v any) error {
-	e := json.NewEncoder(c.Out)
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(c.Out, c.WithoutKeys(text.String()))
+	return err
 }
 
 // Table and Facts print rows to Out; see package show.
@@ -105,7 +128,7 @@ func (c *Console) Fail(err error) int {
 	}
 	v := exit.Judge(err)
 	hint, who := c.Next(v.Next)
-	message := exit.Message(err)
+	hint, message := c.WithoutKeys(hint), c.WithoutKeys(exit.Message(err))
 	if c.JSON {
 		c.PrintJSON(struct {
 			Error   string `json:"error"`

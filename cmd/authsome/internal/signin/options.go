@@ -12,6 +12,7 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/internal/loopback"
+	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/secret"
 )
 
@@ -60,6 +61,9 @@ func (l *Login) readOptions() error {
 		if param := l.d.Param(name); param != nil && param.Secret || name == valueClientSecret {
 			return exit.WithCommand(exit.Usagef("--param %s: other users can see secrets in arguments; write a line %s=VALUE into a file", name, name),
 				"login %s --secrets-stdin < FILE", l.d.Name)
+		}
+		if providers.HasKeyPrefix(value) {
+			return exit.WithCommand(exit.Usagef("--param %s: this looks like a key, which other users can see in arguments", name), "login %s --key-stdin < FILE", l.d.Name)
 		}
 		if !l.setGiven(name, value, "--param "+name) {
 			return exit.Usagef("--param %s: unknown value; %s has %s", name, l.d.Name, l.valueNames())
