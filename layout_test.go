@@ -30,7 +30,7 @@ var imports = map[string][]string{
 	"cmd/authsome/internal/guard":    {"internal/child", "internal/runs"},
 	"cmd/authsome/internal/opener":   {"auth", "cmd/authsome/internal/exit", "internal/audit", "internal/home", "internal/regular", "internal/sidecar", "providers", "secret", "vault"},
 	"cmd/authsome/internal/show":     {},
-	"cmd/authsome/internal/signin":   {"auth", "cmd/authsome/internal/console", "cmd/authsome/internal/exit", "cmd/authsome/internal/show", "cmd/authsome/internal/suggest", "cmd/authsome/internal/terminal", "flows", "internal/hosts", "internal/loopback", "providers", "secret"},
+	"cmd/authsome/internal/signin":   {"auth", "cmd/authsome/internal/console", "cmd/authsome/internal/exit", "cmd/authsome/internal/show", "cmd/authsome/internal/suggest", "cmd/authsome/internal/terminal", "flows", "internal/home", "internal/hosts", "internal/loopback", "providers", "secret"},
 	"cmd/authsome/internal/suggest":  {"auth", "cmd/authsome/internal/guard"},
 	"cmd/authsome/internal/takeover": {"auth", "cmd/authsome/internal/console", "cmd/authsome/internal/exit", "cmd/authsome/internal/opener", "cmd/authsome/internal/show", "cmd/authsome/internal/suggest", "cmd/authsome/internal/terminal", "internal/audit", "internal/durable", "internal/home", "internal/pythonhome", "internal/regular", "providers", "secret", "vault"},
 	"cmd/authsome/internal/terminal": {"secret"},

@@ -98,10 +98,15 @@ func (e *RefreshUnavailableError) Unwrap() error { return e.Err }
 type ConnectedError struct {
 	Provider   string
 	Connection string
+	BaseURL    string // the connection's address, if another one was asked for; otherwise empty
 }
 
 func (e *ConnectedError) Error() string {
-	return fmt.Sprintf("%s: %v", fullName(e.Provider, e.Connection), ErrConnected)
+	text := fmt.Sprintf("%s: %v", fullName(e.Provider, e.Connection), ErrConnected)
+	if e.BaseURL != "" {
+		text += ", to " + e.BaseURL
+	}
+	return text
 }
 
 // Is makes errors.Is(err, ErrConnected) true.

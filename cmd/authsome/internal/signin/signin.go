@@ -74,12 +74,14 @@ func environment(getenv func(string) string) loopback.Environment {
 func (l *Login) Run(ctx context.Context, credentials *auth.Auth) (auth.Connection, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, l.o.Timeout, errTimeout)
 	defer cancel()
+	if err := l.keepAddress(ctx, credentials); err != nil {
+		return auth.Connection{}, err
+	}
 	c, err := credentials.Login(ctx, auth.LoginRequest{
-		Provider: l.d.Name, Connection: l.o.Connection, BaseURL: l.baseURL(), Force: l.o.Force, Reset: l.o.Reset, Obtain: l.obtain,
+		Provider: l.d.Name, Connection: l.o.Connection, BaseURL: l.baseURL(), Scopes: l.scopes(), Force: l.o.Force, Reset: l.o.Reset, Obtain: l.obtain,
 	})
-	if _, ok := errors.AsType[*auth.ConnectedError](err); ok {
-		l.o.Force = true // for the hint
-		err = exit.WithHint(err, l.repeat(""))
+	if e, ok := errors.AsType[*auth.ConnectedError](err); ok {
+		err = l.connected(ctx, credentials, e, err)
 	}
 	return c, err
 }
