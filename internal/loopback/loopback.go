@@ -56,6 +56,7 @@ type Server struct {
 
 	mu           sync.Mutex      // guards all fields below
 	linkUsed     map[string]bool // by the path of a link
+	visited      chan struct{}   // closed when a link is first opened
 	stage        stage
 	changed      chan struct{} // closed when stage is replaced
 	formSent     bool          // see continueToProvider
@@ -120,6 +121,7 @@ func (s *Server) Listen() error {
 	}
 	s.pagePath = "/login/" + rand.Text()
 	s.linkUsed = make(map[string]bool)
+	s.visited = make(chan struct{})
 	s.changed = make(chan struct{})
 	s.outcomeShown = make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
