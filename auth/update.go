@@ -63,7 +63,7 @@ func (a *Auth) putMetadata(tx *vault.Tx, provider, defaultName string, names []s
 func (a *Auth) SetDefault(ctx context.Context, provider, name string) error {
 	return a.update(ctx, provider, func(_ *vault.Tx, s *snapshot) error {
 		if !s.has(provider, name) {
-			return &LoginRequiredError{Provider: provider, Connection: name, Reason: ReasonMissing}
+			return s.missing(provider, name)
 		}
 		s.defaults[provider] = name
 		return nil

@@ -128,7 +128,11 @@ func (o *transferOptions) explain(err error, command string, t auth.Transfer) er
 		return exit.WithHint(err, suggest.Login(o.provider, cmp.Or(o.as, t.Connection)).For(o.to))
 	}
 	if errors.Is(err, auth.ErrOneHolder) {
-		return exit.WithCommand(err, "connection move %s %s --to %s", o.provider, t.Connection, o.to)
+		move := suggest.Command("connection move %s %s --to %s", o.provider, t.Connection, o.to)
+		if o.as != "" {
+			move = move.With("--as " + o.as)
+		}
+		return exit.WithHint(err, move)
 	}
 	return err
 }

@@ -20,7 +20,7 @@ contacting the provider. It also uninstalls a definition that you registered. A
 bundled definition stays. On a terminal, remove asks first.`,
 		Example: "  authsome remove acme",
 		Args:    exactArgs("PROVIDER"),
-		RunE: func(cmd *cobra.Command, args []string) error { return remove(cmd.Context(), a, args[0], yes) },
+		RunE:    func(cmd *cobra.Command, args []string) error { return remove(cmd.Context(), a, args[0], yes) },
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask for confirmation")
 	return cmd

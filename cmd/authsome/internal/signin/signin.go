@@ -117,7 +117,9 @@ func (l *Login) checkFlow() error {
 	if l.o.Flow == "" || l.d.HasFlow(l.o.Flow) {
 		return nil
 	}
-	return exit.WithCommand(exit.Usagef("%s does not support the flow %s; it supports %s", l.d.Name, l.o.Flow, strings.Join(l.d.Flows, ", ")), "login %s --flow %s", l.d.Name, l.d.Flows[0])
+	err := exit.Usagef("%s does not support the flow %s; it supports %s", l.d.Name, l.o.Flow, strings.Join(l.d.Flows, ", "))
+	l.o.Flow = l.d.Flows[0]
+	return exit.WithHint(err, l.repeat(""))
 }
 
 // chooseFlow uses the flow that the user asked for, else the provider's usual one. If
