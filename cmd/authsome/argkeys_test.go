@@ -63,7 +63,7 @@ func TestKeyAsAnArgumentIsNotEchoed(t *testing.T) {
 	}
 	for _, cmd := range commands() {
 		words := strings.Fields(cmd.CommandPath())[1:]
-		if cmd.Name() == "demo" || cmd.Name() == "man" { // they write files, with no name of their own choice
+		if cmd.Name() == "demo" || cmd.Name() == "man" { // they create directories
 			continue
 		}
 		check(append(slices.Clone(words), key)...)
