@@ -36,6 +36,9 @@ address to open is printed, and you can paste the address of the last page.
 
 Secrets are not accepted as arguments, because other users could see them.
 
+A connection that expired or is no longer accepted is replaced, one that works only
+with --force, or by one with other --scopes.
+
 The first connection of a provider becomes its default. Without PROVIDER, login
 lists the keys that it finds in the environment, and offers to store them.`,
 		Example: `  authsome login github
@@ -71,7 +74,7 @@ lists the keys that it finds in the environment, and offers to store them.`,
 	f.StringArrayVar(&o.Params, "param", nil, "set a value that the provider needs, as `NAME=VALUE`; repeatable, not for secrets")
 	f.StringVar(&o.ClientID, "client-id", "", "use the OAuth client `ID` that you registered with the provider")
 	f.BoolVar(&o.Reset, "reset", false, "ask for the OAuth client again, and do not use the stored one")
-	f.BoolVar(&o.Force, "force", false, "replace the connection if it exists")
+	f.BoolVar(&o.Force, "force", false, "replace the connection even if it works, or is to another address")
 	f.BoolVar(&o.NoBrowser, "no-browser", false, "do not open a browser: print the address, ask on the terminal")
 	f.BoolVar(&o.KeyStdin, "key-stdin", false, "read the one secret that is needed, such as the key, from standard input")
 	f.BoolVar(&o.SecretsStdin, "secrets-stdin", false, "read NAME=VALUE lines from standard input")
