@@ -140,17 +140,17 @@ func (a *Auth) compile(s *snapshot, t target) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := s.client(c.Provider)
+	clients, err := s.clientsOf(c.Provider)
 	if err != nil {
 		return nil, err
 	}
-	return a.compileConnection(c, client)
+	return a.compileConnection(c, clients)
 }
 
 // compileConnection prepares a connection's credential.
-func (a *Auth) compileConnection(c Connection, client flows.Client) (*entry, error) {
+func (a *Auth) compileConnection(c Connection, clients []flows.Client) (*entry, error) {
 	t, now := target{c.Provider, c.Name}, a.now()
-	c = a.checkRenewal(c, client)
+	c = a.checkRenewal(c, clients)
 	if err := c.Err(now); err != nil {
 		return a.loginEntry(t, err), nil
 	}

@@ -1,16 +1,24 @@
 package auth
 
 import (
-	"context"
-	"errors"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/secret"
 	"github.com/authsome/authsome/vault"
 )
+
+// A connection's tokens are bound to the OAuth client that obtained them (RFC 6749
+// section 6), so a login with another client never replaces it. A provider's first client
+// has the key that the Python authsome and the first versions of this one used for their
+// only client. Every other client has a key that ends with its [clientName].
 
 // clientRecord is a provider's [flows.Client] as the vault stores it.
 type clientRecord struct {
@@ -41,38 +49,96 @@ func parseClient(key string, data []byte) (flows.Client, error) {
 	}, nil
 }
 
-// getClient reads a provider's client. If none is stored, the result is zero.
-func (a *Auth) getClient(tx *vault.Tx, provider string) (flows.Client, error) {
-	key := a.clientKey(provider)
-	data, err := tx.Get(key)
-	if errors.Is(err, vault.ErrNotFound) {
-		return flows.Client{}, nil
-	}
-	if err != nil {
-		return flows.Client{}, err
-	}
-	return parseClient(key, data)
+// clientName is the end of the key of a provider's further clients.
+func clientName(id, issuer string) string {
+	sum := sha256.Sum256([]byte(issuer + "\x00" + id))
+	return hex.EncodeToString(sum[:8])
 }
 
-// putClient stores a provider's client. If the stored record is of the same client,
-// the members that this version does not know are kept.
-func (a *Auth) putClient(tx *vault.Tx, provider string, c flows.Client) error {
-	key := a.clientKey(provider)
-	r := clientRecord{SchemaVersion: schemaVersion}
-	switch data, err := tx.Get(key); {
-	case errors.Is(err, vault.ErrNotFound):
-	case err != nil:
-		return err
-	default:
-		// An unreadable record, or one of another client, is replaced completely.
-		var old clientRecord
-		if decode(key, data, &old) == nil && old.ID == c.ID {
-			r = old
+// isClientKey reports whether the rest of a key, after the provider, is a client's.
+func isClientKey(rest string) bool { return rest == "client" || strings.HasPrefix(rest, "client:") }
+
+// clientRecords reads the records of a provider's clients, the first client's first.
+func (a *Auth) clientRecords(tx *vault.Tx, provider string) ([]record, error) {
+	found, err := tx.List(a.clientKey(provider))
+	if err != nil {
+		return nil, err
+	}
+	var records []record
+	for _, r := range found {
+		if isClientKey(strings.TrimPrefix(r.Key, a.providerPrefix(provider))) {
+			records = append(records, record{r.Key, r.Value})
 		}
 	}
-	r.Provider, r.Profile = provider, a.Profile
+	return records, nil
+}
+
+// getClients reads a provider's clients.
+func (a *Auth) getClients(tx *vault.Tx, provider string) ([]flows.Client, error) {
+	records, err := a.clientRecords(tx, provider)
+	if err != nil {
+		return nil, err
+	}
+	return parseClients(records)
+}
+
+func parseClients(records []record) ([]flows.Client, error) {
+	clients := make([]flows.Client, len(records))
+	for i, r := range records {
+		var err error
+		if clients[i], err = parseClient(r.key, r.value); err != nil {
+			return nil, err
+		}
+	}
+	return clients, nil
+}
+
+// putClient stores a client. It replaces the record of the same client, whose members
+// that this version does not know are kept, and never the one of another client.
+func (a *Auth) putClient(tx *vault.Tx, provider string, c flows.Client) error {
+	key, r, err := a.clientPlace(tx, provider, c.ID, c.Issuer)
+	if err != nil {
+		return err
+	}
 	r.ID, r.Secret, r.TokenAuth, r.Issuer, r.RedirectURIs, r.Scopes = c.ID, c.Secret.Reveal(), c.TokenAuth, c.Issuer, c.RedirectURIs, c.Scopes
 	r.SecretExpiresAt, r.RegistrationURL, r.RegistrationToken = c.SecretExpiresAt.UTC(), c.RegistrationURL, c.RegistrationToken.Reveal()
+	return a.writeClient(tx, provider, key, r)
+}
+
+// addClient stores the record of a client that the profile does not have.
+func (a *Auth) addClient(tx *vault.Tx, provider string, r clientRecord) error {
+	key, _, err := a.clientPlace(tx, provider, r.ID, r.Issuer)
+	if err != nil {
+		return err
+	}
+	return a.writeClient(tx, provider, key, r)
+}
+
+// clientPlace returns the key for a client and the record that is there, which is a new
+// one unless the client is stored. A record that cannot be read is replaced.
+func (a *Auth) clientPlace(tx *vault.Tx, provider, id, issuer string) (key string, r clientRecord, err error) {
+	records, err := a.clientRecords(tx, provider)
+	if err != nil {
+		return "", clientRecord{}, err
+	}
+	key = a.clientKey(provider)
+	for _, stored := range records {
+		var old clientRecord
+		if decode(stored.key, stored.value, &old) != nil {
+			continue
+		}
+		if old.ID == id && (old.Issuer == issuer || old.Issuer == "") {
+			return stored.key, old, nil
+		}
+		if stored.key == a.clientKey(provider) {
+			key += ":" + clientName(id, issuer)
+		}
+	}
+	return key, clientRecord{SchemaVersion: schemaVersion}, nil
+}
+
+func (a *Auth) writeClient(tx *vault.Tx, provider, key string, r clientRecord) error {
+	r.Provider, r.Profile = provider, a.Profile
 	data, err := encode(r)
 	if err != nil {
 		return err
@@ -80,19 +146,63 @@ func (a *Auth) putClient(tx *vault.Tx, provider string, c flows.Client) error {
 	return tx.Put(key, data)
 }
 
-// client reads a provider's client. If none is stored, the result is zero.
-func (a *Auth) client(ctx context.Context, provider string) (c flows.Client, err error) {
-	err = a.Vault.View(ctx, func(tx *vault.Tx) error {
-		c, err = a.getClient(tx, provider)
+// deleteClient deletes the record of a client, if it is stored.
+func (a *Auth) deleteClient(tx *vault.Tx, provider string, c flows.Client) error {
+	records, err := a.clientRecords(tx, provider)
+	if err != nil {
 		return err
-	})
-	return c, err
+	}
+	for _, r := range records {
+		if stored, err := parseClient(r.key, r.value); err == nil && stored.ID == c.ID && stored.Issuer == c.Issuer {
+			return tx.Delete(r.key)
+		}
+	}
+	return nil
 }
 
-// saveClient stores a client that a login registered or was given.
-func (a *Auth) saveClient(ctx context.Context, provider string, c flows.Client) error {
-	if c.ID == "" {
-		return errors.New("save the OAuth client: it has no client id")
+// storedClient returns the connection's client. ok is false if it is not among the
+// provider's clients.
+func (c Connection) storedClient(clients []flows.Client) (client flows.Client, ok bool) {
+	// The issuer matters, because two servers may give out the same ID. Records of older
+	// versions have another issuer if the provider's tenants share a client.
+	for _, matches := range []func(flows.Client) bool{
+		func(s flows.Client) bool { return s.Issuer == c.Issuer },
+		func(s flows.Client) bool { return s.Issuer == "" },
+		func(flows.Client) bool { return true },
+	} {
+		for _, s := range clients {
+			if s.ID != "" && s.ID == c.ClientID && matches(s) {
+				return s, true
+			}
+		}
 	}
-	return a.Vault.Update(ctx, func(tx *vault.Tx) error { return a.putClient(tx, provider, c) })
+	return flows.Client{}, false
+}
+
+// withImportedClient sets the client of a connection that the Python authsome stored. Its
+// connections do not name their client, because it had one client for each provider.
+func (c Connection) withImportedClient(clients []flows.Client) Connection {
+	if c.AuthType != providers.AuthOAuth2 || c.Flow != "" || c.ClientID != "" {
+		return c
+	}
+	for _, s := range clients {
+		if len(clients) == 1 || s.Issuer == c.TokenEndpoint {
+			c.ClientID = s.ID
+			break
+		}
+	}
+	return c
+}
+
+// clientOf returns the client that obtained a connection. ok is false if it is not stored
+// any more.
+func clientOf(d *providers.Definition, c Connection, clients []flows.Client) (client flows.Client, ok bool) {
+	if client, ok := c.storedClient(clients); ok {
+		return client, true
+	}
+	public := publicClient(d)
+	if id := cmp.Or(c.ClientID, public); id == public || len(clients) == 0 {
+		return flows.Client{ID: id}, true // everyone may use it, so it is not stored
+	}
+	return flows.Client{}, false
 }

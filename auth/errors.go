@@ -128,18 +128,6 @@ func (e *NoDefaultError) Error() string {
 	return e.Provider + ": no default connection among " + strings.Join(e.Connections, ", ")
 }
 
-// ClientError refuses a connection from another profile, because this profile has
-// another OAuth client for the provider. A profile has one client per provider.
-type ClientError struct {
-	Provider   string
-	Connection string
-	Profile    string
-}
-
-func (e *ClientError) Error() string {
-	return fmt.Sprintf("%s was obtained with another OAuth client than profile %s has for %s", fullName(e.Provider, e.Connection), e.Profile, e.Provider)
-}
-
 // MoveError says that a connection was stored in the other profile but could not be
 // deleted in its own. Repeating the move completes it.
 type MoveError struct {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
+	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/secret"
 	"github.com/authsome/authsome/vault"
@@ -61,15 +63,16 @@ func parseClientRecord(provider string, record secret.String) (clientRecord, err
 	return r, nil
 }
 
-// CheckClient returns why a record has no client credentials, or nil.
-func CheckClient(provider string, record secret.String) error {
-	_, err := parseClientRecord(provider, record)
-	return err
+// ClientID returns the client ID in a record of client credentials that another authsome
+// stored.
+func ClientID(provider string, record secret.String) (string, error) {
+	r, err := parseClientRecord(provider, record)
+	return r.ID, err
 }
 
-// ImportClient stores client credentials that another authsome stored, unless the
-// provider already has some. It reports whether it stored them. If the record does not
-// name an issuer, the client belongs to the definition's issuer.
+// ImportClient stores client credentials that another authsome stored, unless the same
+// client is stored already. It reports whether it stored them. If the record does not name
+// an issuer, the client belongs to the definition's issuer.
 func (a *Auth) ImportClient(ctx context.Context, provider string, record secret.String) (stored bool, err error) {
 	if err := a.checkNames(provider); err != nil {
 		return false, err
@@ -83,30 +86,32 @@ func (a *Auth) ImportClient(ctx context.Context, provider string, record secret.
 		return false, err
 	}
 	if r.Issuer == "" {
-		if r.Issuer, err = d.Issuer(nil); err != nil {
+		// If the issuer depends on a connection's values, the client belongs to all of them.
+		if r.Issuer, err = d.Issuer(nil); err != nil && !isUnfilled(err) {
 			return false, fmt.Errorf("issuer of %s: %w", provider, err)
 		}
 	}
-	r.Provider, r.Profile = provider, a.Profile
-	data, err := encode(r)
-	if err != nil {
-		return false, err
-	}
 	err = a.Vault.Update(ctx, func(tx *vault.Tx) error {
-		switch _, err := tx.Get(a.clientKey(provider)); {
-		case err == nil:
-			return nil
-		case !errors.Is(err, vault.ErrNotFound):
+		clients, err := a.getClients(tx, provider)
+		if err != nil || hasClient(clients, r.ID) {
 			return err
 		}
 		stored = true
-		return tx.Put(a.clientKey(provider), data)
+		return a.addClient(tx, provider, r)
 	})
 	return stored && err == nil, err
 }
 
-// HasClient reports whether client credentials are stored for a provider.
-func (a *Auth) HasClient(ctx context.Context, provider string) (bool, error) {
-	c, err := a.client(ctx, provider)
-	return c.ID != "", err
+// HasClient reports whether a provider's client with the given ID is stored.
+func (a *Auth) HasClient(ctx context.Context, provider, id string) (bool, error) {
+	s, err := a.view(ctx, a.providerPrefix(provider))
+	if err != nil {
+		return false, err
+	}
+	clients, err := s.clientsOf(provider)
+	return hasClient(clients, id), err
+}
+
+func hasClient(clients []flows.Client, id string) bool {
+	return slices.ContainsFunc(clients, func(c flows.Client) bool { return c.ID == id })
 }

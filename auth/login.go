@@ -30,17 +30,28 @@ type LoginRequest struct {
 
 // Known is what earlier logins of the profile stored for the provider.
 type Known struct {
-	// Client is zero if none is stored. It may be used with its Issuer only.
-	Client flows.Client
-	// SaveClient stores a client before a token is obtained with it, so that a client
-	// registered during a login is not lost if the login is cancelled.
-	SaveClient func(ctx context.Context, c flows.Client) error
+	// Clients are the OAuth clients, the one that fits the login best first. Each may be
+	// used with its Issuer only. A client may be listed twice.
+	Clients []flows.Client
 }
 
-// Login obtains a credential and stores it as a connection. A connection of that name is
-// replaced if it needs a login, if Scopes differ from those that it has, or with Force.
-// Otherwise Login does not call Obtain and returns a [*ConnectedError]. Without Force it
-// never replaces a connection to another address.
+// Client returns the first client for an issuer, which must have the ID unless that is
+// empty. It is zero if there is none.
+func (k Known) Client(issuer, id string) flows.Client {
+	for _, c := range k.Clients {
+		if (c.Issuer == issuer || c.Issuer == "") && (id == "" || c.ID == id) {
+			return c
+		}
+	}
+	return flows.Client{}
+}
+
+// Login obtains a credential and stores it as a connection, together with the OAuth client
+// that obtained it. If it fails, nothing is changed.
+//
+// A connection of that name is replaced if it needs a login, if Scopes differ from those
+// that it has, or with Force. Otherwise Login does not call Obtain and returns a
+// [*ConnectedError]. Without Force it never replaces a connection to another address.
 func (a *Auth) Login(ctx context.Context, l LoginRequest) (Connection, error) {
 	d, err := a.definition(l.Provider)
 	if err != nil {
@@ -53,13 +64,17 @@ func (a *Auth) Login(ctx context.Context, l LoginRequest) (Connection, error) {
 	if _, err := d.Patterns(c.Values()); err != nil && !isUnfilled(err) {
 		return Connection{}, fmt.Errorf("base URL: %w", err)
 	}
-	check, err := a.replacement(ctx, d, c, &l)
+	s, err := a.view(ctx, a.providerPrefix(c.Provider))
 	if err != nil {
 		return Connection{}, err
 	}
-	known := Known{SaveClient: func(ctx context.Context, client flows.Client) error { return a.saveClient(ctx, c.Provider, client) }}
+	check, err := a.replacement(s, d, c, &l)
+	if err != nil {
+		return Connection{}, err
+	}
+	var known Known
 	if !l.Reset {
-		if known.Client, err = a.client(ctx, c.Provider); err != nil {
+		if known.Clients, err = s.clientsFor(c); err != nil {
 			return Connection{}, err
 		}
 	}

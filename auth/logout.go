@@ -3,6 +3,8 @@ package auth
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -101,10 +103,8 @@ func (a *Auth) Revoke(ctx context.Context, provider string) ([]LogoutResult, err
 	if err := revoking.Wait(); err != nil {
 		return nil, err
 	}
-	if client, err := s.client(provider); err == nil && client.RegistrationURL != "" {
-		// After the tokens, which can be revoked only while the client exists.
-		results = append(results, LogoutResult{Remote: a.deregister(ctx, s, provider, client)})
-	}
+	// After the tokens, which can be revoked only while the clients exist.
+	results = append(results, a.deregisterAll(ctx, s, provider)...)
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	return results, a.Remove(ctx, provider)
@@ -132,18 +132,18 @@ func (a *Auth) revoke(ctx context.Context, t target) (result LogoutResult, unloc
 		return LogoutResult{}, nil, err
 	}
 	result = LogoutResult{Connection: t.connection}
-	c, client, err := a.readConnection(ctx, t)
+	c, clients, err := a.readConnection(ctx, t)
 	if err != nil {
 		result.Remote = err
 		return result, unlock, nil
 	}
-	result.AuthType, result.Remote = c.AuthType, a.revokeTokens(ctx, c, client)
+	result.AuthType, result.Remote = c.AuthType, a.revokeTokens(ctx, c, clients)
 	return result, unlock, nil
 }
 
 // revokeTokens returns nil if the provider confirmed the revocation.
-func (a *Auth) revokeTokens(ctx context.Context, c Connection, client flows.Client) error {
-	config, err := a.revocationConfig(c, client)
+func (a *Auth) revokeTokens(ctx context.Context, c Connection, clients []flows.Client) error {
+	config, err := a.revocationConfig(c, clients)
 	if err != nil {
 		return err
 	}
@@ -157,7 +157,7 @@ func (a *Auth) revokeTokens(ctx context.Context, c Connection, client flows.Clie
 }
 
 // revocationConfig returns what the protocol needs to revoke a connection's tokens.
-func (a *Auth) revocationConfig(c Connection, client flows.Client) (*flows.Config, error) {
+func (a *Auth) revocationConfig(c Connection, clients []flows.Client) (*flows.Config, error) {
 	if c.AccessToken.IsZero() && c.RefreshToken.IsZero() {
 		return nil, flows.ErrNoRevocation
 	}
@@ -165,7 +165,7 @@ func (a *Auth) revocationConfig(c Connection, client flows.Client) (*flows.Confi
 	if err != nil {
 		return nil, err
 	}
-	config, blocked := a.config(d, c, client)
+	config, blocked := a.config(d, c, clients)
 	if blocked != "" || revocationURL(d) != c.RevocationURL {
 		return nil, errAddressChanged
 	}
@@ -179,6 +179,19 @@ func revocationURL(d *providers.Definition) string {
 	return d.OAuth.Revocation.URL
 }
 
+// deregisterAll deletes the clients that logins registered.
+func (a *Auth) deregisterAll(ctx context.Context, s *snapshot, provider string) []LogoutResult {
+	clients, _ := s.clientsOf(provider) // the caller deletes unreadable records too
+	clients = slices.DeleteFunc(clients, func(c flows.Client) bool { return c.RegistrationURL == "" })
+	results := make([]LogoutResult, len(clients))
+	var asking sync.WaitGroup
+	for i, client := range clients {
+		asking.Go(func() { results[i].Remote = a.deregister(ctx, s, provider, client) })
+	}
+	asking.Wait()
+	return results
+}
+
 // deregister deletes a client where it was registered. The request goes to the address
 // that the registration returned, so a changed definition cannot redirect it.
 func (a *Auth) deregister(ctx context.Context, s *snapshot, provider string, client flows.Client) error {
@@ -188,7 +201,7 @@ func (a *Auth) deregister(ctx context.Context, s *snapshot, provider string, cli
 	}
 	config := &flows.Config{Definition: d, Client: client, HTTP: a.HTTP, Now: a.Now}
 	for _, c := range s.connections {
-		if c.ClientID == client.ID {
+		if c.ClientID == client.ID && (c.Issuer == client.Issuer || config.Values == nil) {
 			config.Values = c.Values()
 		}
 	}

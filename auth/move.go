@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/authsome/authsome/flows"
@@ -84,8 +85,8 @@ func (a *Auth) Move(ctx context.Context, t Transfer) (Connection, error) {
 	if err != nil {
 		return Connection{}, err
 	}
-	if len(s.names(c.Provider)) > 1 {
-		client = unmanaged(client) // the remaining connections need it
+	if s.needs(client, c) {
+		client = unmanaged(client)
 	}
 	next := t.renamed(c)
 	if !c.RefreshToken.IsZero() {
@@ -135,17 +136,23 @@ func (a *Auth) transferredClient(s *snapshot, c Connection) (flows.Client, error
 	if err != nil {
 		return flows.Client{}, err
 	}
-	client, err := s.client(c.Provider)
+	clients, err := s.clientsOf(c.Provider)
 	if err != nil {
 		return flows.Client{}, err
 	}
-	if _, ok := clientOf(d, c, client); !ok {
+	if _, ok := clientOf(d, c, clients); !ok {
 		return flows.Client{}, &LoginRequiredError{Provider: c.Provider, Connection: c.Name, Reason: ReasonClient}
 	}
-	if client.ID != c.ClientID {
-		return flows.Client{}, nil
-	}
+	client, _ := c.storedClient(clients)
 	return client, nil
+}
+
+// needs reports whether a connection other than c uses c's client. One that cannot be
+// read may use it.
+func (s *snapshot) needs(client flows.Client, c Connection) bool {
+	return slices.ContainsFunc(s.connections, func(other Connection) bool {
+		return other.Provider == c.Provider && other.Name != c.Name && other.ClientID == client.ID
+	}) || slices.ContainsFunc(s.unreadable, func(u unreadable) bool { return u.provider == c.Provider })
 }
 
 // unmanaged returns a client without the means to delete it at the provider. Only one
@@ -182,7 +189,7 @@ func (a *Auth) receive(ctx context.Context, c Connection, client flows.Client, f
 		if err := a.putConnection(tx, s, &c, record, force); err != nil {
 			return err
 		}
-		return a.putClientOf(tx, s, d, c, client)
+		return a.receiveClient(tx, s, c, client)
 	})
 	if err != nil {
 		return Connection{}, err
@@ -190,27 +197,24 @@ func (a *Auth) receive(ctx context.Context, c Connection, client flows.Client, f
 	return c, nil
 }
 
-// putClientOf stores the client that a received connection needs, unless the profile
-// has it already. It refuses to replace another client, which other connections need.
-func (a *Auth) putClientOf(tx *vault.Tx, s *snapshot, d *providers.Definition, c Connection, client flows.Client) error {
-	if c.AuthType == providers.AuthAPIKey {
+// receiveClient stores the client of a received connection, unless the profile has it
+// already and would lose the means to delete it at the provider.
+func (a *Auth) receiveClient(tx *vault.Tx, s *snapshot, c Connection, client flows.Client) error {
+	if client.ID == "" {
 		return nil
 	}
-	stored, err := s.client(c.Provider)
+	clients, err := s.clientsOf(c.Provider)
 	if err != nil {
 		return err
 	}
-	if _, ok := clientOf(d, c, stored); !ok {
-		return &ClientError{Provider: c.Provider, Connection: c.Name, Profile: a.Profile}
-	}
-	if client.ID == "" || stored.ID != "" && client.RegistrationURL == "" {
+	if stored, ok := c.storedClient(clients); ok && stored.Issuer == client.Issuer && client.RegistrationURL == "" {
 		return nil
 	}
 	return a.putClient(tx, c.Provider, client)
 }
 
-// deleteMoved deletes a connection that was moved to another profile. With the
-// provider's last connection it also deletes a client that was registered for it.
+// deleteMoved deletes a connection that was moved to another profile, and the client
+// that was registered for it if no other connection uses it.
 func (a *Auth) deleteMoved(ctx context.Context, c Connection, client flows.Client) error {
 	return a.update(ctx, c.Provider, func(tx *vault.Tx, s *snapshot) error {
 		found, err := s.find(c.Provider, c.Name)
@@ -220,8 +224,8 @@ func (a *Auth) deleteMoved(ctx context.Context, c Connection, client flows.Clien
 		if err != nil || !found.sameExceptName(c) {
 			return errReplaced
 		}
-		if client.RegistrationURL != "" && len(s.names(c.Provider)) == 1 {
-			if err := tx.Delete(a.clientKey(c.Provider)); err != nil {
+		if client.RegistrationURL != "" && !s.needs(client, c) {
+			if err := a.deleteClient(tx, c.Provider, client); err != nil {
 				return err
 			}
 		}

@@ -64,11 +64,11 @@ func (a *Auth) refresh(ctx context.Context, k *keeper, refused uint64) error {
 	if err := a.saveUnsaved(k); err != nil {
 		return err
 	}
-	c, client, err := a.readConnection(ctx, k.target)
+	c, clients, err := a.readConnection(ctx, k.target)
 	if err != nil {
 		return err
 	}
-	e, err := a.compileConnection(c, client)
+	e, err := a.compileConnection(c, clients)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (a *Auth) refresh(ctx context.Context, k *keeper, refused uint64) error {
 		a.replaceEntry(e)
 		return nil
 	}
-	config, blocked := a.config(e.definition, c, client)
+	config, blocked := a.config(e.definition, c, clients)
 	if blocked != "" { // cannot happen: the entry would not be renewable
 		return errors.New(blocked)
 	}

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"cmp"
-	"context"
 	"net/url"
 	"slices"
 	"strings"
@@ -13,17 +12,9 @@ import (
 // replacement checks whether a login may store c. If it may replace a connection, check
 // does the same with the address that the flow found, and marks the result, so that it
 // is stored only if that connection was not changed in the meantime.
-func (a *Auth) replacement(ctx context.Context, d *providers.Definition, c Connection, l *LoginRequest) (check func(result *Connection) error, err error) {
-	none := func(*Connection) error { return nil }
-	if l.Force {
-		return none, nil
-	}
-	s, err := a.view(ctx, a.providerPrefix(c.Provider))
-	if err != nil {
-		return nil, err
-	}
-	if !s.has(c.Provider, c.Name) {
-		return none, nil
+func (a *Auth) replacement(s *snapshot, d *providers.Definition, c Connection, l *LoginRequest) (check func(result *Connection) error, err error) {
+	if l.Force || !s.has(c.Provider, c.Name) {
+		return func(*Connection) error { return nil }, nil
 	}
 	old, err := s.find(c.Provider, c.Name)
 	if err != nil { // its record cannot be read

@@ -115,9 +115,9 @@ func (c Connection) sameTokens(other Connection) bool {
 		c.RefreshStarted.Equal(other.RefreshStarted) && c.RefreshAttempts == other.RefreshAttempts
 }
 
-// readConnection reads a connection and the provider's client. A connection that does
+// readConnection reads a connection and the provider's clients. A connection that does
 // not exist has StatusNotConnected.
-func (a *Auth) readConnection(ctx context.Context, t target) (c Connection, client flows.Client, err error) {
+func (a *Auth) readConnection(ctx context.Context, t target) (c Connection, clients []flows.Client, err error) {
 	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
 	err = a.Vault.View(ctx, func(tx *vault.Tx) error {
@@ -133,19 +133,21 @@ func (a *Auth) readConnection(ctx context.Context, t target) (c Connection, clie
 		if c, err = parseConnection(key, t.provider, t.connection, data); err != nil {
 			return err
 		}
-		client, err = a.getClient(tx, t.provider)
+		if clients, err = a.getClients(tx, t.provider); err == nil {
+			c = c.withImportedClient(clients)
+		}
 		return err
 	})
-	return c, client, err
+	return c, clients, err
 }
 
 // reloadConnection caches a connection as it is on disk.
 func (a *Auth) reloadConnection(t target) error {
-	c, client, err := a.readConnection(context.Background(), t)
+	c, clients, err := a.readConnection(context.Background(), t)
 	if err != nil {
 		return err
 	}
-	e, err := a.compileConnection(c, client)
+	e, err := a.compileConnection(c, clients)
 	if err != nil {
 		return err
 	}

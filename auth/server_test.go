@@ -189,9 +189,6 @@ func (s *server) logInAs(tb testing.TB, a *auth.Auth, name string, expires time.
 	_, err := a.Login(tb.Context(), auth.LoginRequest{Provider: "live", Connection: name, Force: true,
 		Obtain: func(ctx context.Context, d *providers.Definition, known auth.Known) (flows.Obtained, error) {
 			client := flows.Client{ID: "me", Secret: secret.New("client-secret-canary"), RegistrationURL: s.URL + "/client/me", RegistrationToken: secret.New("registration-canary")}
-			if err := known.SaveClient(ctx, client); err != nil {
-				return flows.Obtained{}, err
-			}
 			return flows.Obtained{Client: client, Flow: providers.FlowPKCE, Token: flows.Token{
 				AccessToken: secret.New(access), RefreshToken: secret.New(fmt.Sprintf("refresh-%d-canary", n)), TokenType: "Bearer", ExpiresAt: expires,
 			}}, nil

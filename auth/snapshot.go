@@ -12,10 +12,10 @@ import (
 
 // snapshot is what one reading found in a profile, or of one of its providers.
 type snapshot struct {
-	connections []Connection      // sorted by provider and name, with their stored status
-	unreadable  []unreadable      // connections whose records cannot be read
-	defaults    map[string]string // the name of the default connection, by provider
-	clients     map[string]record // the client record, by provider
+	connections []Connection        // sorted by provider and name, with their stored status
+	unreadable  []unreadable        // connections whose records cannot be read
+	defaults    map[string]string   // the name of the default connection, by provider
+	clients     map[string][]record // the client records, by provider
 }
 
 type record struct {
@@ -35,7 +35,7 @@ func (a *Auth) read(tx *vault.Tx, prefix string) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &snapshot{defaults: make(map[string]string), clients: make(map[string]record)}
+	s := &snapshot{defaults: make(map[string]string), clients: make(map[string][]record)}
 	for _, r := range records {
 		provider, kind, _ := strings.Cut(strings.TrimPrefix(r.Key, a.profilePrefix()), ":")
 		name, isConnection := strings.CutPrefix(kind, "connection:")
@@ -53,12 +53,16 @@ func (a *Auth) read(tx *vault.Tx, prefix string) (*snapshot, error) {
 				return nil, err
 			}
 			s.defaults[provider] = m.DefaultConnection
-		case kind == "client":
-			s.clients[provider] = record{r.Key, r.Value}
+		case isClientKey(kind):
+			s.clients[provider] = append(s.clients[provider], record{r.Key, r.Value})
 		}
 	}
 	for i, c := range s.connections {
-		s.connections[i].Default = s.defaults[c.Provider] == c.Name
+		if clients, err := s.clientsOf(c.Provider); err == nil { // otherwise the error is returned when the clients are used
+			c = c.withImportedClient(clients)
+		}
+		c.Default = s.defaults[c.Provider] == c.Name
+		s.connections[i] = c
 	}
 	return s, nil
 }
@@ -78,13 +82,39 @@ func (a *Auth) view(ctx context.Context, prefix string) (s *snapshot, err error)
 	return s, nil
 }
 
-// client returns a provider's client. If none is stored, the result is zero.
-func (s *snapshot) client(provider string) (flows.Client, error) {
-	r, ok := s.clients[provider]
-	if !ok {
-		return flows.Client{}, nil
+// clientsOf returns a provider's clients, the first one first.
+func (s *snapshot) clientsOf(provider string) ([]flows.Client, error) {
+	return parseClients(s.clients[provider])
+}
+
+// clientsFor returns a provider's clients in the order in which a login prefers them:
+// clients of connections to the same address, and among them the client of the connection
+// with the same name, and then the default connection's.
+func (s *snapshot) clientsFor(wanted Connection) ([]flows.Client, error) {
+	clients, err := s.clientsOf(wanted.Provider)
+	if err != nil {
+		return nil, err
 	}
-	return parseClient(r.key, r.value)
+	rank := func(c Connection) int {
+		switch {
+		case c.BaseURL != wanted.BaseURL:
+			return 3
+		case c.Name == wanted.Name:
+			return 0
+		case c.Default:
+			return 1
+		}
+		return 2
+	}
+	connections := slices.Clone(s.connections)
+	slices.SortStableFunc(connections, func(one, other Connection) int { return rank(one) - rank(other) })
+	var preferred []flows.Client
+	for _, c := range connections {
+		if client, ok := c.storedClient(clients); ok && c.Provider == wanted.Provider {
+			preferred = append(preferred, client)
+		}
+	}
+	return append(preferred, clients...), nil
 }
 
 // names returns the sorted names of a provider's connections, including the unreadable
@@ -165,11 +195,11 @@ func (a *Auth) Connection(ctx context.Context, provider, name string) (Connectio
 	return a.asOfNow(s, c), nil
 }
 
-// asOfNow returns a stored connection with its present status. It ignores a client that
-// cannot be read; the error is returned when the client is used.
+// asOfNow returns a stored connection with its present status. It ignores clients that
+// cannot be read; the error is returned when they are used.
 func (a *Auth) asOfNow(s *snapshot, c Connection) Connection {
-	if client, err := s.client(c.Provider); err == nil {
-		c = a.checkRenewal(c, client)
+	if clients, err := s.clientsOf(c.Provider); err == nil {
+		c = a.checkRenewal(c, clients)
 	}
 	return c.withStatusAt(a.now())
 }

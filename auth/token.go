@@ -35,41 +35,29 @@ func requestToken(ctx context.Context, config *flows.Config, c Connection) (flow
 // config returns what the protocols need to act for a connection. If a stored secret
 // would go to another endpoint than the one it was obtained from, it returns a Reason
 // constant instead, because anyone who can write a file can replace a definition.
-func (a *Auth) config(d *providers.Definition, c Connection, client flows.Client) (config *flows.Config, blocked string) {
+func (a *Auth) config(d *providers.Definition, c Connection, clients []flows.Client) (config *flows.Config, blocked string) {
 	values := c.Values()
 	endpoint, err := d.Issuer(values)
 	if err != nil || endpoint == "" || endpoint != c.TokenEndpoint {
 		return nil, ReasonEndpoint
 	}
-	client, ok := clientOf(d, c, client)
+	client, ok := clientOf(d, c, clients)
 	if !ok {
 		return nil, ReasonClient
 	}
-	client.Issuer = c.Issuer // the stored client has the issuer of the last login, which may be another tenant's
+	client.Issuer = c.Issuer // the stored client may have the issuer of another tenant, or none
 	return &flows.Config{Definition: d, Client: client, Values: values, HTTP: a.HTTP, Now: a.Now}, ""
 }
 
-// clientOf returns the client that obtained a connection, given the client that is stored
-// now. ok is false if that is another client.
-func clientOf(d *providers.Definition, c Connection, stored flows.Client) (client flows.Client, ok bool) {
-	switch {
-	case stored.ID == c.ClientID:
-		return stored, true
-	case stored.ID == "" || c.ClientID == publicClient(d):
-		return flows.Client{ID: c.ClientID}, true // the definition's public client, which is not stored
-	}
-	return flows.Client{}, false
-}
-
-// checkRenewal sets renewalBlocked if the present definition or client does not allow the
+// checkRenewal sets renewalBlocked if the present definition or clients do not allow the
 // token to be renewed. It ignores a missing definition; the error is returned when the
 // connection is used.
-func (a *Auth) checkRenewal(c Connection, client flows.Client) Connection {
+func (a *Auth) checkRenewal(c Connection, clients []flows.Client) Connection {
 	if !c.Renewable(a.now()) {
 		return c
 	}
 	if d, _, err := a.Definition(c); err == nil {
-		_, c.renewalBlocked = a.config(d, c, client)
+		_, c.renewalBlocked = a.config(d, c, clients)
 	}
 	return c
 }

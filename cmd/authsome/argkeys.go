@@ -14,7 +14,7 @@ import (
 )
 
 // publicValues are the flags whose values may look like keys and are not secret.
-var publicValues = []string{"--client-id", "--run"}
+var publicValues = []string{"--client-id", "--recipient", "--run"}
 
 // keysIn returns the words of a command line that look like keys, the longest first.
 // Other users can see them, but what this program prints may be kept for longer.

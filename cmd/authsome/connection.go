@@ -124,9 +124,6 @@ func (o *transferOptions) explain(err error, command string, t auth.Transfer) er
 	if _, ok := errors.AsType[*auth.ConnectedError](err); ok {
 		return exit.WithHint(fmt.Errorf("profile %s: %w", o.to, err), repeat.With("--as NAME"))
 	}
-	if _, ok := errors.AsType[*auth.ClientError](err); ok {
-		return exit.WithHint(err, suggest.Login(o.provider, cmp.Or(o.as, t.Connection)).For(o.to))
-	}
 	if errors.Is(err, auth.ErrOneHolder) {
 		move := suggest.Command("connection move %s %s --to %s", o.provider, t.Connection, o.to)
 		if o.as != "" {

@@ -156,6 +156,7 @@ func (a *app) connectionFields(c auth.Connection, show bool) []field {
 	when("refresh_expires_at", c.RefreshExpiresAt)
 	when("obtained_at", c.ObtainedAt)
 	add("issuer", c.Issuer)
+	add("client_id", c.ClientID)
 	add("account", c.Account.Label)
 	return all
 }

@@ -105,7 +105,6 @@ var noGolden = map[string]string{
 	"Cancelled":      "it needs a terminal",
 	"MoveIncomplete": "it needs a move that fails between two writes",
 	"ConnectionBusy": "it needs a refresh that takes longer than the command waits",
-	"OtherClient":    "it needs two profiles with different OAuth clients",
 }
 
 // The output of each command is frozen in testdata/json, from a run of that command,

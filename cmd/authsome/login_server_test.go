@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -21,6 +23,9 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/authsome/authsome/vault"
+	"github.com/authsome/authsome/vault/vaulttest"
 )
 
 // signIn is a small authorization server. The path of the authorization endpoint decides
@@ -35,6 +40,9 @@ type signIn struct {
 const (
 	signInSecret = "secret-canary-5d41402abc4b2a76"
 	signInToken  = "token-canary-7d793037a0760186"
+
+	// refreshCanary begins the server's refresh tokens. The client's ID follows.
+	refreshCanary = "refresh-canary-"
 )
 
 // definitions are providers that use the server, by name: with the flow pkce, with the
@@ -74,6 +82,35 @@ func authserver(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(os.WriteFile(ts.MkAbs(name+".json"), []byte(definition), 0o644))
 		ts.Check(ts.Exec("authsome", "register", name+".json", "--yes"))
 	}
+}
+
+// expire PROVIDER: makes the access tokens of the provider's connections expire.
+func expire(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: expire PROVIDER")
+	}
+	home := ts.Getenv("AUTHSOME_HOME")
+	key, err := vaulttest.MasterKey(home)
+	ts.Check(err)
+	v, err := vault.Open(filepath.Join(home, "profiles", "default"), key)
+	ts.Check(err)
+	ts.Check(v.Update(context.Background(), func(tx *vault.Tx) error {
+		found, err := tx.List("profile:default:" + args[0] + ":connection:")
+		for _, r := range found {
+			var members map[string]any
+			if err == nil {
+				err = json.Unmarshal(r.Value, &members)
+			}
+			if err == nil {
+				members["expires_at"] = "2020-01-01T00:00:00Z"
+				r.Value, err = json.Marshal(members)
+			}
+			if err == nil {
+				err = tx.Put(r.Key, r.Value)
+			}
+		}
+		return err
+	}))
 }
 
 // shownPages are the last pages of the browsers, by script.
@@ -147,12 +184,20 @@ func (s *signIn) token(w http.ResponseWriter, form url.Values) {
 		w.WriteHeader(http.StatusBadRequest)
 		json.NewEncoder(w).Encode(map[string]string{"error": code, "error_description": text})
 	}
-	if form.Get("grant_type") == "urn:ietf:params:oauth:grant-type:device_code" {
+	switch form.Get("grant_type") {
+	case "urn:ietf:params:oauth:grant-type:device_code":
 		if s.polls++; s.polls < 2 {
 			refuse("authorization_pending", "")
 			return
 		}
-	} else {
+	case "refresh_token":
+		// The token is bound to its client, which must authenticate if it has a secret.
+		id, ok := strings.CutPrefix(form.Get("refresh_token"), refreshCanary)
+		if !ok || id != form.Get("client_id") || !strings.HasPrefix(id, "registered-") && form.Get("client_secret") != signInSecret {
+			refuse("invalid_grant", "the token belongs to another client")
+			return
+		}
+	default:
 		asked, ok := s.codes[form.Get("code")]
 		delete(s.codes, form.Get("code"))
 		sum := sha256.Sum256([]byte(form.Get("code_verifier")))
@@ -167,7 +212,7 @@ func (s *signIn) token(w http.ResponseWriter, form url.Values) {
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
-	fmt.Fprintf(w, `{"access_token":%q,"token_type":"Bearer","expires_in":3600.0,"refresh_token":"refresh-canary-1","scope":"read","who":"kim@acme.test"}`, signInToken)
+	fmt.Fprintf(w, `{"access_token":%q,"token_type":"Bearer","expires_in":3600.0,"refresh_token":%q,"scope":"read","who":"kim@acme.test"}`, signInToken, refreshCanary+form.Get("client_id"))
 }
 
 var (

@@ -80,6 +80,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":      exits,
 			"authserver": authserver,
+			"expire":     expire,
 			"page":       page,
 			"canary":     canary,
 			"mode":       fileMode,

@@ -100,9 +100,6 @@ func classifyTransfer(err error) (Verdict, bool) {
 	if e, ok := errors.AsType[*auth.MoveError](err); ok {
 		return Verdict{Code: classify(e.Err).Code, Name: "MoveIncomplete"}, true
 	}
-	if _, ok := errors.AsType[*auth.ClientError](err); ok {
-		return Verdict{Code: Error, Name: "OtherClient"}, true
-	}
 	switch {
 	case errors.Is(err, auth.ErrOneHolder):
 		return Verdict{Code: Error, Name: "NotCopied"}, true

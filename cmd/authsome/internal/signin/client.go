@@ -18,7 +18,7 @@ func (l *Login) configure(ctx context.Context, redirectURI string) (*flows.Confi
 	fields := l.fields()
 	// Whether to ask for a client can depend on the values, for example on the server's
 	// address.
-	later := l.flow == providers.FlowDCRPKCE || l.known.Client.ID != ""
+	later := l.flow == providers.FlowDCRPKCE || len(l.known.Clients) > 0
 	if !later {
 		fields = append(fields, l.clientFields()...)
 	}
@@ -40,20 +40,18 @@ func (l *Login) configure(ctx context.Context, redirectURI string) (*flows.Confi
 		}
 		maps.Copy(values, more)
 	}
-	return config, l.useClient(ctx, config, values)
+	return config, l.useClient(config, values)
 }
 
 // reuseClient uses the client of earlier logins, or registers one. It reports whether
 // config has a client then; otherwise the user must be asked for one.
 func (l *Login) reuseClient(ctx context.Context, config *flows.Config, redirectURI string) (found bool, err error) {
-	own := l.given[valueClientID]
-	if own.IsZero() || own.Reveal() == l.known.Client.ID {
-		if id, err := config.ID(); err != nil {
-			return false, err
-		} else if l.known.Client.Issuer == "" || l.known.Client.Issuer == id {
-			config.Client = l.known.Client
-		}
+	issuer, err := config.ID()
+	if err != nil {
+		return false, err
 	}
+	own := l.given[valueClientID]
+	config.Client = l.known.Client(issuer, own.Reveal())
 	if l.flow != providers.FlowDCRPKCE {
 		return config.Client.ID != "", nil
 	}
@@ -69,17 +67,12 @@ func (l *Login) reuseClient(ctx context.Context, config *flows.Config, redirectU
 	if err != nil {
 		return false, err
 	}
-	changed := client.ID != config.Client.ID
 	config.Client = client
-	if changed && client.ID != l.d.OAuth.ClientID {
-		return true, l.known.SaveClient(ctx, client)
-	}
 	return true, nil
 }
 
-// useClient uses the client that the user gave, and stores it, so that the next login
-// does not ask again if this one fails. Without one it uses the definition's client.
-func (l *Login) useClient(ctx context.Context, config *flows.Config, values providers.Values) error {
+// useClient uses the client that the user gave, or without one the definition's.
+func (l *Login) useClient(config *flows.Config, values providers.Values) error {
 	id, err := config.ID()
 	if err != nil {
 		return err
@@ -92,7 +85,7 @@ func (l *Login) useClient(ctx context.Context, config *flows.Config, values prov
 		return nil
 	}
 	config.Client = client
-	return l.known.SaveClient(ctx, client)
+	return nil
 }
 
 // Values of client_secret in definitions: whether a client needs a secret.

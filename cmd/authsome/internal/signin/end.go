@@ -40,14 +40,10 @@ func (l *Login) Finish(ctx context.Context, c auth.Connection, err error) {
 	l.page.Finish(ctx, o)
 }
 
-// Cancelled is the error of a login that the user ended: it says what is stored all the
-// same. It wraps [terminal.ErrInterrupted].
+// Cancelled is the error of a login that the user ended. It wraps
+// [terminal.ErrInterrupted].
 func (l *Login) Cancelled() error {
-	changed := "nothing was changed"
-	if l.clientStored {
-		changed = "the OAuth client was stored for the next login, nothing else was changed"
-	}
-	return fmt.Errorf("login %w; %s", terminal.ErrInterrupted, changed)
+	return fmt.Errorf("login %w; nothing was changed", terminal.ErrInterrupted)
 }
 
 // AccountName is the name of the account at the provider, else its ID. It is empty if

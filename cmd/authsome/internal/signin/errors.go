@@ -98,7 +98,7 @@ func (l *Login) explain(ctx context.Context, err error) error {
 	if e, ok := errors.AsType[*flows.TokenError](err); ok {
 		next := l.repeat("")
 		badClient := e.Code == "invalid_client" || e.Code == "unauthorized_client" || e.Code == "incorrect_client_credentials"
-		if badClient && !l.repeatsReset() {
+		if badClient && !l.o.Reset {
 			next = next.With("--reset") // asks for the client again
 		}
 		return failed(err, e.Description, next)

@@ -99,14 +99,9 @@ func (l *Login) server() (*loopback.Server, error) {
 func (l *Login) listen(page *loopback.Server) error {
 	fixed := page.Port != 0
 	if l.flow == providers.FlowDCRPKCE {
-		for _, uri := range l.known.Client.RedirectURIs {
-			at, err := url.Parse(uri)
-			if err != nil || at.Scheme != "http" || !hosts.IsLoopback(at.Hostname()) {
-				continue
-			}
+		if at := l.registeredRedirect(); at != nil {
 			page.Host, page.Path = at.Hostname(), at.Path
 			page.Port, _ = strconv.Atoi(at.Port())
-			break
 		}
 	}
 	err := page.Listen()
@@ -115,6 +110,19 @@ func (l *Login) listen(page *loopback.Server) error {
 		err = page.Listen()
 	}
 	return err
+}
+
+// registeredRedirect returns the loopback address that the best known client is registered
+// with, or nil.
+func (l *Login) registeredRedirect() *url.URL {
+	for _, client := range l.known.Clients {
+		for _, uri := range client.RedirectURIs {
+			if at, err := url.Parse(uri); err == nil && at.Scheme == "http" && hosts.IsLoopback(at.Hostname()) {
+				return at
+			}
+		}
+	}
+	return nil
 }
 
 // hosts lists the hosts that the credential is sent to, for people.

@@ -51,14 +51,10 @@ func (l *Login) command(invalid string) suggest.Suggestion {
 	for _, f := range []struct {
 		set  bool
 		flag string
-	}{{l.repeatsReset(), "--reset"}, {l.o.Force, "--force"}, {l.o.NoBrowser, "--no-browser"}, {l.o.NoVerify, "--no-verify"}} {
+	}{{l.o.Reset, "--reset"}, {l.o.Force, "--force"}, {l.o.NoBrowser, "--no-browser"}, {l.o.NoVerify, "--no-verify"}} {
 		if f.set {
 			s = s.With(f.flag)
 		}
 	}
 	return s
 }
-
-// repeatsReset reports whether a repeated login must ask for the OAuth client again. It
-// need not if this login has stored one.
-func (l *Login) repeatsReset() bool { return l.o.Reset && !l.clientStored }

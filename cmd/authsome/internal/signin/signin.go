@@ -33,10 +33,9 @@ type Login struct {
 	browser   *loopback.Browser  // nil if no browser can be opened
 	noBrowser error              // why browser is nil
 
-	given        map[string]givenValue // from flags and standard input, by name
-	known        auth.Known
-	flow         string
-	clientStored bool // an OAuth client is in the vault, even if the login fails
+	given map[string]givenValue // from flags and standard input, by name
+	known auth.Known
+	flow  string
 
 	page    *loopback.Server // nil until a browser is needed
 	opened  bool             // the page is open in the browser
@@ -89,11 +88,6 @@ func (l *Login) Run(ctx context.Context, credentials *auth.Auth) (auth.Connectio
 // obtain chooses a flow and runs it; see [auth.LoginRequest].
 func (l *Login) obtain(ctx context.Context, d *providers.Definition, known auth.Known) (flows.Obtained, error) {
 	l.d, l.known = d, known
-	l.known.SaveClient = func(ctx context.Context, c flows.Client) error {
-		err := known.SaveClient(ctx, c)
-		l.clientStored = l.clientStored || err == nil
-		return err
-	}
 	l.chooseFlow()
 	var o flows.Obtained
 	var err error

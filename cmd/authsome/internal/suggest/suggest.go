@@ -73,12 +73,6 @@ func Accept(provider, connection string) Suggestion {
 	return s
 }
 
-// For is the command for a certain profile, whichever one is in use.
-func (s Suggestion) For(profile string) Suggestion {
-	s.scope = general
-	return s.With("--profile " + profile)
-}
-
 // With adds a flag or argument to a command.
 func (s Suggestion) With(argument string) Suggestion {
 	s.text += " " + argument

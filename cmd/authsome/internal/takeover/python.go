@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/internal/pythonhome"
@@ -154,12 +155,18 @@ func (p *pythonImport) profile(ctx context.Context, name, store string) error {
 			return err
 		}
 	}
+	clientIDs := make(map[string]string)
+	for _, r := range records {
+		if r.Kind == pythonhome.Client && r.Err == nil {
+			clientIDs[r.Provider], _ = auth.ClientID(r.Provider, r.Value) // [pythonImport.client] reports the error
+		}
+	}
 	incoming := make(map[target]bool)
 	for _, r := range records {
 		if r.Kind != pythonhome.Connection {
 			continue
 		}
-		i := p.connection(to, r, existing)
+		i := p.connection(to, r, clientIDs[r.Provider], existing)
 		incoming[target{r.Provider, r.Name}] = i.result == resultNew
 		p.items = append(p.items, i)
 	}

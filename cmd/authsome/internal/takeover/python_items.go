@@ -12,8 +12,8 @@ import (
 	"github.com/authsome/authsome/vault"
 )
 
-// connection is the item for one connection.
-func (p *pythonImport) connection(to *destination, r pythonhome.Record, existing map[target]bool) item {
+// connection is the item for one connection, which clientID obtained.
+func (p *pythonImport) connection(to *destination, r pythonhome.Record, clientID string, existing map[target]bool) item {
 	i := item{kind: "connection", profile: to.name, provider: r.Provider, connection: r.Name, result: resultNew}
 	var c auth.Connection
 	err := unreadable(r)
@@ -30,6 +30,9 @@ func (p *pythonImport) connection(to *destination, r pythonhome.Record, existing
 	if err == nil {
 		if c.AuthType == "" {
 			c.AuthType = d.AuthType()
+		}
+		if c.AuthType == providers.AuthOAuth2 && c.ClientID == "" {
+			c.ClientID = clientID // that home has one client for each provider
 		}
 		err = auth.Check(d, c)
 	}
@@ -63,8 +66,9 @@ func unreadable(r pythonhome.Record) error {
 func (p *pythonImport) client(ctx context.Context, to *destination, credentials *auth.Auth, r pythonhome.Record) item {
 	i := item{kind: "client credentials", profile: to.name, provider: r.Provider, result: resultNew}
 	err := unreadable(r)
+	var id string
 	if err == nil {
-		err = auth.CheckClient(r.Provider, r.Value)
+		id, err = auth.ClientID(r.Provider, r.Value)
 	}
 	if err == nil {
 		_, err = p.definition(r.Provider)
@@ -73,7 +77,7 @@ func (p *pythonImport) client(ctx context.Context, to *destination, credentials 
 	if err == nil && credentials != nil {
 		ctx, cancel := opener.Bounded(ctx)
 		defer cancel()
-		exists, err = credentials.HasClient(ctx, r.Provider)
+		exists, err = credentials.HasClient(ctx, r.Provider, id)
 	}
 	switch {
 	case err != nil:
