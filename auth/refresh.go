@@ -166,7 +166,8 @@ func (a *Auth) requestNext(d *providers.Definition, config *flows.Config, c Conn
 	now := a.now()
 	next, err = c.withToken(d, token, now)
 	if end := next.ExpiresAt; err == nil && !end.IsZero() && !now.Before(end) {
-		// No provider issues an expired token: its clock and ours differ.
+		// The clocks differ, or the lifetime in the answer is 0: without a break, each request
+		// would refresh the token.
 		next.ExpiresAt = wallTime(now.Add(forcedInterval))
 	}
 	return next, err

@@ -159,6 +159,23 @@ func (s *snapshot) choose(provider string) (string, error) {
 	return "", &NoDefaultError{Provider: provider, Connections: names}
 }
 
+// Names returns the names of the profile's connections, sorted, by provider. It changes
+// nothing in the vault.
+func (a *Auth) Names(ctx context.Context) (map[string][]string, error) {
+	s, err := a.view(ctx, a.profilePrefix())
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string][]string)
+	for _, c := range s.connections {
+		all[c.Provider] = s.names(c.Provider)
+	}
+	for _, u := range s.unreadable {
+		all[u.provider] = s.names(u.provider)
+	}
+	return all, nil
+}
+
 // Connections returns the profile's connections, sorted by provider and name. Their
 // status is the one at the time of the call.
 func (a *Auth) Connections(ctx context.Context) ([]Connection, error) {

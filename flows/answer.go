@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/authsome/authsome/internal/bom"
 	"github.com/authsome/authsome/secret"
 )
 
@@ -24,6 +25,7 @@ type answer struct {
 // parseObject reads a JSON object, or a form, with which some endpoints answer. The values
 // of a form are strings.
 func parseObject(contentType string, body []byte) (map[string]any, error) {
+	body = bom.Decode(body)
 	var object map[string]any
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()

@@ -36,6 +36,9 @@ func (c *Config) AuthorizationURL(state, verifier, redirectURI string, scopes []
 	if err := c.checkClient(); err != nil {
 		return "", err
 	}
+	if err := c.CheckPKCE(); err != nil && !(c.AllowNoPKCE && errors.Is(err, ErrNoPKCE)) {
+		return "", err
+	}
 	q, err := url.ParseQuery(e.url.RawQuery)
 	if err != nil {
 		return "", fmt.Errorf("%s: oauth.authorization_url: its query is invalid", c.Definition.Name)
@@ -85,10 +88,10 @@ func (c *Config) CheckIssuer(callback url.Values) error {
 	switch {
 	case present && len(got) != 1:
 		return fmt.Errorf("%s: the redirect names %d issuers: %w", c.Definition.Name, len(got), errIssuer)
-	case present && expected != "" && got[0] != expected:
-		return fmt.Errorf("%s: the redirect names another issuer: %w", c.Definition.Name, errIssuer)
+	case present && expected != "" && !SameIssuer(got[0], expected):
+		return fmt.Errorf("%s: %w", c.Definition.Name, &otherIssuerError{"the redirect", got[0], expected})
 	case !present && c.discovered().IssuerInCallback:
-		return fmt.Errorf("%s: the redirect names no issuer: %w", c.Definition.Name, errIssuer)
+		return fmt.Errorf("%s: %w", c.Definition.Name, &otherIssuerError{"the redirect", "", expected})
 	}
 	return nil
 }

@@ -107,7 +107,7 @@ func (c *Config) checkClient() error {
 	if err != nil {
 		return err
 	}
-	if c.Client.Issuer != issuer && c.Client.Issuer != defined {
+	if !SameIssuer(c.Client.Issuer, issuer) && c.Client.Issuer != defined {
 		return fmt.Errorf("%s: %w", c.Definition.Name, ErrClientIssuer)
 	}
 	return nil

@@ -17,12 +17,13 @@ import (
 // Config is one OAuth client at one provider, with the values of one connection. Its
 // fields must be set before the first use and not changed afterwards.
 type Config struct {
-	Definition *providers.Definition
-	Client     Client                   // if zero, the definition's public client
-	Values     map[string]secret.String // params and base_url, for templates
-	Server     *Server                  // set by Discover; nil before, and if the definition has no discovery
-	HTTP       *http.Client             // if nil, a client with limits that refuses private addresses for discovered endpoints; redirects are never followed
-	Now        func() time.Time         // if nil, time.Now
+	Definition  *providers.Definition
+	Client      Client                   // if zero, the definition's public client
+	Values      map[string]secret.String // params and base_url, for templates
+	Server      *Server                  // set by Discover; nil before, and if the definition has no discovery
+	AllowNoPKCE bool                     // log in although [Config.CheckPKCE] returns ErrNoPKCE; a challenge is sent all the same
+	HTTP        *http.Client             // if nil, a client with limits that refuses private addresses for discovered endpoints
+	Now         func() time.Time         // if nil, time.Now
 }
 
 // ID returns what a [Client] belongs to: the discovered issuer, or else what the definition
@@ -161,8 +162,8 @@ func (c *Config) addResource(form url.Values) error {
 	resource := c.discovered().Resource
 	if resource == "" {
 		var err error
-		if resource, err = c.expand("oauth.resource", c.Definition.OAuth.Resource); err != nil {
-			return err
+		if resource, err = c.Definition.ResourceURL(c.values()); err != nil {
+			return fmt.Errorf("%s: %w", c.Definition.Name, err)
 		}
 	}
 	if resource != "" {

@@ -85,9 +85,9 @@ func (a *answer) device(now time.Time) (DeviceAuthorization, error) {
 	if d.DeviceCode.IsZero() || d.UserCode == "" || d.VerificationURI == "" {
 		return DeviceAuthorization{}, protocolError(a.status, "the answer lacks a code or the verification address")
 	}
-	seconds, _ := a.number([]string{"expires_in"})
-	if d.ExpiresAt = expiryIn(now, seconds); d.ExpiresAt.IsZero() {
-		d.ExpiresAt = now.Add(deviceLife)
+	d.ExpiresAt = now.Add(deviceLife)
+	if n, ok := a.number([]string{"expires_in"}); ok && n > 0 {
+		d.ExpiresAt = expiryIn(now, n)
 	}
 	d.Interval = a.interval(deviceInterval)
 	return d, nil

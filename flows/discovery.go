@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -46,29 +45,35 @@ func (c *Config) Discover(ctx context.Context) (*Config, error) {
 	if c.Server != nil || o.Discovery == "" {
 		return c, nil
 	}
+	d := &search{Config: c, trusted: c.trustedHosts()}
 	var s *Server
 	if o.Discovery == "resource" {
-		s, err = c.discoverResource(ctx)
+		s, err = d.resource(ctx)
 	} else {
-		s, err = c.discoverIssuer(ctx)
+		s, err = d.issuer(ctx)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("discover %s: %w", c.Definition.Name, err)
 	}
 	found := *c
 	found.Server = s
+	if d.trouble != nil && found.checkClient() != nil {
+		// A document that cannot be read for the moment may have named the client's server.
+		return nil, fmt.Errorf("discover %s: %w", c.Definition.Name, d.trouble)
+	}
 	return &found, nil
 }
 
-func (c *Config) discoverIssuer(ctx context.Context) (*Server, error) {
-	issuer, err := c.expand("oauth.issuer", c.Definition.OAuth.Issuer)
+// issuer discovers the server of a definition that names its issuer.
+func (d *search) issuer(ctx context.Context) (*Server, error) {
+	issuer, err := d.expand("oauth.issuer", d.Definition.OAuth.Issuer)
 	if err != nil {
 		return nil, err
 	}
 	if issuer == "" {
 		return nil, fmt.Errorf("no oauth.issuer: %w", errUnsupported)
 	}
-	s, err := c.serverMetadata(ctx, issuer)
+	s, err := d.server(ctx, issuer)
 	if s != nil {
 		s.Scopes = nil // these are all scopes of the server, not the ones to request
 	}
@@ -84,7 +89,7 @@ func metadataURLs(issuer *url.URL) []*url.URL {
 		u.Path, u.RawPath = path, ""
 		return &u
 	}
-	path := strings.TrimSuffix(issuer.Path, "/")
+	path := strings.TrimSuffix(issuer.Path, "/") // RFC 8414 section 3.1
 	all := []*url.URL{at("/.well-known/oauth-authorization-server" + path), at("/.well-known/openid-configuration" + path)}
 	if path != "" {
 		all = append(all, at(path+"/.well-known/openid-configuration"))
@@ -92,51 +97,37 @@ func metadataURLs(issuer *url.URL) []*url.URL {
 	return all
 }
 
-// serverMetadata fetches an issuer's metadata. It ignores documents that name another
-// issuer (RFC 8414 section 3.3); the issuers are compared as strings.
-func (c *Config) serverMetadata(ctx context.Context, issuer string) (*Server, error) {
-	trusted := c.trustedHosts()
-	u, err := discoveredEndpoint(issuer, trusted)
+// server fetches an issuer's metadata, from the first place that has a document of this
+// issuer. It ignores documents that name another issuer (RFC 8414 section 3.3).
+func (d *search) server(ctx context.Context, issuer string) (*Server, error) {
+	u, err := discoveredEndpoint(issuer, d.trusted)
 	if err == nil && u.RawQuery != "" {
 		err = errors.New("the URL has a query")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("invalid issuer: %w", err)
+		return nil, fmt.Errorf("invalid issuer %s: %w", quoted(issuer), err)
 	}
-	failed := errors.New("the authorization server publishes no metadata")
+	var failed error
 	for _, at := range metadataURLs(u) {
-		a, err := c.document(ctx, at)
-		switch {
-		case err != nil:
-			return nil, err
-		case a == nil:
-			continue
-		case a.text([]string{"issuer"}) != issuer:
-			failed = errIssuer
-			continue
+		a, err := d.document(ctx, at)
+		if a != nil {
+			named := a.text([]string{"issuer"})
+			if SameIssuer(named, issuer) {
+				return a.server(named, d.trusted)
+			}
+			err = &otherIssuerError{"its metadata", named, issuer}
 		}
-		return a.server(issuer, trusted)
+		if err != nil && ctx.Err() != nil {
+			return nil, err
+		}
+		if failed == nil || errors.Is(err, errIssuer) {
+			failed = err
+		}
+	}
+	if failed == nil {
+		failed = fmt.Errorf("the authorization server %s publishes no metadata", quoted(issuer))
 	}
 	return nil, failed
-}
-
-// document fetches a JSON object. It returns nil if there is no such document.
-func (c *Config) document(ctx context.Context, u *url.URL) (*answer, error) {
-	r, err := send(ctx, request{client: c.discoveryClient(c.trustedHosts()), method: http.MethodGet, url: u, header: http.Header{"Accept": {"application/json"}}})
-	if err != nil {
-		return nil, err
-	}
-	if r.status != http.StatusOK {
-		if isTransient(r.status) {
-			return nil, &TokenError{Kind: Transient, Status: r.status, RetryAfter: retryAfter(r.header, c.now())}
-		}
-		return nil, nil
-	}
-	object, err := parseObject(r.header.Get("Content-Type"), r.body)
-	if err != nil {
-		return nil, nil // probably a web page
-	}
-	return &answer{r.status, r.header, object}, nil
 }
 
 // server reads the metadata of RFC 8414 section 2.

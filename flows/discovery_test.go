@@ -14,7 +14,7 @@ import (
 )
 
 // newSite returns a server that answers each path with its document, or with 404. A
-// document can be "401 CHALLENGE" or "302 ADDRESS". AT in it is replaced by the server's
+// document can be "401 CHALLENGE", "302 ADDRESS" or "503". AT in it is replaced by the server's
 // address.
 func newSite(t *testing.T, documents map[string]string) *fakeServer {
 	t.Helper()
@@ -26,8 +26,10 @@ func newSite(t *testing.T, documents map[string]string) *fakeServer {
 		case strings.HasPrefix(d, "401 "):
 			w.Header().Set("WWW-Authenticate", d[4:])
 			w.WriteHeader(401)
-		case strings.HasPrefix(d, "302 "):
-			redirectTo(302, d[4:])(w, r)
+		case strings.HasPrefix(d, "302 "), strings.HasPrefix(d, "308 "):
+			redirectTo(map[string]int{"302": 302, "308": 308}[d[:3]], d[4:])(w, r)
+		case d == "503":
+			w.WriteHeader(503)
 		default:
 			respond(200, d)(w, r)
 		}
@@ -79,10 +81,23 @@ var issuerSites = []struct {
 	{"issuer with a path, OpenID configuration under the path", "AT/x/", map[string]string{"/x" + openIDMetadata: leastMetadata}, []string{serverMetadata + "/x", openIDMetadata + "/x", "/x" + openIDMetadata}, &flows.Server{Issuer: "AT/x/", TokenURL: "AT/t"}, nil},
 	{"another issuer, then the right one", "AT", map[string]string{serverMetadata: `{"issuer":"https://evil.example",` + serverMembers + `}`, openIDMetadata: leastMetadata}, []string{serverMetadata, openIDMetadata}, &flows.Server{Issuer: "AT", TokenURL: "AT/t"}, nil},
 	{"another issuer", "AT", map[string]string{serverMetadata: `{"issuer":"https://evil.example",` + serverMembers + `}`}, []string{serverMetadata, openIDMetadata}, nil, flows.ErrIssuer},
-	{"the issuer has an additional slash", "AT", map[string]string{serverMetadata: `{"issuer":"AT/",` + serverMembers + `}`}, []string{serverMetadata, openIDMetadata}, nil, flows.ErrIssuer},
+	{"an empty path and a slash are the same", "AT", map[string]string{serverMetadata: `{"issuer":"AT/","token_endpoint":"AT/t"}`}, []string{serverMetadata}, &flows.Server{Issuer: "AT/", TokenURL: "AT/t"}, nil},
+	{"a slash and an empty path are the same", "AT/", map[string]string{serverMetadata: `{"issuer":"AT","token_endpoint":"AT/t"}`}, []string{serverMetadata}, &flows.Server{Issuer: "AT", TokenURL: "AT/t"}, nil},
+	{"a slash after a path makes another issuer", "AT/x", map[string]string{serverMetadata + "/x": `{"issuer":"AT/x/",` + serverMembers + `}`}, []string{serverMetadata + "/x", openIDMetadata + "/x", "/x" + openIDMetadata}, nil, flows.ErrIssuer},
+	{"another path", "AT/x", map[string]string{serverMetadata + "/x": `{"issuer":"AT",` + serverMembers + `}`}, []string{serverMetadata + "/x", openIDMetadata + "/x", "/x" + openIDMetadata}, nil, flows.ErrIssuer},
 	{"no issuer", "AT", map[string]string{serverMetadata: `{` + serverMembers + `}`}, []string{serverMetadata, openIDMetadata}, nil, flows.ErrIssuer},
 	{"no documents", "AT", nil, []string{serverMetadata, openIDMetadata}, nil, nil},
-	{"a redirect", "AT", map[string]string{serverMetadata: "302 AT/elsewhere", "/elsewhere": fullMetadata}, []string{serverMetadata, openIDMetadata}, nil, nil},
+	{"a redirect", "AT", map[string]string{serverMetadata: "302 AT/elsewhere", "/elsewhere": `{"issuer":"AT","token_endpoint":"AT/t"}`}, []string{serverMetadata, "/elsewhere"}, &flows.Server{Issuer: "AT", TokenURL: "AT/t"}, nil},
+	{"a relative redirect", "AT", map[string]string{serverMetadata: "308 /a/b", "/a/b": "302 c#part", "/a/c": `{"issuer":"AT","token_endpoint":"AT/t"}`}, []string{serverMetadata, "/a/b", "/a/c"}, &flows.Server{Issuer: "AT", TokenURL: "AT/t"}, nil},
+	{"a redirect to the metadata of another issuer", "AT", map[string]string{serverMetadata: "302 AT/elsewhere", "/elsewhere": `{"issuer":"AT/evil",` + serverMembers + `}`}, []string{serverMetadata, "/elsewhere", openIDMetadata}, nil, flows.ErrIssuer},
+	{"a redirect to this machine by another name", "AT", map[string]string{serverMetadata: "302 http://localhost:1/x", openIDMetadata: "302 https://169.254.169.254/x"}, []string{serverMetadata, openIDMetadata}, nil, nil},
+	{"a redirect to a private address, then the right document", "AT", map[string]string{serverMetadata: "302 https://10.0.0.1/x", openIDMetadata: leastMetadata}, []string{serverMetadata, openIDMetadata}, &flows.Server{Issuer: "AT", TokenURL: "AT/t"}, nil},
+	{"a redirect without an address", "AT", map[string]string{serverMetadata: "302 ", openIDMetadata: leastMetadata}, []string{serverMetadata, openIDMetadata}, &flows.Server{Issuer: "AT", TokenURL: "AT/t"}, nil},
+	{"a redirect to itself", "AT", map[string]string{serverMetadata: "302 AT" + serverMetadata, openIDMetadata: leastMetadata}, []string{serverMetadata, serverMetadata, serverMetadata, serverMetadata, serverMetadata, serverMetadata, openIDMetadata}, &flows.Server{Issuer: "AT", TokenURL: "AT/t"}, nil},
+	{"a server error, then the right document", "AT", map[string]string{serverMetadata: "503", openIDMetadata: leastMetadata}, []string{serverMetadata, openIDMetadata}, &flows.Server{Issuer: "AT", TokenURL: "AT/t"}, nil},
+	{"a byte order mark", "AT", map[string]string{serverMetadata: "\ufeff" + leastMetadata}, []string{serverMetadata}, &flows.Server{Issuer: "AT", TokenURL: "AT/t"}, nil},
+	{"unknown members, and one string instead of a list", "AT", map[string]string{serverMetadata: `{"issuer":"AT","token_endpoint":"AT/t/","x":{"y":[null]},"revocation_endpoint":null,"token_endpoint_auth_methods_supported":"client_secret_post","scopes_supported":7}`},
+		[]string{serverMetadata}, &flows.Server{Issuer: "AT", TokenURL: "AT/t/", TokenAuth: []string{"client_secret_post"}}, nil},
 	{"a web page", "AT", map[string]string{serverMetadata: "<html>"}, []string{serverMetadata, openIDMetadata}, nil, nil},
 	{"no token endpoint", "AT", map[string]string{serverMetadata: `{"issuer":"AT","authorization_endpoint":"AT/a"}`}, []string{serverMetadata}, nil, nil},
 	{"an http endpoint", "AT", map[string]string{serverMetadata: `{"issuer":"AT","token_endpoint":"http://acme.example/t"}`}, []string{serverMetadata}, nil, nil},
@@ -159,8 +174,8 @@ func TestUnavailableDiscoveryIsTransient(t *testing.T) {
 	h := newFakeServer(t, respond(503, ""))
 	_, err := h.config(t, `"discovery":"issuer","issuer":"AT"`, "").Refresh(t.Context(), secret.New("the-refresh"), nil)
 	wantTokenError(t, err, flows.Transient, "")
-	if n := len(h.requests()); n != 1 {
-		t.Errorf("%d requests", n)
+	if want := []string{serverMetadata, openIDMetadata}; !slices.Equal(h.paths(), want) {
+		t.Errorf("requests %q, want %q", h.paths(), want)
 	}
 }
 
@@ -211,5 +226,28 @@ func TestChangedServerGetsNothing(t *testing.T) {
 	wantError(t, err, flows.ErrClientIssuer)
 	if slices.Contains(h.paths(), "/t") {
 		t.Error("the token endpoint received a request")
+	}
+}
+
+// While a document cannot be read, another place may name another server than the client's.
+// That is not a reason to end a connection, as [flows.ErrClientIssuer] is.
+func TestUnreadableDocumentDoesNotChangeTheServer(t *testing.T) {
+	for name, documents := range map[string]map[string]string{
+		"the resource is unavailable": {"/mcp": "503"},
+		"the place of the document":   {resourceMetadata + "/mcp": "503"},
+		"a redirect that is refused":  {resourceMetadata + "/mcp": "302 https://10.0.0.1/"},
+	} {
+		documents[resourceMetadata] = `{"resource":"AT","authorization_servers":["AT/other"]}`
+		documents[serverMetadata+"/other"] = `{"issuer":"AT/other",` + serverMembers + `}`
+		h := newSite(t, documents)
+		c := h.mcp(t, "/mcp")
+		c.Client = flows.Client{ID: "mine", Issuer: h.URL + "/as"}
+		if _, err := c.Discover(t.Context()); err == nil || errors.Is(err, flows.ErrClientIssuer) {
+			t.Errorf("%s: %v", name, err)
+		}
+		c.Client = flows.Client{} // a new login
+		if found, err := c.Discover(t.Context()); err != nil || found.Server.Issuer != h.URL+"/other" {
+			t.Errorf("%s: a login: %v", name, err)
+		}
 	}
 }

@@ -29,9 +29,25 @@ var (
 	// setting that a flow needs.
 	errUnsupported = errors.New("not supported by the provider")
 	// errIssuer says that an answer or a metadata document is from another authorization
-	// server than the expected one. Nothing of it may be used or shown.
+	// server than the expected one. Nothing of it may be used, and only the issuer that it
+	// names may be shown.
 	errIssuer = errors.New("the answer is from another authorization server")
 )
+
+// otherIssuerError is an [errIssuer] that names both issuers.
+type otherIssuerError struct {
+	where      string // what names the wrong issuer
+	got, wants string // got is empty if where names no issuer
+}
+
+func (e *otherIssuerError) Error() string {
+	if e.got == "" {
+		return fmt.Sprintf("%v: %s does not name %s", errIssuer, e.where, quoted(e.wants))
+	}
+	return fmt.Sprintf("%v: %s names %s instead of %s", errIssuer, e.where, quoted(e.got), quoted(e.wants))
+}
+
+func (e *otherIssuerError) Unwrap() error { return errIssuer }
 
 // Kind says what the caller of a failed request can do.
 type Kind int

@@ -11,7 +11,7 @@ import (
 )
 
 // maxServers bounds how many authorization servers of a resource are tried.
-const maxServers = 3
+const maxServers = 5
 
 // resource is the metadata of a protected resource (RFC 9728).
 type resource struct {
@@ -20,10 +20,10 @@ type resource struct {
 	scopes  []string
 }
 
-// discoverResource finds the authorization server of a resource, as the MCP specification
+// resource discovers the authorization server of a resource, as the MCP specification
 // describes it.
-func (c *Config) discoverResource(ctx context.Context) (*Server, error) {
-	text, err := c.expand("oauth.resource", c.Definition.OAuth.Resource)
+func (d *search) resource(ctx context.Context) (*Server, error) {
+	text, err := d.Definition.ResourceURL(d.values())
 	if err != nil {
 		return nil, err
 	}
@@ -31,20 +31,17 @@ func (c *Config) discoverResource(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("invalid resource URL: %w", err)
 	}
-	challenge, err := c.bearerChallenge(ctx, u)
+	challenge, err := d.challenge(ctx, u)
 	if err != nil {
 		return nil, err
 	}
-	r, err := c.resourceMetadata(ctx, u, challenge["resource_metadata"])
+	r, err := d.metadata(ctx, u, challenge["resource_metadata"])
 	if err != nil {
 		return nil, err
 	}
-	s, err := c.firstServer(ctx, r.servers)
+	s, err := d.firstServer(ctx, r.servers)
 	if err != nil {
 		return nil, err
-	}
-	if !slices.Contains(s.Challenges, "S256") {
-		return nil, fmt.Errorf("the authorization server does not announce PKCE with S256: %w", errUnsupported)
 	}
 	s.Resource = r.id
 	s.Scopes = mcpScopes(challenge["scope"], r.scopes, s.Scopes)
@@ -66,13 +63,16 @@ func mcpScopes(challenge string, ofResource, ofServer []string) []string {
 	return scopes
 }
 
-// bearerChallenge requests the resource without a token and returns the parameters of its
-// Bearer challenge (RFC 9728 section 5.1), or nil if it sends none.
-func (c *Config) bearerChallenge(ctx context.Context, u *url.URL) (map[string]string, error) {
+// challenge requests the resource without a token and returns the parameters of its Bearer
+// challenge (RFC 9728 section 5.1), or nil if it sends none.
+func (d *search) challenge(ctx context.Context, u *url.URL) (map[string]string, error) {
 	header := http.Header{"Accept": {"application/json, text/event-stream"}}
-	r, err := send(ctx, request{client: c.client(), method: http.MethodGet, url: u, header: header, headOnly: true})
+	r, err := send(ctx, request{client: d.client(), method: http.MethodGet, url: u, header: header, headOnly: true})
 	if err != nil {
 		return nil, err
+	}
+	if isTransient(r.status) {
+		d.trouble = &TokenError{Kind: Transient, Status: r.status, RetryAfter: retryAfter(r.header, d.now())}
 	}
 	if r.status != http.StatusUnauthorized {
 		return nil, nil
@@ -85,55 +85,80 @@ func (c *Config) bearerChallenge(ctx context.Context, u *url.URL) (map[string]st
 	return nil, nil
 }
 
-// resourceMetadata fetches the metadata of the resource at u, from the address in its
-// challenge or else from the well-known places (RFC 9728 section 3.1). A resource older
-// than RFC 9728 has none; its authorization server is its own origin.
-func (c *Config) resourceMetadata(ctx context.Context, u *url.URL, address string) (*resource, error) {
+// metadata fetches the metadata of the resource at u, from the address in its challenge or
+// else from the well-known places (RFC 9728 section 3.1). An address or a document that
+// cannot be used is passed over, because many servers have a wrong one and a right one. A
+// resource older than RFC 9728 has no metadata; its authorization server is its own origin.
+func (d *search) metadata(ctx context.Context, u *url.URL, address string) (*resource, error) {
 	places := resourceURLs(u)
+	var failed error // the first place that has something wrong
 	if address != "" {
-		named, err := discoveredEndpoint(address, c.trustedHosts())
+		named, err := d.challengeURL(u, address)
 		if err != nil {
-			return nil, fmt.Errorf("the resource's metadata: %w", err)
+			failed = fmt.Errorf("the resource's metadata at %s, the address in its challenge: %w", quoted(address), err)
+		} else {
+			places = slices.DeleteFunc(places, func(place *url.URL) bool { return place.String() == named.String() })
+			places = slices.Insert(places, 0, named)
 		}
-		places = []*url.URL{named}
 	}
 	for _, place := range places {
-		a, err := c.document(ctx, place)
-		if err != nil {
+		a, err := d.document(ctx, place)
+		if a != nil {
+			r := &resource{a.text([]string{"resource"}), a.list("authorization_servers"), a.list("scopes_supported")}
+			if isAbout(r.id, u) {
+				if len(r.servers) == 0 {
+					r.servers = []string{origin(u)}
+				}
+				return r, nil
+			}
+			err = fmt.Errorf("the resource's metadata is about another resource, %s instead of %s", quoted(r.id), quoted(u.String()))
+		}
+		if err != nil && ctx.Err() != nil {
 			return nil, err
 		}
-		if a == nil {
-			continue
+		if failed == nil {
+			failed = err
 		}
-		r := &resource{a.text([]string{"resource"}), a.list("authorization_servers"), a.list("scopes_supported")}
-		switch {
-		case !isAbout(r.id, u):
-			return nil, errors.New("the resource's metadata is about another resource")
-		case len(r.servers) == 0:
-			r.servers = []string{origin(u)}
-		}
-		return r, nil
 	}
-	if address != "" {
-		return nil, errors.New("the resource's metadata is not at the address in its challenge")
+	switch {
+	case failed != nil:
+		return nil, failed
+	case address != "":
+		return nil, fmt.Errorf("the resource's metadata is neither at %s, the address in its challenge, nor at its well-known address", quoted(address))
 	}
 	return &resource{id: u.String(), servers: []string{origin(u)}}, nil
 }
 
-// resourceURLs returns the well-known places of a resource's metadata.
+// challengeURL reads the address in the challenge of the resource at u. It must be complete
+// (RFC 9728 section 5.1), but some servers send a path.
+func (d *search) challengeURL(u *url.URL, address string) (*url.URL, error) {
+	named, err := u.Parse(address)
+	if err != nil {
+		return nil, errors.New("not a URL")
+	}
+	return discoveredEndpoint(named.String(), d.trusted)
+}
+
+// resourceURLs returns the well-known places of a resource's metadata: that of RFC 9728
+// section 3.1, which keeps a slash at the end of the path and the query, that without the
+// slash, and that of the origin.
 func resourceURLs(u *url.URL) []*url.URL {
-	at := func(path string) *url.URL {
+	var places []*url.URL
+	add := func(path, query string) {
 		place := *u
-		place.Path, place.RawPath = "/.well-known/oauth-protected-resource"+path, ""
-		return &place
+		place.Path, place.RawPath, place.RawQuery, place.ForceQuery = "/.well-known/oauth-protected-resource"+path, "", query, false
+		if unescaped, err := url.PathUnescape(place.Path); err == nil {
+			place.Path, place.RawPath = unescaped, place.Path
+		}
+		if !slices.ContainsFunc(places, func(p *url.URL) bool { return p.String() == place.String() }) {
+			places = append(places, &place)
+		}
 	}
-	path := strings.TrimSuffix(u.Path, "/")
-	if path == "" {
-		return []*url.URL{at("")}
-	}
-	root := at("")
-	root.RawQuery = ""
-	return []*url.URL{at(path), root}
+	path := identifierPath(u)
+	add(path, u.RawQuery)
+	add(strings.TrimSuffix(path, "/"), u.RawQuery)
+	add("", "")
+	return places
 }
 
 // isAbout reports whether metadata with the given id is about the resource at u. The id
@@ -145,7 +170,7 @@ func isAbout(id string, u *url.URL) bool {
 		return true
 	}
 	r, err := parseEndpoint(id)
-	if err != nil || origin(r) != origin(u) || r.RawQuery != "" {
+	if err != nil || origin(r) != origin(u) || r.RawQuery != "" && r.RawQuery != u.RawQuery {
 		return false
 	}
 	prefix := strings.TrimSuffix(r.EscapedPath(), "/")
@@ -153,21 +178,36 @@ func isAbout(id string, u *url.URL) bool {
 	return ok && (rest == "" || rest[0] == '/')
 }
 
-func origin(u *url.URL) string { return u.Scheme + "://" + strings.ToLower(u.Host) }
-
 // firstServer returns the metadata of the client's authorization server if it is among the
-// issuers, or else of the first server whose metadata can be read.
-func (c *Config) firstServer(ctx context.Context, issuers []string) (*Server, error) {
-	if c.Client.Issuer != "" && slices.Contains(issuers, c.Client.Issuer) {
-		return c.serverMetadata(ctx, c.Client.Issuer)
-	}
-	var failed error
-	for _, issuer := range issuers[:min(len(issuers), maxServers)] {
-		s, err := c.serverMetadata(ctx, issuer)
-		if err == nil {
-			return s, nil
+// issuers. Otherwise it returns those of the first server that announces PKCE, which MCP
+// requires, or else of the first server whose metadata can be read.
+func (d *search) firstServer(ctx context.Context, issuers []string) (*Server, error) {
+	if own := d.Client.Issuer; own != "" {
+		if i := slices.IndexFunc(issuers, func(issuer string) bool { return SameIssuer(issuer, own) }); i >= 0 {
+			return d.server(ctx, issuers[i])
 		}
-		failed = errors.Join(failed, err)
 	}
-	return nil, failed
+	var first *Server
+	var failed []string
+	var last error
+	for _, issuer := range issuers[:min(len(issuers), maxServers)] {
+		s, err := d.server(ctx, issuer)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return nil, err
+		case err != nil:
+			failed, last = append(failed, err.Error()), err
+		case s.announcesPKCE():
+			return s, nil
+		case first == nil:
+			first = s
+		}
+	}
+	switch {
+	case first != nil:
+		return first, nil
+	case len(failed) == 1:
+		return nil, last
+	}
+	return nil, errors.New(strings.Join(failed, "; "))
 }

@@ -44,9 +44,21 @@ var resourceSites = []struct {
 	{name: "well-known path of the origin", url: "/mcp",
 		documents: map[string]string{"/mcp": `401 Basic`, resourceMetadata: `{"resource":"AT","authorization_servers":["AT/as"]}`, serverMetadata + "/as": resourceServer},
 		paths:     []string{"/mcp", resourceMetadata + "/mcp", resourceMetadata, serverMetadata + "/as"}, resource: "AT", scopes: []string{"offline_access"}},
-	{name: "no challenge", url: "/mcp/",
-		documents: map[string]string{resourceMetadata + "/mcp": `{"resource":"AT/mcp/","authorization_servers":["AT/as"]}`, serverMetadata + "/as": resourceServer},
-		paths:     []string{"/mcp/", resourceMetadata + "/mcp", serverMetadata + "/as"}, resource: "AT/mcp/", scopes: []string{"offline_access"}},
+	{name: "no challenge", url: "/mcp",
+		documents: map[string]string{resourceMetadata + "/mcp": `{"resource":"AT/mcp","authorization_servers":["AT/as"]}`, serverMetadata + "/as": resourceServer},
+		paths:     []string{"/mcp", resourceMetadata + "/mcp", serverMetadata + "/as"}, resource: "AT/mcp", scopes: []string{"offline_access"}},
+	{name: "the slash at the end is kept", url: "/mcp/",
+		documents: map[string]string{resourceMetadata + "/mcp/": `{"resource":"AT/mcp/","authorization_servers":["AT/as"]}`, serverMetadata + "/as": resourceServer},
+		paths:     []string{"/mcp/", resourceMetadata + "/mcp/", serverMetadata + "/as"}, resource: "AT/mcp/", scopes: []string{"offline_access"}},
+	{name: "a server that removes the slash", url: "/mcp/",
+		documents: map[string]string{resourceMetadata + "/mcp": `{"resource":"AT/mcp","authorization_servers":["AT/as"]}`, serverMetadata + "/as": resourceServer},
+		paths:     []string{"/mcp/", resourceMetadata + "/mcp/", resourceMetadata + "/mcp", serverMetadata + "/as"}, resource: "AT/mcp", scopes: []string{"offline_access"}},
+	{name: "only a slash after the host", url: "/",
+		documents: map[string]string{resourceMetadata: `{"resource":"AT","authorization_servers":["AT/as"]}`, serverMetadata + "/as": resourceServer},
+		paths:     []string{"/", resourceMetadata, serverMetadata + "/as"}, resource: "AT", scopes: []string{"offline_access"}},
+	{name: "escapes are kept", url: "/a%2Fb%20c",
+		documents: map[string]string{resourceMetadata + "/a/b c": `{"resource":"AT/a%2Fb%20c","authorization_servers":["AT/as"]}`, serverMetadata + "/as": resourceServer},
+		paths:     []string{"/a/b c", resourceMetadata + "/a/b c", serverMetadata + "/as"}, resource: "AT/a%2Fb%20c", scopes: []string{"offline_access"}},
 	{name: "server older than RFC 9728", url: "/mcp", documents: map[string]string{"/mcp": "401 Bearer", serverMetadata: strings.ReplaceAll(resourceServer, "/as", "")},
 		paths: []string{"/mcp", resourceMetadata + "/mcp", resourceMetadata, serverMetadata}, resource: "AT/mcp", scopes: []string{"offline_access"}, issuer: "AT"},
 	{name: "second authorization server", url: "",
@@ -54,19 +66,58 @@ var resourceSites = []struct {
 		paths:     []string{"/", resourceMetadata, serverMetadata + "/none", "/.well-known/openid-configuration/none", "/none/.well-known/openid-configuration", serverMetadata + "/as"},
 		resource:  "AT", scopes: []string{"offline_access"}},
 	{name: "another resource", url: "/mcp", documents: map[string]string{resourceMetadata + "/mcp": `{"resource":"https://evil.example/mcp","authorization_servers":["AT/as"]}`, serverMetadata + "/as": resourceServer},
-		paths: []string{"/mcp", resourceMetadata + "/mcp"}},
+		paths: mcpPlaces, why: `is about another resource, "https://evil.example/mcp" instead of "AT/mcp"`},
+	{name: "another resource, then the right one", url: "/mcp",
+		documents: map[string]string{"/mcp": `401 Bearer resource_metadata="AT/meta"`, "/meta": `{"resource":"https://evil.example/mcp","authorization_servers":["AT/evil"]}`, resourceMetadata + "/mcp": rightMetadata, serverMetadata + "/as": resourceServer},
+		paths:     []string{"/mcp", "/meta", resourceMetadata + "/mcp", serverMetadata + "/as"}, resource: "AT/mcp", scopes: []string{"offline_access"}},
 	{name: "a resource whose path is a prefix of the name", url: "/mcp", documents: map[string]string{resourceMetadata + "/mcp": `{"resource":"AT/mc","authorization_servers":["AT/as"]}`, serverMetadata + "/as": resourceServer},
-		paths: []string{"/mcp", resourceMetadata + "/mcp"}},
+		paths: mcpPlaces},
 	{name: "no resource", url: "/mcp", documents: map[string]string{resourceMetadata + "/mcp": `{"authorization_servers":["AT/as"]}`, serverMetadata + "/as": resourceServer},
-		paths: []string{"/mcp", resourceMetadata + "/mcp"}},
-	{name: "metadata on a private host", url: "/mcp", documents: map[string]string{"/mcp": `401 Bearer resource_metadata="https://169.254.169.254/meta"`}, paths: []string{"/mcp"}, why: "the resource's metadata: "},
-	{name: "metadata over http", url: "/mcp", documents: map[string]string{"/mcp": `401 Bearer resource_metadata="http://acme.example/meta"`}, paths: []string{"/mcp"}, why: "the resource's metadata: not an https URL"},
+		paths: mcpPlaces},
 	{name: "private authorization server", url: "/mcp", documents: map[string]string{resourceMetadata + "/mcp": `{"resource":"AT/mcp","authorization_servers":["https://10.0.0.1"]}`}, paths: []string{"/mcp", resourceMetadata + "/mcp"}},
-	{name: "no metadata at the address in the challenge", url: "/mcp", documents: map[string]string{"/mcp": `401 Bearer resource_metadata="AT/meta"`, resourceMetadata: `{"resource":"AT"}`}, paths: []string{"/mcp", "/meta"}},
-	{name: "authorization server without PKCE", url: "/mcp",
-		documents: map[string]string{resourceMetadata + "/mcp": `{"resource":"AT/mcp","authorization_servers":["AT/as"]}`, serverMetadata + "/as": strings.ReplaceAll(resourceServer, `"S256"`, `"plain"`)},
-		paths:     []string{"/mcp", resourceMetadata + "/mcp", serverMetadata + "/as"}},
+	{name: "metadata on a private host", url: "/mcp", documents: map[string]string{"/mcp": `401 Bearer resource_metadata="https://169.254.169.254/meta"`}, paths: mcpPlaces, why: `at "https://169.254.169.254/meta", the address in its challenge: `},
+	{name: "metadata over http", url: "/mcp", documents: map[string]string{"/mcp": `401 Bearer resource_metadata="http://acme.example/meta"`}, paths: mcpPlaces, why: `at "http://acme.example/meta", the address in its challenge: not an https URL`},
+	{name: "metadata over http, then the right document", url: "/mcp",
+		documents: map[string]string{"/mcp": `401 Bearer resource_metadata="http://acme.example/meta", scope="s1"`, resourceMetadata + "/mcp": rightMetadata, serverMetadata + "/as": resourceServer},
+		paths:     []string{"/mcp", resourceMetadata + "/mcp", serverMetadata + "/as"}, resource: "AT/mcp", scopes: []string{"s1", "offline_access"}},
+	{name: "a relative address", url: "/mcp",
+		documents: map[string]string{"/mcp": `401 Bearer resource_metadata="/meta"`, "/meta": rightMetadata, serverMetadata + "/as": resourceServer},
+		paths:     []string{"/mcp", "/meta", serverMetadata + "/as"}, resource: "AT/mcp", scopes: []string{"offline_access"}},
+	{name: "a relative address without a document", url: "/mcp",
+		documents: map[string]string{"/mcp": `401 Bearer resource_metadata="undefined/meta"`, resourceMetadata + "/mcp": rightMetadata, serverMetadata + "/as": resourceServer},
+		paths:     []string{"/mcp", "/undefined/meta", resourceMetadata + "/mcp", serverMetadata + "/as"}, resource: "AT/mcp", scopes: []string{"offline_access"}},
+	{name: "no document at the address in the challenge", url: "/mcp",
+		documents: map[string]string{"/mcp": `401 Bearer resource_metadata="AT/meta"`, resourceMetadata: `{"resource":"AT","authorization_servers":["AT/as"]}`, serverMetadata + "/as": resourceServer},
+		paths:     []string{"/mcp", "/meta", resourceMetadata + "/mcp", resourceMetadata, serverMetadata + "/as"}, resource: "AT", scopes: []string{"offline_access"}},
+	{name: "no document anywhere, though the challenge has an address", url: "/mcp", documents: map[string]string{"/mcp": `401 Bearer resource_metadata="AT/meta"`, serverMetadata: fullMetadata},
+		paths: []string{"/mcp", "/meta", resourceMetadata + "/mcp", resourceMetadata}, why: `neither at "AT/meta", the address in its challenge, nor at its well-known address`},
+	{name: "the address in the challenge is the well-known one", url: "/mcp", documents: map[string]string{"/mcp": `401 Bearer resource_metadata="AT` + resourceMetadata + `/mcp"`, resourceMetadata + "/mcp": "503"},
+		paths: mcpPlaces, why: `/.well-known/oauth-protected-resource/mcp": the endpoint answered with an error (status 503)`},
+	{name: "a server error at the address in the challenge", url: "/mcp",
+		documents: map[string]string{"/mcp": `401 Bearer resource_metadata="AT/meta"`, "/meta": "503", resourceMetadata + "/mcp": rightMetadata, serverMetadata + "/as": resourceServer},
+		paths:     []string{"/mcp", "/meta", resourceMetadata + "/mcp", serverMetadata + "/as"}, resource: "AT/mcp", scopes: []string{"offline_access"}},
+	{name: "an address that cannot be reached", url: "/mcp",
+		documents: map[string]string{"/mcp": `401 Bearer resource_metadata="http://127.0.0.1:1/meta"`, resourceMetadata + "/mcp": rightMetadata, serverMetadata + "/as": resourceServer},
+		paths:     []string{"/mcp", resourceMetadata + "/mcp", serverMetadata + "/as"}, resource: "AT/mcp", scopes: []string{"offline_access"}},
+	{name: "a redirect", url: "/mcp",
+		documents: map[string]string{resourceMetadata + "/mcp": "302 /moved", "/moved": rightMetadata, serverMetadata + "/as": "308 AT/moved-too", "/moved-too": resourceServer},
+		paths:     []string{"/mcp", resourceMetadata + "/mcp", "/moved", serverMetadata + "/as", "/moved-too"}, resource: "AT/mcp", scopes: []string{"offline_access"}},
+	{name: "an authorization server that announces no PKCE, then one that does", url: "/mcp",
+		documents: map[string]string{resourceMetadata + "/mcp": `{"resource":"AT/mcp","authorization_servers":["AT/old","AT/as"]}`, serverMetadata + "/old": `{"issuer":"AT/old","token_endpoint":"AT/t"}`, serverMetadata + "/as": resourceServer},
+		paths:     []string{"/mcp", resourceMetadata + "/mcp", serverMetadata + "/old", serverMetadata + "/as"}, resource: "AT/mcp", scopes: []string{"offline_access"}},
+	{name: "authorization servers that fail", url: "/mcp",
+		documents: map[string]string{resourceMetadata + "/mcp": `{"resource":"AT/mcp","authorization_servers":["http://acme.example","nonsense"]}`},
+		paths:     []string{"/mcp", resourceMetadata + "/mcp"}, why: `invalid issuer "http://acme.example": not an https URL; invalid issuer "nonsense": not an https URL`},
+	{name: "one authorization server that is not in a list", url: "/mcp",
+		documents: map[string]string{resourceMetadata + "/mcp": `{"resource":"AT/mcp","authorization_servers":"AT/as"}`, serverMetadata + "/as": resourceServer},
+		paths:     []string{"/mcp", resourceMetadata + "/mcp", serverMetadata + "/as"}, resource: "AT/mcp", scopes: []string{"offline_access"}},
 }
+
+// rightMetadata is the metadata of the resource AT/mcp, and mcpPlaces are the requests for
+// it if no place has a document.
+const rightMetadata = `{"resource":"AT/mcp","authorization_servers":["AT/as"]}`
+
+var mcpPlaces = []string{"/mcp", resourceMetadata + "/mcp", resourceMetadata}
 
 func TestDiscoverResource(t *testing.T) {
 	for _, test := range resourceSites {
@@ -80,7 +131,7 @@ func TestDiscoverResource(t *testing.T) {
 				if err == nil {
 					t.Fatalf("found %+v", found.Server)
 				}
-				if !strings.Contains(err.Error(), test.why) {
+				if !strings.Contains(err.Error(), withURL(h, test.why)) {
 					t.Errorf("error %v, want %q", err, test.why)
 				}
 				noSecrets(t, err)

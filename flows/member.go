@@ -133,24 +133,23 @@ func number(v any) (float64, bool) {
 // maxLifetime bounds a lifetime. A longer one is a mistake of units.
 const maxLifetime = 100 * 365 * 24 * time.Hour
 
-// expiryIn returns the time some seconds from now. A lifetime of zero or less counts as
-// unknown, because a token that has already expired would be refreshed at every request.
+// expiryIn returns the time some seconds from now. With zero or less it is now.
 func expiryIn(now time.Time, seconds float64) time.Time {
 	switch {
 	case seconds <= 0:
-		return time.Time{}
+		return now
 	case seconds > maxLifetime.Seconds():
 		return now.Add(maxLifetime)
 	}
 	return now.Add(time.Duration(seconds * float64(time.Second)))
 }
 
-// expiry returns when a token expires, or zero if the answer does not say.
+// expiry returns when a token expires, or zero if the answer does not say. A lifetime of
+// zero or less means that the token has expired (RFC 6749 section 5.1). The definition of a
+// service that means something else by it reads no lifetime.
 func (a *answer) expiry(now time.Time, expiresIn, expiresAt []string) time.Time {
 	if n, ok := a.number(expiresIn); ok {
-		if t := expiryIn(now, n); !t.IsZero() {
-			return t
-		}
+		return expiryIn(now, n)
 	}
 	for _, path := range expiresAt {
 		v, _ := lookup(a.object, path)

@@ -1,6 +1,8 @@
 package flows
 
 import (
+	"cmp"
+	"net/url"
 	"reflect"
 	"strings"
 	"testing"
@@ -31,6 +33,7 @@ func FuzzTokenAnswer(f *testing.F) {
 		`{"list":[{"token":"t"}],"expires_at":1795525200000}`,
 		`{"ok":false,"error":"x"}`, `{"error":{"code":"x"}}`, `[]`, `null`, `{"access_token":"a","access_token":"b"}`,
 		`{"access_token":"t","expires_in":1e999}`, "access_token=t&expires_in=5", `{"access_token":" \u0000"}`,
+		"\xef\xbb\xbf" + `{"access_token":"t","expires_in":"-1"}`, "\xff\xfe{\x00}\x00",
 	} {
 		f.Add("application/json", s, 200)
 		f.Add("application/x-www-form-urlencoded", s, 400)
@@ -119,6 +122,38 @@ func FuzzChallenges(f *testing.F) {
 		}
 		if again := parseChallenges(written); !reflect.DeepEqual(again, all) {
 			t.Fatalf("%q: %q, then %q", value, all, again)
+		}
+	})
+}
+
+// FuzzSameIssuer checks that two issuers are the same only on one host and port, and with
+// one path.
+func FuzzSameIssuer(f *testing.F) {
+	for _, s := range []string{"https://as.example", "https://as.example/", "HTTPS://AS.example:443", "https://as.example/a/", "https://as.example:", "https://[::1]:443/", "https://as.example?x", "", "%"} {
+		f.Add("https://as.example", s)
+		f.Add(s, s+"/")
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		if SameIssuer(a, b) != SameIssuer(b, a) {
+			t.Fatalf("%q and %q: the order matters", a, b)
+		}
+		if !SameIssuer(a, b) || a == b {
+			return
+		}
+		x, err := url.Parse(a)
+		if err != nil {
+			t.Fatalf("%q is not a URL: %v", a, err)
+		}
+		y, err := url.Parse(b)
+		if err != nil {
+			t.Fatalf("%q is not a URL: %v", b, err)
+		}
+		port := func(u *url.URL) string {
+			return cmp.Or(u.Port(), map[string]string{"https": "443", "http": "80"}[u.Scheme])
+		}
+		path := func(u *url.URL) string { return cmp.Or(u.EscapedPath(), "/") }
+		if x.Scheme != y.Scheme || !strings.EqualFold(x.Hostname(), y.Hostname()) || port(x) != port(y) || path(x) != path(y) || x.User != nil || y.User != nil {
+			t.Fatalf("%q and %q are the same", a, b)
 		}
 	})
 }

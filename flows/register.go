@@ -165,8 +165,12 @@ func (c *Config) registeredClient(a *answer, requested registration) (Client, er
 	return client, nil
 }
 
-// list returns the non-empty strings of a member that is a list, or nil.
+// list returns the non-empty strings of a member that is a list, or nil. Some servers send
+// a list of one string as that string.
 func (a *answer) list(name string) []string {
+	if text, ok := a.object[name].(string); ok {
+		return strings.Fields(text)
+	}
 	items, _ := a.object[name].([]any)
 	var texts []string
 	for _, item := range items {

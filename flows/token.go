@@ -144,8 +144,10 @@ func (c *Config) readToken(a *answer) (Token, error) {
 		t.ExpiresAt = now.Add(d)
 	}
 	// RFC 6749 does not define this member; no server uses these two names for anything else.
-	refreshIn, _ := a.number(memberPaths(parent, r.RefreshExpiresIn, "refresh_token_expires_in", "refresh_expires_in"))
-	t.RefreshExpiresAt = expiryIn(now, refreshIn)
+	// Keycloak sends 0 for a refresh token that does not expire.
+	if n, ok := a.number(memberPaths(parent, r.RefreshExpiresIn, "refresh_token_expires_in", "refresh_expires_in")); ok && n > 0 {
+		t.RefreshExpiresAt = expiryIn(now, n)
+	}
 	t.Scopes = a.scopes(memberPaths(parent, r.Scope, "scope"), o.ScopeSeparator)
 	t.Account = Account{
 		ID:    printable(a.text(r.AccountID), maxDescription),

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/authsome/authsome/internal/bom"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/secret"
 )
@@ -52,8 +54,12 @@ func Verify(ctx context.Context, client *http.Client, d *providers.Definition, c
 	case status < 200 || status > 299:
 		return Account{}, fmt.Errorf("%w: the service answered with status %d", ErrUnverified, status)
 	}
+	if d.Verify.ID == "" && d.Verify.Label == "" {
+		return Account{}, nil
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	var document any
-	if d.Verify.ID == "" && d.Verify.Label == "" || json.NewDecoder(io.LimitReader(response.Body, maxAnswer)).Decode(&document) != nil {
+	if err != nil || json.NewDecoder(bytes.NewReader(bom.Decode(body))).Decode(&document) != nil {
 		return Account{}, nil
 	}
 	return Account{member(document, d.Verify.ID), member(document, d.Verify.Label)}, nil

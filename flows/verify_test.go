@@ -23,6 +23,8 @@ func TestVerify(t *testing.T) {
 		switch r.URL.Path {
 		case "/v1/me":
 			fmt.Fprint(w, `{"user":{"id":42,"mail":"kim@acme.test\u202e"}}`)
+		case "/marked":
+			fmt.Fprint(w, "\ufeff"+`{"user":{"id":42}}`)
 		case "/forbidden":
 			w.WriteHeader(http.StatusForbidden)
 		case "/elsewhere":
@@ -43,6 +45,7 @@ func TestVerify(t *testing.T) {
 	}{
 		{"valid", service.URL + "/v1/me", key, nil, flows.Account{ID: "42", Label: "kim@acme.test"}},
 		{"valid, without an account in the answer", service.URL + "/text", key, nil, flows.Account{}},
+		{"valid, with a byte order mark", service.URL + "/marked", key, nil, flows.Account{ID: "42"}},
 		{"refused", service.URL + "/v1/me", "ak-canary-2", flows.ErrRefused, flows.Account{}},
 		{"forbidden", service.URL + "/forbidden", key, flows.ErrRefused, flows.Account{}},
 		{"redirected", service.URL + "/elsewhere", key, flows.ErrUnverified, flows.Account{}},

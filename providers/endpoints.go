@@ -100,7 +100,7 @@ func fillWithLetter(template string) string {
 // auth.atlassian.com/oauth/token, and api.atlassian.com/oauth/token/accessible-resources
 // is an ordinary request.
 func (d *Definition) OAuthEndpoints(values Values) Endpoints {
-	own := d.value(values, nameBaseURL)
+	own := d.withoutQuery(d.value(values, nameBaseURL))
 	base := ""
 	if u, err := url.Parse(own); err == nil {
 		base = strings.Trim(u.Path, "/")
@@ -223,6 +223,27 @@ func (d *Definition) Issuer(values Values) (string, error) {
 	}
 	return strings.Join(parts, " "), nil
 }
+
+// ResourceURL returns the identifier of the resource that tokens are for (RFC 8707), or ""
+// if the definition has none. If it is {base_url}, it is the address as it was given: unlike
+// in other URLs, a slash at the end and a query are parts of the identifier (RFC 9728
+// section 3.1).
+func (d *Definition) ResourceURL(values Values) (string, error) {
+	o := d.OAuth
+	if o == nil || o.Resource == "" {
+		return "", nil
+	}
+	if d.baseIsResource() {
+		if base := d.value(values, nameBaseURL); base != "" {
+			return base, nil
+		}
+	}
+	return d.Expand("oauth.resource", o.Resource, values)
+}
+
+// baseIsResource reports whether the base URL of a connection is the identifier of its
+// resource. Then it can have a query.
+func (d *Definition) baseIsResource() bool { return d.OAuth != nil && d.OAuth.Resource == "{base_url}" }
 
 // issuerTemplates returns the templates of the text that Issuer returns.
 func (d *Definition) issuerTemplates() []memberText {

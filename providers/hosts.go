@@ -181,7 +181,7 @@ func (d *Definition) fillHost(h host, values Values) (Pattern, error) {
 			return "", &UnfilledError{h.field, name}
 		}
 		if name == nameBaseURL {
-			return v, nil
+			return d.withoutQuery(v), nil
 		}
 		p := d.Param(name)
 		dots := h.suffix == "" || p != nil && p.Pattern != ""
@@ -207,6 +207,16 @@ func (d *Definition) fillHost(h host, values Values) (Pattern, error) {
 		return invalid("the values change the fixed end of the host")
 	}
 	return p, nil
+}
+
+// withoutQuery returns the part of a base URL that says where the credential is sent. Only
+// the identifier of a resource can have a query; in another base URL it is an error, which
+// the caller finds.
+func (d *Definition) withoutQuery(base string) string {
+	if d.baseIsResource() {
+		base, _, _ = strings.Cut(base, "?")
+	}
+	return base
 }
 
 // publicName reports whether name is in a domain that is registered in a public

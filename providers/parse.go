@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/authsome/authsome/internal/bom"
 )
 
 // FieldError reports an invalid member of a definition.
@@ -64,6 +66,7 @@ const (
 
 // decode reads a definition of either schema.
 func decode(data []byte, from origin) (*Definition, error) {
+	data = bom.Decode(data)
 	version, err := schemaVersion(data)
 	if err != nil {
 		return nil, parseError(err)

@@ -50,7 +50,8 @@ type NotFoundError struct {
 
 func (e *NotFoundError) Error() string { return fmt.Sprintf("no provider %q", e.Name) }
 
-// Load lists the bundled definitions and reads those in dir, which may be missing.
+// Load lists the bundled definitions and reads those in dir, which may be missing. If dir
+// is empty, there are only the bundled ones.
 func Load(dir string) (*Set, error) {
 	s := &Set{byName: make(map[string]func() (*Definition, error)), custom: make(map[string]bool)}
 	entries, err := bundled.ReadDir("bundled")
@@ -60,6 +61,9 @@ func Load(dir string) (*Set, error) {
 	for _, e := range entries {
 		name := strings.TrimSuffix(e.Name(), ".json")
 		s.byName[name] = sync.OnceValues(func() (*Definition, error) { return readBundled(name) })
+	}
+	if dir == "" {
+		return s, nil
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {

@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -137,5 +138,36 @@ func BenchmarkParse(b *testing.B) {
 		if _, err := Parse(data); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// A file that an editor on Windows wrote is read, in the home too.
+func TestDefinitionWithByteOrderMark(t *testing.T) {
+	dir := t.TempDir()
+	custom := fmt.Sprintf(sample, "")
+	if err := os.WriteFile(filepath.Join(dir, "sample.json"), []byte("\ufeff"+custom), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Load(dir)
+	if err != nil || len(s.Problems) > 0 {
+		t.Fatalf("%v, problems %v", err, s.Problems)
+	}
+	d := lookup(t, s, "sample")
+	plain, err := Parse([]byte(custom))
+	if err != nil || len(d.Pin().File) == 0 || !bytes.Equal(d.Pin().File, plain.Pin().File) {
+		t.Errorf("the pin is %s: %v", d.Pin().File, err)
+	}
+}
+
+// Without a directory, files in the working directory are not definitions.
+func TestLoadWithoutDirectory(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := os.WriteFile("package.json", []byte(`{"name": "package"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	set, err := Load("")
+	if err != nil || len(set.Problems) > 0 || len(set.All()) < 100 {
+		t.Errorf("%v, %+v", err, set)
 	}
 }

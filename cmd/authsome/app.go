@@ -41,10 +41,7 @@ func newApp() *app {
 func (a *app) newOpener() *opener.Opener {
 	o := opener.Options{
 		Getenv: a.Getenv, Profile: a.Profile, Passphrase: a.passphrase, Warnf: a.Warnf, Waitingf: a.Waitingf,
-		Log: opener.LogOptions{File: a.logFile},
-	}
-	if a.verbose {
-		o.Log.Verbose = a.Err
+		Log: opener.LogOptions{File: a.logFile, Verbose: a.verbose, Stderr: a.Err},
 	}
 	return opener.New(o)
 }

@@ -47,7 +47,7 @@ const keyCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234
 
 // withoutKeys is [withNext] for a command line that may contain a key: the next command
 // does not. The key is also left out of what is printed; see
-// [console.Console.WithoutKeys].
+// [console.Console].
 func (a *app) withoutKeys(cmd *cobra.Command, args []string, err error) error {
 	keys, advised := a.Keys(), exit.HasHint(err)
 	err = withNext(cmd, err)

@@ -92,6 +92,7 @@ var refusedLines = map[string]string{
 	"revoke":            "revoke resend",
 	"remove":            "remove resend",
 	"register":          "register FILES/acme.json --yes --force",
+	"doctor":            "doctor --report FILES/report.md",
 	"proxy":             "proxy --listen 127.0.0.1:0 --ca-out FILES/none/ca.pem",
 	"ca rotate":         "ca rotate --yes",
 	"profile create":    "profile create new",

@@ -25,12 +25,15 @@ or as p12, a trust store for Java with the usual password ` + ca.TrustStorePassw
 	return cmd
 }
 
+// caFormats encode a certificate.
+var caFormats = map[string]func(*ca.Authority) ([]byte, error){
+	"pem": func(s *ca.Authority) ([]byte, error) { return s.CertificatePEM(), nil },
+	"der": func(s *ca.Authority) ([]byte, error) { return s.Certificate().Raw, nil },
+	"p12": func(s *ca.Authority) ([]byte, error) { return ca.TrustStore(s.CertificatePEM()) },
+}
+
 func exportAuthority(ctx context.Context, a *app, format string) error {
-	encode := map[string]func(*ca.Authority) ([]byte, error){
-		"pem": func(s *ca.Authority) ([]byte, error) { return s.CertificatePEM(), nil },
-		"der": func(s *ca.Authority) ([]byte, error) { return s.Certificate().Raw, nil },
-		"p12": func(s *ca.Authority) ([]byte, error) { return ca.TrustStore(s.CertificatePEM()) },
-	}[format]
+	encode := caFormats[format]
 	if encode == nil {
 		return exit.Usagef("--format %s: use pem, der or p12", format)
 	}

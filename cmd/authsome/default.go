@@ -38,5 +38,5 @@ func setDefault(ctx context.Context, a *app, provider, connection string) error 
 		return err
 	}
 	a.Infof("the default connection of %s is now %s", provider, connection)
-	return a.acknowledge(provider, connection)
+	return a.acknowledge(provider, connection, "ok")
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/guard"
 )
 
@@ -181,6 +183,38 @@ func parseInvocation(line string) error {
 		return cmd.Args(cmd, cmd.Flags().Args())
 	}
 	return nil
+}
+
+// The table of errors lists exactly the names that the program prints, each with the one
+// that the Python authsome printed.
+func TestDocumentedErrors(t *testing.T) {
+	_, table, ok := strings.Cut(pages(t)["../../docs/reference.md"], "<!-- errors -->")
+	table, _, closed := strings.Cut(table, "<!-- end of errors -->")
+	if !ok || !closed {
+		t.Fatal("docs/reference.md has no table of errors")
+	}
+	documented := make(map[string]string)
+	for _, m := range regexp.MustCompile("(?m)^\\| `([A-Z]\\w+)` \\| `(\\w+)` \\|").FindAllStringSubmatch(table, -1) {
+		documented[m[1]] = m[2]
+	}
+	printed := make(map[string]string)
+	for _, name := range append(errorClasses(t), "Error") {
+		printed[name] = exit.Verdict{Name: name}.Class()
+	}
+	if !maps.Equal(documented, printed) {
+		t.Errorf("documented %v\nprinted %v", documented, printed)
+	}
+}
+
+// The table of exit codes is that of the manual page.
+func TestDocumentedExitCodes(t *testing.T) {
+	var want strings.Builder
+	for _, c := range exit.Codes {
+		want.WriteString(row(fmt.Sprint(c.Code), c.Meaning))
+	}
+	if page := pages(t)["../../docs/reference.md"]; !strings.Contains(page, "| code | meaning |\n|---|---|\n"+want.String()+"\n") {
+		t.Errorf("docs/reference.md does not have:\n%s", &want)
+	}
 }
 
 // reads matches the variables that the program reads from its environment.

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/authsome/authsome/internal/regular"
-
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/internal/bom"
+	"github.com/authsome/authsome/internal/regular"
 )
 
 const (
@@ -35,7 +35,7 @@ func (a *app) readDocument(ctx context.Context, path string) ([]byte, error) {
 	if len(data) > maxDocument {
 		return nil, exit.Usagef("%s is larger than %d MiB", documentName(path), maxDocument>>20)
 	}
-	return data, nil
+	return bom.Decode(data), nil
 }
 
 func (a *app) openDocument(ctx context.Context, path string) (io.ReadCloser, error) {

@@ -30,8 +30,8 @@ func newExportCmd(a *app) *cobra.Command {
 		Long: `Export prints the environment variables that a provider's clients read, with the
 real key or access token. A token that is due is refreshed first. Refresh tokens
 are never printed. Without PROVIDER, export prints the variables of all
-connections. If several connections have the same variable, the names of provider
-and connection are appended to it.
+connections. If several connections have the same variable, the default connection
+has the plain name; for the others, provider and connection are appended to it.
 
 Anyone who reads the output has the credentials; the command of authsome run never
 gets them. An export is recorded in the audit log, and refused behind the proxy.
@@ -61,8 +61,11 @@ refuses values that these would change; shell, for eval; and json, one object.`,
 	return cmd
 }
 
+// exportFormats write variables.
+var exportFormats = map[string]func([]variable) (string, error){"env": envLines, "shell": shellLines, "json": jsonObject}
+
 func export(ctx context.Context, a *app, provider string, o *exportOptions) error {
-	write := map[string]func([]variable) (string, error){"env": envLines, "shell": shellLines, "json": jsonObject}[o.format]
+	write := exportFormats[o.format]
 	switch {
 	case write == nil:
 		return exit.Usagef("--format %s: use env, shell or json", o.format)

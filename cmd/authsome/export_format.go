@@ -32,16 +32,20 @@ func upper(s string) string {
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// disambiguate appends provider and connection to the names that several connections
-// have, and puts the prefix before all names.
+// disambiguate keeps a name that several connections have for the default connection,
+// appends provider and connection to it for the others, and puts the prefix before all
+// names. Of the defaults of several providers, the first keeps the name.
 func disambiguate(all []variable, prefix string) error {
-	count := make(map[string]int)
-	for _, v := range all {
+	count, plain := make(map[string]int), make(map[string]int) // plain: the index of the variable that keeps its name
+	for i, v := range all {
 		count[v.name]++
+		if _, taken := plain[v.name]; v.from.Default && !taken {
+			plain[v.name] = i
+		}
 	}
 	seen := make(map[string]bool)
 	for i, v := range all {
-		if count[v.name] > 1 {
+		if first, taken := plain[v.name]; count[v.name] > 1 && (!taken || first != i) {
 			v.name += "_" + upper(v.from.Provider) + "_" + upper(v.from.Name)
 		}
 		v.name = prefix + v.name

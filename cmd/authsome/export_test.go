@@ -8,6 +8,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/secret"
 )
 
@@ -64,4 +65,29 @@ func FuzzExport(f *testing.F) {
 			t.Errorf("json: %s", text)
 		}
 	})
+}
+
+// Which of the connections with the same variable has its plain name.
+func TestPlainNameIsOfOneDefault(t *testing.T) {
+	of := func(provider, name string, isDefault bool) variable {
+		return variable{name: "KEY", value: secret.New("k"), from: auth.Connection{Provider: provider, Name: name, Default: isDefault}}
+	}
+	for want, all := range map[string][]variable{
+		"KEY":                         {of("a", "x", false)},
+		"KEY_A_X KEY":                 {of("a", "x", false), of("a", "y", true)},
+		"KEY_A_X KEY_A_Y":             {of("a", "x", false), of("a", "y", false)},
+		"KEY KEY_B_X KEY_B_Y":         {of("a", "x", true), of("b", "x", true), of("b", "y", false)},
+		"KEY_A_X KEY KEY_B_Y KEY_C_X": {of("a", "x", false), of("b", "x", true), of("b", "y", false), of("c", "x", true)},
+	} {
+		if err := disambiguate(all, ""); err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, v := range all {
+			names = append(names, v.name)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
 }

@@ -41,6 +41,13 @@ recorded in the audit log and refused behind the proxy.`,
 	return cmd
 }
 
+// fieldNames are the fields that a connection can have.
+var fieldNames = []string{
+	"provider", "connection_name", "auth_type", "status", "default", "problem", "fix", "who", "base_url", "host_url", "scopes", "api_key",
+	"access_token", "refresh_token", "token_type", "expires_at", "refresh_expires_at", "obtained_at", "issuer", "client_id", "account", "profile",
+	"schema_version", "metadata",
+}
+
 // field is one line of a connection's data.
 type field struct {
 	name  string
@@ -71,16 +78,19 @@ func get(ctx context.Context, a *app, provider string, o *getOptions) error {
 		}
 	}
 	fields := a.connectionFields(c, o.showSecret)
+	all := a.originalFields(c, credentials.Profile, o.showSecret)
+	for _, f := range fields {
+		all[f.name] = f.value
+	}
 	if o.field != "" {
-		for _, f := range fields {
-			switch {
-			case f.name != o.field:
-			case f.value == secret.Redacted:
-				// A script would use the redaction as the value.
-				return exit.WithFlag(exit.Usagef("%s is secret: with --show-secret it is printed", f.name), "--show-secret")
-			default:
-				return a.printField(f)
-			}
+		// Without --json, a field that has no value is an error.
+		switch value, ok := all[o.field]; {
+		case !ok || value == nil && !a.JSON:
+		case value == secret.Redacted:
+			// A script would use the redaction as the value.
+			return exit.WithFlag(exit.Usagef("%s is secret: with --show-secret it is printed", o.field), "--show-secret")
+		default:
+			return a.printField(field{o.field, value})
 		}
 		next := suggest.Command("get %s", provider)
 		if o.connection != "" {
@@ -89,10 +99,6 @@ func get(ctx context.Context, a *app, provider string, o *getOptions) error {
 		return exit.WithHint(exit.Usagef("no field %q in this connection", o.field), next)
 	}
 	if a.JSON {
-		all := make(map[string]any, len(fields))
-		for _, f := range fields {
-			all[f.name] = f.value
-		}
 		return a.PrintJSON(all)
 	}
 	var rows [][]string
@@ -110,6 +116,9 @@ func get(ctx context.Context, a *app, provider string, o *getOptions) error {
 func (a *app) printField(f field) error {
 	if a.JSON {
 		return a.PrintJSON(map[string]any{f.name: f.value})
+	}
+	if object, ok := f.value.(map[string]any); ok {
+		return a.PrintJSON(object)
 	}
 	a.Printf("%s\n", show.Text(f.value))
 	return nil

@@ -44,7 +44,7 @@ func TestRootHelp(t *testing.T) {
 		inspect provider register
 		proxy ca
 		profile vault key init whoami
-		completion version help`)
+		completion man version help`)
 	if !slices.Equal(got, want) {
 		t.Errorf("the commands in the help are\n%v, want\n%v", got, want)
 	}

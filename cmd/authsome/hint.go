@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+	"github.com/authsome/authsome/internal/near"
 	"github.com/authsome/authsome/providers"
 )
 
@@ -34,14 +36,8 @@ func withNext(cmd *cobra.Command, err error) error {
 			return exit.WithCommand(err, "%s", line)
 		}
 	}
-	if e, ok := errors.AsType[*auth.LoginRequiredError](err); ok && e.Reason == auth.ReasonMissing {
-		if len(e.Others) == 0 {
-			if cmd.Name() == "logout" {
-				return exit.WithCommand(err, "list --connected") // logging in is not what was wanted
-			}
-			return err
-		}
-		if line := withConnection(cmd, e.Connection, nearConnection(e.Connection, e.Others)); line != "" {
+	if e, ok := errors.AsType[*auth.LoginRequiredError](err); ok && e.Connection != "" && len(e.Others) > 0 {
+		if line := withConnection(cmd, e.Connection, cmp.Or(near.Nearest(e.Connection, e.Others, 2), e.Others[0])); line != "" {
 			return exit.WithCommand(err, "%s", line)
 		}
 	}
@@ -74,17 +70,6 @@ func withConnection(cmd *cobra.Command, named, connection string) string {
 		return repeated(cmd, "--connection "+suggest.Words(connection))
 	}
 	return ""
-}
-
-// nearConnection is the connection that a misspelt name may mean: one that contains it
-// or is contained in it, else the first.
-func nearConnection(name string, all []string) string {
-	for _, other := range all {
-		if strings.Contains(other, name) || strings.Contains(name, other) {
-			return other
-		}
-	}
-	return all[0]
 }
 
 // repeated is the command as it was typed, with one more flag. If the flag was given

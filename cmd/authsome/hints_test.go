@@ -48,7 +48,6 @@ func TestHints(t *testing.T) {
 		"get groq --connection default":       "get groq --connection only",
 		"get resend --connection thir":        "get resend --connection third",
 		"get resend --connection third-2":     "get resend --connection third",
-		"logout groq --connection work":       "logout groq --connection only",
 		"export groq --connection work":       "export groq --connection only",
 		"default groq work":                   "default groq only",
 		"connection move groq x --to work":    "connection move groq only --to work",
@@ -59,7 +58,6 @@ func TestHints(t *testing.T) {
 		"export openai":                 "login openai",
 		"default openai work":           "login openai --connection work",
 		"run --provider openai -- true": "login openai",
-		"logout openai":                 "list --connected",
 		// a provider that does not exist
 		"get resendd --field api_key":         "get resend --field api_key",
 		"login opnai --key-stdin":             "login openai --key-stdin < FILE",

@@ -31,7 +31,8 @@ command does so on first use.`,
 					Home       string `json:"home"`
 					Profile    string `json:"profile"`
 					Encryption string `json:"encryption"`
-				}{h.Dir, p.Name, places.Mode})
+					Status     string `json:"status"`
+				}{h.Dir, p.Name, places.Mode, "initialized"})
 			}
 			a.Infof("the home %s is ready: profile %s, master key mode %s", h.Dir, p.Name, places.Mode)
 			return nil

@@ -54,7 +54,8 @@ func inspect(ctx context.Context, a *app, name string) error {
 			Source      string           `json:"source"`
 			Aliases     []string         `json:"aliases,omitempty"`
 			Connections []connectionView `json:"connections"`
-		}{definition, d.Source, set.Aliases(d.Name), views})
+			originalDefinition
+		}{definition, d.Source, set.Aliases(d.Name), views, viewOriginal(d)})
 	}
 	rows := describe(d, set.Aliases(d.Name))
 	now := time.Now()

@@ -32,6 +32,7 @@ const invalidLines = `
 	login resend --timeout soon
 	login resend --timeout -1s
 	login resend --key-stdin --secrets-stdin
+	login resend --allow-no-pkce
 	login snowflake --param account=a/b
 	run
 	run --provider
@@ -67,6 +68,10 @@ const invalidLines = `
 	why api.resend.com --connection nonsense
 	why api.resend.com --method G/T
 	doctor now
+	doctor --report=
+	doctor --report nowhere/report.md
+	doctor --report a b
+	log --verify --jsonl
 	log now
 	log -n many
 	log -n -5

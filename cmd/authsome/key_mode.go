@@ -21,6 +21,9 @@ type keyModeOptions struct {
 	passphraseFile string
 }
 
+// keyModes are the modes of the master key.
+var keyModes = []string{vault.ModeLocalKey, vault.ModeKeyring, vault.ModePassphrase, vault.ModeFile}
+
 func newKeyModeCmd(a *app) *cobra.Command {
 	o := &keyModeOptions{}
 	cmd := &cobra.Command{
@@ -49,8 +52,7 @@ command that opens a vault finishes the change.`,
 }
 
 func keyMode(ctx context.Context, a *app, mode string, o *keyModeOptions) error {
-	modes := []string{vault.ModeLocalKey, vault.ModeKeyring, vault.ModePassphrase, vault.ModeFile}
-	if !slices.Contains(modes, mode) {
+	if !slices.Contains(keyModes, mode) {
 		return exit.Usagef("unknown mode %q: use local_key, keyring, passphrase or file", mode)
 	}
 	if err := a.refuseKeyChange(); err != nil {

@@ -21,6 +21,7 @@ type logOptions struct {
 	lines    int
 	follow   bool
 	verify   bool
+	jsonl    bool
 	provider string
 	event    string
 	since    string
@@ -32,7 +33,8 @@ func newLogCmd(a *app) *cobra.Command {
 		Use: "log", Short: "Show the audit log, or check that it was not changed",
 		Long: `Log shows who used or changed which credential, and when. The audit log contains no
 secrets and no query strings. With --json, log prints the lines exactly as they are
-in the file, including those that end a chain. It shows the lines of all profiles,
+in the file, including those that end a chain, as one JSON array. With --jsonl, and
+with --follow --json, it prints one on each line. It shows the lines of all profiles,
 unless --profile or AUTHSOME_PROFILE names one.
 
 --verify checks the chain of lines that each process wrote, and reports lines that
@@ -41,10 +43,14 @@ chain were removed if the chain was never closed. Archives that the log deleted
 itself to limit its size are not a problem.`,
 		Example: `  authsome log -n 50 --provider github
   authsome log --event login --since 2026-11-01
-  authsome log --follow --json
+  authsome log --json | jq '.[].event'
+  authsome log --follow --jsonl
   authsome log --verify`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.verify && o.jsonl {
+				return exit.Usagef("--verify does not show lines; use it with --json instead of --jsonl")
+			}
 			if o.verify {
 				return verifyLog(cmd.Context(), a)
 			}
@@ -54,6 +60,7 @@ itself to limit its size are not a problem.`,
 	f := cmd.Flags()
 	f.IntVarP(&o.lines, "lines", "n", 20, "show the last `N` lines; -1 for all")
 	f.BoolVarP(&o.follow, "follow", "f", false, "keep running, and show new lines as they are written")
+	f.BoolVar(&o.jsonl, "jsonl", false, "print the lines as they are in the file, one JSON object on each line")
 	f.BoolVar(&o.verify, "verify", false, "check that no line was changed, instead of showing lines")
 	f.StringVar(&o.provider, "provider", "", "only lines about the provider `NAME`")
 	f.StringVar(&o.event, "event", "", "only lines with the event `NAME`, such as login or injection")
@@ -65,7 +72,7 @@ func showLog(ctx context.Context, a *app, o *logOptions) error {
 	if o.lines < -1 {
 		return exit.Usagef("--lines %d: use a whole number, or -1 for all", o.lines)
 	}
-	keep, since, err := o.filter(time.Now(), a.JSON, a.opener().NamedProfile())
+	keep, since, err := o.filter(time.Now(), a.JSON || o.jsonl, a.opener().NamedProfile())
 	if err != nil {
 		return err
 	}
@@ -82,10 +89,14 @@ func showLog(ctx context.Context, a *app, o *logOptions) error {
 		if err != nil {
 			return err
 		}
-		if len(lines) == 0 {
+		switch {
+		case a.JSON && !o.jsonl:
+			printArray(a, lines)
+		case len(lines) == 0 && !o.jsonl:
 			a.Infof("no matching lines")
+		default:
+			o.printLines(a, lines, profile)
 		}
-		printLines(a, lines, profile)
 		return nil
 	}
 	if err := ensureLog(h.AuditPath()); err != nil {
@@ -95,19 +106,34 @@ func showLog(ctx context.Context, a *app, o *logOptions) error {
 	err = audit.Follow(ctx, h.AuditPath(), func() {
 		var lines []audit.Line
 		lines, failed = audit.Last(h.AuditPath(), o.lines, since, keep)
-		printLines(a, lines, profile)
+		o.printLines(a, lines, profile)
 	}, func(l audit.Line) error {
 		if keep(l) {
-			printLines(a, []audit.Line{l}, profile)
+			o.printLines(a, []audit.Line{l}, profile)
 		}
 		return failed
 	})
 	return errors.Join(failed, err)
 }
 
-// printLines prints lines as a table, or as they are in the file with --json.
-func printLines(a *app, lines []audit.Line, profile string) {
-	if a.JSON {
+// printArray prints lines as one JSON array, each as it is in the file.
+func printArray(a *app, lines []audit.Line) {
+	if len(lines) == 0 {
+		a.Printf("[]\n")
+		return
+	}
+	before := "[\n  "
+	for _, l := range lines {
+		a.Printf("%s%s", before, l.Raw)
+		before = ",\n  "
+	}
+	a.Printf("\n]\n")
+}
+
+// printLines prints lines as a table, or with --jsonl as they are in the file. Lines that
+// are followed have no end, so --json means the same for them.
+func (o *logOptions) printLines(a *app, lines []audit.Line, profile string) {
+	if a.JSON || o.jsonl {
 		for _, l := range lines {
 			a.Printf("%s\n", l.Raw)
 		}

@@ -73,6 +73,7 @@ lists the keys that it finds in the environment, and offers to store them.`,
 	f.StringVar(&o.BaseURL, "base-url", "", "use the service at `URL`, for example your own instance")
 	f.StringArrayVar(&o.Params, "param", nil, "set a value that the provider needs, as `NAME=VALUE`; repeatable, not for secrets")
 	f.StringVar(&o.ClientID, "client-id", "", "use the OAuth client `ID` that you registered with the provider")
+	f.BoolVar(&o.AllowNoPKCE, "allow-no-pkce", false, "accept an MCP server that does not announce PKCE: an intercepted sign-in code may then be usable")
 	f.BoolVar(&o.Reset, "reset", false, "ask for the OAuth client again, and do not use the stored one")
 	f.BoolVar(&o.Force, "force", false, "replace the connection even if it works, or is to another address")
 	f.BoolVar(&o.NoBrowser, "no-browser", false, "do not open a browser: print the address, ask on the terminal")
@@ -155,9 +156,11 @@ func login(ctx context.Context, a *app, provider string, o signin.Options) error
 	}
 	if a.JSON {
 		return a.PrintJSON(struct {
-			Provider   string         `json:"provider"`
-			Connection connectionView `json:"connection"`
-		}{d.Name, a.viewConnection(c)})
+			Provider     string         `json:"provider"`
+			Connection   connectionView `json:"connection"`
+			Status       string         `json:"status"`
+			RecordStatus string         `json:"record_status"`
+		}{d.Name, a.viewConnection(c), "success", string(c.Status)})
 	}
 	account := ""
 	if name := l.AccountName(c); name != "" {

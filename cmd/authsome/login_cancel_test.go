@@ -76,7 +76,7 @@ func TestCancelledLoginChangesNothing(t *testing.T) {
 			if after := b.stored(); after != before {
 				t.Errorf("the home had\n%s\nand has\n%s", before, after)
 			}
-			out, err := b.command("log", "--event", "login", "-n", "1", "--json").Output()
+			out, err := b.command("log", "--event", "login", "-n", "1", "--jsonl").Output()
 			var e struct{ Outcome, Provider string }
 			if err != nil || json.Unmarshal(out, &e) != nil || e.Outcome != "cancelled" || e.Provider != l.args[0] {
 				t.Errorf("the audit log: %s%v", out, err)

@@ -70,6 +70,15 @@ func definitions(server string) map[string]string {
 func authserver(ts *testscript.TestScript, neg bool, args []string) {
 	server := httptest.NewServer(&signIn{codes: make(map[string]url.Values)})
 	ts.Defer(server.Close)
+	openPages(ts)
+	for name, definition := range definitions(server.URL) {
+		ts.Check(os.WriteFile(ts.MkAbs(name+".json"), []byte(definition), 0o644))
+		ts.Check(ts.Exec("authsome", "register", name+".json", "--yes"))
+	}
+}
+
+// openPages makes the pipe for the pages of browsers.
+func openPages(ts *testscript.TestScript) {
 	fifo := ts.MkAbs("pages")
 	ts.Check(syscall.Mkfifo(fifo, 0o600))
 	pages, err := os.OpenFile(fifo, os.O_RDWR, 0)
@@ -78,10 +87,6 @@ func authserver(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("PAGES", fifo)
 	shownPages.Store(ts, bufio.NewReader(pages))
 	pages.SetReadDeadline(time.Now().Add(limit))
-	for name, definition := range definitions(server.URL) {
-		ts.Check(os.WriteFile(ts.MkAbs(name+".json"), []byte(definition), 0o644))
-		ts.Check(ts.Exec("authsome", "register", name+".json", "--yes"))
-	}
 }
 
 // expire PROVIDER: makes the access tokens of the provider's connections expire.
@@ -121,7 +126,7 @@ var shownPages sync.Map // *testscript.TestScript to *bufio.Reader
 func page(ts *testscript.TestScript, neg bool, args []string) {
 	pages, ok := shownPages.Load(ts)
 	if !ok {
-		ts.Fatalf("call authserver before page")
+		ts.Fatalf("call authserver or mcpworld before page")
 	}
 	for _, name := range []string{"form.html", "page.html"} {
 		line, err := pages.(*bufio.Reader).ReadString('\n')

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +19,8 @@ func newLogoutCmd(a *app) *cobra.Command {
 		Long: `Logout deletes a connection: the named one, else the default, else the only one.
 If the provider can revoke tokens, it is asked to do that first; the connection is
 deleted whatever it answers. Running proxies stop using the connection within a
-second. An API key stays valid until you delete it at the service.`,
+second. An API key stays valid until you delete it at the service. To log out of a
+connection that does not exist is not an error.`,
 		Example: `  authsome logout openai
   authsome logout github --connection work`,
 		Args: exactArgs("PROVIDER"),
@@ -34,6 +37,9 @@ second. An API key stays valid until you delete it at the service.`,
 	return cmd
 }
 
+// loggedOut is the status of a logout in --json.
+const loggedOut = "logged_out"
+
 func logout(ctx context.Context, a *app, provider, connection string) error {
 	credentials, err := a.auth()
 	if err != nil {
@@ -43,6 +49,12 @@ func logout(ctx context.Context, a *app, provider, connection string) error {
 		return err
 	}
 	left, err := credentials.Logout(ctx, provider, connection)
+	if missing, ok := errors.AsType[*auth.LoginRequiredError](err); ok && missing.Reason == auth.ReasonMissing {
+		// A script that cleans up must not fail because there is nothing to do.
+		name := cmp.Or(missing.Connection, auth.DefaultName)
+		a.Infof("nothing to do: %s/%s is not connected", provider, name)
+		return a.acknowledge(provider, name, loggedOut)
+	}
 	if err != nil {
 		return err
 	}
@@ -52,5 +64,5 @@ func logout(ctx context.Context, a *app, provider, connection string) error {
 	}
 	a.reportLeft(provider, left)
 	a.Infof("logged out of %s/%s%s", provider, name, a.stillValid(provider, notRevoked([]auth.LogoutResult{left})))
-	return a.acknowledge(provider, name)
+	return a.acknowledge(provider, name, loggedOut)
 }

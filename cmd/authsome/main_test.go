@@ -8,7 +8,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"log"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -53,6 +56,13 @@ func agent() {
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	case "connect":
 		fmt.Println(connect(os.Args[2], os.Args[3], ""))
+	case "get": // with the proxy's variables
+		response, err := http.Get(os.Args[2])
+		if err != nil {
+			log.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		fmt.Println(response.StatusCode, string(body), err)
 	case "run-files":
 		filepath.WalkDir(filepath.Join(os.Getenv("AUTHSOME_HOME"), "runs"), func(_ string, d fs.DirEntry, _ error) error {
 			info, err := d.Info()
@@ -61,6 +71,15 @@ func agent() {
 			}
 			return err
 		})
+	case "fetch":
+		response, err := http.Get(os.Args[2])
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		defer response.Body.Close()
+		body, _ := io.ReadAll(response.Body)
+		fmt.Printf("%d %s\n", response.StatusCode, body)
 	case "roots":
 		pool, err := x509.SystemCertPool()
 		fmt.Println("roots:", err == nil && !pool.Equal(x509.NewCertPool()))
@@ -82,6 +101,8 @@ func TestScripts(t *testing.T) {
 			"authserver": authserver,
 			"expire":     expire,
 			"page":       page,
+			"mcpworld":   mcpworld,
+			"requests":   requests,
 			"canary":     canary,
 			"mode":       fileMode,
 			"pythonhome": makePythonHome,

@@ -49,7 +49,7 @@ func deleteProfile(ctx context.Context, a *app, name string, yes bool) error {
 	}
 	// The profile's lines stay in the audit log, and the default profile records the
 	// deletion.
-	byDefault, err := a.opener().Ensure(h.Config.DefaultProfile)
+	byDefault, err := a.opener().Named(h.Config.DefaultProfile)
 	if err != nil {
 		return err
 	}

@@ -196,13 +196,41 @@ func (o *proxyOptions) proxyFunc(getenv func(string) string) (func(*url.URL) (*u
 	config := httpproxy.Config{HTTPProxy: either("HTTP_PROXY"), HTTPSProxy: either("HTTPS_PROXY"), NoProxy: either("NO_PROXY")}
 	if o.upstreamProxy != "" {
 		u, err := url.Parse(o.upstreamProxy)
-		if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) {
-			return nil, exit.Usagef("--upstream-proxy %s: use http://host:port, https://host:port or socks5://host:port", o.upstreamProxy)
+		if err != nil || u.Host == "" || !slices.Contains(proxySchemes, u.Scheme) {
+			return nil, exit.Usagef("--upstream-proxy %s: use %s", withoutPassword(o.upstreamProxy), proxyForms)
 		}
 		return func(*url.URL) (*url.URL, error) { return u, nil }, nil
+	}
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY"} {
+		// Without a scheme, it is a host or host:port.
+		scheme, _, found := strings.Cut(either(name), "://")
+		if found && !slices.Contains(proxySchemes, strings.ToLower(scheme)) {
+			return nil, exit.WithAdvice(exit.Usagef("%s %s: use %s", name, withoutPassword(either(name)), proxyForms), "set %s to the URL of a proxy, or unset it", name)
+		}
 	}
 	if config.HTTPProxy == "" && config.HTTPSProxy == "" {
 		return nil, nil
 	}
 	return config.ProxyFunc(), nil
+}
+
+// proxySchemes are the kinds of upstream proxies that the proxy can use.
+var proxySchemes = []string{"http", "https", "socks5", "socks5h"}
+
+const proxyForms = "http://host:port, https://host:port or socks5://host:port"
+
+// withoutPassword is the URL of a proxy as an error can show it: without what is before
+// its @, which may be a password, also in a URL that is not valid.
+func withoutPassword(proxy string) string {
+	at := strings.LastIndex(proxy, "@")
+	if at < 0 {
+		return proxy
+	}
+	scheme, _, found := strings.Cut(proxy[:at], "://")
+	if !found {
+		scheme = ""
+	} else {
+		scheme += "://"
+	}
+	return scheme + "…" + proxy[at:]
 }

@@ -43,6 +43,7 @@ definition from a URL needs --yes, and others are installed without confirmation
 // registration is what installing a definition would do, for the user to confirm.
 type registration struct {
 	Provider  string            `json:"provider"`
+	Status    string            `json:"status"` // "registered"
 	Hosts     []string          `json:"hosts"`
 	Endpoints []string          `json:"endpoints"`
 	Variables []string          `json:"variables"`
@@ -102,7 +103,7 @@ func register(ctx context.Context, a *app, path string, o *registerOptions) erro
 
 // registration compares a definition with the one that it replaces.
 func (a *app) registration(d *providers.Definition) (*registration, error) {
-	r := &registration{Provider: d.Name, Hosts: append([]string{}, d.Hosts...), Endpoints: append([]string{}, d.Endpoints()...), Variables: []string{}, Warnings: []string{}}
+	r := &registration{Provider: d.Name, Status: "registered", Hosts: append([]string{}, d.Hosts...), Endpoints: append([]string{}, d.Endpoints()...), Variables: []string{}, Warnings: []string{}}
 	r.Values = make(map[string]string)
 	for _, v := range d.Variables() {
 		r.Variables = append(r.Variables, v.Name)

@@ -61,5 +61,5 @@ func remove(ctx context.Context, a *app, provider string, yes bool) error {
 		return err
 	}
 	a.Infof("removed %s from this vault%s", provider, valid)
-	return a.acknowledge(provider, "")
+	return a.acknowledge(provider, "", "removed")
 }

@@ -46,5 +46,5 @@ func revoke(ctx context.Context, a *app, provider string, yes bool) error {
 		a.reportLeft(provider, left)
 	}
 	a.Infof("removed all %s connections from this vault%s", provider, a.stillValid(provider, notRevoked(all)))
-	return a.acknowledge(provider, "")
+	return a.acknowledge(provider, "", "revoked")
 }

@@ -53,7 +53,7 @@ func commandGroups(a *app) []group {
 		{"Manage providers", []*cobra.Command{newInspectCmd(a), newProviderCmd(a), newRegisterCmd(a)}},
 		{"Serve containers and other processes", []*cobra.Command{newProxyCmd(a), newCACmd(a)}},
 		{"Manage the home", []*cobra.Command{newProfileCmd(a), newVaultCmd(a), newKeyCmd(a), newInitCmd(a), newWhoamiCmd(a)}},
-		{"Other", []*cobra.Command{newCompletionCmd(), newVersionCmd(a), newHelpCmd()}},
+		{"Other", []*cobra.Command{newCompletionCmd(), newManCmd(a), newVersionCmd(a), newHelpCmd()}},
 	}
 }
 
@@ -103,7 +103,7 @@ Documentation: ` + docsURL,
 	f.BoolVar(&a.NoColor, "no-color", false, "do not use colour on terminals (default: only if NO_COLOR is set)")
 	f.BoolP("help", "h", false, "explain the command")
 	f.BoolVar(&a.verbose, "verbose", false, "write the log to stderr too, with debug messages")
-	f.StringVar(&a.logFile, "log-file", opener.DefaultLogFile, "write the log to `FILE`; an empty name turns it off")
+	f.StringVar(&a.logFile, "log-file", opener.DefaultLogFile, "write the log to `FILE`, or to stderr if it is -; an empty name turns it off")
 	root.Flags().BoolP("version", "v", false, "show the version") // cobra would add it only when the command runs
 	for _, g := range commandGroups(a) {
 		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title + ":"})
@@ -115,7 +115,7 @@ Documentation: ` + docsURL,
 			}
 		}
 	}
-	root.AddCommand(newManCmd(a), newNewProviderCmd(a))
+	root.AddCommand(newNewProviderCmd(a))
 	a.complete(root)
 	return root
 }

@@ -15,6 +15,8 @@ type connectionView struct {
 	Status    string     `json:"status"`
 	Scopes    []string   `json:"scopes"`
 	ExpiresAt *time.Time `json:"expires_at"` // in UTC and whole seconds; null if it does not expire
+	BaseURL   *string    `json:"base_url"`
+	HostURL   *string    `json:"host_url"` // the first of the hosts that get the credential
 	Default   bool       `json:"default"`
 	Renewable bool       `json:"renewable"`         // its token is refreshed automatically
 	Problem   string     `json:"problem,omitempty"` // why it needs a login, and since when
@@ -26,6 +28,7 @@ type connectionView struct {
 
 func (a *app) viewConnection(c auth.Connection) connectionView {
 	v := connectionView{Name: c.Name, AuthType: c.AuthType, Status: string(c.Status), Scopes: c.Scopes, Default: c.Default}
+	v.BaseURL, v.HostURL = orNull(c.BaseURL), orNull(a.connectionHost(c))
 	now := time.Now()
 	v.Renewable, v.Waiting = c.Renewable(now), a.viewWaiting(c)
 	if err := c.Err(now); err != nil {
@@ -90,8 +93,9 @@ func (c *connectionView) sentence(now time.Time) string {
 }
 
 // acknowledge prints the JSON answer of commands that change connections. The name of
-// the connection is empty if all of the provider's were changed.
-func (a *app) acknowledge(provider, connection string) error {
+// the connection is empty if all of the provider's were changed. The words for status
+// are those of the Python authsome, for the commands that it had.
+func (a *app) acknowledge(provider, connection, status string) error {
 	if !a.JSON {
 		return nil
 	}
@@ -99,5 +103,5 @@ func (a *app) acknowledge(provider, connection string) error {
 		Provider   string `json:"provider"`
 		Connection string `json:"connection,omitempty"`
 		Status     string `json:"status"`
-	}{provider, connection, "ok"})
+	}{provider, connection, status})
 }

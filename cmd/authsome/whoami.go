@@ -35,7 +35,7 @@ says so.`,
 				return err
 			}
 			v, _ := buildVersion()
-			behind := a.Behind()
+			behind, usable := a.Behind(), usableProviders(connections)
 			if a.JSON {
 				return a.PrintJSON(struct {
 					Version     string `json:"version"`
@@ -44,7 +44,9 @@ says so.`,
 					Connections int    `json:"connections"`
 					Encryption  string `json:"encryption"`
 					BehindProxy bool   `json:"behind_proxy"`
-				}{v, h.Dir, credentials.Profile, len(connections), places.Mode, behind})
+					originalContext
+				}{v, h.Dir, credentials.Profile, len(connections), places.Mode, behind,
+					originalContext{h.Dir, credentials.Profile, v, places.Mode, len(usable), usable}})
 			}
 			rows := [][]string{{"home", h.Dir}, {"profile", credentials.Profile}, {"connections", show.Text(len(connections))}, {"master key", places.Mode}}
 			if behind {

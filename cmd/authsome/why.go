@@ -99,9 +99,6 @@ func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 	if a.JSON {
 		return a.PrintJSON(v)
 	}
-	for _, text := range []*string{&v.Method, &v.Host, &v.Path, &v.Explanation, &v.Fix} {
-		*text = a.WithoutKeys(*text)
-	}
 	a.Printf("%s\n", v.Explanation)
 	a.Facts(v.rows(time.Now(), a.Behind()))
 	if v.Fix != "" {

@@ -33,6 +33,12 @@ const (
 	Dropped   = "dropped"   // events that could not be written
 )
 
+// Events are the kinds of events that a log of this version can have.
+var Events = []string{
+	Login, Logout, Revoke, Remove, Copy, Move, Accept, Get, Export, Register, RunStart, RunEnd, Injection, Refusal, EchoMasked, Refresh,
+	KeyRotation, Import, Backup, Restore, End, Retention, Dropped,
+}
+
 // Event is one entry of the log. Zero fields are omitted from its line, and text
 // longer than 1 KiB is truncated.
 type Event struct {

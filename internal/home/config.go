@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/authsome/authsome/internal/bom"
 	"github.com/authsome/authsome/internal/durable"
 )
 
@@ -32,7 +33,8 @@ const (
 	AuditRefuse   = "refuse"   // they are refused
 )
 
-// Config is the content of config.json. Unknown members are kept when it is saved.
+// Config is the content of config.json. Unknown members are kept when it is saved; see
+// [Config.UnknownMembers].
 type Config struct {
 	SpecVersion    int            `json:"spec_version"`
 	DefaultProfile string         `json:"default_profile"`
@@ -86,15 +88,18 @@ func loadConfig(path string) (Config, error) {
 		return Config{}, fmt.Errorf("home: %w", err)
 	}
 	c, err := parseConfig(data)
+	if err == nil {
+		err = c.checkMembers()
+	}
 	if err != nil {
-		return Config{}, fmt.Errorf("%s: %w", path, err)
+		return Config{}, &ConfigError{path, err.Error()}
 	}
 	return c, nil
 }
 
 func parseConfig(data []byte) (Config, error) {
 	var c Config
-	if err := json.Unmarshal(data, &c); err != nil {
+	if err := json.Unmarshal(bom.Decode(data), &c); err != nil {
 		return Config{}, jsonError(err)
 	}
 	defaults := newConfig()

@@ -22,6 +22,9 @@ func TestConfigKeepsUnknownMembers(t *testing.T) {
 	if h.Config.Audit.OnFailure != home.AuditRefuse || h.Config.Encryption.Mode != "keyring" || h.Config.SpecVersion != 1 {
 		t.Errorf("config = %+v", h.Config)
 	}
+	if got := strings.Join(h.Config.UnknownMembers(), " "); got != "later encryption.service audit.sink" {
+		t.Errorf("unknown members %s", got)
+	}
 	if err := h.UpdateConfig(t.Context(), func(c *home.Config) { c.DefaultProfile = "play" }); err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +76,12 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		`{"encryption":{"mode":[]}}`:                    "/encryption/mode",
 		`{"default_profile":"a/b"}`:                     "default_profile",
 		`{"audit":{"on_failure":"stop"}}`:               `"stop" is neither continue nor refuse`,
+		`{"defualt_profile":"work"}`:                    `unknown member "defualt_profile"; it should probably be "default_profile"`,
+		`{"Default-Profile":"work"}`:                    `unknown member "Default-Profile"; it should probably be "default_profile"`,
+		`{"defaultProfile":"work"}`:                     `it should probably be "default_profile"`,
+		`{"encryption":{"mod":"keyring"}}`:              `unknown member "encryption.mod"; it should probably be "encryption.mode"`,
+		`{"audit":{"onfailure":"refuse"}}`:              `it should probably be "audit.on_failure"`,
+		`{"Encryption":{}}`:                             `it should probably be "encryption"`,
 		`{"default_profile":"a","default_profile":"b"}`: "duplicate",
 		`{`:  "EOF",
 		``:   "EOF",
@@ -86,5 +95,18 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q", text, err, want)
 		}
+	}
+}
+
+// An editor on Windows begins the file with a byte order mark.
+func TestConfigWithByteOrderMark(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "home")
+	mustOpen(t, dir)
+	write(t, filepath.Join(dir, "config.json"), "\ufeff"+`{"default_profile":"work"}`, 0o600)
+	if c := mustOpen(t, dir).Config; c.DefaultProfile != "work" {
+		t.Errorf("default profile %q", c.DefaultProfile)
+	}
+	if c, err := home.PeekConfig(dir); err != nil || c.DefaultProfile != "work" {
+		t.Errorf("PeekConfig: %q, %v", c.DefaultProfile, err)
 	}
 }

@@ -111,6 +111,22 @@ func Open(dir string) (*Home, error) {
 	return h, nil
 }
 
+// Peek returns the home in dir without creating or changing anything, to read names from
+// it. The error is [os.ErrNotExist] if it is not a home yet, or that of [Open].
+func Peek(dir string) (*Home, error) {
+	if _, err := os.Stat(filepath.Join(dir, "version")); err != nil {
+		return nil, fmt.Errorf("home: %w", err)
+	}
+	if err := checkAccess(dir); err != nil {
+		return nil, err
+	}
+	c, err := PeekConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Home{Dir: dir, Config: c}, nil
+}
+
 // secure creates the directory, or checks that other users cannot access it.
 func (h *Home) secure() error {
 	switch err := os.Mkdir(h.Dir, 0o700); {

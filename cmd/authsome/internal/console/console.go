@@ -52,7 +52,9 @@ type Console struct {
 
 // Printf prints what was asked for. A reader that went away, such as a closed pager,
 // is not an error.
-func (c *Console) Printf(format string, args ...any) { fmt.Fprintf(c.Out, format, args...) }
+func (c *Console) Printf(format string, args ...any) {
+	io.WriteString(c.Out, c.withoutKeys(fmt.Sprintf(format, args...)))
+}
 
 // Infof reports what was done, unless Quiet is set.
 func (c *Console) Infof(format string, args ...any) {
@@ -63,21 +65,21 @@ func (c *Console) Infof(format string, args ...any) {
 
 // Notef prints what a person must know to continue, also when Quiet is set.
 func (c *Console) Notef(format string, args ...any) {
-	fmt.Fprintf(c.Err, "authsome: %s\n", show.VisibleLines(c.WithoutKeys(fmt.Sprintf(format, exit.Messages(args)...))))
+	fmt.Fprintf(c.Err, "authsome: %s\n", show.VisibleLines(c.withoutKeys(fmt.Sprintf(format, exit.Messages(args)...))))
 }
 
 // Warnf prints a warning.
 func (c *Console) Warnf(format string, args ...any) {
-	fmt.Fprintf(c.Err, "authsome: %s %s\n", c.paint(c.Err, show.Yellow, "warning:"), show.VisibleLines(c.WithoutKeys(exit.PlainText(fmt.Sprintf(format, exit.Messages(args)...)))))
+	fmt.Fprintf(c.Err, "authsome: %s %s\n", c.paint(c.Err, show.Yellow, "warning:"), show.VisibleLines(c.withoutKeys(exit.PlainText(fmt.Sprintf(format, exit.Messages(args)...)))))
 }
 
 // Detail prints a line that a following question is about, also when Quiet is set.
 func (c *Console) Detail(format string, args ...any) {
-	fmt.Fprintln(c.Err, show.Visible(c.WithoutKeys(fmt.Sprintf(format, args...))))
+	fmt.Fprintln(c.Err, show.Visible(c.withoutKeys(fmt.Sprintf(format, args...))))
 }
 
-// WithoutKeys returns a text with the words of Keys redacted.
-func (c *Console) WithoutKeys(text string) string {
+// withoutKeys returns a text with the words of Keys redacted.
+func (c *Console) withoutKeys(text string) string {
 	if c.Keys == nil {
 		return text
 	}
@@ -97,15 +99,26 @@ func (c *Console) PrintJSON(v any) error {
 	if err := e.Encode(v); err != nil {
 		return err
 	}
-	_, err := io.WriteString(c.Out, c.WithoutKeys(text.String()))
+	_, err := io.WriteString(c.Out, c.withoutKeys(text.String()))
 	return err
 }
 
 // Table and Facts print rows to Out; see package show.
-func (c *Console) Table(rows [][]string) { show.Table(c.Out, rows) }
+func (c *Console) Table(rows [][]string) { show.Table(c.Out, c.cells(rows)) }
 
 // Facts prints rows of a name and a value to Out.
-func (c *Console) Facts(rows [][]string) { show.Facts(c.Out, rows) }
+func (c *Console) Facts(rows [][]string) { show.Facts(c.Out, c.cells(rows)) }
+
+// cells are the rows with their texts as they are printed.
+func (c *Console) cells(rows [][]string) [][]string {
+	printed := make([][]string, len(rows))
+	for i, row := range rows {
+		for _, text := range row {
+			printed[i] = append(printed[i], c.withoutKeys(text))
+		}
+	}
+	return printed
+}
 
 // Suggest writes a suggestion out for the profile in use.
 func (c *Console) Suggest(s suggest.Suggestion) string {
@@ -128,14 +141,15 @@ func (c *Console) Fail(err error) int {
 	}
 	v := exit.Judge(err)
 	hint, who := c.Next(v.Next)
-	hint, message := c.WithoutKeys(hint), c.WithoutKeys(exit.Message(err))
+	hint, message := c.withoutKeys(hint), c.withoutKeys(exit.Message(err))
 	if c.JSON {
 		c.PrintJSON(struct {
 			Error   string `json:"error"`
 			Message string `json:"message"`
 			Hint    string `json:"hint,omitempty"`
 			Who     string `json:"who,omitempty"`
-		}{v.Name, message, hint, who})
+			Class   string `json:"error_class"` // the name that the Python authsome printed
+		}{v.Name, message, hint, who, v.Class()})
 		return v.Code
 	}
 	// Messages of the system may have several lines.

@@ -54,34 +54,23 @@ type check func(context.Context) []finding
 func (d *Doctor) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	checks := d.ownChecks()
-	if d.Console.Behind() {
-		checks = d.checksBehindProxy()
-	}
-	var all []finding
+	all := d.find(ctx, func(f finding) {
+		if !d.Console.JSON {
+			d.print(f)
+		}
+	})
 	problems := 0
-	reported := make(map[string]bool)
-	for _, check := range checks {
-		for _, f := range check(ctx) {
-			if f.Status == statusProblem && reported[f.Detail] {
-				continue // several checks found the same cause
-			}
-			reported[f.Detail] = true
-			f.Remedy, f.Who = d.Console.Next(f.next)
-			all = append(all, f)
-			if f.Status == statusProblem {
-				problems++
-			}
-			if !d.Console.JSON {
-				d.print(f)
-			}
+	for _, f := range all {
+		if f.Status == statusProblem {
+			problems++
 		}
 	}
 	if d.Console.JSON {
 		err := d.Console.PrintJSON(struct {
 			OK       bool      `json:"ok"`
 			Findings []finding `json:"findings"`
-		}{problems == 0, all})
+			originalAnswer
+		}{problems == 0, all, d.original(all)})
 		if err != nil || problems == 0 {
 			return err
 		}
@@ -91,6 +80,27 @@ func (d *Doctor) Run(ctx context.Context) error {
 		return errors.New("found " + show.Plural(problems, "problem"))
 	}
 	return nil
+}
+
+// find runs the checks and calls found with each finding.
+func (d *Doctor) find(ctx context.Context, found func(finding)) (all []finding) {
+	checks := d.ownChecks()
+	if d.Console.Behind() {
+		checks = d.checksBehindProxy()
+	}
+	reported := make(map[string]bool)
+	for _, check := range checks {
+		for _, f := range check(ctx) {
+			if f.Status == statusProblem && reported[f.Detail] {
+				continue // several checks found the same cause
+			}
+			reported[f.Detail] = true
+			f.Remedy, f.Who = d.Console.Next(f.next)
+			all = append(all, f)
+			found(f)
+		}
+	}
+	return all
 }
 
 func (d *Doctor) print(f finding) {

@@ -39,7 +39,12 @@ func (d *Doctor) checkHome(context.Context) []finding {
 	if err != nil {
 		return failed("home", err)
 	}
-	return ok("home", "%s, profile %s", h.Dir, p.Name)
+	all := ok("home", "%s, profile %s", h.Dir, p.Name)
+	if unknown := h.Config.UnknownMembers(); len(unknown) > 0 {
+		all = append(all, warning("config", "config.json has members that this version does not know and ignores: "+strings.Join(unknown, ", "),
+			suggest.Advice("remove them, unless another version of authsome needs them"))...)
+	}
+	return all
 }
 
 // checkRuns removes what runs that were killed have left behind in the list of runs.
@@ -62,22 +67,25 @@ func (d *Doctor) checkRuns(context.Context) []finding {
 // probeKey is the record that is written, read and deleted.
 const probeKey = "doctor:probe"
 
+// checkedVault is the name of the check of the vault.
+const checkedVault = "vault"
+
 func (d *Doctor) checkVault(ctx context.Context) []finding {
 	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
 	p, err := d.Opener.Profile()
 	if err != nil {
-		return failed("vault", err)
+		return failed(checkedVault, err)
 	}
 	v, err := p.Vault()
 	if err != nil {
-		return failed("vault", err)
+		return failed(checkedVault, err)
 	}
 	begin := time.Now()
 	if err := probe(ctx, v); err != nil {
-		return failed("vault", err)
+		return failed(checkedVault, err)
 	}
-	return ok("vault", "a record was written, read and deleted in %s", time.Since(begin).Round(time.Millisecond))
+	return ok(checkedVault, "a record was written, read and deleted in %s", time.Since(begin).Round(time.Millisecond))
 }
 
 func probe(ctx context.Context, v *vault.Vault) error {

@@ -25,6 +25,22 @@ const (
 	Interrupted       = 130 // 128 and the number of SIGINT, as shells have it
 )
 
+// Codes are the exit codes of all commands except run, with what they mean.
+var Codes = []struct {
+	Code    int
+	Meaning string
+}{
+	{OK, "success"},
+	{Error, "anything else"},
+	{Usage, "usage: an invalid command line, argument, name, definition or file"},
+	{ProviderNotFound, "the provider does not exist"},
+	{Authentication, "authentication failed"},
+	{CredentialMissing, "a credential is missing or needs a new login"},
+	{Refresh, "a refresh failed"},
+	{Store, "the vault or the home cannot be used: locked, damaged, or the wrong key"},
+	{Interrupted, "cancelled with Ctrl-C"},
+}
+
 // UsageError is an invalid command line, name or file.
 type UsageError struct{ message string }
 

@@ -151,6 +151,9 @@ func classifyStore(err error) (Verdict, bool) {
 	if e, ok := errors.AsType[*home.AccessError](err); ok {
 		return unavailable(suggest.Advice("%s", suggest.Words(e.Remedy...)))
 	}
+	if e, ok := errors.AsType[*home.ConfigError](err); ok {
+		return unavailable(suggest.Advice("fix %s in an editor", e.Path))
+	}
 	if _, ok := errors.AsType[*vault.DamageError](err); ok {
 		return unavailable(suggest.Command("vault check"))
 	}

@@ -24,7 +24,7 @@ var Commands = map[string]Rule{
 	"run":               {Does: "serves credentials"},
 	"list":              harmless,
 	"why":               harmless,
-	"doctor":            harmless,
+	"doctor":            {Does: "shows the log, and writes to a file", Flag: "report"},
 	"log":               harmless,
 	"get":               {Does: "reveals secrets", Flag: "show-secret"},
 	"export":            {Does: "reveals secrets"},

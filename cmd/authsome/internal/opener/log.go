@@ -16,10 +16,14 @@ const DefaultLogFile = "<home>/logs/authsome.log"
 // logLimit is the size at which the log is rotated, in bytes.
 const logLimit = 10 << 20
 
+// stderrLog is the name of a log that goes to stderr.
+const stderrLog = "-"
+
 // LogOptions say where the log goes.
 type LogOptions struct {
-	File    string    // [DefaultLogFile], another file, or empty for none
-	Verbose io.Writer // gets debug messages too, if not nil
+	File    string // [DefaultLogFile], another file, "-" for Stderr, or empty for none
+	Verbose bool   // Stderr gets the log too, with debug messages
+	Stderr  io.Writer
 }
 
 // Log is the log of this process.
@@ -30,8 +34,11 @@ func (n *Opener) Log() *slog.Logger { return n.log() }
 func (n *Opener) openLog() *slog.Logger {
 	level := slog.LevelInfo
 	w := n.logWriter()
-	if n.o.Log.Verbose != nil {
-		level, w = slog.LevelDebug, io.MultiWriter(w, n.o.Log.Verbose)
+	if n.o.Log.Verbose {
+		level = slog.LevelDebug
+		if n.o.Log.File != stderrLog {
+			w = io.MultiWriter(w, n.o.Log.Stderr)
+		}
 	}
 	l := slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 	// gomitmproxy logs to the standard logger, which would write on the agent's
@@ -43,8 +50,11 @@ func (n *Opener) openLog() *slog.Logger {
 
 func (n *Opener) logWriter() io.Writer {
 	path, open := n.o.Log.File, regular.AppendNamed
-	if path == "" {
+	switch path {
+	case "":
 		return io.Discard
+	case stderrLog:
+		return n.o.Log.Stderr
 	}
 	if path == DefaultLogFile {
 		h, err := n.Home()

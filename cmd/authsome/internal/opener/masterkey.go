@@ -114,13 +114,23 @@ func (k *keyPlaces) load() (vault.Places, error) {
 	k.mu.Lock()
 	saved := k.saved
 	k.mu.Unlock()
+	file := k.getenv(KeyFileVariable)
+	if saved {
+		file = ""
+	}
+	return placesOf(c, file)
+}
+
+// placesOf is what a configuration says, unless the key file in the environment, if there
+// is one, overrides it.
+func placesOf(c home.Config, file string) (vault.Places, error) {
 	e := c.Encryption
 	p := vault.Places{Place: vault.Place(e.KeyPlace), Next: (*vault.Place)(e.Next), Reseal: e.Reseal, Previous: (*vault.Place)(e.Previous), Changed: e.ChangedAt}
-	file := k.getenv(KeyFileVariable)
-	if file == "" || saved || p.Next != nil || p.Previous != nil {
+	if file == "" || p.Next != nil || p.Previous != nil {
 		return p, nil
 	}
-	if file, err = filepath.Abs(file); err != nil {
+	file, err := filepath.Abs(file)
+	if err != nil {
 		return vault.Places{}, fmt.Errorf("%s: %w", KeyFileVariable, err)
 	}
 	p.Place = vault.Place{Mode: vault.ModeFile, File: file}

@@ -9,6 +9,8 @@ package opener
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/internal/home"
+	"github.com/authsome/authsome/internal/near"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/secret"
 	"github.com/authsome/authsome/vault"
@@ -133,21 +136,31 @@ func (n *Opener) NamedProfile() string {
 	return cmp.Or(n.o.Profile, n.o.Getenv("AUTHSOME_PROFILE"))
 }
 
-// Profile is the profile in use. The default profile is created on first use;
-// another one must exist.
+// Profile is the profile in use, which must exist.
 func (n *Opener) Profile() (*Profile, error) {
 	name, err := n.ProfileName()
 	if err != nil {
 		return nil, err
 	}
-	h, err := n.Home()
-	if err != nil {
-		return nil, err
+	p, err := n.Named(name)
+	if errors.Is(err, home.ErrNoProfile) && n.NamedProfile() == "" {
+		return nil, n.missingDefault(name, err)
 	}
-	if name == h.Config.DefaultProfile {
-		return n.Ensure(name)
+	return p, err
+}
+
+// missingDefault says that config.json names a default profile that does not exist.
+func (n *Opener) missingDefault(name string, err error) error {
+	err = fmt.Errorf("default_profile in config.json: %w", err)
+	h, homeErr := n.Home()
+	if homeErr != nil {
+		return err
 	}
-	return n.Named(name)
+	names, listErr := h.Profiles()
+	if listErr != nil || len(names) == 0 {
+		return exit.WithCommand(err, "profile create %s", name)
+	}
+	return exit.WithCommand(err, "profile use %s", cmp.Or(near.Nearest(name, names, 2), names[0]))
 }
 
 // Named is the profile of that name, which must exist.

@@ -68,7 +68,10 @@ func (l *Login) askOnTerminal(ctx context.Context, fields []loopback.Field, q qu
 // askField asks for one value. The error wraps [errNoAnswer] if the input ends.
 func (l *Login) askField(ctx context.Context, field loopback.Field) (secret.String, error) {
 	question := field.Label + " for " + l.d.DisplayName
-	if field.Secret {
+	switch {
+	case field.Secret && field.Optional:
+		question += " (hidden, or empty if there is none)"
+	case field.Secret:
 		question += " (hidden)"
 	}
 	for try := 1; ; try++ {

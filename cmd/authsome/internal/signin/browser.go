@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"time"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
@@ -32,26 +33,43 @@ func (l *Login) authorize(ctx context.Context) (flows.Obtained, error) {
 	if err != nil {
 		return flows.Obtained{}, err
 	}
-	state, verifier := rand.Text(), flows.Verifier()
-	address, err := config.AuthorizationURL(state, verifier, redirectURI, l.scopes())
-	if err != nil {
+	if err := l.checkStillKnown(ctx, config, redirectURI); err != nil {
 		return flows.Obtained{}, err
 	}
-	callback, err := l.awaitAnswer(ctx, flows.Authorization{URL: address, State: state, Check: config.CheckIssuer}, redirectURI)
-	if err != nil {
-		return flows.Obtained{}, err
+	token, err := l.tokenFor(ctx, config, redirectURI)
+	if flows.UnknownClient(err) && l.registeredBefore(config) {
+		if err := l.registerAgain(ctx, config, redirectURI); err != nil {
+			return flows.Obtained{}, err
+		}
+		token, err = l.tokenFor(ctx, config, redirectURI)
 	}
-	l.console.Infof("approved; fetching the token")
-	token, err := config.Exchange(ctx, secret.New(callback.Get("code")), verifier, redirectURI, callback)
 	if err != nil {
 		return flows.Obtained{}, err
 	}
 	return l.withAccount(ctx, config, token), nil
 }
 
+// tokenFor has the user approve the login, and obtains the token.
+func (l *Login) tokenFor(ctx context.Context, config *flows.Config, redirectURI string) (flows.Token, error) {
+	state, verifier := rand.Text(), flows.Verifier()
+	address, err := config.AuthorizationURL(state, verifier, redirectURI, l.scopes())
+	if err != nil {
+		return flows.Token{}, err
+	}
+	callback, err := l.awaitAnswer(ctx, flows.Authorization{URL: address, State: state, Check: config.CheckIssuer}, redirectURI)
+	if err != nil {
+		return flows.Token{}, err
+	}
+	l.console.Infof("approved; fetching the token")
+	return config.Exchange(ctx, secret.New(callback.Get("code")), verifier, redirectURI, callback)
+}
+
 // withAccount returns a token as the flow's result. If the token endpoint named no
 // account, it asks the service.
 func (l *Login) withAccount(ctx context.Context, config *flows.Config, token flows.Token) flows.Obtained {
+	if end := token.ExpiresAt; !end.IsZero() && !end.After(time.Now()) && token.RefreshToken.IsZero() {
+		l.console.Warnf("%s issued a token that has already expired, and no refresh token", l.d.Name)
+	}
 	if token.Account == (flows.Account{}) && l.d.Verify != nil {
 		values := make(providers.Values)
 		maps.Copy(values, config.Values)

@@ -22,6 +22,11 @@ func (l *Login) configure(ctx context.Context, redirectURI string) (*flows.Confi
 	if !later {
 		fields = append(fields, l.clientFields()...)
 	}
+	if later {
+		if err := l.readClientSecret(fields); err != nil {
+			return nil, err
+		}
+	}
 	values, err := l.collect(ctx, fields, l.clientQuestion())
 	if err != nil {
 		return nil, err
@@ -30,11 +35,18 @@ func (l *Login) configure(ctx context.Context, redirectURI string) (*flows.Confi
 	if config, err = config.Discover(ctx); err != nil {
 		return nil, err
 	}
+	if err := l.checkPKCE(config); err != nil {
+		return nil, err
+	}
 	if later {
 		if done, err := l.reuseClient(ctx, config, redirectURI); done || err != nil {
 			return config, err
 		}
-		more, err := l.collect(ctx, l.clientFields(), l.clientQuestion())
+		q := l.clientQuestion()
+		if l.mayNeedSecret(config) {
+			q.also = valueClientSecret
+		}
+		more, err := l.collect(ctx, l.clientFields(), q)
 		if err != nil {
 			return nil, err
 		}
@@ -52,6 +64,15 @@ func (l *Login) reuseClient(ctx context.Context, config *flows.Config, redirectU
 	}
 	own := l.given[valueClientID]
 	config.Client = l.known.Client(issuer, own.Reveal())
+	if key := l.given[valueClientSecret]; !key.IsZero() {
+		if config.Client.ID == "" { // a client that was registered now would have another secret
+			return false, nil
+		}
+		if key.Reveal() != config.Client.Secret.Reveal() {
+			config.Client = withSecret(config.Client, key.String)
+			return true, nil
+		}
+	}
 	if l.flow != providers.FlowDCRPKCE {
 		return config.Client.ID != "", nil
 	}
@@ -78,6 +99,9 @@ func (l *Login) useClient(config *flows.Config, values providers.Values) error {
 		return err
 	}
 	client := flows.Client{ID: values[valueClientID].Reveal(), Secret: values[valueClientSecret], Issuer: id}
+	if err := l.checkSecretUsed(client); err != nil {
+		return err
+	}
 	delete(values, valueClientID)
 	delete(values, valueClientSecret)
 	if client.ID == "" {
@@ -95,6 +119,8 @@ const (
 	secretNone     = "none"
 )
 
+const clientSecretLabel = "Client secret"
+
 // clientFields are for the client that the user has registered, if the flow needs one.
 func (l *Login) clientFields() []loopback.Field {
 	o := l.d.OAuth
@@ -104,6 +130,8 @@ func (l *Login) clientFields() []loopback.Field {
 		return nil
 	case o.ClientID != "" && l.given[valueClientID].IsZero():
 		return nil
+	case need == "" && o.TokenAuth == "none" && o.Discovery != "":
+		need = secretOptional // the definition is for servers that it does not know
 	case need == "" && (o.TokenAuth == "none" || o.TokenAuth == "private_key_jwt"):
 		need = secretNone
 	case need == "" && l.flow == providers.FlowDeviceCode:
@@ -113,7 +141,7 @@ func (l *Login) clientFields() []loopback.Field {
 	}
 	fields := []loopback.Field{{Name: valueClientID, Label: "Client ID"}}
 	if need != secretNone {
-		fields = append(fields, loopback.Field{Name: valueClientSecret, Label: "Client secret", Secret: true, Optional: need == secretOptional})
+		fields = append(fields, loopback.Field{Name: valueClientSecret, Label: clientSecretLabel, Secret: true, Optional: need == secretOptional})
 	}
 	return fields
 }

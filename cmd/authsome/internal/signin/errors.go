@@ -87,24 +87,26 @@ func (l *Login) explain(ctx context.Context, err error) error {
 		return exit.WithHint(&loginError{l.d.Name, err, server}, next)
 	}
 	if context.Cause(ctx) == errTimeout {
-		return failed(fmt.Errorf("%w (%v)", errTimeout, l.o.Timeout), "", l.repeat(""))
+		next := l.repeat("")
+		if l.mayBePurged {
+			next = l.withOtherClient()
+		}
+		return failed(fmt.Errorf("%w (%v)", errTimeout, l.o.Timeout), "", next)
 	}
 	if _, usage := errors.AsType[*exit.UsageError](err); usage || ctx.Err() != nil || exit.IsStore(err) || exit.HasHint(err) {
 		return err
 	}
 	if e, ok := errors.AsType[*flows.AuthorizationError](err); ok {
-		return failed(err, e.Description, l.repeat(""))
+		return failed(err, e.Description, l.repeatAfter(err))
 	}
 	if e, ok := errors.AsType[*flows.TokenError](err); ok {
-		next := l.repeat("")
-		badClient := e.Code == "invalid_client" || e.Code == "unauthorized_client" || e.Code == "incorrect_client_credentials"
-		if badClient && !l.o.Reset {
-			next = next.With("--reset") // asks for the client again
-		}
-		return failed(err, e.Description, next)
+		return failed(err, e.Description, l.repeatAfter(err))
 	}
 	if _, ok := errors.AsType[*loopback.PortError](err); ok {
 		return failed(fmt.Errorf("%w; another login may be waiting there: end it first", err), "", l.repeat(""))
+	}
+	if errors.Is(err, flows.ErrNoPKCE) {
+		return failed(err, "", l.repeat("").With("--allow-no-pkce"))
 	}
 	if errors.Is(err, flows.ErrRefused) {
 		return failed(err, "", l.repeat("").With("--no-verify"))

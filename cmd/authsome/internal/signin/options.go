@@ -3,7 +3,6 @@ package signin
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+	"github.com/authsome/authsome/internal/bom"
 	"github.com/authsome/authsome/internal/loopback"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/secret"
@@ -24,6 +24,7 @@ type Options struct {
 	BaseURL      string
 	Params       []string // NAME=VALUE
 	ClientID     string
+	AllowNoPKCE  bool // accept a server that does not announce PKCE
 	Reset        bool // ask for the OAuth client again
 	Force        bool // replace the connection if it exists
 	NoBrowser    bool
@@ -79,6 +80,9 @@ func (l *Login) readOptions() error {
 	if l.o.ClientID != "" {
 		l.given[valueClientID] = givenValue{secret.New(l.o.ClientID), "--client-id"}
 	}
+	if l.o.AllowNoPKCE && (l.d.OAuth == nil || l.d.OAuth.Discovery != "resource") {
+		return exit.WithHint(exit.Usagef("--allow-no-pkce is for MCP servers; %s does not need it", l.d.Name), suggest.Login(l.d.Name, l.o.Connection))
+	}
 	if l.o.KeyStdin && l.o.SecretsStdin {
 		return exit.Usagef("--key-stdin and --secrets-stdin cannot be used together")
 	}
@@ -125,7 +129,14 @@ func (l *Login) valueNames() string {
 // readSecrets reads the lines of --secrets-stdin. Its errors quote nothing from them: in
 // a broken file, a part of a secret may be in the place of a name.
 func (l *Login) readSecrets(r io.Reader) error {
-	lines := bufio.NewScanner(r)
+	data, err := io.ReadAll(io.LimitReader(r, maxSecrets+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("read standard input: %w", err)
+	case len(data) > maxSecrets:
+		return exit.Usagef("--secrets-stdin: standard input is longer than %d bytes", maxSecrets)
+	}
+	lines := bufio.NewScanner(bytes.NewReader(bom.Decode(data)))
 	lines.Buffer(nil, maxInput)
 	n := 1
 	for ; lines.Scan(); n++ {
@@ -141,14 +152,14 @@ func (l *Login) readSecrets(r io.Reader) error {
 			return exit.Usagef("--secrets-stdin: line %d has an unknown name; %s has %s", n, l.d.Name, l.valueNames())
 		}
 	}
-	switch err := lines.Err(); {
-	case errors.Is(err, bufio.ErrTooLong):
+	if lines.Err() != nil {
 		return exit.Usagef("--secrets-stdin: line %d is longer than %d bytes", n, loopback.MaxValue)
-	case err != nil:
-		return fmt.Errorf("read standard input: %w", err)
 	}
 	return nil
 }
+
+// maxSecrets is the length up to which the lines of --secrets-stdin are read.
+const maxSecrets = 1 << 20
 
 // maxInput is the length up to which input is read: a value, with its name or with white
 // space around it.
@@ -162,7 +173,8 @@ func readKey(r io.Reader) (secret.String, error) {
 		return secret.String{}, fmt.Errorf("read the key: %w", err)
 	case len(data) > maxInput:
 		return secret.String{}, fmt.Errorf("read the key: longer than %d bytes", loopback.MaxValue)
-	case len(bytes.TrimSpace(data)) == 0:
+	}
+	if data = bom.Decode(data); len(bytes.TrimSpace(data)) == 0 {
 		return secret.String{}, errEmptyInput
 	}
 	return secret.New(string(data)), nil

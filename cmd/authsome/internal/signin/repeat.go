@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+	"github.com/authsome/authsome/flows"
 )
 
 // repeat is the command that this login was started with, for a hint. If a flag had an
@@ -18,6 +19,16 @@ func (l *Login) repeat(invalid string) suggest.Suggestion {
 		return s.With("--secrets-stdin < FILE")
 	}
 	return s
+}
+
+// repeatAfter is [Login.repeat] after an error of the server. If that may be about the OAuth
+// client, the login asks for the client again.
+func (l *Login) repeatAfter(err error) suggest.Suggestion {
+	next := l.repeat("")
+	if flows.UnknownClient(err) && !l.o.Reset {
+		next = next.With("--reset")
+	}
+	return next
 }
 
 // oneWord is text that shells read as one word, as it is written.
@@ -51,7 +62,7 @@ func (l *Login) command(invalid string) suggest.Suggestion {
 	for _, f := range []struct {
 		set  bool
 		flag string
-	}{{l.o.Reset, "--reset"}, {l.o.Force, "--force"}, {l.o.NoBrowser, "--no-browser"}, {l.o.NoVerify, "--no-verify"}} {
+	}{{l.o.Reset, "--reset"}, {l.o.AllowNoPKCE, "--allow-no-pkce"}, {l.o.Force, "--force"}, {l.o.NoBrowser, "--no-browser"}, {l.o.NoVerify, "--no-verify"}} {
 		if f.set {
 			s = s.With(f.flag)
 		}

@@ -33,9 +33,11 @@ type Login struct {
 	browser   *loopback.Browser  // nil if no browser can be opened
 	noBrowser error              // why browser is nil
 
-	given map[string]givenValue // from flags and standard input, by name
-	known auth.Known
-	flow  string
+	given       map[string]givenValue // from flags and standard input, by name
+	known       auth.Known
+	flow        string
+	mayBePurged bool // the server may not have the OAuth client
+	keyRead     bool // --key-stdin was read
 
 	page    *loopback.Server // nil until a browser is needed
 	opened  bool             // the page is open in the browser

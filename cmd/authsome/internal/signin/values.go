@@ -20,6 +20,7 @@ type question struct {
 	keyURL   string   // may be empty
 	redirect string   // the redirect URL of an OAuth client; may be empty
 	hosts    []string // the only hosts that the values are sent to
+	also     string   // an optional field that the user is asked for all the same
 	// accept checks all values together; see [loopback.Form]. If nil, all are accepted.
 	accept func(ctx context.Context, values providers.Values) error
 }
@@ -43,14 +44,19 @@ func (l *Login) collect(ctx context.Context, fields []loopback.Field, q question
 		}
 		return q.accept(ctx, values)
 	}
+	script := l.o.KeyStdin || l.o.SecretsStdin // which cannot be asked
+	asked := missing
+	if !script && (l.browser != nil || l.terminal != nil) {
+		asked = append(slices.Clip(missing), named(open, q.also)...)
+	}
 	switch {
-	case len(missing) == 0:
+	case len(asked) == 0:
 		return values, accept(ctx, defaults(open, values))
-	case l.o.KeyStdin || l.o.SecretsStdin: // a script, which cannot be asked
+	case script:
 	case l.browser != nil:
 		return values, l.askInForm(ctx, open, q, accept)
 	case l.terminal != nil:
-		return values, l.askOnTerminal(ctx, missing, q, accept)
+		return values, l.askOnTerminal(ctx, asked, q, accept)
 	}
 	return nil, exit.WithHint(l.missingValues(missing), l.commandFor(missing))
 }
@@ -105,6 +111,11 @@ func required(fields []loopback.Field) []loopback.Field {
 	return slices.DeleteFunc(slices.Clone(fields), func(f loopback.Field) bool { return f.Optional || f.Value != "" })
 }
 
+// named are the optional fields of that name.
+func named(open []loopback.Field, name string) []loopback.Field {
+	return slices.DeleteFunc(slices.Clone(open), func(f loopback.Field) bool { return !f.Optional || f.Name != name })
+}
+
 // defaults are the initial values of the fields that still have no value.
 func defaults(open []loopback.Field, values providers.Values) map[string]secret.String {
 	all := make(map[string]secret.String)
@@ -119,7 +130,7 @@ func defaults(open []loopback.Field, values providers.Values) map[string]secret.
 // readKeyStdin uses standard input for the one secret that is missing, and returns what
 // else is.
 func (l *Login) readKeyStdin(missing []loopback.Field, values providers.Values) (rest []loopback.Field, err error) {
-	if !l.o.KeyStdin {
+	if !l.o.KeyStdin || l.keyRead {
 		return missing, nil
 	}
 	var secrets []loopback.Field

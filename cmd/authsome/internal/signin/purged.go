@@ -1,0 +1,59 @@
+package signin
+
+import (
+	"context"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/providers"
+)
+
+// registeredBefore reports whether the login uses a client that an earlier login
+// registered. Such a client can be replaced without asking anyone.
+func (l *Login) registeredBefore(config *flows.Config) bool {
+	client := config.Client
+	return l.flow == providers.FlowDCRPKCE && client.ID != "" && len(client.RedirectURIs) > 0 && l.known.Client(client.Issuer, client.ID).ID != ""
+}
+
+// checkStillKnown replaces a client that the server has deleted since an earlier login, if
+// authsome registered it. The browser would show the server's refusal, and the login would
+// wait in vain. About another client it warns: the server may mean something else.
+func (l *Login) checkStillKnown(ctx context.Context, config *flows.Config, redirectURI string) error {
+	before := l.registeredBefore(config)
+	isNew := len(config.Client.RedirectURIs) > 0 && !before
+	if l.flow != providers.FlowDCRPKCE || isNew || config.Client.ID == l.d.OAuth.ClientID {
+		return nil
+	}
+	// Some servers refuse a deleted client only after the user has signed in.
+	l.mayBePurged = before
+	if config.KnowsClient(ctx, redirectURI, l.scopes()) {
+		return nil
+	}
+	if before {
+		return l.registerAgain(ctx, config, redirectURI)
+	}
+	l.mayBePurged = true
+	l.console.Warnf("%s may not know this OAuth client; if its page says so, cancel with Ctrl-C and run %s", l.d.DisplayName, l.console.Suggest(l.withOtherClient()))
+	return nil
+}
+
+// registerAgain registers a new client in place of one that the server does not have any
+// more.
+func (l *Login) registerAgain(ctx context.Context, config *flows.Config, redirectURI string) error {
+	l.console.Infof("%s no longer has the OAuth client of an earlier login; registering a new one", l.d.DisplayName)
+	config.Client = flows.Client{}
+	client, err := config.ObtainClient(ctx, []string{redirectURI}, l.scopes())
+	if err == nil {
+		config.Client = client
+	}
+	return err
+}
+
+// withOtherClient is the command that repeats the login with another OAuth client.
+func (l *Login) withOtherClient() suggest.Suggestion {
+	next := l.repeat("--client-id")
+	if !l.o.Reset {
+		next = next.With("--reset")
+	}
+	return next
+}
