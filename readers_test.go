@@ -15,19 +15,20 @@ var opening = []string{"os.Open", "os.OpenFile", "os.ReadFile", "os.Create", "fl
 
 // opensDirectly are the files that use them, and why that is safe.
 var opensDirectly = map[string]string{
-	"internal/regular/regular.go":                   "the package itself",
-	"internal/durable/sync_unix.go":                 "the directory of a file that was just written",
-	"internal/audit/rotate.go":                      "open for reading and writing, which does not wait; a pipe is refused by cmd/authsome/internal/opener",
-	"internal/child/process_unix.go":                "/dev/tty",
-	"cmd/authsome/internal/terminal/terminal.go":    "/dev/tty",
-	"cmd/authsome/internal/signin/signin.go":        "/proc",
-	"vault/holder_linux.go":                         "/proc",
-	"intercept/peer_linux.go":                       "/proc",
-	"internal/runs/process_linux.go":                "/proc",
-	"internal/runs/runs_linux.go":                   "open for reading and writing, which does not wait, and never read",
-	"cmd/authsome/internal/opener/logfile.go":       "the same; the file was opened by package regular before",
-	"cmd/authsome/log.go":                           "creates a file that must not exist",
-	"cmd/authsome/internal/takeover/dotenv_file.go": "creates a file that must not exist",
+	"internal/regular/regular.go":                "the package itself",
+	"internal/durable/sync_unix.go":              "the directory of a file that was just written",
+	"internal/audit/rotate.go":                   "open for reading and writing, which does not wait; a pipe is refused by cmd/authsome/internal/opener",
+	"internal/child/process_unix.go":             "/dev/tty",
+	"cmd/authsome/internal/terminal/terminal.go": "/dev/tty",
+	"cmd/authsome/internal/signin/signin.go":     "/proc",
+	"vault/holder_linux.go":                      "/proc",
+	"internal/pythonhome/process_linux.go":       "/proc",
+	"intercept/peer_linux.go":                    "/proc",
+	"internal/runs/process_linux.go":             "/proc",
+	"internal/runs/runs_linux.go":                "open for reading and writing, which does not wait, and never read",
+	"cmd/authsome/internal/opener/logfile.go":    "the same; the file was opened by package regular before",
+	"cmd/authsome/log.go":                        "creates a file that must not exist",
+	"internal/home/access_unix.go":               "a directory, with O_DIRECTORY",
 }
 
 // Only package regular opens files of the home, and files that users name.

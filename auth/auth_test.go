@@ -56,7 +56,7 @@ func TestDefault(t *testing.T) {
 	}
 	wantDefault("b") // the only one
 	login(t, a, "acme", "d", "ak-d")
-	wantConnections(t, a, "acme/b", "acme/d") // a second connection does not become the default
+	wantConnections(t, a, "acme/b (default)", "acme/d") // the one that was used stays the default
 	for _, name := range []string{"b", "d"} {
 		if _, err := a.Logout(ctx, "acme", name); err != nil {
 			t.Fatal(err)

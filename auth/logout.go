@@ -213,10 +213,7 @@ func (a *Auth) deregister(ctx context.Context, s *snapshot, provider string, cli
 // Remove deletes all records of a provider: connections, client credentials and the
 // default. It does not contact the provider. A provider without records is not an error.
 func (a *Auth) Remove(ctx context.Context, provider string) error {
-	if err := a.checkNames(provider); err != nil {
-		return err
-	}
-	err := a.Vault.Update(ctx, func(tx *vault.Tx) error {
+	return a.change(ctx, provider, func(tx *vault.Tx) error {
 		records, err := tx.List(a.providerPrefix(provider))
 		if err != nil {
 			return err
@@ -226,11 +223,6 @@ func (a *Auth) Remove(ctx context.Context, provider string) error {
 				return err
 			}
 		}
-		return nil
+		return a.forgetPreferences(tx, provider, nil)
 	})
-	if err != nil {
-		return err
-	}
-	a.dropCache()
-	return nil
 }

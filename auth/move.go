@@ -258,6 +258,9 @@ func (a *Auth) rename(ctx context.Context, c Connection, t Transfer) (Connection
 		if found.Default {
 			s.defaults[next.Provider] = next.Name
 		}
+		if err := a.renamePreferences(tx, c.Provider, c.Name, next.Name); err != nil {
+			return err
+		}
 		if err := tx.Delete(a.connectionKey(c.Provider, c.Name)); err != nil {
 			return err
 		}

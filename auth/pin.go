@@ -47,15 +47,21 @@ func (c Connection) discoveredEndpoints(d *providers.Definition) []string {
 	return c.endpoints
 }
 
-// Accept makes a connection use a definition from now on. It takes the definition
-// itself, so that the user accepts what was shown and not what has replaced it since.
-func (a *Auth) Accept(ctx context.Context, provider, name string, d *providers.Definition) error {
+// Accept makes connections of a provider use a definition from now on, in one transaction.
+// It takes the definition itself, so that the user accepts what was shown and not what has
+// replaced it since.
+func (a *Auth) Accept(ctx context.Context, provider string, names []string, d *providers.Definition) error {
 	return a.update(ctx, provider, func(tx *vault.Tx, s *snapshot) error {
-		c, err := s.find(provider, name)
-		if err != nil {
-			return err
+		for _, name := range names {
+			c, err := s.find(provider, name)
+			if err != nil {
+				return err
+			}
+			if err := a.putPin(tx, c, d.Pin()); err != nil {
+				return err
+			}
 		}
-		return a.putPin(tx, c, d.Pin())
+		return nil
 	})
 }
 

@@ -41,7 +41,7 @@ func accept(t *testing.T, a *auth.Auth, provider, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Accept(t.Context(), provider, name, d); err != nil {
+	if err := a.Accept(t.Context(), provider, []string{name}, d); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -61,10 +61,11 @@ type Refusal struct {
 
 	// What Proxy.Fix may need in addition.
 
-	Host    string   // https_required, host_denied: the host that was asked for
-	URL     string   // placeholder_refused: the request's URL, without its query
-	Choices []string // route_ambiguous: what can be chosen, as PROVIDER or PROVIDER=CONNECTION; at least two
-	NoFix   bool     // nothing can be done about this refusal, unlike others with its code: Proxy.Fix is not called
+	Host       string   // https_required, host_denied, route_ambiguous: the host that was asked for
+	URL        string   // placeholder_refused: the request's URL, without its query
+	Choices    []string // route_ambiguous: what can be chosen, as PROVIDER or PROVIDER=CONNECTION; at least two
+	HasDefault bool     // route_ambiguous: see [routing.Decision]
+	NoFix      bool     // nothing can be done about this refusal, unlike others with its code: Proxy.Fix is not called
 }
 
 func (r *Refusal) Error() string { return string(r.Code) + ": " + r.Message }

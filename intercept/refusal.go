@@ -48,7 +48,7 @@ func decisionRefusal(d routing.Decision, host string) *Refusal {
 		}
 		return loginRequired(d.Provider, d.Connection, message)
 	case routing.RouteAmbiguous:
-		r.Code, r.Choices = CodeRouteAmbiguous, d.Choices
+		r.Code, r.Host, r.Choices, r.HasDefault = CodeRouteAmbiguous, host, d.Choices, d.HasDefault
 		r.Message = "several connections match: " + strings.Join(d.Choices, ", ")
 	case routing.HTTPSRequired:
 		r.Code, r.Host = CodeHTTPSRequired, host

@@ -165,7 +165,7 @@ func TestFixOfARefusal(t *testing.T) {
 // A refusal has the data that its fix needs.
 func TestRefusalHasDataForItsFix(t *testing.T) {
 	choices := []string{"example=home", "example=work"}
-	if r := decisionRefusal(routing.Decision{Reason: routing.RouteAmbiguous, Choices: choices}, routedHost); r.Code != CodeRouteAmbiguous || !slices.Equal(r.Choices, choices) {
+	if r := decisionRefusal(routing.Decision{Reason: routing.RouteAmbiguous, Choices: choices, HasDefault: true}, routedHost); r.Code != CodeRouteAmbiguous || r.Host != routedHost || !r.HasDefault || !slices.Equal(r.Choices, choices) {
 		t.Errorf("ambiguous: %+v", r)
 	}
 	if r := decisionRefusal(routing.Decision{Reason: routing.HTTPSRequired}, routedHost); r.Code != CodeHTTPSRequired || r.Host != routedHost {

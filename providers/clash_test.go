@@ -10,7 +10,7 @@ import (
 
 // sharedHosts lists the groups of definitions that have the same hosts, because a
 // service has several ways to authenticate and each has its own definition. A user who
-// connects two of a group has to choose one for a run.
+// connects two of a group chooses which one serves the hosts: authsome connection prefer.
 var sharedHosts = []string{
 	"airtable airtable-pat",
 	"atlassian atlassian-api-token",
@@ -73,9 +73,8 @@ func TestClashes(t *testing.T) {
 	}
 }
 
-// clash is a host that several definitions match equally well. While more than one of
-// them is connected, a request to the host gets no credential unless the run names a
-// provider.
+// clash is a host that several definitions match equally well. If more than one of them
+// is connected, a preference decides which one serves it.
 type clash struct {
 	Host      string // as written in one of the definitions
 	Providers []string

@@ -10,7 +10,7 @@ import (
 // Validation and the published schema both use it. Field has no indexes.
 func closedSet(field string) []string {
 	switch field {
-	case "flows":
+	case "flows", "oauth.app_steps.flow":
 		return []string{FlowAPIKey, FlowPKCE, FlowDeviceCode, FlowDCRPKCE, FlowClientCredentials, FlowJWTBearer}
 	case "category":
 		return Categories[:]

@@ -27,11 +27,14 @@ import (
 type Definition struct {
 	Schema        string `json:"$schema,omitzero"` // URL of the JSON schema, for editors
 	SchemaVersion int    `json:"schema_version"`
-	Name          string `json:"name"`                  // identifier of the provider: lower-case letters, digits, dots, hyphens and underscores; the file is called NAME.json
-	DisplayName   string `json:"display_name,omitzero"` // name of the service as people write it
-	Category      string `json:"category,omitzero"`     // kind of service
-	Docs          string `json:"docs,omitzero"`         // URL of the vendor's page on authentication
-	KeyURL        string `json:"key_url,omitzero"`      // URL of the page where the user creates the key or registers the OAuth client
+	Name          string `json:"name"`                    // identifier of the provider: lower-case letters, digits, dots, hyphens and underscores; the file is called NAME.json
+	DisplayName   string `json:"display_name,omitzero"`   // name of the service as people write it
+	Category      string `json:"category,omitzero"`       // kind of service
+	Docs          string `json:"docs,omitzero"`           // URL of the vendor's page on authentication
+	KeyURL        string `json:"key_url,omitzero"`        // URL of the page where the user creates the key or registers the OAuth client
+	TokenProvider string `json:"token_provider,omitzero"` // name of the provider of the same service for which the user enters a token instead of signing in
+
+	SelfHosted string `json:"self_hosted,omitzero"` // name of the provider for instances at other addresses, which is used with --base-url
 
 	Flows   []string `json:"flows"`                  // ways to obtain a credential; the first is the default
 	BaseURL string   `json:"base_url,omitzero"`      // default of {base_url}, for a service that can be self-hosted
@@ -157,6 +160,9 @@ type Metadata struct {
 	Checked    string `json:"checked,omitzero"`    // date on which the facts were checked, for example 2026-11-24
 	Unverified bool   `json:"unverified,omitzero"` // true if the facts have not been checked
 	Note       string `json:"note,omitzero"`       // what a user has to know before using the service
+
+	AppSource  string `json:"app_source,omitzero"`  // where oauth.app_steps and oauth.redirect were found: URLs of pages of the vendor, or public client code, separated by ;
+	AppChecked string `json:"app_checked,omitzero"` // date on which somebody looked them up in app_source
 
 	OAuthPathsSource  string `json:"oauth_paths_source,omitzero"`  // where each of oauth_paths was found: the URL of a page of the vendor, public client code, or not confirmed; several are separated by ; and list their paths after :
 	OAuthPathsChecked string `json:"oauth_paths_checked,omitzero"` // date on which somebody looked oauth_paths up in oauth_paths_source, for example 2026-11-29; absent if nobody did, or if nothing was found

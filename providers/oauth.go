@@ -1,5 +1,10 @@
 package providers
 
+import (
+	"cmp"
+	"strings"
+)
+
 // OAuth says how tokens are obtained, refreshed and revoked. URLs, issuer, resource
 // and the values of parameters and headers are templates.
 type OAuth struct {
@@ -30,9 +35,10 @@ type OAuth struct {
 	ScopeParam     string   `json:"scope_param,omitzero"`     // name of the scope parameter; if absent, scope
 	Resource       string   `json:"resource,omitzero"`        // template of the resource parameter (RFC 8707)
 
-	Redirect *Redirect `json:"redirect,omitzero"` // redirect URI of the client
-	Response *Response `json:"response,omitzero"` // where the members of a token response are
-	JWT      *JWT      `json:"jwt,omitzero"`      // assertion for jwt_bearer and private_key_jwt
+	Redirect *Redirect `json:"redirect,omitzero"`  // redirect URI of the client
+	AppSteps []AppStep `json:"app_steps,omitzero"` // how the user creates a client at key_url, in order
+	Response *Response `json:"response,omitzero"`  // where the members of a token response are
+	JWT      *JWT      `json:"jwt,omitzero"`       // assertion for jwt_bearer and private_key_jwt
 
 	RefreshReusable          bool   `json:"refresh_reusable,omitzero"`           // true if a refresh never replaces the refresh token
 	RefreshInvalidatesAccess bool   `json:"refresh_invalidates_access,omitzero"` // true if a refresh invalidates the previous access token
@@ -49,13 +55,60 @@ type Revocation struct {
 	Tokens string `json:"tokens,omitzero"` // which token is revoked: refresh_token or access_token; if absent, both, the refresh token first
 }
 
+// AppStep is one step in creating an OAuth client, which most services call an app.
+type AppStep struct {
+	Text string `json:"text"`          // what to do, as a sentence without a period; {redirect_url} and {scopes} are replaced
+	Flow string `json:"flow,omitzero"` // the only flow that needs the step; if absent, all do
+}
+
+// Names in the text of an [AppStep].
+const (
+	nameRedirectURL = "redirect_url"
+	nameScopes      = "scopes"
+)
+
+// Steps returns the steps of a flow, with the values filled in.
+func (o *OAuth) Steps(flow, redirectURL string, scopes []string) []string {
+	fill := strings.NewReplacer("{"+nameRedirectURL+"}", redirectURL, "{"+nameScopes+"}", strings.Join(scopes, ", "))
+	var steps []string
+	for _, s := range o.AppSteps {
+		if s.Flow == "" || s.Flow == flow {
+			steps = append(steps, fill.Replace(s.Text))
+		}
+	}
+	return steps
+}
+
 // Redirect is the redirect URI, to which the authorization server sends the user
-// back.
+// back. Without it, clients that the user registers have the one of schema 1,
+// http://127.0.0.1:7999/callback.
 type Redirect struct {
 	Host string `json:"host,omitzero"` // host of the loopback address: 127.0.0.1 or localhost; if absent, 127.0.0.1
-	Port int    `json:"port,omitzero"` // port that the client is registered with; if absent or 0, any
-	Path string `json:"path,omitzero"` // path that the client is registered with; if absent, any
+	Port int    `json:"port,omitzero"` // port that the client is registered with; if absent or 0, the server accepts any port (RFC 8252 section 7.3): 7999, or another one while that is taken
+	Path string `json:"path,omitzero"` // path that the client is registered with; if absent, /callback
 	URL  string `json:"url,omitzero"`  // https URL to use instead of a loopback address; the user pastes the address of the last page
+}
+
+// The parts of the redirect URI that clients have if the definition does not say
+// otherwise. The Python authsome used it for every client.
+const (
+	redirectHost = "127.0.0.1"
+	redirectPort = 7999
+	redirectPath = "/callback"
+)
+
+// RegisteredRedirect returns the redirect URI that a client of the user's is registered
+// with, without zero values, unless it has a URL. anyPort reports whether the server
+// accepts another port.
+func (o *OAuth) RegisteredRedirect() (r Redirect, anyPort bool) {
+	if o.Redirect != nil {
+		r = *o.Redirect
+		anyPort = r.Port == 0
+	}
+	if r.URL == "" {
+		r = Redirect{Host: cmp.Or(r.Host, redirectHost), Port: cmp.Or(r.Port, redirectPort), Path: cmp.Or(r.Path, redirectPath)}
+	}
+	return r, anyPort && r.URL == ""
 }
 
 // Response says where the members of a token response are. Each list has names to

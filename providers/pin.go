@@ -92,7 +92,7 @@ func pinned(name string, p Pin) (*Definition, error) {
 
 // harmless lists the members that cannot send a credential anywhere. Their changes
 // apply immediately.
-var harmless = []string{"name", "display_name", "category", "docs", "key_url", "flows", "metadata", "env", "remove", "verify.id", "verify.label", "scrub_reason"}
+var harmless = []string{"name", "display_name", "category", "docs", "key_url", "token_provider", "flows", "oauth.app_steps", "metadata", "env", "remove", "verify.id", "verify.label", "scrub_reason"}
 
 // widening returns what after adds to before.
 func widening(before, after *Definition) Widening {

@@ -65,6 +65,7 @@ func TestPinned(t *testing.T) {
 			`"hosts":["{region}.acme.com"],"params":[{"name":"api_key","secret":true},{"name":"region","default":"evil"}]`, "{region}.acme.com", "", "", "", true},
 		{"another token endpoint", `"hosts":["api.acme.com"],` + oauthOfAcme, `"hosts":["api.acme.com"],` + strings.ReplaceAll(oauthOfAcme, "https://acme.com/token", "https://evil.com/token"), "api.acme.com", "", "", "evil.com", true},
 		{"no endpoints any more", `"hosts":["api.acme.com"],` + oauthOfAcme, `"hosts":["api.acme.com"]`, "api.acme.com", "", "", "", true},
+		{"steps to create a client", `"hosts":["api.acme.com"],` + oauthOfAcme, `"hosts":["api.acme.com"],"token_provider":"acme-token",` + strings.Replace(oauthOfAcme, `"oauth":{`, `"oauth":{"app_steps":[{"text":"Create it"}],`, 1), "api.acme.com", "", "", "", false},
 		{"a variable", `"hosts":["api.acme.com"]`, `"hosts":["api.acme.com"],"env":[{"name":"ACME_API_KEY","value":"{api_key}"}]`, "api.acme.com", "", "", "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

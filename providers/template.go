@@ -143,12 +143,8 @@ func (d *Definition) expandHost(field, template string, values Values) (start, r
 		}
 		return strings.TrimSuffix(base, "/"), rest, nil
 	}
-	scheme, after, _ := strings.Cut(template, "://")
-	end := strings.IndexAny(after, "/?")
-	if end < 0 {
-		end = len(after)
-	}
-	authority, rest := after[:end], after[end:]
+	scheme, _, _ := strings.Cut(template, "://")
+	authority, rest := cutAuthority(template)
 	if names(authority) == nil {
 		return scheme + "://" + authority, rest, nil
 	}

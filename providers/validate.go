@@ -219,10 +219,20 @@ func (d *Definition) checkAbout() error {
 	if err := optionalOneOf("category", d.Category); err != nil {
 		return err
 	}
-	if m := d.Metadata; m != nil && m.Checked != "" {
-		if _, err := time.Parse(time.DateOnly, m.Checked); err != nil {
-			return &FieldError{"metadata.checked", "not a date", "for example 2026-11-24"}
+	if m := d.Metadata; m != nil {
+		for _, date := range []memberText{{"checked", m.Checked}, {"app_checked", m.AppChecked}} {
+			if _, err := time.Parse(time.DateOnly, date.text); err != nil && date.text != "" {
+				return &FieldError{"metadata." + date.member, "not a date", "for example 2026-11-24"}
+			}
 		}
+	}
+	if d.TokenProvider != "" {
+		if ValidateName(d.TokenProvider) != nil || d.TokenProvider == d.Name {
+			return &FieldError{"token_provider", "not the name of another provider", ""}
+		}
+	}
+	if d.SelfHosted != "" && (ValidateName(d.SelfHosted) != nil || d.SelfHosted == d.Name || d.UsesBaseURL()) {
+		return &FieldError{"self_hosted", "not the name of another provider, for a service without {base_url}", ""}
 	}
 	return d.checkLinks()
 }

@@ -14,7 +14,7 @@ func (d *Definition) checkOAuth() error {
 	if o == nil {
 		return nil
 	}
-	for _, check := range []func(*OAuth) error{d.checkIssuer, d.checkOAuthFlows, d.checkClientAuth, d.checkOAuthParams, d.checkRevocation, d.checkRedirect, d.checkJWT} {
+	for _, check := range []func(*OAuth) error{d.checkIssuer, d.checkOAuthFlows, d.checkClientAuth, d.checkOAuthParams, d.checkRevocation, d.checkRedirect, d.checkAppSteps, d.checkJWT} {
 		if err := check(o); err != nil {
 			return err
 		}
@@ -181,6 +181,29 @@ func (d *Definition) checkRedirect(o *OAuth) error {
 	}
 	if r.Path != "" && !strings.HasPrefix(r.Path, "/") {
 		return &FieldError{"oauth.redirect.path", "a path must begin with /", ""}
+	}
+	return nil
+}
+
+// maxAppStep is the maximum length of a step, in bytes: it is one line of a list.
+const maxAppStep = 200
+
+func (d *Definition) checkAppSteps(o *OAuth) error {
+	for i, s := range o.AppSteps {
+		field := fmt.Sprintf("oauth.app_steps[%d]", i)
+		switch {
+		case s.Text == "":
+			return &FieldError{field + ".text", "missing", ""}
+		case len(s.Text) > maxAppStep:
+			return &FieldError{field + ".text", fmt.Sprintf("longer than %d bytes", maxAppStep), "make it several steps"}
+		case s.Flow != "" && !d.HasFlow(s.Flow):
+			return &FieldError{field + ".flow", "not one of flows", "add the flow, or remove the step"}
+		}
+		for _, name := range names(s.Text) {
+			if name != nameRedirectURL && name != nameScopes {
+				return &FieldError{field + ".text", "{" + name + "} is not defined", "use {redirect_url} or {scopes}"}
+			}
+		}
 	}
 	return nil
 }

@@ -2,73 +2,77 @@ package routing
 
 import "slices"
 
-// choose returns the binding of the connection named for the run, else of the
-// default, else the only one. Otherwise it also returns the names to choose from.
-func choose(group []Binding, named string) (Binding, []string) {
-	var live []Binding
-	for _, b := range group {
-		if b.Connection == named {
-			return b, nil
-		}
-		if b.State != Gone {
-			live = append(live, b)
-		}
+// named leaves out the routes of a provider for which the run names another connection
+// that covers the request too.
+func (t *Table) named(routes []*route) []*route {
+	if !t.chosen || len(routes) < 2 {
+		return routes
 	}
-	if named != "" {
-		return Binding{Provider: group[0].Provider, Connection: named, Definition: group[0].Definition, State: Gone}, nil
-	}
-	if len(live) == 0 {
-		live = group
-	}
-	for _, b := range live {
-		if b.Default {
-			return b, nil
+	var left []*route
+	for _, r := range routes {
+		other := func(o *route) bool { return o.chosen && o.definition.Name == r.definition.Name }
+		if r.chosen || !slices.ContainsFunc(routes, other) {
+			left = append(left, r)
 		}
 	}
-	if len(live) == 1 {
-		return live[0], nil
-	}
-	names := make([]string, len(live))
-	for i, b := range live {
-		names[i] = b.Connection
-	}
-	slices.Sort(names)
-	return live[0], names
+	return left
 }
 
-// preferLive leaves out the connections that were logged out, unless all of them
-// were: after a logout from one provider and a login to another for the same host,
-// there is nothing to choose.
-func preferLive(routes []*route) []*route {
+// serving keeps of the routes that match a request equally well those that serve it. If
+// they are of several connections, nothing says which of them to use.
+//
+// Connections that were logged out serve only if all of them were: after a logout from
+// one provider and a login to another for the same host, there is nothing to choose.
+// After that the order is: the connection named for the run, the preferred one, each
+// provider's default one. It reuses the memory of routes.
+func (t *Table) serving(routes []*route, host string) []*route {
 	if len(routes) < 2 {
 		return routes
 	}
-	live := slices.DeleteFunc(slices.Clone(routes), func(r *route) bool { return r.state == Gone })
-	if len(live) == 0 {
-		return routes
+	routes = narrow(routes, func(r *route) bool { return r.state != Gone })
+	routes = narrow(routes, func(r *route) bool { return r.chosen })
+	for _, key := range [...]string{host, routes[0].key} {
+		if c, ok := t.prefer[key]; ok {
+			routes = narrow(routes, func(r *route) bool { return c.Covers(r.definition.Name, r.connection) })
+		}
 	}
-	return live
+	var left []*route
+	for _, r := range routes {
+		byDefault := func(o *route) bool { return o.isDefault && o.definition.Name == r.definition.Name }
+		if r.isDefault || !slices.ContainsFunc(routes, byDefault) {
+			left = append(left, r)
+		}
+	}
+	return left
 }
 
-// alternatives lists what the user can choose from, as PROVIDER or
-// PROVIDER=CONNECTION, or nil if there is nothing to choose.
-func alternatives(best []*route) []string {
-	if len(best) == 1 && best[0].choices == nil {
-		return nil
+// narrow keeps the routes that have a property, or all of them if none has it.
+func narrow(routes []*route, has func(*route) bool) []*route {
+	if !slices.ContainsFunc(routes, has) {
+		return routes
 	}
-	var names []string
-	for _, r := range best {
-		name := r.definition.Name
-		if r.choices == nil {
-			names = append(names, name)
+	return slices.DeleteFunc(routes, func(r *route) bool { return !has(r) })
+}
+
+func sameConnection(routes []*route) bool {
+	return sameProvider(routes) && !slices.ContainsFunc(routes, func(r *route) bool { return r.connection != routes[0].connection })
+}
+
+func sameProvider(routes []*route) bool {
+	return !slices.ContainsFunc(routes, func(r *route) bool { return r.definition.Name != routes[0].definition.Name })
+}
+
+// choices lists what the user can choose from, as PROVIDER, or as PROVIDER=CONNECTION if
+// several connections of the provider are left. If all of them are one provider's, it
+// also reports whether that has a default connection, for other hosts.
+func (t *Table) choices(routes []*route) (names []string, hasDefault bool) {
+	for _, r := range routes {
+		c := Choice{Provider: r.definition.Name}
+		if slices.ContainsFunc(routes, func(o *route) bool { return o.definition.Name == c.Provider && o.connection != r.connection }) {
+			c.Connection = r.connection
 		}
-		for _, c := range r.choices {
-			names = append(names, name+"="+c)
-		}
+		names = append(names, c.String())
 	}
 	slices.Sort(names)
-	if names = slices.Compact(names); len(names) < 2 {
-		return nil
-	}
-	return names
+	return slices.Compact(names), sameProvider(routes) && t.defaults[routes[0].definition.Name]
 }

@@ -57,6 +57,7 @@ type Decision struct {
 	Problem    string   // login_required: why, if it is known
 	Path       string   // the path as it may be recorded, if the path itself can hold a credential
 	Choices    []string // route_ambiguous: what can be chosen, as PROVIDER or PROVIDER=CONNECTION
+	HasDefault bool     // route_ambiguous, all choices of one provider: it has a default connection, for other hosts
 }
 
 // Request decides a request on an intercepted connection. The path is the escaped
@@ -73,9 +74,9 @@ func (t *Table) Request(method, host string, port int, escapedPath string) Decis
 	}
 	var few [8]*route // usually enough; keeps the list off the heap
 	routes := t.onHost(few[:0], host)
-	d := decide(routes, method, port, escapedPath)
+	d := t.decide(routes, method, host, port, escapedPath)
 	for _, p := range readings {
-		if !d.same(decide(routes, method, port, p)) {
+		if !d.same(t.decide(routes, method, host, port, p)) {
 			return Decision{Action: Refuse, Reason: PathAmbiguous, Provider: d.Provider}
 		}
 	}
@@ -87,40 +88,11 @@ func (d Decision) same(other Decision) bool {
 }
 
 // decide decides one reading of a path. The routes are those of the host.
-func decide(routes []*route, method string, port int, p string) Decision {
-	var few [4]*route // almost always one; keeps the list off the heap
-	best := few[:0]
-	longest := 0 // prefix of the best
-	onPort, outside := false, PathOutside
-	for _, r := range routes {
-		if r.pattern.Port() != port {
-			continue
-		}
-		onPort = true
-		length, ok := r.pattern.MatchPath(p)
-		if !ok || r.definition.Excludes(p) {
-			continue
-		}
-		if !r.definition.Allows(method) {
-			outside = MethodOutside
-			continue
-		}
-		if len(best) > 0 {
-			switch c := cmp.Or(cmp.Compare(length, longest), r.pattern.Compare(best[0].pattern)); {
-			case c < 0:
-				continue
-			case c > 0:
-				best = best[:0]
-			}
-		}
-		best, longest = append(best, r), length
-	}
-	if !onPort {
-		reason := NoRoute
-		if len(routes) > 0 {
-			reason = OtherPort
-		}
-		return Decision{Action: Forward, Reason: reason}
+func (t *Table) decide(routes []*route, method, host string, port int, p string) Decision {
+	var few [8]*route
+	covering, otherwise := covering(few[:0], routes, method, port, p)
+	if otherwise == NoRoute || otherwise == OtherPort {
+		return Decision{Action: Forward, Reason: otherwise}
 	}
 	// The OAuth endpoints of every provider on this host are excluded, for requests to
 	// any of them: a token endpoint takes client credentials, and its answer is a new
@@ -131,24 +103,72 @@ func decide(routes []*route, method string, port int, p string) Decision {
 			return Decision{Action: Forward, Reason: OAuthEndpoint, Provider: r.definition.Name, Pattern: r.pattern.String()}
 		}
 	}
-	best = preferLive(best)
-	if len(best) == 0 {
-		return Decision{Action: Forward, Reason: outside, Provider: routes[0].definition.Name, Pattern: routes[0].pattern.String()}
+	if len(covering) == 0 {
+		return Decision{Action: Forward, Reason: otherwise, Provider: routes[0].definition.Name, Pattern: routes[0].pattern.String()}
 	}
-	return chosen(best, p)
+	return t.chosenOf(t.serving(mostSpecific(t.named(covering), p), host), p)
 }
 
-// chosen decides between the routes that match best, of which there is at least
-// one.
-func chosen(best []*route, p string) Decision {
-	r := best[0]
+// covering appends to found the routes that cover a request. If there are none, the
+// reason says why.
+func covering(found, routes []*route, method string, port int, p string) ([]*route, Reason) {
+	otherwise := NoRoute
+	if len(routes) > 0 {
+		otherwise = OtherPort
+	}
+	for _, r := range routes {
+		if r.pattern.Port() != port {
+			continue
+		}
+		if otherwise == OtherPort {
+			otherwise = PathOutside
+		}
+		if _, ok := r.pattern.MatchPath(p); !ok || r.definition.Excludes(p) {
+			continue
+		}
+		if !r.definition.Allows(method) {
+			otherwise = MethodOutside
+			continue
+		}
+		found = append(found, r)
+	}
+	return found, otherwise
+}
+
+// mostSpecific keeps the routes that match a path best: those with the longest prefix
+// and, of these, those with the most specific host. It reuses the memory of routes.
+func mostSpecific(routes []*route, p string) []*route {
+	if len(routes) < 2 {
+		return routes
+	}
+	best, longest := routes[:0], 0
+	for _, r := range routes {
+		length, _ := r.pattern.MatchPath(p)
+		if len(best) > 0 {
+			switch c := cmp.Or(cmp.Compare(length, longest), r.pattern.Compare(best[0].pattern)); {
+			case c < 0:
+				continue
+			case c > 0:
+				best = best[:0]
+			}
+		}
+		best, longest = append(best, r), length
+	}
+	return best
+}
+
+// chosenOf is the decision for the routes that are left for a request, of which there is
+// at least one. They are of one connection, or the request is ambiguous.
+func (t *Table) chosenOf(left []*route, p string) Decision {
+	r := left[0]
 	d := Decision{Provider: r.definition.Name, Connection: r.connection, Pattern: r.pattern.String()}
 	if redacted := r.definition.Redact(p); redacted != p {
 		d.Path = redacted
 	}
-	if choices := alternatives(best); choices != nil {
-		d.Action, d.Reason, d.Choices, d.Connection = Refuse, RouteAmbiguous, choices, ""
-		if len(best) > 1 {
+	if !sameConnection(left) {
+		d.Action, d.Reason, d.Connection = Refuse, RouteAmbiguous, ""
+		d.Choices, d.HasDefault = t.choices(left)
+		if !sameProvider(left) {
 			d.Provider = ""
 		}
 		return d

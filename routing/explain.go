@@ -16,6 +16,7 @@ type Explanation struct {
 	Host   string // normalised
 	Port   int
 	Path   string
+	Among  []Choice // the connections that match the request equally well, sorted
 }
 
 // Explain decides a request to u as the proxy would. It calls the same functions as
@@ -52,6 +53,10 @@ func (t *Table) Explain(method string, u *url.URL) (Explanation, error) {
 	switch t.Host(host, e.Port) {
 	case Intercept:
 		e.Decision = t.Request(method, host, e.Port, e.Path)
+		if e.Reason == Matched || e.Reason == LoginRequired || e.Reason == RouteAmbiguous {
+			covering, _ := covering(nil, t.onHost(nil, host), method, e.Port, e.Path)
+			e.Among = connections(mostSpecific(t.named(covering), e.Path))
+		}
 	case Deny:
 		e.Decision = Decision{Action: Refuse, Reason: HostDenied}
 	default:

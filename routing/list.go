@@ -4,28 +4,37 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/authsome/authsome/providers"
 )
 
-// Problem says why a provider with a connection has no route.
+// Problem says why a connection has no route.
 type Problem struct {
-	Provider string
-	Err      error
+	Provider   string
+	Connection string
+	Err        error
 }
 
-// Problems lists the providers whose hosts are not known.
+// Problems lists the connections whose hosts are not known.
 func (t *Table) Problems() []Problem { return t.problems }
 
-// Len returns the number of routes.
+// Len returns the number of hosts that are intercepted, each counted once for a provider.
 func (t *Table) Len() int {
-	n := len(t.patterns)
-	for _, r := range t.exact {
-		n += len(r)
+	type place struct{ provider, pattern string }
+	places := make(map[place]bool)
+	for _, r := range t.all {
+		places[place{r.definition.Name, r.pattern.String()}] = true
 	}
-	return n
+	return len(places)
 }
 
-// Uses reports whether routes use that connection of a provider.
-func (t *Table) Uses(provider, name string) bool { return t.used[connection{provider, name}] }
+// Uses reports whether requests can get the credential of a connection. They cannot if
+// it has no route, or if others serve all of its hosts.
+func (t *Table) Uses(provider, name string) bool {
+	return slices.ContainsFunc(t.all, func(r *route) bool {
+		return r.serves && r.definition.Name == provider && r.connection == name
+	})
+}
 
 // Route is one element of [Table.Routes].
 type Route struct {
@@ -33,34 +42,24 @@ type Route struct {
 	Connection string
 	Pattern    string
 	Host       string // the host, or the suffix that the hosts of a wildcard share, with its dot
-	Path       string // a path that the route covers
-	Ready      bool   // requests get a credential
+	Serves     bool   // some requests get this route
+	Chosen     bool   // the connection is named for the run
+
+	pattern providers.Pattern
 }
+
+// MatchHost reports whether the route is for a host, or for the hosts of a wildcard,
+// written as in [Shared.Host].
+func (r Route) MatchHost(host string) bool { return r.pattern.MatchHost(host) }
 
 // Routes lists the routes in a stable order.
 func (t *Table) Routes() []Route {
-	var all []Route
-	for _, routes := range t.exact {
-		for _, r := range routes {
-			all = append(all, r.public())
-		}
+	all := make([]Route, len(t.all))
+	for i, r := range t.all {
+		all[i] = Route{Provider: r.definition.Name, Connection: r.connection, Pattern: r.pattern.String(), Host: r.pattern.Host(), Serves: r.serves, Chosen: r.chosen, pattern: r.pattern}
 	}
-	for _, r := range t.patterns {
-		all = append(all, r.public())
-	}
-	slices.SortFunc(all, func(a, b Route) int {
+	slices.SortStableFunc(all, func(a, b Route) int {
 		return cmp.Or(strings.Compare(a.Provider, b.Provider), strings.Compare(a.Pattern, b.Pattern))
 	})
 	return all
-}
-
-func (r *route) public() Route {
-	path := "/"
-	if paths := r.pattern.Paths(); len(paths) > 0 {
-		path = paths[0]
-	}
-	return Route{
-		Provider: r.definition.Name, Connection: r.connection, Pattern: r.pattern.String(), Host: r.pattern.Host(), Path: path,
-		Ready: r.state == Ready && r.choices == nil,
-	}
 }

@@ -111,11 +111,11 @@ func TestRequestDecisions(t *testing.T) {
 	}{
 		{"the only connection", []Binding{work}, Options{}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one", Connection: "work"}},
 		{"the default connection", []Binding{work, byDefault}, Options{}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one", Connection: "home"}},
-		{"the connection named for the run", []Binding{work, byDefault}, Options{Choose: map[string]string{"one": "work"}}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one", Connection: "work"}},
-		{"a named connection that does not exist", []Binding{byDefault}, Options{Choose: map[string]string{"one": "lost"}}, "api.one.com", "/x", Decision{Action: Refuse, Reason: LoginRequired, Provider: "one", Connection: "lost"}},
+		{"the connection named for the run", []Binding{work, byDefault}, Options{Choose: []Choice{{"one", "work"}}}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one", Connection: "work"}},
+		{"a named connection that does not exist", []Binding{byDefault}, Options{Choose: []Choice{{"one", "lost"}}}, "api.one.com", "/x", Decision{Action: Refuse, Reason: LoginRequired, Provider: "one", Connection: "lost"}},
 		{"two connections, no default", []Binding{work, home}, Options{}, "api.one.com", "/x", Decision{Action: Refuse, Reason: RouteAmbiguous, Provider: "one"}},
 		{"two definitions", []Binding{work, bind("one-too", "default")}, Options{}, "api.one.com", "/x", Decision{Action: Refuse, Reason: RouteAmbiguous}},
-		{"two definitions, one named", []Binding{work, bind("one-too", "default")}, Options{Only: []string{"one-too"}}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one-too", Connection: "default"}},
+		{"two definitions, one named", []Binding{work, bind("one-too", "default")}, Options{Only: []Choice{{Provider: "one-too"}}}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one-too", Connection: "default"}},
 		{"the longer path prefix wins", []Binding{work, bind("one-path", "default")}, Options{}, "api.one.com", "/v2/x", Decision{Action: Inject, Reason: Matched, Provider: "one-path", Connection: "default"}},
 		{"a prefix ends at a segment", []Binding{work, bind("one-path", "default")}, Options{}, "api.one.com", "/v2x", Decision{Action: Inject, Reason: Matched, Provider: "one", Connection: "work"}},
 		{"exact over wildcard", []Binding{work, bind("wild", "default")}, Options{}, "api.one.com", "/x", Decision{Action: Inject, Reason: Matched, Provider: "one", Connection: "work"}},
@@ -202,7 +202,7 @@ func TestEndpointsOnEveryHost(t *testing.T) {
 		define(t, "found", `["*.found.com","api.two.com"]`, ""),
 	}
 	bindings := []Binding{bind("two", "c"), {Provider: "found", Connection: "c", Endpoints: discovered}}
-	table, err := newTable(definitions, bindings, Options{Choose: map[string]string{"two": "c"}})
+	table, err := newTable(definitions, bindings, Options{Choose: []Choice{{"two", "c"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +302,7 @@ func TestConnectionWithUnknownHosts(t *testing.T) {
 	if d := table.Request("GET", "api.one.com", 443, "/"); d.Action != Inject || table.Len() != 1 || len(table.Problems()) != 1 {
 		t.Errorf("%+v, %d routes, problems %v", d, table.Len(), table.Problems())
 	}
-	for _, o := range []Options{{Only: []string{"regional"}}, {Choose: map[string]string{"regional": "default"}}} {
+	for _, o := range []Options{{Only: []Choice{{Provider: "regional"}}}, {Choose: []Choice{{"regional", "default"}}}} {
 		if _, err := newTable(definitions, bindings, o); err == nil {
 			t.Errorf("%+v: no error for a provider that the options name", o)
 		}

@@ -88,6 +88,7 @@ var refusedLines = map[string]string{
 	"connection accept": "connection accept resend --yes",
 	"connection copy":   "connection copy resend work --to other",
 	"connection move":   "connection move resend work --to other --as moved",
+	"connection prefer": "connection prefer resend --connection work",
 	"logout":            "logout resend --connection work",
 	"revoke":            "revoke resend",
 	"remove":            "remove resend",

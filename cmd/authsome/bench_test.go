@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/url"
@@ -69,6 +70,7 @@ func startService(t *testing.T) *service {
 	}
 	s.addr = l.Addr().String()
 	server := &http.Server{
+		ErrorLog:  log.New(io.Discard, "", 0), // of clients that do not trust it
 		TLSConfig: &tls.Config{GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return authority.Leaf(h.ServerName) }},
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s.mu.Lock()

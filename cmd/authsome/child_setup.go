@@ -47,15 +47,10 @@ func (c *childSetup) environ() ([]string, error) {
 	env := child.Environment{Parent: os.Environ(), Home: h.Dir, Proxy: c.proxy, Files: c.files, Placeholders: make(map[string]string)}
 	intercepted := make(map[string]bool)
 	for _, r := range c.table.Routes() {
-		intercepted[r.Provider] = true
+		intercepted[r.Provider] = intercepted[r.Provider] || r.Serves
 		env.Hosts = append(env.Hosts, r.Host)
 	}
-	// Sorted, so that of two providers with the same variable the same one always wins.
-	for _, name := range slices.Sorted(maps.Keys(intercepted)) {
-		connection, ok := c.routed(name)
-		if !ok {
-			continue
-		}
+	for _, connection := range c.byPrecedence(intercepted) {
 		if d, _, err := c.credentials.Definition(connection); err == nil {
 			maps.Copy(env.Placeholders, d.Environment(connection.Values()))
 		}
@@ -73,17 +68,49 @@ func (c *childSetup) environ() ([]string, error) {
 	return environ, nil
 }
 
-// routed returns the connection that is used for a provider's hosts. Its values are
-// those of the provider's variables.
-func (c *childSetup) routed(provider string) (auth.Connection, bool) {
-	for _, r := range c.table.Routes() {
-		for _, connection := range c.connections {
-			if r.Provider == provider && connection.Provider == provider && connection.Name == r.Connection {
-				return connection, true
-			}
+// byPrecedence returns for each provider in serves the connection whose values its
+// variables have, the ones that matter most last. Of two providers with the same variable,
+// the one that serves requests wins, and else always the same one.
+func (c *childSetup) byPrecedence(serves map[string]bool) []auth.Connection {
+	var order []auth.Connection
+	for _, name := range slices.Sorted(maps.Keys(serves)) {
+		if connection, ok := c.routed(name); ok {
+			order = append(order, connection)
 		}
 	}
-	return auth.Connection{}, false
+	slices.SortStableFunc(order, func(a, b auth.Connection) int {
+		switch {
+		case serves[a.Provider] == serves[b.Provider]:
+			return 0
+		case serves[a.Provider]:
+			return 1
+		}
+		return -1
+	})
+	return order
+}
+
+// routed returns the connection of a provider that its variables are for: one that serves
+// requests if any does, and of these the one named for the run, else the default one, else
+// the first.
+func (c *childSetup) routed(provider string) (found auth.Connection, ok bool) {
+	best := -1
+	for _, r := range c.table.Routes() {
+		i := slices.IndexFunc(c.connections, func(o auth.Connection) bool { return o.Provider == provider && o.Name == r.Connection })
+		if r.Provider != provider || i < 0 {
+			continue
+		}
+		rank := 0
+		for _, has := range []bool{r.Serves, r.Chosen, c.connections[i].Default} {
+			if rank *= 2; has {
+				rank++
+			}
+		}
+		if rank > best {
+			found, ok, best = c.connections[i], true, rank
+		}
+	}
+	return found, ok
 }
 
 // exposed returns the variables that hold a real key in the command's environment,

@@ -23,7 +23,8 @@ func (a *app) complete(root *cobra.Command) {
 		"get": only(1, a.completeConnected), "export": only(1, a.completeConnected),
 		"logout": only(1, a.completeConnected), "revoke": only(1, a.completeConnected), "remove": only(1, a.completeConnected),
 		"default": a.completeConnection, "connection accept": a.completeConnection, "connection copy": a.completeConnection, "connection move": a.completeConnection,
-		"profile use": only(1, a.completeProfiles), "profile delete": only(1, a.completeProfiles),
+		"connection prefer": only(1, a.completeConnected),
+		"profile use":       only(1, a.completeProfiles), "profile delete": only(1, a.completeProfiles),
 		"key mode": only(1, choices(keyModes...)), "completion": only(1, choices(shells...)), "help": completeCommands,
 		"man": files(cobra.ShellCompDirectiveFilterDirs),
 		// These take files, or the command of another program.

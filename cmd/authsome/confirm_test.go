@@ -99,7 +99,7 @@ func TestCtrlCAtAConfirmation(t *testing.T) {
 	s := onScreen(t, b.command("import", "--dotenv", dotenv))
 	s.expect(`Import 1 item\? \[y/N\] `)
 	s.enter("y\r")
-	s.expect(`and keep a backup\? \[y/N\] `)
+	s.expect(`by placeholders\? \[y/N\] `)
 	s.enter("\x03")
 	if code := s.end(); code != 130 || !strings.Contains(s.seen.String(), "imported\r\n") || !strings.Contains(s.seen.String(), "cancelled; "+dotenv+" was not changed\r\n") {
 		t.Errorf("exit code %d: %q", code, s.seen.String())

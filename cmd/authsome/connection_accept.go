@@ -83,16 +83,27 @@ func acceptDefinition(ctx context.Context, a *app, o *acceptOptions) error {
 	}
 	ctx, cancel := opener.Bounded(ctx) // a person may have taken a while
 	defer cancel()
-	for _, w := range waiting {
-		if err := credentials.Accept(ctx, w.Provider, w.Name, d); err != nil {
+	names := make([]string, len(waiting))
+	for i, w := range waiting {
+		names[i] = w.Name
+	}
+	if len(names) > 0 {
+		if err := credentials.Accept(ctx, o.provider, names, d); err != nil {
 			return err
 		}
+	}
+	for _, w := range waiting {
 		if err := a.record(audit.Event{Event: audit.Accept, Provider: w.Provider, Connection: w.Name, Outcome: "ok: " + w.adds.String()}); err != nil {
 			return err
 		}
 		a.Infof("%s/%s now uses the definition of %s", w.Provider, w.Name, w.Provider)
 		if providers.MovesSecrets(w.before, d) {
 			a.Infof("its token cannot be refreshed at the new address; log in again: %s", a.Suggest(suggest.Relogin(w.Provider, w.Name)))
+		}
+	}
+	if len(waiting) > 0 {
+		for _, s := range a.keptFrom(ctx, waiting[0].Connection) {
+			a.Infof("%s", a.contestLine(s, choiceOf(waiting[0].Connection)))
 		}
 	}
 	return a.acknowledgeAccepted(o.provider, waiting)

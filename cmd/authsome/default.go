@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/cmd/authsome/internal/opener"
 )
 
@@ -38,5 +39,11 @@ func setDefault(ctx context.Context, a *app, provider, connection string) error 
 		return err
 	}
 	a.Infof("the default connection of %s is now %s", provider, connection)
+	c := auth.Connection{Provider: provider, Name: connection}
+	for _, s := range a.keptFrom(ctx, c) {
+		if s.Server.Provider == provider { // another connection is preferred there
+			a.Infof("%s", a.contestLine(s, choiceOf(c)))
+		}
+	}
 	return a.acknowledge(provider, connection, "ok")
 }

@@ -19,7 +19,8 @@ func dotenvBench(t *testing.T) (b *bench, path, backup, text, key string) {
 	text = "# mine\nMISTRAL_API_KEY='" + key + "'\r\n"
 	path = filepath.Join(t.TempDir(), ".env")
 	writeText(t, path, text)
-	return newBench(t), path, path + ".authsome-backup", text, key
+	b = newBench(t)
+	return b, path, filepath.Join(b.home, "backups", strings.ReplaceAll(path, "/", "%")), text, key
 }
 
 func writeText(t *testing.T, path, text string) {
@@ -55,7 +56,7 @@ func TestImportDotenvAsks(t *testing.T) {
 	s.expect(`MISTRAL_API_KEY mist… \(\d+ characters\)`)
 	s.expect(`Import 1 item\? \[y/N\] `)
 	s.enter("y\n")
-	s.expect(`Replace MISTRAL_API_KEY in .*\.env by placeholders, and keep a backup\? \[y/N\] `)
+	s.expect(`Replace MISTRAL_API_KEY in .*\.env by placeholders\? \[y/N\] `)
 	s.enter("n\n")
 	if code := s.end(); code != 0 || !strings.Contains(s.seen.String(), "imported") {
 		t.Errorf("exit code %d: %q", code, s.seen.String())
@@ -65,13 +66,16 @@ func TestImportDotenvAsks(t *testing.T) {
 	wantNames(t, filepath.Dir(path), ".env")
 
 	// The key is stored already, and only the second question is asked.
-	seen, code := b.typed("and keep a backup? [y/N] ", "y\n", "import", "--dotenv", path)
+	seen, code := b.typed("by placeholders? [y/N] ", "y\n", "import", "--dotenv", path)
 	if code != 0 || strings.Contains(seen, "Import 1 item") || strings.Contains(seen, key) {
 		t.Errorf("exit code %d: %q", code, seen)
 	}
 	wantText(t, path, "# mine\nMISTRAL_API_KEY='authsome-proxy-managed'\r\n")
 	wantText(t, backup, text)
-	wantNames(t, filepath.Dir(path), ".env", ".env.authsome-backup")
+	wantNames(t, filepath.Dir(path), ".env")
+	if err := os.Remove(backup); err != nil {
+		t.Error(err)
+	}
 	if found := findSecret(b.home, key); len(found) > 0 {
 		t.Errorf("the key is in %v", found)
 	}
@@ -82,7 +86,7 @@ func TestImportDotenvFileChangedByAnotherProgram(t *testing.T) {
 	b, path, _, text, _ := dotenvBench(t)
 	b.run("", "import", "--dotenv", path, "--yes")
 	s := onScreen(t, b.command("import", "--dotenv", path))
-	s.expect(`and keep a backup\? \[y/N\] `)
+	s.expect(`by placeholders\? \[y/N\] `)
 	writeText(t, path, text+"MORE=1\n")
 	s.enter("y\n")
 	if code := s.end(); code != 1 || !strings.Contains(s.seen.String(), path+" could not be changed: another program changed it at the same time") {
@@ -92,8 +96,8 @@ func TestImportDotenvFileChangedByAnotherProgram(t *testing.T) {
 	wantNames(t, filepath.Dir(path), ".env")
 }
 
-// Root can import the .env file of another user. The new file and the backup belong to
-// that user.
+// Root can import the .env file of another user. The new file belongs to that user; the
+// backup, in root's home, to root.
 func TestImportDotenvKeepsTheOwner(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can change the owner of a file")
@@ -104,12 +108,15 @@ func TestImportDotenvKeepsTheOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.run("", "import", "--dotenv", path, "--yes", "--placeholders")
-	for name, mode := range map[string]os.FileMode{path: 0o644, backup: 0o600} {
+	for name, want := range map[string]struct {
+		id   uint32
+		mode os.FileMode
+	}{path: {nobody, 0o644}, backup: {0, 0o600}} {
 		info, err := os.Stat(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s := info.Sys().(*syscall.Stat_t); s.Uid != nobody || s.Gid != nobody || info.Mode().Perm() != mode {
+		if s := info.Sys().(*syscall.Stat_t); s.Uid != want.id || s.Gid != want.id || info.Mode().Perm() != want.mode {
 			t.Errorf("%s: %d:%d, mode %o", name, s.Uid, s.Gid, info.Mode().Perm())
 		}
 	}

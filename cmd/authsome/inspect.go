@@ -3,13 +3,16 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/authsome/authsome/cmd/authsome/internal/explain"
 	"github.com/authsome/authsome/cmd/authsome/internal/opener"
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+	"github.com/authsome/authsome/routing"
 )
 
 func newInspectCmd(a *app) *cobra.Command {
@@ -40,9 +43,15 @@ func inspect(ctx context.Context, a *app, name string) error {
 	if err != nil {
 		return err
 	}
+	t, err := a.routes(ctx)
+	if err != nil {
+		return err
+	}
 	views := []connectionView{}
 	for _, c := range connections {
-		views = append(views, a.viewConnection(c))
+		v := a.viewConnection(c)
+		v.Shared = a.viewShared(t, c)
+		views = append(views, v)
 	}
 	if a.JSON {
 		definition, err := d.Marshal()
@@ -63,6 +72,12 @@ func inspect(ctx context.Context, a *app, name string) error {
 		rows = append(rows, []string{"connection", strings.TrimSpace(c.label() + ", " + c.Status + " " + c.expiry(now))})
 		if c.Waiting != nil {
 			rows = append(rows, []string{"", "does not use this definition, which was changed, until you accept it: " + c.Waiting.Fix})
+		}
+	}
+	for _, s := range explain.Contests(t) {
+		i := slices.IndexFunc(s.Among, func(c routing.Choice) bool { return c.Provider == name })
+		if i >= 0 && s.Notable() {
+			rows = append(rows, []string{"shared", a.contestLine(s, s.Among[i])})
 		}
 	}
 	if len(views) == 0 {

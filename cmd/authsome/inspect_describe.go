@@ -31,6 +31,7 @@ func describe(d *providers.Definition, aliases []string) [][]string {
 	add("source", d.Source)
 	add("type", d.AuthType()+", by "+strings.Join(d.Flows, " or "))
 	add("get key", d.KeyURL)
+	add("or a token", d.TokenProvider)
 	add("asks for", asked(d)...)
 	add("hosts", strings.Join(d.Hosts, ", "))
 	add("base URL", d.BaseURL)

@@ -29,6 +29,8 @@ const invalidLines = `
 	login resend --param noequals
 	login resend --param nonsense=1 --force
 	login resend --base-url nonsense
+	login resend --redirect-url http://localhost:8080/callback
+	login github --redirect-url nonsense
 	login resend --timeout soon
 	login resend --timeout -1s
 	login resend --key-stdin --secrets-stdin
@@ -42,6 +44,8 @@ const invalidLines = `
 	run --connection nonsense -- true
 	run --connection =x -- true
 	run --connection resend=../x -- true
+	run --provider resend --provider resend=x -- true
+	run --provider resend --connection github=x -- true
 	run --unmatched maybe -- true
 	run --connect-to nonsense -- true
 	run --upstream-ca nowhere -- true
@@ -92,6 +96,8 @@ const invalidLines = `
 	import --authsome nowhere
 	import --authsome plain
 	import --env --placeholders
+	import --env --as .x
+	import --env --as a --as b
 	default resend
 	default resend ../x
 	connection nonsense
@@ -106,6 +112,11 @@ const invalidLines = `
 	connection move
 	connection move resend --to default
 	connection move resend ../x --to work
+	connection prefer
+	connection prefer resend 127.1
+	connection prefer resend --connection ../x
+	connection prefer resend api.resend.com --connection ../x
+	connection prefer resend nowhere.example
 	logout
 	logout resend --connection ../x
 	revoke

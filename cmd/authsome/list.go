@@ -11,10 +11,12 @@ import (
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/explain"
 	"github.com/authsome/authsome/cmd/authsome/internal/opener"
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/routing"
 )
 
 type listOptions struct {
@@ -65,7 +67,11 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 	}
 	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
-	all, err := listProviders(ctx, a)
+	t, err := a.routes(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := listProviders(ctx, a, t)
 	if err != nil {
 		return err
 	}
@@ -94,7 +100,7 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 	if a.JSON {
 		return a.PrintJSON(out)
 	}
-	defer a.reportProblems(append(out.Bundled, out.Custom...))
+	defer a.reportProblems(append(out.Bundled, out.Custom...), t)
 	heading := []string{"PROVIDER", "CONNECTION", "STATUS", "EXPIRES", "TYPE", "SOURCE"}
 	if o.narrowed() {
 		if rows := append(connected, rest...); len(rows) > 0 {
@@ -126,8 +132,8 @@ func (a *app) reportNoConnections(ctx context.Context) {
 }
 
 // reportProblems reports the connections that need a login, or whose definition was
-// changed: why, and the command.
-func (a *app) reportProblems(all []providerView) {
+// changed, and what several of them cover: why, and the command.
+func (a *app) reportProblems(all []providerView, t *routing.Table) {
 	for _, p := range all {
 		for _, c := range p.Connections {
 			if c.Problem != "" {
@@ -136,6 +142,14 @@ func (a *app) reportProblems(all []providerView) {
 			if w := c.Waiting; w != nil {
 				a.Infof("%s/%s does not use the changed definition of %s until you accept it: %s", p.Name, c.Name, p.Name, w.Fix)
 			}
+		}
+	}
+	for _, s := range explain.Contests(t) {
+		listed := func(p providerView) bool {
+			return slices.ContainsFunc(s.Among, func(c routing.Choice) bool { return c.Provider == p.Name })
+		}
+		if s.Notable() && slices.ContainsFunc(all, listed) {
+			a.Infof("%s", a.contestLine(s, routing.Choice{}))
 		}
 	}
 }
@@ -167,7 +181,7 @@ func (o *listOptions) keeps(p providerView) bool {
 }
 
 // listProviders returns all definitions with their connections, sorted by name.
-func listProviders(ctx context.Context, a *app) ([]providerView, error) {
+func listProviders(ctx context.Context, a *app, t *routing.Table) ([]providerView, error) {
 	set, err := a.providers()
 	if err != nil {
 		return nil, err
@@ -186,7 +200,9 @@ func listProviders(ctx context.Context, a *app) ([]providerView, error) {
 	}
 	byProvider := make(map[string][]connectionView)
 	for _, c := range connections {
-		byProvider[c.Provider] = append(byProvider[c.Provider], a.viewConnection(c))
+		v := a.viewConnection(c)
+		v.Shared = a.viewShared(t, c)
+		byProvider[c.Provider] = append(byProvider[c.Provider], v)
 	}
 	var all []providerView
 	for _, d := range set.All() {

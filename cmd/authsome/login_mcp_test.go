@@ -316,7 +316,7 @@ func TestClientSecretOfAnMCPServerOnTheTerminal(t *testing.T) {
 			s.expect(`Client ID for MCP server: `)
 			s.enter("mine\r")
 		}
-		s.expect(`Client secret for MCP server \(hidden, or empty if there is none\): `)
+		s.expect(`Client secret for MCP server \(hidden, Enter if there is none\): `)
 		s.enter(mcpSecret + "\r")
 		address := s.expect(`(https://post.test/authorize\?[^\s]+)`)[1]
 		s.expect(`Address of the last page \(hidden\): `)

@@ -35,6 +35,7 @@ type signIn struct {
 	codes   map[string]url.Values
 	clients int
 	polls   int
+	exact   string // the only redirect URL that /exact accepts, as text: the first one that it got
 }
 
 const (
@@ -50,23 +51,42 @@ const (
 func definitions(server string) map[string]string {
 	all := map[string]string{
 		"acme": `"flows":["pkce"],"oauth":{"issuer":"SERVER","authorization_url":"SERVER/authorize","token_url":"SERVER/token",
-			"client_secret":"optional","scopes":["read","write"],"response":{"account_label":["who"]}}`,
-		"acme-deny":  `"flows":["pkce"],"oauth":{"authorization_url":"SERVER/deny","token_url":"SERVER/token","client_id":"client-1","token_auth":"none"}`,
-		"acme-mixup": `"flows":["pkce"],"oauth":{"issuer":"SERVER","authorization_url":"SERVER/mixup","token_url":"SERVER/token","client_id":"client-1","token_auth":"none"}`,
+			"client_secret":"optional","scopes":["read","write"],"redirect":{"path":"/callback"},"response":{"account_label":["who"]}}`,
+		"acme-deny":  `"flows":["pkce"],"oauth":{"authorization_url":"SERVER/deny","token_url":"SERVER/token","client_id":"client-1","token_auth":"none","redirect":{"path":"/callback"}}`,
+		"acme-mixup": `"flows":["pkce"],"oauth":{"issuer":"SERVER","authorization_url":"SERVER/mixup","token_url":"SERVER/token","client_id":"client-1","token_auth":"none","redirect":{"path":"/callback"}}`,
 		"acme-both": `"flows":["pkce","device_code"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","device_authorization_url":"SERVER/device",
-			"client_id":"client-1","token_auth":"none","scopes":["read"],"response":{"account_label":["who"]}}`,
-		"acme-new":  `"flows":["dcr_pkce"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","registration_url":"SERVER/register","token_auth":"none"}`,
-		"acme-busy": `"flows":["pkce"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","client_id":"client-1","token_auth":"none","redirect":{"port":PORT}}`,
+			"client_id":"client-1","token_auth":"none","scopes":["read"],"redirect":{"path":"/callback"},"response":{"account_label":["who"]}}`,
+		"acme-new":   `"flows":["dcr_pkce"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","registration_url":"SERVER/register","token_auth":"none"}`,
+		"acme-local": `"flows":["dcr_pkce"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","registration_url":"SERVER/register-localhost","token_auth":"none"}`,
+		"acme-exact": `"flows":["pkce"],"key_url":"https://acme.test/apps","oauth":{"authorization_url":"SERVER/exact","token_url":"SERVER/token","client_secret":"none","redirect":{"port":FREE,"path":"/cb"}}`,
+		"acme-guided": `"flows":["pkce","device_code"],"key_url":"https://acme.test/apps","token_provider":"acme-token","oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token",
+			"device_authorization_url":"SERVER/device","scopes":["read","write"],"redirect":{"path":"/callback"},
+			"app_steps":[{"text":"Enter any name, and select the scopes {scopes}"},{"text":"Set the callback URL to {redirect_url}","flow":"pkce"},{"text":"Turn on sign-in codes","flow":"device_code"},{"text":"Copy the client ID and the client secret"}]}`,
+		"acme-token": `"flows":["api_key"],"key_url":"https://acme.test/tokens","params":[{"name":"api_key","label":"Token","secret":true,"pattern":"at-[a-z0-9-]+","hint":"tokens begin with at-"}]`,
+		"acme-busy":  `"flows":["pkce"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","client_id":"client-1","token_auth":"none","redirect":{"port":PORT}}`,
 	}
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(server, "http://"))
+	free := freePort()
 	for name, members := range all {
 		all[name] = `{"schema_version":2,"name":"` + name + `","display_name":"Acme","category":"other","hosts":["api.` + name + `.test"],` +
-			strings.NewReplacer("SERVER", server, "PORT", port).Replace(members) + `}`
+			strings.NewReplacer("SERVER", server, "PORT", port, "FREE", free).Replace(members) + `}`
 	}
 	return all
 }
 
-// authserver starts a signIn for a script and registers its providers.
+// freePort returns a port on which nothing listens, for a redirect URL.
+func freePort() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "0"
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+// authserver starts a signIn for a script and registers its providers. The variable PORT
+// is a free port.
 func authserver(ts *testscript.TestScript, neg bool, args []string) {
 	server := httptest.NewServer(&signIn{codes: make(map[string]url.Values)})
 	ts.Defer(server.Close)
@@ -85,6 +105,7 @@ func openPages(ts *testscript.TestScript) {
 	ts.Check(err)
 	ts.Defer(func() { pages.Close() })
 	ts.Setenv("PAGES", fifo)
+	ts.Setenv("PORT", freePort())
 	shownPages.Store(ts, bufio.NewReader(pages))
 	pages.SetReadDeadline(time.Now().Add(limit))
 }
@@ -143,17 +164,22 @@ func (s *signIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	r.ParseForm()
 	switch r.URL.Path {
-	case "/authorize", "/deny", "/mixup":
+	case "/authorize", "/deny", "/mixup", "/exact":
 		s.authorize(w, r, q)
 	case "/token":
 		s.token(w, r.PostForm)
 	case "/device":
 		fmt.Fprintf(w, `{"device_code":"device-canary-1","user_code":"WDJB-MJHT","verification_uri":"http://%s/enter","verification_uri_complete":"http://%s/enter?code=WDJB-MJHT","expires_in":900,"interval":1}`, r.Host, r.Host)
-	case "/register":
+	case "/register", "/register-localhost":
 		var asked struct {
 			RedirectURIs []string `json:"redirect_uris"`
 		}
 		json.NewDecoder(r.Body).Decode(&asked)
+		if r.URL.Path == "/register-localhost" && (len(asked.RedirectURIs) != 1 || !strings.HasPrefix(asked.RedirectURIs[0], "http://localhost:")) {
+			w.WriteHeader(http.StatusBadRequest)
+			io.WriteString(w, `{"error":"invalid_redirect_uri","error_description":"only localhost"}`)
+			return
+		}
 		s.clients++
 		w.WriteHeader(http.StatusCreated)
 		json.NewEncoder(w).Encode(map[string]any{"client_id": fmt.Sprint("registered-", s.clients), "redirect_uris": asked.RedirectURIs, "token_endpoint_auth_method": "none"})
@@ -162,7 +188,16 @@ func (s *signIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *signIn) authorize(w http.ResponseWriter, r *http.Request, q url.Values) {
 	back, err := url.Parse(q.Get("redirect_uri"))
-	if err != nil || back.Hostname() != "127.0.0.1" || q.Get("state") == "" || q.Get("code_challenge_method") != "S256" || q.Get("response_type") != "code" {
+	if r.URL.Path == "/exact" {
+		if s.exact == "" {
+			s.exact = q.Get("redirect_uri")
+		}
+		if q.Get("redirect_uri") != s.exact {
+			http.Error(w, "The redirect URI is not registered", http.StatusBadRequest) // not sent back (RFC 6749 section 4.1.2.1)
+			return
+		}
+	}
+	if err != nil || back.Hostname() != "127.0.0.1" && back.Hostname() != "localhost" || q.Get("state") == "" || q.Get("code_challenge_method") != "S256" || q.Get("response_type") != "code" {
 		http.Error(w, "bad request", http.StatusBadRequest)
 		return
 	}
@@ -231,6 +266,7 @@ var (
 func browser() {
 	jar, _ := cookiejar.New(nil)
 	client := &http.Client{Jar: jar, Timeout: time.Minute}
+	// A button that the form was sent with, such as choice=app, is a value like others.
 	fmt.Println("noise of the browser")
 	var form string
 	finish := func(page string) {

@@ -120,7 +120,7 @@ func TestSignInOverSSH(t *testing.T) {
 			response.Body.Close()
 		} else {
 			s.enter("http://127.0.0.1/callback?code=code-canary-9&state=guessed\r")
-			s.expect(`That is not the address of this login's last page, which begins with http://127.0.0.1:\d+/callback/`)
+			s.expect(`That is not the address of this login's last page, which begins with\s+http://127.0.0.1:\d+/callback\r\n`)
 			s.expect(`Address of the last page \(hidden\): `)
 			s.enter(ended + "\r")
 		}
@@ -138,7 +138,7 @@ func TestDeviceCodeOnATerminal(t *testing.T) {
 	b := newBench(t)
 	b.serverFor("acme-both")
 	s := onScreen(t, b.command("login", "acme-both", "--flow", "device_code", "--no-browser"))
-	s.expect(`sign in to Acme \(scopes: read\): open http://127.0.0.1:\d+/enter and enter the code`)
+	s.expect(`sign in to Acme \(scopes: read\): open\s+http://127.0.0.1:\d+/enter\s+and\s+enter\s+the\s+code`)
 	s.expect(`WDJB-MJHT`)
 	s.expect(`[█▀▄]{7}`)
 	s.expect(`Waiting for approval… the code expires in 1[45]:\d\d`)
@@ -149,7 +149,7 @@ func TestDeviceCodeOnATerminal(t *testing.T) {
 	s.wantNot("device-canary")
 
 	s = onScreen(t, b.command("login", "acme-both", "--no-browser"))
-	s.expect(`using a sign-in code`)
+	s.expect(`using\s+a\s+sign-in\s+code`)
 	s.expect(`authsome: connected acme-both/default, account kim@acme.test`)
 	if code := s.end(); code != 0 {
 		t.Errorf("exit code %d", code)

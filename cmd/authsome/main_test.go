@@ -107,6 +107,7 @@ func TestScripts(t *testing.T) {
 			"mode":       fileMode,
 			"pythonhome": makePythonHome,
 			"unchanged":  unchanged,
+			"backup":     dotenvBackup,
 			"golden":     golden,
 			"quiet":      quiet,
 		},

@@ -122,7 +122,7 @@ func serveProxy(ctx context.Context, a *app, o *proxyCmdOptions) error {
 		return err
 	}
 	admin := serveAdmin(sidecar.AdminServer(s.Admin(registry), o.adminNames(), options.Log), adminListener)
-	a.warnNotIntercepted(s.Table())
+	a.warnNotServed(s.Table())
 	a.announce(s, l.Addr(), admin)
 	a.recordRun(audit.RunStart, "ok")
 	err = waitProxy(ctx, a, s, admin)

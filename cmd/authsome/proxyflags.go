@@ -45,7 +45,7 @@ type proxyOptions struct {
 func (o *proxyOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringArrayVar(&o.providers, "provider", nil, "add credentials only for `PROVIDER[=CONNECTION]`, which must be connected; repeatable")
-	f.StringArrayVar(&o.connections, "connection", nil, "choose the connection of one provider, as `PROVIDER=NAME`; does not leave out the others; repeatable")
+	f.StringArrayVar(&o.connections, "connection", nil, "prefer one connection, as `PROVIDER=NAME`, where others cover the same requests; does not leave out the others; repeatable")
 	f.StringVar(&o.unmatched, "unmatched", "allow", "pass through hosts that no connected provider covers, or refuse them: `allow|deny`")
 	f.StringArrayVar(&o.connectTo, "connect-to", nil, "connect to HOST2 instead of HOST, as `HOST:PORT:HOST2:PORT2`; the certificate must still be HOST's; repeatable")
 	f.StringArrayVar(&o.upstreamCA, "upstream-ca", nil, "also trust the certificates in `FILE` for services; repeatable")
@@ -55,14 +55,14 @@ func (o *proxyOptions) addFlags(cmd *cobra.Command) {
 }
 
 // routing returns the options of the routing table that the flags give. Every provider
-// in a flag must exist.
+// in a flag must exist, and flags must not contradict each other.
 func (o *proxyOptions) routing(set *providers.Set) (routing.Options, error) {
 	lookup := func(name *string) error {
 		*name = set.Resolve(*name)
 		_, err := set.Lookup(*name)
 		return err
 	}
-	r := routing.Options{Choose: make(map[string]string)}
+	var r routing.Options
 	for _, s := range o.providers {
 		name, connection, named := strings.Cut(s, "=")
 		if name == "" || named && home.ValidateName(connection) != nil {
@@ -71,10 +71,7 @@ func (o *proxyOptions) routing(set *providers.Set) (routing.Options, error) {
 		if err := lookup(&name); err != nil {
 			return r, err
 		}
-		r.Only = append(r.Only, name)
-		if named {
-			r.Choose[name] = connection
-		}
+		r.Only = append(r.Only, routing.Choice{Provider: name, Connection: connection})
 	}
 	for _, s := range o.connections {
 		name, connection, _ := strings.Cut(s, "=")
@@ -84,7 +81,7 @@ func (o *proxyOptions) routing(set *providers.Set) (routing.Options, error) {
 		if err := lookup(&name); err != nil {
 			return r, err
 		}
-		r.Choose[name] = connection
+		r.Choose = append(r.Choose, routing.Choice{Provider: name, Connection: connection})
 	}
 	switch o.unmatched {
 	case "allow":
@@ -93,7 +90,42 @@ func (o *proxyOptions) routing(set *providers.Set) (routing.Options, error) {
 	default:
 		return r, exit.Usagef("--unmatched %s: use allow or deny", o.unmatched)
 	}
-	return r, nil
+	return r, checkContradictions(r)
+}
+
+// checkContradictions returns an error if one flag would make another one have no effect.
+func checkContradictions(r routing.Options) error {
+	for _, c := range r.Only {
+		whole := routing.Choice{Provider: c.Provider}
+		if c.Connection != "" && slices.Contains(r.Only, whole) {
+			return exit.Usagef("--provider %s and --provider %s contradict each other: the first means all connections of %s", whole, c, c.Provider)
+		}
+	}
+	for _, c := range r.Choose {
+		left := func(only routing.Choice) bool { return only.Covers(c.Provider, c.Connection) }
+		if len(r.Only) > 0 && !slices.ContainsFunc(r.Only, left) {
+			return exit.Usagef("--connection %s has no effect, because --provider leaves %s/%s out", c, c.Provider, c.Connection)
+		}
+	}
+	return nil
+}
+
+// checkChosen returns an error if the flags name several connections of a provider that
+// cover the same requests: only one of them could be used.
+func checkChosen(r routing.Options, t *routing.Table) error {
+	named := slices.Concat(r.Only, r.Choose)
+	for _, s := range t.Shared() {
+		var chosen []routing.Choice
+		for _, c := range s.Among {
+			if slices.Contains(named, c) && (len(chosen) == 0 || chosen[0].Provider == c.Provider) {
+				chosen = append(chosen, c)
+			}
+		}
+		if len(chosen) > 1 {
+			return exit.Usagef("%s and %s both cover %s: name only one of them", chosen[0], chosen[1], s.Host)
+		}
+	}
+	return nil
 }
 
 // checkNamed returns an error if a provider or connection in a flag has no usable
@@ -129,13 +161,8 @@ func checkNamed(r routing.Options, connections []auth.Connection, now time.Time)
 		}
 		return exit.WithHint(&exit.MissingError{Message: provider + " is not connected"}, next)
 	}
-	for _, name := range r.Only {
-		if err := check(name); err != nil {
-			return err
-		}
-	}
-	for name, connection := range r.Choose {
-		if err := check(name + "=" + connection); err != nil {
+	for _, c := range slices.Concat(r.Only, r.Choose) {
+		if err := check(c.String()); err != nil {
 			return err
 		}
 	}

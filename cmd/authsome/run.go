@@ -124,7 +124,7 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 		return err
 	}
 	defer leave()
-	a.warnNotIntercepted(s.Table())
+	a.warnNotServed(s.Table())
 	c := &childSetup{app: a, table: s.Table(), credentials: options.Auth, connections: connections, proxy: proxyURL, authority: options.Authority.CertificatePEM(), trust: o.trust}
 	defer c.close()
 	env, err := c.environ()
@@ -182,11 +182,17 @@ func whileServing(ctx context.Context, s *sidecar.Sidecar, p child.Process) (cod
 	return code, err
 }
 
-// warnNotIntercepted reports providers whose requests are not intercepted because
-// their hosts are unknown or invalid.
-func (a *app) warnNotIntercepted(t *routing.Table) {
+// warnNotServed reports connections whose requests are not intercepted because their
+// hosts are unknown or invalid, and hosts whose requests are refused because several
+// connections match.
+func (a *app) warnNotServed(t *routing.Table) {
 	for _, p := range t.Problems() {
-		a.Warnf("requests to %s get no credential: %v; log in again: %s", p.Provider, p.Err, a.Suggest(suggest.Relogin(p.Provider, "")))
+		a.Warnf("requests to %s/%s get no credential: %v; log in again: %s", p.Provider, p.Connection, p.Err, a.Suggest(suggest.Relogin(p.Provider, p.Connection)))
+	}
+	for _, c := range explain.Contests(t) {
+		if c.Ambiguous() {
+			a.Warnf("%s: %s", c, a.Suggest(c.Fix()))
+		}
 	}
 }
 
@@ -219,6 +225,13 @@ func (a *app) sidecarOptions(ctx context.Context, o *proxyOptions) (sidecar.Opti
 	}
 	a.warnWaiting(options.Auth, connections)
 	if err := checkNamed(options.Routing, connections, time.Now()); err != nil {
+		return none, nil, err
+	}
+	table, err := sidecar.Table(ctx, options.Auth, connections, options.Routing)
+	if err != nil {
+		return none, nil, err
+	}
+	if err := checkChosen(options.Routing, table); err != nil {
 		return none, nil, err
 	}
 	if options.Audit, err = p.Audit(); err != nil {

@@ -32,7 +32,7 @@ var routeThreats = []threat{
 			}
 		}
 		l.want("", "")
-	}, []edit{{"routing/decide.go", "if !d.same(decide(", "if false && !d.same(decide("}}},
+	}, []edit{{"routing/decide.go", "if !d.same(t.decide(", "if false && !d.same(t.decide("}}},
 
 	{19, "addresses that no client should reach through the proxy", func(l *lab) {
 		_, port, _ := strings.Cut(l.proxy, ":")

@@ -24,6 +24,7 @@ type connectionView struct {
 	Who       string     `json:"who,omitempty"`     // "person" behind the proxy
 
 	Waiting *waitingView `json:"waiting,omitempty"` // a changed definition that it does not use yet
+	Shared  []sharedView `json:"shared,omitempty"`  // hosts that other connections cover too; not in why
 }
 
 func (a *app) viewConnection(c auth.Connection) connectionView {

@@ -73,8 +73,11 @@ func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 	if err != nil {
 		return err
 	}
-	t, err := routing.New(sidecar.Bindings(credentials, connections), options)
+	t, err := sidecar.Table(ctx, credentials, connections, options)
 	if err != nil {
+		return err
+	}
+	if err := checkChosen(options, t); err != nil {
 		return err
 	}
 	e, err := t.Explain(o.method, u)
@@ -94,6 +97,9 @@ func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 			state := a.viewConnection(c)
 			v.State = &state
 		}
+	}
+	if len(e.Among) > 1 {
+		v.Among = explain.Names(e.Among)
 	}
 	v.NoProxy = a.bypasses(e.Host)
 	if a.JSON {
@@ -145,7 +151,8 @@ type whyView struct {
 	State       *connectionView `json:"state,omitempty"` // of the connection
 	Pattern     string          `json:"pattern,omitempty"`
 	Choices     []string        `json:"choices,omitempty"`
-	NoProxy     []string        `json:"no_proxy"` // entries that make some clients bypass a proxy
+	Among       []string        `json:"among,omitempty"` // the connections that match equally well, if there are several
+	NoProxy     []string        `json:"no_proxy"`        // entries that make some clients bypass a proxy
 	Explanation string          `json:"explanation"`
 	Fix         string          `json:"fix,omitempty"`
 	Who         string          `json:"who,omitempty"` // "person" behind the proxy, if the fix needs one
@@ -156,6 +163,9 @@ func (v *whyView) rows(now time.Time, behindProxy bool) [][]string {
 	rows := [][]string{{"  request", fmt.Sprintf("%s, host %s, port %d, path %s", v.Method, v.Host, v.Port, v.Path)}}
 	if v.Pattern != "" {
 		rows = append(rows, []string{"  matches", v.Pattern + " of " + v.Provider})
+	}
+	if len(v.Among) > 1 && v.Connection != "" {
+		rows = append(rows, []string{"  shared", "by " + strings.Join(v.Among, ", ") + "; " + v.Provider + "/" + v.Connection + " serves it"})
 	}
 	if c := v.State; c != nil {
 		rows = append(rows, []string{"  connection", c.sentence(now)})

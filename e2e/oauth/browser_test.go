@@ -5,15 +5,18 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -129,7 +132,7 @@ func (d *desk) logIn(args []string, steps ...step) (last page, output string, fa
 	return last, e.out, e.err
 }
 
-// wantPage checks that a page has the texts, and what is true of every page: no query
+// wantPage checks that a last page has the texts, and what is true of each: no query
 // in the address that could be stolen, no script, no warning of the browser, and the
 // focus on the heading.
 func wantPage(t *testing.T, p page, texts ...string) {
@@ -253,4 +256,92 @@ func TestBrowserForm(t *testing.T) {
 	if err != nil || strings.TrimSpace(out) != "key-right-0123456789" {
 		t.Errorf("stored %q, %v", out, err)
 	}
+}
+
+// guidedServer is an authorization server that compares redirect URLs as text, and has
+// sign-in codes. Its clients have the redirect URL http://127.0.0.1:7999/callback, as
+// clients of the Python authsome do.
+func guidedServer(t *testing.T) *httptest.Server {
+	t.Helper()
+	const registered = "http://127.0.0.1:7999/callback"
+	var approved sync.WaitGroup
+	approved.Add(1)
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.ParseForm()
+		switch r.URL.Path {
+		case "/authorize":
+			if r.Form.Get("redirect_uri") != registered {
+				http.Error(w, "unknown redirect URL", http.StatusBadRequest)
+				return
+			}
+			http.Redirect(w, r, registered+"?"+url.Values{"code": {"c-1"}, "state": {r.Form.Get("state")}}.Encode(), http.StatusFound)
+		case "/device":
+			fmt.Fprintf(w, `{"device_code":"d-1","user_code":"WDJB-MJHT","verification_uri":"https://%[1]s/enter","verification_uri_complete":"https://%[1]s/enter?code=WDJB-MJHT","expires_in":900,"interval":1}`, r.Host)
+		case "/enter":
+			approved.Done()
+			io.WriteString(w, "<title>Approved</title>Approved")
+		case "/token":
+			if r.Form.Get("code") != "" && r.Form.Get("redirect_uri") != registered {
+				w.WriteHeader(http.StatusBadRequest)
+				io.WriteString(w, `{"error":"invalid_grant"}`)
+				return
+			}
+			if r.Form.Get("device_code") != "" {
+				approved.Wait()
+			}
+			io.WriteString(w, `{"access_token":"a-1","token_type":"Bearer"}`)
+		}
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// TestBrowserGuided goes through the ways to log in to a provider that needs a token or
+// a client: the choice, the steps, the buttons of the form, and a code.
+func TestBrowserGuided(t *testing.T) {
+	s := guidedServer(t)
+	d := newDesk(t, certificate(s))
+	for _, definition := range []string{
+		`{"schema_version":2,"name":"acme-token","display_name":"Acme (token)","flows":["api_key"],"hosts":["api.acme.example"],"key_url":"https://acme.example/tokens",
+			"params":[{"name":"api_key","label":"Token","secret":true}]}`,
+		fmt.Sprintf(`{"schema_version":2,"name":"acme","display_name":"Acme","flows":["pkce","device_code"],"hosts":["api.acme.example"],"key_url":"https://acme.example/apps","token_provider":"acme-token",
+			"oauth":{"authorization_url":"%[1]s/authorize","token_url":"%[1]s/token","device_authorization_url":"%[1]s/device","scopes":["read"],
+			"app_steps":[{"text":"Enter any name"},{"text":"Set \"Callback URL\" to {redirect_url}","flow":"pkce"},{"text":"Select \"Enable codes\"","flow":"device_code"},{"text":"Copy the client ID and the client secret"}]}}`, s.URL),
+	} {
+		if out, err := d.authsome(t.Context(), definition, "register", "-", "--yes"); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	shownSecret := "#f-client_secret[type=text]"
+	last, out, err := d.logIn([]string{"acme"},
+		step{Wait: "button[value=token]"}, step{Screenshot: "choose"}, step{Click: "button[value=token]"},
+		step{Wait: "#f-api_key"}, step{Click: "button[value=back]"},
+		step{Wait: "button[value=app]"}, step{Click: "button[value=app]"}, step{Wait: "#f-client_id"},
+		step{Click: "[data-copy]"}, step{Wait: "[data-copy]:has-text('Copied')"},
+		step{Fill: map[string]string{"#f-client_id": "client-1", "#f-client_secret": "secret-1"}},
+		step{Click: "[data-show]"}, step{Wait: shownSecret}, step{Screenshot: "app"},
+		step{Press: "Enter"}, step{Wait: "[role=status]:has-text('connected')"})
+	if err != nil || !strings.Contains(out, "connected acme/default") || !strings.Contains(out, "the OAuth app's redirect URL must be http://127.0.0.1:7999/callback") {
+		t.Fatalf("%v: %s", err, out)
+	}
+	wantPage(t, last, "Acme is connected", "api.acme.example")
+
+	// A code, which the user copies to the page of the provider.
+	last, out, err = d.logIn([]string{"acme", "--connection", "second", "--reset"},
+		step{Wait: "button[value=device]"}, step{Click: "button[value=device]"},
+		step{Wait: "#f-client_id"}, step{Fill: map[string]string{"#f-client_id": "client-1"}}, step{Press: "Enter"},
+		step{Wait: "output:has-text('WDJB-MJHT')"}, step{Screenshot: "code"}, step{Click: "a.button"}, step{Wait: "[role=status]:has-text('connected')"})
+	if err != nil || !strings.Contains(out, "connected acme/second") {
+		t.Fatalf("%v: %s", err, out)
+	}
+	wantPage(t, last, "Acme is connected", "second")
+
+	// Cancel ends the login on the terminal, too.
+	last, out, err = d.logIn([]string{"acme", "--connection", "third", "--reset"},
+		step{Wait: "button[value=app]"}, step{Click: "button[value=app]"}, step{Wait: "#f-client_id"},
+		step{Fill: map[string]string{"#f-client_secret": "secret-1"}}, step{Click: "button[value=cancel]"}, step{Wait: "h1:has-text('cancelled')"}, step{Screenshot: "cancelled"})
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 130 || !strings.Contains(out, "login cancelled; nothing was changed") {
+		t.Errorf("%v: %s", err, out)
+	}
+	wantPage(t, last, "Login cancelled", "Nothing was stored")
 }

@@ -11,6 +11,7 @@ const (
 	Copy        = "copy" // a connection was copied to another profile
 	Move        = "move"
 	Accept      = "accept" // the user let a connection use a changed definition
+	Prefer      = "prefer" // the user chose who serves hosts that several providers cover
 	Get         = "get"    // a secret was shown
 	Export      = "export"
 	Register    = "register"
@@ -35,7 +36,7 @@ const (
 
 // Events are the kinds of events that a log of this version can have.
 var Events = []string{
-	Login, Logout, Revoke, Remove, Copy, Move, Accept, Get, Export, Register, RunStart, RunEnd, Injection, Refusal, EchoMasked, Refresh,
+	Login, Logout, Revoke, Remove, Copy, Move, Accept, Prefer, Get, Export, Register, RunStart, RunEnd, Injection, Refusal, EchoMasked, Refresh,
 	KeyRotation, Import, Backup, Restore, End, Retention, Dropped,
 }
 

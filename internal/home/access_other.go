@@ -3,7 +3,9 @@
 package home
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 )
 
@@ -19,3 +21,6 @@ func checkAccess(dir string) error {
 	}
 	return nil
 }
+
+// CloseToOthers is not needed here: [Open] returns no [*AccessError].
+func CloseToOthers(string) (fs.FileMode, error) { return 0, errors.ErrUnsupported }

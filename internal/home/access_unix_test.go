@@ -108,3 +108,58 @@ func TestRemedy(t *testing.T) {
 		t.Errorf("after %q: %v", access.Remedy, err)
 	}
 }
+
+// A directory is closed to others, unless they may have changed something in it.
+func TestCloseToOthers(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		mode    os.FileMode
+		prepare func(dir string) error
+		wantErr string
+	}{
+		{name: "readable", mode: 0o755},
+		{name: "entered", mode: 0o711},
+		{name: "own group", mode: 0o775, prepare: func(dir string) error { return os.Chown(dir, os.Geteuid(), os.Geteuid()) }},
+		{name: "another group", mode: 0o775, prepare: func(dir string) error { return os.Chown(dir, os.Geteuid(), 12345) }, wantErr: "others can write it"},
+		{name: "everybody", mode: 0o757, wantErr: "others can write it"},
+		{name: "another owner", mode: 0o755, prepare: func(dir string) error { return os.Chown(dir, 12345, 12345) }, wantErr: "it belongs to another user"},
+		{name: "files of others", mode: 0o775, prepare: func(dir string) error {
+			return errors.Join(os.Chown(dir, os.Geteuid(), os.Geteuid()), os.Chown(filepath.Join(dir, "profiles", "store.db"), 12345, 12345))
+		}, wantErr: "store.db belongs to another user"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "home")
+			write(t, filepath.Join(dir, "profiles", "store.db"), "", 0o644)
+			if err := os.Chmod(dir, tt.mode); err != nil {
+				t.Fatal(err)
+			}
+			if tt.prepare != nil {
+				if os.Geteuid() != 0 {
+					t.Skip("changing the owner needs root")
+				}
+				if err := tt.prepare(dir); err != nil {
+					t.Fatal(err)
+				}
+			}
+			was, err := home.CloseToOthers(dir)
+			want := os.FileMode(0o700)
+			if tt.wantErr != "" {
+				want = tt.mode
+			}
+			info, statErr := os.Stat(dir)
+			if statErr != nil || info.Mode().Perm() != want || was != tt.mode {
+				t.Errorf("mode %v, was %v, %v", info.Mode(), was, statErr)
+			}
+			if (err != nil) != (tt.wantErr != "") || err != nil && !strings.Contains(err.Error(), tt.wantErr) {
+				t.Errorf("%v, want %q", err, tt.wantErr)
+			}
+			link := filepath.Join(filepath.Dir(dir), "link")
+			if err := os.Symlink(dir, link); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := home.CloseToOthers(link); err == nil {
+				t.Error("closed what a link leads to")
+			}
+		})
+	}
+}

@@ -7,6 +7,7 @@
 //	master.key, key.lock      the key of the vaults, see package vault
 //	audit.log                 see package audit
 //	providers/<name>.json     definitions that the user registered
+//	backups/                  old content of the user's files, see [Home.SaveBackup]
 //	profiles/<name>/          one vault each, see [Profile]
 //	runs/                     see package runs
 //	logs/

@@ -21,9 +21,6 @@ type authResult struct {
 	err    error
 }
 
-// RedirectURI returns the URL that the authorization server must redirect to.
-func (s *Server) RedirectURI() string { return s.origin + s.callbackPath }
-
 // Expect makes the page redirect the browser to the authorization server, and
 // returns a function that waits for the answer. Call Expect before showing the
 // authorization URL to anyone: an answer that arrives earlier is refused. Only an
@@ -57,7 +54,7 @@ func (s *Server) handleCallback(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
-	redirect(w, s.pagePath)
+	sendTo(w, s.pagePath)
 }
 
 // acceptAnswer passes the first valid answer to Expect's wait. It returns
@@ -100,8 +97,8 @@ func (s *Server) continueToProvider(w http.ResponseWriter) {
 
 func (s *Server) redirectToProvider(w http.ResponseWriter) {
 	if current, _ := s.currentStage(); current.auth != nil {
-		redirect(w, current.auth.URL)
+		sendTo(w, current.auth.URL)
 		return
 	}
-	redirect(w, s.pagePath)
+	sendTo(w, s.pagePath)
 }

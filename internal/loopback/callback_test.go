@@ -111,7 +111,7 @@ func strayRequests(t *testing.T, s *loopback.Server) []strayRequest {
 // Requests that do not belong to the login are refused, reveal nothing, and leave
 // the login waiting for the right answer.
 func TestStrayRequestsDoNotAffectTheLogin(t *testing.T) {
-	s := listen(t, &loopback.Server{})
+	s := listen(t, loopback.Redirect{})
 	done := expect(t, s, flows.Authorization{URL: "https://acme.test/authorize?x=1", State: state})
 	at, err := url.Parse(s.RedirectURI())
 	if err != nil {
@@ -175,7 +175,7 @@ func TestAnswersThatEndTheLogin(t *testing.T) {
 		}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := listen(t, &loopback.Server{})
+			s := listen(t, loopback.Redirect{})
 			a := flows.Authorization{URL: "https://acme.test/authorize", State: state, Check: test.check}
 			done := expect(t, s, a)
 			address := callbackURL(s, test.query...)
@@ -215,7 +215,7 @@ func TestConcurrentLoginsDoNotMix(t *testing.T) {
 	var servers [n]*loopback.Server
 	var results [n]<-chan result
 	for i := range servers {
-		servers[i] = listen(t, &loopback.Server{})
+		servers[i] = listen(t, loopback.Redirect{})
 		results[i] = expect(t, servers[i], flows.Authorization{URL: "https://acme.test", State: fmt.Sprint("state-", i)})
 	}
 	for i := range servers { // each first gets the answer to another login
@@ -234,7 +234,7 @@ func TestConcurrentLoginsDoNotMix(t *testing.T) {
 }
 
 func TestAnswerThatArrivesBeforeTheWaitIsKept(t *testing.T) {
-	s := listen(t, &loopback.Server{})
+	s := listen(t, loopback.Redirect{})
 	wait := s.Expect(flows.Authorization{URL: "https://acme.test/authorize", State: state})
 	get(t, callbackURL(s, "state", state, "code", "c"))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

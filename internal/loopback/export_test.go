@@ -1,5 +1,7 @@
 package loopback
 
+import "runtime"
+
 // ErrNoBrowser and Sentence are for the tests.
 var (
 	ErrNoBrowser = errNoBrowser
@@ -13,4 +15,17 @@ func (b *Browser) Args() []string { return b.args }
 func (s *Server) StageChanged() <-chan struct{} {
 	_, changed := s.currentStage()
 	return changed
+}
+
+// AwaitWaitingPage returns when a page waits for the next stage.
+func (s *Server) AwaitWaitingPage() {
+	for {
+		s.mu.Lock()
+		waiting := s.waiting
+		s.mu.Unlock()
+		if waiting > 0 {
+			return
+		}
+		runtime.Gosched()
+	}
 }

@@ -18,8 +18,10 @@ type Form struct {
 	Purpose  string // what the values are for, as a sentence
 	Fields   []Field
 	KeyURL   string   // the provider's page where the values are created; may be empty
+	Steps    []string // what to do there, in order; may be empty
 	Redirect string   // the redirect URL to register an OAuth client with; may be empty
 	Hosts    []string // the only hosts that the values are sent to
+	Back     bool     // the user can go back to the question before
 
 	// Accept checks the values together, for example with a request to the service,
 	// after each field's own check has passed. A [*FieldError] is shown at its field
@@ -28,16 +30,31 @@ type Form struct {
 	Accept func(ctx context.Context, values map[string]secret.String) error
 }
 
+// Errors of [Server.Ask], [Server.Choose] and [Server.ShowCode].
+var (
+	// ErrCancelled says that the user cancelled the login on the page. The page then
+	// waits for the result.
+	ErrCancelled = errors.New("cancelled")
+	// ErrBack says that the user wants to answer the question before again.
+	ErrBack = errors.New("back to the question before")
+)
+
 // Ask shows the form until the user has entered valid values. It returns them by
 // field name, without the optional ones that were left empty.
 func (s *Server) Ask(ctx context.Context, f Form) (map[string]secret.String, error) {
-	values := make(chan map[string]secret.String, 1)
-	s.setStage(stage{form: &formStage{Form: f, values: values, tokens: make(map[string]bool), entered: make(map[string]string)}})
+	return s.ask(ctx, &formStage{Form: f})
+}
+
+func (s *Server) ask(ctx context.Context, f *formStage) (map[string]secret.String, error) {
+	done := make(chan formResult, 1)
+	f.result, f.tokens, f.entered = done, make(map[string]bool), make(map[string]string)
+	s.setStage(stage{form: f})
 	select {
-	case v := <-values:
-		return v, nil
+	case r := <-done:
+		return r.values, r.err
 	case <-ctx.Done():
-		s.setStage(stage{})
+		// The page stays as it is. If the login has a result, the page is told then; if
+		// the server ends, the page notices it.
 		return nil, ctx.Err()
 	}
 }
@@ -60,22 +77,22 @@ func (s *Server) handleForm(w http.ResponseWriter, r *http.Request) {
 	}
 	current, _ := s.currentStage()
 	if current.form == nil { // submitted twice, and the first submission was accepted
-		redirect(w, s.pagePath)
+		sendTo(w, s.pagePath)
 		return
 	}
-	known, accepted := current.form.submit(r.Context(), values)
+	known, result := current.form.submit(r.Context(), values)
 	if !known {
 		s.showNotice(w, http.StatusForbidden, rejected)
 		return
 	}
-	if accepted != nil {
-		s.finishForm(current.form, accepted)
+	if result != nil {
+		s.finishForm(current.form, *result)
 	}
-	redirect(w, s.pagePath)
+	sendTo(w, s.pagePath)
 }
 
-// finishForm passes the values to Ask, unless the login has left the form.
-func (s *Server) finishForm(f *formStage, values map[string]secret.String) {
+// finishForm passes the result to Ask, unless the login has left the form.
+func (s *Server) finishForm(f *formStage, result formResult) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stage.form != f {
@@ -83,7 +100,7 @@ func (s *Server) finishForm(f *formStage, values map[string]secret.String) {
 	}
 	s.formSent, s.pageOpen = true, true
 	s.setStageLocked(stage{})
-	f.values <- values
+	f.result <- result
 }
 
 // sentFromOwnPage reports whether a page of this server submitted the form. All
@@ -117,5 +134,8 @@ func readForm(w http.ResponseWriter, r *http.Request) (values url.Values, status
 func (s *Server) showForm(w http.ResponseWriter, f *formStage) {
 	// With no-referrer, browsers would send the form with "Origin: null".
 	w.Header().Set("Referrer-Policy", "same-origin")
-	s.render(w, http.StatusOK, "form", f.view(s.Title, s.pagePath))
+	s.mu.Lock()
+	number := s.stageNumber
+	s.mu.Unlock()
+	s.render(w, http.StatusOK, f.template(), f.view(s.Title, s.pagePath, number))
 }

@@ -32,7 +32,7 @@ type openForm struct {
 
 func open(t *testing.T, f loopback.Form) *openForm {
 	t.Helper()
-	s := listen(t, &loopback.Server{})
+	s := listen(t, loopback.Redirect{})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	done := make(chan formResult, 1)

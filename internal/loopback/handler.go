@@ -33,21 +33,13 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 		s.showPage(w, r)
 	case path == s.pagePath+"/go":
 		s.redirectToProvider(w)
-	case path == s.callbackPath:
+	case path == s.pagePath+"/next":
+		s.awaitNextStage(w, r)
+	case path == s.currentRedirect().path:
 		s.handleCallback(w, r)
 	default:
 		s.handleLink(w, r)
 	}
-}
-
-// isOwnHost checks a Host header. It prevents DNS rebinding, where an attacker's
-// name resolves to this machine.
-func (s *Server) isOwnHost(host string) bool {
-	if host == s.origin[len("http://"):] {
-		return true
-	}
-	port := strconv.Itoa(s.port())
-	return s.Host == "localhost" && (host == "127.0.0.1:"+port || host == "[::1]:"+port)
 }
 
 // showPage shows the current stage of the login. While the program is working, it
@@ -77,9 +69,31 @@ func (s *Server) showPage(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// redirect sends no body: an address that contains a state must reach only the
+// awaitNextStage answers when the page has something else to show than the stage that
+// the query names. The script of a page that has nothing to submit then reloads it.
+func (s *Server) awaitNextStage(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	changed, shown := s.changed, strconv.Itoa(s.stageNumber) == r.URL.RawQuery
+	s.waiting++
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.waiting--
+	}()
+	if shown {
+		select {
+		case <-changed:
+		case <-r.Context().Done(): // the tab was closed
+			return
+		}
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// sendTo sends no body: an address that contains a state must reach only the
 // browser's next request.
-func redirect(w http.ResponseWriter, to string) {
+func sendTo(w http.ResponseWriter, to string) {
 	w.Header().Set("Location", to)
 	w.WriteHeader(http.StatusSeeOther)
 }

@@ -13,7 +13,7 @@ func (s *Server) Link() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.linkUsed[path] = false
-	return s.origin + path
+	return "http://" + s.pageHost + path
 }
 
 // Visited returns a channel that is closed when somebody opens a link for the first
@@ -47,6 +47,6 @@ func (s *Server) handleLink(w http.ResponseWriter, r *http.Request) {
 			Text:    "Each link works once. If you did not open it, someone else may have: press Ctrl-C in the terminal and log in again.",
 		})
 	default:
-		redirect(w, s.pagePath)
+		sendTo(w, s.pagePath)
 	}
 }

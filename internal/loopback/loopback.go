@@ -30,38 +30,30 @@ import (
 // current stage of the login.
 //
 // Every program on the machine and every page in the browser can connect to it, so
-// paths are random, and the Host and Origin headers are checked. A request that
-// does not belong to the login is refused without effect: it can neither end the
-// login nor influence it.
-//
-// The exported fields must be set before Listen.
+// the path of the page is random, and the Host and Origin headers are checked. A
+// request that does not belong to the login is refused without effect: it can neither
+// end the login nor influence it.
 type Server struct {
-	Title string // the provider's display name
+	Title string // the provider's display name; set it before Listen
 
-	// Host, Port and Path are the parts of the redirect URI. Zero values mean
-	// 127.0.0.1, any free port, and a random path. For localhost the server also
-	// listens on ::1, because the browser chooses between the two addresses.
-	Host string
-	Port int
-	Path string
-
-	origin       string // http://127.0.0.1:port
-	callbackPath string // of the redirect URI
-	pagePath     string
-	listeners    []net.Listener
-	server       *http.Server
-	templates    *template.Template
-	cancel       context.CancelFunc
-	work         sync.WaitGroup // Serve calls and connections
+	pageHost  string // host and port of the page
+	pagePath  string
+	server    *http.Server
+	templates *template.Template
+	cancel    context.CancelFunc
+	work      sync.WaitGroup // Serve calls and connections
 
 	mu           sync.Mutex      // guards all fields below
+	redirect     redirect        // see ListenForRedirect
 	linkUsed     map[string]bool // by the path of a link
 	visited      chan struct{}   // closed when a link is first opened
 	stage        stage
+	stageNumber  int           // counts the stages
 	changed      chan struct{} // closed when stage is replaced
 	formSent     bool          // see continueToProvider
 	usedState    string        // the state of the answer that was accepted
-	pageOpen     bool          // a browser has the page and expects the result
+	pageOpen     bool          // a browser has left a form or the provider for the page, and expects the result
+	waiting      int           // pages that wait for the next stage
 	outcomeShown chan struct{} // closed when a browser has received the result
 }
 
@@ -96,29 +88,18 @@ func (e *PortError) Error() string {
 
 func (e *PortError) Unwrap() error { return e.Err }
 
-// Listen starts the server. The caller must call Close. If the port is taken, the
-// error is a [*PortError].
+// Listen starts the server on a free port of 127.0.0.1. The caller must call Close.
 func (s *Server) Listen() error {
-	host := s.Host
-	if host == "" {
-		host = "127.0.0.1"
-	}
-	if host != "127.0.0.1" && host != "localhost" {
-		return fmt.Errorf("listen for the redirect: %q is not a loopback host", host)
-	}
 	templates, err := parsePages()
 	if err != nil {
 		return fmt.Errorf("read the pages: %w", err)
 	}
-	s.templates = templates
-	if err := s.openListeners(host == "localhost"); err != nil {
+	listeners, err := listen(0, false)
+	if err != nil {
 		return err
 	}
-	s.origin = "http://" + net.JoinHostPort(host, strconv.Itoa(s.port()))
-	s.callbackPath = s.Path
-	if s.callbackPath == "" {
-		s.callbackPath = "/callback/" + rand.Text()
-	}
+	s.templates = templates
+	s.pageHost = listeners[0].Addr().String()
 	s.pagePath = "/login/" + rand.Text()
 	s.linkUsed = make(map[string]bool)
 	s.visited = make(chan struct{})
@@ -136,10 +117,14 @@ func (s *Server) Listen() error {
 		ConnState:         s.trackConnection,
 		ErrorLog:          log.New(io.Discard, "", 0), // malformed requests from strangers are not worth reporting
 	}
-	for _, listener := range s.listeners {
+	s.serve(listeners)
+	return nil
+}
+
+func (s *Server) serve(listeners []net.Listener) {
+	for _, listener := range listeners {
 		s.work.Go(func() { s.server.Serve(listener) })
 	}
-	return nil
 }
 
 // trackConnection counts the connections, so that Close waits for the goroutine of
@@ -153,36 +138,35 @@ func (s *Server) trackConnection(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// openListeners listens on 127.0.0.1 and, if withIPv6, on the same port of ::1. If
-// another process has that port of ::1 it fails: a browser that tries ::1 first
-// would give that process the authorization code.
-func (s *Server) openListeners(withIPv6 bool) error {
+// listen listens on a port of 127.0.0.1, any free one if it is 0, and, if withIPv6, on
+// the same port of ::1. If another process has that port of ::1 it fails: a browser that
+// tries ::1 first would give that process the authorization code. If the port is taken,
+// the error is a [*PortError].
+func listen(port int, withIPv6 bool) ([]net.Listener, error) {
 	const attempts = 20
 	for i := 0; ; i++ {
-		v4, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)))
+		v4, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
-			return &PortError{s.Port, err}
+			return nil, &PortError{port, err}
 		}
-		s.listeners = []net.Listener{v4}
 		if !withIPv6 {
-			return nil
+			return []net.Listener{v4}, nil
 		}
-		v6, err := net.Listen("tcp6", net.JoinHostPort("::1", strconv.Itoa(s.port())))
+		v6, err := net.Listen("tcp6", net.JoinHostPort("::1", portOf(v4)))
 		switch {
 		case err == nil:
-			s.listeners = append(s.listeners, v6)
-			return nil
+			return []net.Listener{v4, v6}, nil
 		case !errors.Is(err, syscall.EADDRINUSE): // the machine has no IPv6
-			return nil
+			return []net.Listener{v4}, nil
 		}
 		v4.Close()
-		if s.Port != 0 || i == attempts {
-			return &PortError{s.Port, err}
+		if port != 0 || i == attempts {
+			return nil, &PortError{port, err}
 		}
 	}
 }
 
-func (s *Server) port() int { return s.listeners[0].Addr().(*net.TCPAddr).Port }
+func portOf(l net.Listener) string { return strconv.Itoa(l.Addr().(*net.TCPAddr).Port) }
 
 // Close ends the server at once and returns when all its goroutines have ended.
 func (s *Server) Close() {
@@ -204,6 +188,7 @@ func (s *Server) setStage(next stage) {
 // setStageLocked is setStage for a caller that holds mu.
 func (s *Server) setStageLocked(next stage) {
 	s.stage = next
+	s.stageNumber++
 	close(s.changed)
 	s.changed = make(chan struct{})
 }

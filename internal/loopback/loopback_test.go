@@ -17,13 +17,17 @@ import (
 	"github.com/authsome/authsome/internal/loopback"
 )
 
-func listen(t *testing.T, s *loopback.Server) *loopback.Server {
+// listen starts a server that also listens for the redirect.
+func listen(t *testing.T, r loopback.Redirect) *loopback.Server {
 	t.Helper()
-	s.Title = "Acme"
+	s := &loopback.Server{Title: "Acme"}
 	if err := s.Listen(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
+	if err := s.ListenForRedirect(r); err != nil {
+		t.Fatal(err)
+	}
 	return s
 }
 
@@ -104,7 +108,7 @@ func wantSecurityHeaders(t *testing.T, name string, p page) {
 }
 
 func TestCloseEndsAWaitingBrowser(t *testing.T) {
-	s := listen(t, &loopback.Server{})
+	s := listen(t, loopback.Redirect{})
 	ctx, cancel := context.WithCancel(t.Context())
 	link := s.Link()
 	ended := make(chan error, 1)
@@ -131,7 +135,7 @@ func TestCloseEndsAWaitingBrowser(t *testing.T) {
 }
 
 func TestLinkOpensOnce(t *testing.T) {
-	s := listen(t, &loopback.Server{})
+	s := listen(t, loopback.Redirect{})
 	expect(t, s, flows.Authorization{URL: "https://acme.test/authorize?state=" + state, State: state})
 	first, second := s.Link(), s.Link()
 	r, err := http.NewRequest(http.MethodGet, first, nil)
@@ -153,7 +157,7 @@ func TestLinkOpensOnce(t *testing.T) {
 }
 
 func TestRedirectURI(t *testing.T) {
-	s := listen(t, &loopback.Server{})
+	s := listen(t, loopback.Redirect{})
 	at, err := url.Parse(s.RedirectURI())
 	if err != nil {
 		t.Fatal(err)
@@ -161,19 +165,59 @@ func TestRedirectURI(t *testing.T) {
 	if at.Hostname() != "127.0.0.1" || len(at.Path) < len("/callback/")+26 {
 		t.Errorf("redirect URI %s", at)
 	}
-	if (&loopback.Server{Host: "0.0.0.0"}).Listen() == nil {
+	other := listen(t, loopback.Redirect{})
+	if other.ListenForRedirect(loopback.Redirect{Host: "0.0.0.0"}) == nil {
 		t.Error("listens on every interface")
 	}
 	var taken int
 	fmt.Sscan(at.Port(), &taken)
-	other := &loopback.Server{Port: taken, Path: "/callback"}
-	if err, ok := errors.AsType[*loopback.PortError](other.Listen()); !ok || err.Port != taken || err.Error() != "port "+at.Port()+" is already in use" {
+	err = other.ListenForRedirect(loopback.Redirect{Port: taken, Path: "/callback"})
+	if err, ok := errors.AsType[*loopback.PortError](err); !ok || err.Port != taken || err.Error() != "port "+at.Port()+" is already in use" {
 		t.Errorf("a port in use: %v", err)
 	}
 }
 
+// The address of the redirect can be replaced while the page is open. The former one is
+// closed, and the new one leads to the same page.
+func TestRedirectIsReplaced(t *testing.T) {
+	s := listen(t, loopback.Redirect{Host: "localhost", Path: "/former"})
+	former := s.RedirectURI()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := free.Addr().(*net.TCPAddr).Port
+	free.Close()
+	if err := s.ListenForRedirect(loopback.Redirect{Port: port, Path: "/callback"}); err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("http://127.0.0.1:%d/callback", port); s.RedirectURI() != want {
+		t.Fatalf("redirect URI %s, want %s", s.RedirectURI(), want)
+	}
+	done := expect(t, s, flows.Authorization{URL: "https://acme.test/authorize", State: state})
+	at, _ := url.Parse(former)
+	if c, err := net.Dial("tcp", "127.0.0.1:"+at.Port()); err == nil {
+		c.Close()
+		t.Error("the former address still accepts connections")
+	}
+	link, _ := url.Parse(s.Link())
+	if p := get(t, "http://"+link.Host+"/former?code="+code+"&state="+state); p.status != 404 {
+		t.Errorf("the former path: status %d", p.status)
+	}
+	p := get(t, callbackURL(s, "code", code, "state", state))
+	if got := <-done; got.err != nil || got.values.Get("code") != code {
+		t.Fatalf("%v, %v", got.values, got.err)
+	}
+	shown := make(chan page, 1)
+	go func() { shown <- get(t, fmt.Sprintf("http://127.0.0.1:%d%s", port, p.header.Get("Location"))) }()
+	s.Finish(t.Context(), loopback.Outcome{Connection: "default"})
+	if p := <-shown; !strings.Contains(p.body, "Acme is connected") {
+		t.Errorf("the page after the redirect: status %d", p.status)
+	}
+}
+
 func TestLocalhostListensOnBothAddresses(t *testing.T) {
-	s := listen(t, &loopback.Server{Host: "localhost", Path: "/cb"})
+	s := listen(t, loopback.Redirect{Host: "localhost", Path: "/cb"})
 	if !strings.HasPrefix(s.RedirectURI(), "http://localhost:") || !strings.HasSuffix(s.RedirectURI(), "/cb") {
 		t.Errorf("redirect URI %s", s.RedirectURI())
 	}

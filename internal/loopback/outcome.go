@@ -11,9 +11,10 @@ const outcomeWait = 3 * time.Second
 
 // Outcome is the result of a login, as the page shows it.
 type Outcome struct {
-	Problem string // what went wrong, without a period; empty after a success
-	Server  string // the authorization server's message about the problem
-	Next    string // the command to run next
+	Cancelled bool   // by the user, on the page
+	Problem   string // what went wrong, without a period; empty after a success
+	Server    string // the authorization server's message about the problem
+	Next      string // the command to run next
 
 	Connection string
 	Account    string // at the provider; empty if unknown
@@ -26,9 +27,9 @@ type Outcome struct {
 // page has received the result, after 3 seconds, or when ctx is done; and at once
 // if no browser has the page.
 func (s *Server) Finish(ctx context.Context, o Outcome) {
-	s.setStage(stage{outcome: &o})
 	s.mu.Lock()
-	pageOpen := s.pageOpen
+	pageOpen := s.pageOpen || s.waiting > 0
+	s.setStageLocked(stage{outcome: &o})
 	s.mu.Unlock()
 	if !pageOpen {
 		return

@@ -23,7 +23,7 @@ func TestOutcomePage(t *testing.T) {
 			[]string{"Acme is not connected", "The server refused.", `role="alert"`, "Message from Acme", "&lt;script&gt;", "authsome login acme"}, []string{"<script", "is connected"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := listen(t, &loopback.Server{})
+			s := listen(t, loopback.Redirect{})
 			done := expect(t, s, flows.Authorization{URL: "https://acme.test/authorize", State: state})
 			p := get(t, callbackURL(s, "code", code, "state", state))
 			<-done

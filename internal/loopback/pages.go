@@ -25,12 +25,19 @@ type (
 		Title, Purpose, Action, Token string
 		KeyURL, Redirect              string
 		OAuthApp                      bool // KeyURL creates an OAuth app rather than a key
+		Steps                         []stepView
 		Hosts                         []string
+		Back                          bool
 		Failed                        bool   // the form was sent, and something was wrong
 		Problem                       string // with the form as a whole
 		Invalid                       int    // the number of fields with a problem
 		Fields                        []fieldView
+		Choices                       []Choice
+		Code                          *Code
+		Number                        int // of the stage, for the page that waits
 	}
+	// stepView is the text of a step, before and after the redirect URL in it.
+	stepView  struct{ Before, Redirect, After string }
 	fieldView struct {
 		Field
 		Entered string
@@ -52,11 +59,12 @@ func (s *Server) showNotice(w http.ResponseWriter, status int, n notice) {
 	s.render(w, status, "notice", n)
 }
 
-// contentPolicy allows a page its own style and nothing else.
-func contentPolicy(styleNonce string) string {
+// contentPolicy allows a page its own style and script, and requests to this server.
+// Without a nonce it allows nothing.
+func contentPolicy(nonce string) string {
 	policy := "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-	if styleNonce != "" {
-		policy += "; style-src 'nonce-" + styleNonce + "'"
+	if nonce != "" {
+		policy += "; style-src 'nonce-" + nonce + "'; script-src 'nonce-" + nonce + "'; connect-src 'self'"
 	}
 	return policy
 }
@@ -64,17 +72,17 @@ func contentPolicy(styleNonce string) string {
 // render writes the page that the named template makes of data.
 func (s *Server) render(w http.ResponseWriter, status int, name string, data any) {
 	var page bytes.Buffer
-	style := rand.Text()
+	nonce := rand.Text()
 	err := s.templates.ExecuteTemplate(&page, name, struct {
-		Style string
+		Nonce string
 		Data  any
-	}{style, data})
+	}{nonce, data})
 	if err != nil { // cannot happen: the templates are embedded, and the tests render each of them
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
 	h := w.Header()
-	h.Set("Content-Security-Policy", contentPolicy(style))
+	h.Set("Content-Security-Policy", contentPolicy(nonce))
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(page.Len()))
 	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(sendTimeout))

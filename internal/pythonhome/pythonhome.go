@@ -145,3 +145,14 @@ func (r Record) DefaultConnection() string {
 	}
 	return m.Default
 }
+
+// BaseURL returns the address of the instance that a record is for, or "".
+func (r Record) BaseURL() string {
+	var m struct {
+		BaseURL string `json:"base_url"`
+	}
+	if r.Err != nil || json.Unmarshal([]byte(r.Value.Reveal()), &m) != nil {
+		return ""
+	}
+	return m.BaseURL
+}

@@ -32,14 +32,14 @@ func newStore(t *testing.T, journal string, rows map[string]string) (path string
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	exec(t, db, "PRAGMA journal_mode="+journal+"; CREATE TABLE kv (key TEXT PRIMARY KEY, value TEXT)")
+	execute(t, db, "PRAGMA journal_mode="+journal+"; CREATE TABLE kv (key TEXT PRIMARY KEY, value TEXT)")
 	for key, value := range rows {
 		insert(t, db, key, value)
 	}
 	return path, db
 }
 
-func exec(t *testing.T, db *sqlite3.Conn, statement string) {
+func execute(t *testing.T, db *sqlite3.Conn, statement string) {
 	t.Helper()
 	if err := db.Exec(statement); err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func exec(t *testing.T, db *sqlite3.Conn, statement string) {
 
 func insert(t *testing.T, db *sqlite3.Conn, key, value string) {
 	t.Helper()
-	exec(t, db, "INSERT INTO kv VALUES ('"+key+"', '"+base64.StdEncoding.EncodeToString([]byte(value))+"')")
+	execute(t, db, "INSERT INTO kv VALUES ('"+key+"', '"+base64.StdEncoding.EncodeToString([]byte(value))+"')")
 }
 
 // snapshot returns the mode, time and content of everything in dir, by path.
@@ -94,7 +94,7 @@ func TestRecordsDoesNotChangeTheHome(t *testing.T) {
 				"profile:default:openai:connection:":        apiKeyRecord,
 				"global":                                    `{}`,
 			})
-			exec(t, db, "BEGIN; INSERT INTO kv VALUES ('profile:default:x:connection:uncommitted', 'e30=')")
+			execute(t, db, "BEGIN; INSERT INTO kv VALUES ('profile:default:x:connection:uncommitted', 'e30=')")
 			temporary := t.TempDir()
 			t.Setenv("TMPDIR", temporary)
 			dir := filepath.Dir(filepath.Dir(filepath.Dir(path)))

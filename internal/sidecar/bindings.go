@@ -10,9 +10,22 @@ import (
 	"github.com/authsome/authsome/routing"
 )
 
-// Bindings makes the bindings of a routing table from a profile's connections. The
-// proxy and `authsome why` both use it.
-func Bindings(a *auth.Auth, connections []auth.Connection) []routing.Binding {
+// Table is the routing table that a proxy with the options would have now. The profile's
+// preferences take the place of o.Prefer. The proxy and the commands that say what it does
+// all use it.
+func Table(ctx context.Context, a *auth.Auth, connections []auth.Connection, o routing.Options) (*routing.Table, error) {
+	return newTable(ctx, a, bindingsOf(a, connections), o)
+}
+
+func newTable(ctx context.Context, a *auth.Auth, bindings []routing.Binding, o routing.Options) (t *routing.Table, err error) {
+	if o.Prefer, err = a.Preferences(ctx); err != nil {
+		return nil, fmt.Errorf("read the preferred connections: %w", err)
+	}
+	return routing.New(bindings, o)
+}
+
+// bindingsOf makes the bindings of a routing table from a profile's connections.
+func bindingsOf(a *auth.Auth, connections []auth.Connection) []routing.Binding {
 	var all []routing.Binding
 	for _, c := range connections {
 		// A connection whose definition was uninstalled has none; `authsome doctor` and
@@ -31,7 +44,7 @@ func (s *Sidecar) bindings(ctx context.Context) ([]routing.Binding, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list connections: %w", err)
 	}
-	bindings := Bindings(s.auth, connections)
+	bindings := bindingsOf(s.auth, connections)
 	present := make(map[connectionKey]bool)
 	for _, c := range connections {
 		if _, adds, err := s.auth.Definition(c); err == nil && !adds.Empty() {

@@ -207,12 +207,12 @@ func (s *Sidecar) Reload(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	table, err := routing.New(bindings, s.routing)
+	table, err := newTable(ctx, s.auth, bindings, s.routing)
 	if err != nil {
 		return fmt.Errorf("build routes: %w", err)
 	}
 	for _, p := range table.Problems() {
-		s.log.Error("a provider has no route", "provider", p.Provider, "err", p.Err)
+		s.log.Error("a connection has no route", "provider", p.Provider, "connection", p.Connection, "err", p.Err)
 	}
 	s.table.Store(table)
 	s.generation.Store(generation)

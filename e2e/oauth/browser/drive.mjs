@@ -10,6 +10,7 @@ const { address, steps } = JSON.parse(readFileSync(0, 'utf8'))
 const quiet = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 const context = await chromium.launchPersistentContext(mkdtempSync(join(tmpdir(), 'chromium-')), {
   executablePath: '/usr/bin/chromium', headless: true, args: quiet, ignoreHTTPSErrors: true, viewport: { width: 900, height: 800 },
+  permissions: ['clipboard-read', 'clipboard-write'],
 })
 const page = context.pages()[0]
 const complaints = []
@@ -21,6 +22,9 @@ async function shoot(file) {
     await page.emulateMedia({ colorScheme })
     await page.screenshot({ path: file.replace('.png', `-${colorScheme}.png`), fullPage: true })
   }
+  await page.setViewportSize({ width: 360, height: 740 })
+  await page.screenshot({ path: file.replace('.png', '-narrow.png'), fullPage: true })
+  await page.setViewportSize({ width: 900, height: 800 })
 }
 
 await page.goto(address)

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"runtime"
 	"strings"
 	"time"
@@ -186,42 +184,31 @@ func (d *Doctor) table(ctx context.Context) (*routing.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	return routing.New(sidecar.Bindings(credentials, connections), routing.Options{})
+	return sidecar.Table(ctx, credentials, connections, routing.Options{})
 }
 
-// checkRoutes asks the proxy's own table about each intercepted host.
+// checkRoutes asks the table that a proxy would have what is ambiguous in it.
 func (d *Doctor) checkRoutes(ctx context.Context) []finding {
 	t, err := d.table(ctx)
 	if err != nil {
 		return failed("routes", err)
 	}
-	set, err := d.Opener.Providers()
-	if err != nil {
-		return failed("routes", err)
-	}
-	var all []finding
+	var all, served []finding
 	for _, p := range t.Problems() {
-		all = append(all, problem("routes", "requests to "+p.Provider+" get no credential: "+p.Err.Error(), suggest.Relogin(p.Provider, ""))...)
+		all = append(all, problem("routes", fmt.Sprintf("requests to %s/%s get no credential: %v", p.Provider, p.Connection, p.Err), suggest.Relogin(p.Provider, p.Connection))...)
 	}
-	seen := make(map[string]bool)
-	for _, r := range t.Routes() {
-		host := strings.TrimPrefix(r.Host, ".")
-		e, err := t.Explain(http.MethodGet, &url.URL{Scheme: "https", Host: host, Path: "/"})
-		if err != nil || e.Reason != routing.RouteAmbiguous {
-			continue
+	for _, c := range explain.Contests(t) {
+		switch {
+		case c.Ambiguous():
+			all = append(all, warning("routes", c.String(), c.Fix())...)
+		case c.Notable():
+			served = append(served, ok("routes", "%s", c)...)
 		}
-		choices := strings.Join(e.Choices, ", ")
-		if seen[choices] {
-			continue
-		}
-		seen[choices] = true
-		_, next := explain.Decision(set, e, nil)
-		all = append(all, warning("routes", "requests to "+host+" are refused, because several connections match: "+choices, next)...)
 	}
 	if all == nil {
-		return ok("routes", "%s, none ambiguous", show.Plural(t.Len(), "route"))
+		all = ok("routes", "%s, none ambiguous", show.Plural(t.Len(), "route"))
 	}
-	return all
+	return append(all, served...)
 }
 
 func (d *Doctor) checkAudit(ctx context.Context) []finding {

@@ -31,7 +31,7 @@ func Decision(set *providers.Set, e routing.Explanation, waiting map[string]sugg
 		}
 		return text, suggest.Relogin(e.Provider, e.Connection)
 	case routing.RouteAmbiguous:
-		return "refused (route_ambiguous): several connections match: " + strings.Join(e.Choices, ", "), suggest.Command("run --provider %s -- COMMAND", e.Choices[0])
+		return "refused (route_ambiguous): several connections match: " + strings.Join(e.Choices, ", "), choose(e.Choices, e.HasDefault, e.Host)
 	case routing.PathOutside:
 		return "forwarded without a credential: " + e.Provider + " does not cover this path of its host", inspect
 	case routing.MethodOutside:

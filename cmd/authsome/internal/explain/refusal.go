@@ -1,8 +1,6 @@
 package explain
 
 import (
-	"strings"
-
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/intercept"
 )
@@ -19,7 +17,7 @@ func fix(r *intercept.Refusal) suggest.Suggestion {
 	case intercept.CodeLoginRequired:
 		return suggest.Relogin(r.Provider, r.Connection)
 	case intercept.CodeRouteAmbiguous:
-		return choose(r.Choices)
+		return choose(r.Choices, r.HasDefault, r.Host)
 	case intercept.CodeHTTPSRequired:
 		return suggest.Advice("use https://%s", r.Host)
 	case intercept.CodePlaceholder:
@@ -36,15 +34,4 @@ func fix(r *intercept.Refusal) suggest.Suggestion {
 		return suggest.ByPerson("start authsome with a longer --response-timeout")
 	}
 	return suggest.Suggestion{}
-}
-
-// choose says how to choose one of several connections. If all of them belong to one
-// provider, a default can be set.
-func choose(choices []string) suggest.Suggestion {
-	start := "start authsome with --provider " + choices[0]
-	provider, connection, named := strings.Cut(choices[0], "=")
-	if named && strings.HasPrefix(choices[len(choices)-1], provider+"=") {
-		return suggest.Command("default %s %s, or %s", provider, connection, start)
-	}
-	return suggest.ByPerson("%s", start)
 }

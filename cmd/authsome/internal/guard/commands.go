@@ -34,6 +34,7 @@ var Commands = map[string]Rule{
 	"connection accept": {Does: "lets a credential be sent to more places"},
 	"connection copy":   {Does: "copies a credential"},
 	"connection move":   {Does: "moves a credential"},
+	"connection prefer": {Does: "changes which credential is used"},
 	"logout":            {Does: "deletes a credential"},
 	"revoke":            {Does: "revokes credentials"},
 	"remove":            {Does: "deletes credentials"},

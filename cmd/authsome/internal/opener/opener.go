@@ -20,6 +20,7 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/internal/near"
+	"github.com/authsome/authsome/internal/pythonhome"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/secret"
 	"github.com/authsome/authsome/vault"
@@ -88,7 +89,26 @@ func (n *Opener) openHome() (*home.Home, error) {
 	if err != nil {
 		return nil, err
 	}
-	return home.Open(dir)
+	h, err := home.Open(dir)
+	if _, open := errors.AsType[*home.AccessError](err); open && n.closePython(dir) {
+		return home.Open(dir)
+	}
+	return h, err
+}
+
+// closePython makes a home of the Python authsome inaccessible to other users, which that
+// program does not do. It reports whether it succeeded.
+func (n *Opener) closePython(dir string) bool {
+	stores, err := pythonhome.Stores(dir)
+	if err != nil || len(stores) == 0 {
+		return false
+	}
+	was, err := home.CloseToOthers(dir)
+	if err != nil {
+		return false // the error of home.Open says what to do
+	}
+	n.o.Warnf("other users could read %s, the home of a Python authsome; its mode was %04o and is now 0700", dir, was)
+	return true
 }
 
 // Providers are the definitions, read once.

@@ -57,7 +57,7 @@ func hang(rows [][]string, width int) string {
 	for _, row := range rows {
 		name, lines := row[0], []string{Visible(row[1])}
 		if width > 0 {
-			lines = wrap(lines[0], width-indent)
+			lines = Wrap(lines[0], width-indent)
 		}
 		for _, line := range lines {
 			b.WriteString(strings.TrimRight(fmt.Sprintf("%-*s%s", indent, name, line), " ") + "\n")
@@ -67,9 +67,9 @@ func hang(rows [][]string, width int) string {
 	return b.String()
 }
 
-// wrap breaks a text between words into lines of at most width columns. A longer
+// Wrap breaks a text between words into lines of at most width columns. A longer
 // word has a line for itself.
-func wrap(text string, width int) []string {
+func Wrap(text string, width int) []string {
 	lines := []string{""}
 	for _, word := range strings.Fields(text) {
 		last := &lines[len(lines)-1]

@@ -22,9 +22,9 @@ func (l *Login) askInForm(ctx context.Context, fields []loopback.Field, q questi
 	if err != nil {
 		return err
 	}
-	err = l.inBrowser(ctx, func(ctx context.Context) error {
+	err = l.onPage(ctx, func(ctx context.Context) error {
 		_, err := page.Ask(ctx, loopback.Form{
-			Purpose: q.purpose, Fields: fields, KeyURL: q.keyURL, Redirect: q.redirect, Hosts: q.hosts, Accept: accept,
+			Purpose: q.purpose, Fields: fields, KeyURL: q.keyURL, Steps: q.steps, Redirect: q.redirect, Hosts: q.hosts, Back: l.chosen, Accept: accept,
 		})
 		return err
 	})
@@ -39,18 +39,13 @@ const maxTries = 5
 
 // askOnTerminal asks for the required values, and again if one is invalid.
 func (l *Login) askOnTerminal(ctx context.Context, fields []loopback.Field, q question, accept acceptFunc) error {
-	if q.keyURL != "" {
-		l.show("%s at %s", q.create, q.keyURL)
-	}
-	if q.redirect != "" {
-		l.show("Its redirect URL is %s", q.redirect)
-	}
+	l.showInstructions(q)
 	for try := 1; ; try++ {
 		entered := make(map[string]secret.String)
 		for _, field := range fields {
 			value, err := l.askField(ctx, field)
 			if errors.Is(err, errNoAnswer) {
-				return l.notGiven(err, fields)
+				return l.notGiven(err, required(fields))
 			}
 			if err != nil {
 				return err
@@ -65,12 +60,29 @@ func (l *Login) askOnTerminal(ctx context.Context, fields []loopback.Field, q qu
 	}
 }
 
+// showInstructions says how the values are created.
+func (l *Login) showInstructions(q question) {
+	switch {
+	case len(q.steps) == 0 && q.keyURL != "":
+		l.show("%s at %s", q.create, q.keyURL)
+	case len(q.steps) > 0:
+		l.show("%s at %s:", q.create, l.d.DisplayName)
+		steps := q.steps
+		if q.keyURL != "" {
+			steps = append([]string{"Open " + q.keyURL}, steps...)
+		}
+		for i, step := range steps {
+			l.showItem(i+1, step)
+		}
+	}
+}
+
 // askField asks for one value. The error wraps [errNoAnswer] if the input ends.
 func (l *Login) askField(ctx context.Context, field loopback.Field) (secret.String, error) {
 	question := field.Label + " for " + l.d.DisplayName
 	switch {
 	case field.Secret && field.Optional:
-		question += " (hidden, or empty if there is none)"
+		question += " (hidden, Enter if there is none)"
 	case field.Secret:
 		question += " (hidden)"
 	}
@@ -93,7 +105,9 @@ func (l *Login) askField(ctx context.Context, field loopback.Field) (secret.Stri
 	}
 }
 
-// show prints a line on the terminal.
+// show prints a line on the terminal, in several lines if it is long.
 func (l *Login) show(format string, args ...any) {
-	fmt.Fprintln(l.terminal.Out, show.Visible(fmt.Sprintf(format, args...)))
+	for _, line := range show.Wrap(show.Visible(fmt.Sprintf(format, args...)), min(l.terminal.Width, maxLine)) {
+		fmt.Fprintln(l.terminal.Out, line)
+	}
 }

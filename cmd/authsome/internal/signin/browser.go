@@ -18,30 +18,19 @@ import (
 
 // authorize signs the user in at the provider, in a browser here or elsewhere.
 func (l *Login) authorize(ctx context.Context) (flows.Obtained, error) {
-	page, err := l.server()
+	config, err := l.configure(ctx)
 	if err != nil {
 		return flows.Obtained{}, err
 	}
-	redirectURI := page.RedirectURI()
-	if r := l.d.OAuth.Redirect; r != nil && r.URL != "" {
-		redirectURI = r.URL
-		if l.terminal == nil {
-			return flows.Obtained{}, fmt.Errorf("this login ends at %s, and you must paste the address of that page here, which needs a terminal", r.URL)
-		}
-	}
-	config, err := l.configure(ctx, redirectURI)
-	if err != nil {
+	if err := l.checkStillKnown(ctx, config); err != nil {
 		return flows.Obtained{}, err
 	}
-	if err := l.checkStillKnown(ctx, config, redirectURI); err != nil {
-		return flows.Obtained{}, err
-	}
-	token, err := l.tokenFor(ctx, config, redirectURI)
+	token, err := l.tokenFor(ctx, config)
 	if flows.UnknownClient(err) && l.registeredBefore(config) {
-		if err := l.registerAgain(ctx, config, redirectURI); err != nil {
+		if err := l.registerAgain(ctx, config); err != nil {
 			return flows.Obtained{}, err
 		}
-		token, err = l.tokenFor(ctx, config, redirectURI)
+		token, err = l.tokenFor(ctx, config)
 	}
 	if err != nil {
 		return flows.Obtained{}, err
@@ -50,18 +39,19 @@ func (l *Login) authorize(ctx context.Context) (flows.Obtained, error) {
 }
 
 // tokenFor has the user approve the login, and obtains the token.
-func (l *Login) tokenFor(ctx context.Context, config *flows.Config, redirectURI string) (flows.Token, error) {
+func (l *Login) tokenFor(ctx context.Context, config *flows.Config) (flows.Token, error) {
 	state, verifier := rand.Text(), flows.Verifier()
-	address, err := config.AuthorizationURL(state, verifier, redirectURI, l.scopes())
+	address, err := config.AuthorizationURL(state, verifier, l.redirectURL, l.scopes())
 	if err != nil {
 		return flows.Token{}, err
 	}
-	callback, err := l.awaitAnswer(ctx, flows.Authorization{URL: address, State: state, Check: config.CheckIssuer}, redirectURI)
+	l.showRedirectURL(config.Client.ID)
+	callback, err := l.awaitAnswer(ctx, flows.Authorization{URL: address, State: state, Check: config.CheckIssuer})
 	if err != nil {
 		return flows.Token{}, err
 	}
 	l.console.Infof("approved; fetching the token")
-	return config.Exchange(ctx, secret.New(callback.Get("code")), verifier, redirectURI, callback)
+	return config.Exchange(ctx, secret.New(callback.Get("code")), verifier, l.redirectURL, callback)
 }
 
 // withAccount returns a token as the flow's result. If the token endpoint named no
@@ -88,31 +78,33 @@ func (l *Login) withAccount(ctx context.Context, config *flows.Config, token flo
 
 // awaitAnswer waits for the answer of the authorization server: the redirect, or an
 // address that the user pastes if the browser is on another machine.
-func (l *Login) awaitAnswer(ctx context.Context, a flows.Authorization, redirectURI string) (url.Values, error) {
-	elsewhere := redirectURI != l.page.RedirectURI() // at a page that this server does not serve
-	paste := l.terminal != nil && (l.browser == nil || elsewhere)
+func (l *Login) awaitAnswer(ctx context.Context, a flows.Authorization) (url.Values, error) {
+	if l.elsewhere && l.terminal == nil {
+		return nil, fmt.Errorf("this login ends at %s, and you must paste the address of that page here, which needs a terminal", l.redirectURL)
+	}
+	paste := l.terminal != nil && (l.browser == nil || l.elsewhere)
 	wait := l.page.Expect(a)
 	if l.browser == nil {
-		l.console.Notef("sign in to %s%s: open this address in a browser\n\n  %s\n", l.d.DisplayName, l.scopeText(), a.URL)
-		if at, err := url.Parse(redirectURI); err == nil && paste && !elsewhere {
-			l.console.Infof("on another machine the last page will not load: copy its address and paste it here, or forward the port first: ssh -L %s:127.0.0.1:%s HOST",
-				at.Port(), at.Port())
+		l.console.Notef("%s\n\n  %s\n", wrapped(fmt.Sprintf("sign in to %s%s: open this address in a browser", l.d.DisplayName, l.scopeText())), a.URL)
+		if at, err := url.Parse(l.redirectURL); err == nil && paste && !l.elsewhere {
+			l.console.Infof("%s", wrapped(fmt.Sprintf("on another machine the last page will not load: copy its address and paste it here, or forward the port first: ssh -L %s:127.0.0.1:%s HOST",
+				at.Port(), at.Port())))
 		}
 	}
 	var got url.Values
-	err := l.inBrowser(ctx, func(ctx context.Context) (err error) {
+	err := l.onPage(ctx, func(ctx context.Context) (err error) {
 		if !paste {
 			got, err = wait(ctx)
 			return err
 		}
-		got, err = l.waitOrPaste(ctx, wait, a, redirectURI)
+		got, err = l.waitOrPaste(ctx, wait, a)
 		return err
 	})
 	return got, err
 }
 
 // waitOrPaste returns the first answer, of the redirect or of the terminal.
-func (l *Login) waitOrPaste(ctx context.Context, wait func(context.Context) (url.Values, error), a flows.Authorization, redirectURI string) (url.Values, error) {
+func (l *Login) waitOrPaste(ctx context.Context, wait func(context.Context) (url.Values, error), a flows.Authorization) (url.Values, error) {
 	type result struct {
 		values url.Values
 		err    error
@@ -125,7 +117,7 @@ func (l *Login) waitOrPaste(ctx context.Context, wait func(context.Context) (url
 		results <- result{values, err}
 	}()
 	go func() {
-		values, err := l.paste(ctx, a, redirectURI)
+		values, err := l.paste(ctx, a)
 		results <- result{values, err}
 	}()
 	first := <-results
@@ -136,7 +128,7 @@ func (l *Login) waitOrPaste(ctx context.Context, wait func(context.Context) (url
 
 // paste asks for the address of the browser's last page, until it is an answer to this
 // login. At the end of the input it waits, because the redirect may still come.
-func (l *Login) paste(ctx context.Context, a flows.Authorization, redirectURI string) (url.Values, error) {
+func (l *Login) paste(ctx context.Context, a flows.Authorization) (url.Values, error) {
 	for {
 		// The address contains a code, so it is hidden like a key.
 		typed, err := l.terminal.Ask(ctx, "Address of the last page (hidden): ", true)
@@ -147,12 +139,12 @@ func (l *Login) paste(ctx context.Context, a flows.Authorization, redirectURI st
 		if err != nil {
 			return nil, err
 		}
-		values, err := a.Answer(redirectURI, typed)
+		values, err := a.Answer(l.redirectURL, typed)
 		if !errors.Is(err, flows.ErrNotAnswer) {
 			return values, err
 		}
 		if typed != "" {
-			l.show("That is not the address of this login's last page, which begins with %s", redirectURI)
+			l.show("That is not the address of this login's last page, which begins with %s", l.redirectURL)
 		}
 	}
 }

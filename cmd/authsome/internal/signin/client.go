@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"net/url"
-	"strconv"
 
 	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/internal/loopback"
@@ -14,12 +13,15 @@ import (
 
 // configure collects what the flow needs in addition to the user's approval: values for
 // the provider's addresses, and an OAuth client.
-func (l *Login) configure(ctx context.Context, redirectURI string) (*flows.Config, error) {
+func (l *Login) configure(ctx context.Context) (*flows.Config, error) {
 	fields := l.fields()
 	// Whether to ask for a client can depend on the values, for example on the server's
 	// address.
 	later := l.flow == providers.FlowDCRPKCE || len(l.known.Clients) > 0
 	if !later {
+		if err := l.listenForOwn(flows.Client{}); err != nil {
+			return nil, err
+		}
 		fields = append(fields, l.clientFields()...)
 	}
 	if later {
@@ -39,8 +41,11 @@ func (l *Login) configure(ctx context.Context, redirectURI string) (*flows.Confi
 		return nil, err
 	}
 	if later {
-		if done, err := l.reuseClient(ctx, config, redirectURI); done || err != nil {
+		if done, err := l.reuseClient(ctx, config); done || err != nil {
 			return config, err
+		}
+		if err := l.listenForOwn(flows.Client{}); err != nil {
+			return nil, err
 		}
 		q := l.clientQuestion()
 		if l.mayNeedSecret(config) {
@@ -57,7 +62,7 @@ func (l *Login) configure(ctx context.Context, redirectURI string) (*flows.Confi
 
 // reuseClient uses the client of earlier logins, or registers one. It reports whether
 // config has a client then; otherwise the user must be asked for one.
-func (l *Login) reuseClient(ctx context.Context, config *flows.Config, redirectURI string) (found bool, err error) {
+func (l *Login) reuseClient(ctx context.Context, config *flows.Config) (found bool, err error) {
 	issuer, err := config.ID()
 	if err != nil {
 		return false, err
@@ -70,16 +75,21 @@ func (l *Login) reuseClient(ctx context.Context, config *flows.Config, redirectU
 		}
 		if key.Reveal() != config.Client.Secret.Reveal() {
 			config.Client = withSecret(config.Client, key.String)
-			return true, nil
+			l.keepRedirectURL(&config.Client)
+			return true, l.listenForOwn(config.Client)
 		}
 	}
-	if l.flow != providers.FlowDCRPKCE {
-		return config.Client.ID != "", nil
+	if config.Client.ID != "" && (l.flow != providers.FlowDCRPKCE || !registered(config.Client)) {
+		l.keepRedirectURL(&config.Client)
+		return true, l.listenForOwn(config.Client)
 	}
-	if !own.IsZero() && config.Client.ID == "" {
+	if l.flow != providers.FlowDCRPKCE || !own.IsZero() && config.Client.ID == "" {
 		return false, nil
 	}
-	client, err := config.ObtainClient(ctx, []string{redirectURI}, l.scopes())
+	if err := l.listenForRegistered(config.Client); err != nil {
+		return false, err
+	}
+	client, err := config.ObtainClient(ctx, []string{l.redirectURL}, l.scopes())
 	if errors.Is(err, flows.ErrNoClient) {
 		l.console.Infof("%s does not register OAuth clients automatically", l.d.DisplayName)
 		config.Client = flows.Client{}
@@ -108,6 +118,7 @@ func (l *Login) useClient(config *flows.Config, values providers.Values) error {
 		config.Client = flows.Client{ID: l.d.OAuth.ClientID, Issuer: id}
 		return nil
 	}
+	l.keepRedirectURL(&client)
 	config.Client = client
 	return nil
 }
@@ -150,43 +161,21 @@ func (l *Login) clientFields() []loopback.Field {
 func (l *Login) clientQuestion() question {
 	q := question{
 		purpose: l.d.DisplayName + " needs an OAuth app. Create one, then paste its ID and secret.",
-		create:  "Create an OAuth app", keyURL: l.keyURL(),
+		create:  "Create an OAuth app", keyURL: l.keyURL(), redirect: l.redirectURL, optional: true,
 	}
-	if l.flow == providers.FlowPKCE || l.flow == providers.FlowDCRPKCE {
-		q.redirect = l.registrationURL()
+	if !l.ownRedirect {
+		q.redirect = ""
 	}
+	q.steps = l.appSteps(q.redirect)
 	if u, err := url.Parse(l.d.OAuth.TokenURL); err == nil && u.Host != "" {
 		q.hosts = []string{u.Host}
 	}
 	return q
 }
 
-// registrationURL is the redirect URL to register a client with. It has a port only if
-// the definition has one: servers ignore the port of loopback addresses (RFC 8252
-// section 7.3).
-func (l *Login) registrationURL() string {
-	host, port, path := "127.0.0.1", 0, ""
-	if r := l.d.OAuth.Redirect; r != nil {
-		if r.URL != "" {
-			return r.URL
-		}
-		port, path = r.Port, r.Path
-		if r.Host != "" {
-			host = r.Host
-		}
-	}
-	if path == "" {
-		path = "/callback"
-	}
-	if port != 0 {
-		host += ":" + strconv.Itoa(port)
-	}
-	return "http://" + host + path
-}
-
 // grant obtains a token for which nobody signs in.
 func (l *Login) grant(ctx context.Context) (flows.Obtained, error) {
-	config, err := l.configure(ctx, "")
+	config, err := l.configure(ctx)
 	if err != nil {
 		return flows.Obtained{}, err
 	}

@@ -2,18 +2,21 @@ package signin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/internal/loopback"
 )
 
 // device signs the user in with a code to enter in a browser on any machine.
 func (l *Login) device(ctx context.Context) (flows.Obtained, error) {
-	config, err := l.configure(ctx, "")
+	config, err := l.configure(ctx)
 	if err != nil {
 		return flows.Obtained{}, err
 	}
@@ -22,7 +25,14 @@ func (l *Login) device(ctx context.Context) (flows.Obtained, error) {
 		return flows.Obtained{}, err
 	}
 	l.showCode(d)
-	if l.browser != nil {
+	ctx, cancel := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	defer work.Wait()
+	defer cancel()
+	onPage := make(chan error, 1)
+	if l.opened {
+		work.Go(func() { onPage <- l.showCodeOnPage(ctx, d) })
+	} else if l.browser != nil {
 		// The address without the code: other users could read the code in the browser's
 		// arguments and use it first.
 		if _, err := l.browser.Open(ctx, d.VerificationURI); err != nil {
@@ -34,10 +44,10 @@ func (l *Login) device(ctx context.Context) (flows.Obtained, error) {
 		err   error
 	}
 	done := make(chan result, 1)
-	go func() {
+	work.Go(func() {
 		token, err := config.DevicePoll(ctx, d)
 		done <- result{token, err}
-	}()
+	})
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -49,9 +59,21 @@ func (l *Login) device(ctx context.Context) (flows.Obtained, error) {
 				return flows.Obtained{}, r.err
 			}
 			return l.withAccount(ctx, config, r.token), nil
+		case err := <-onPage:
+			if errors.Is(err, terminal.ErrInterrupted) {
+				l.clearLine()
+				return flows.Obtained{}, err
+			}
 		case <-tick.C:
 		}
 	}
+}
+
+// showCodeOnPage shows the code on the page that is open already, until ctx is done.
+func (l *Login) showCodeOnPage(ctx context.Context, d flows.DeviceAuthorization) error {
+	return l.onPage(ctx, func(ctx context.Context) error {
+		return l.page.ShowCode(ctx, loopback.Code{User: d.UserCode, URL: d.VerificationURI, Link: d.VerificationURIComplete})
+	})
 }
 
 // showCode says what the code gives access to (RFC 8628 section 5.4), and where to
@@ -61,7 +83,7 @@ func (l *Login) showCode(d flows.DeviceAuthorization) {
 	if len(d.Scopes) > 0 {
 		scopes = " (scopes: " + strings.Join(d.Scopes, ", ") + ")"
 	}
-	l.console.Notef("sign in to %s%s: open %s and enter the code\n\n  %s\n", l.d.DisplayName, scopes, d.VerificationURI, d.UserCode)
+	l.console.Notef("%s\n\n  %s\n", wrapped(fmt.Sprintf("sign in to %s%s: open %s and enter the code", l.d.DisplayName, scopes, d.VerificationURI)), d.UserCode)
 	link := d.VerificationURIComplete
 	if link == "" {
 		link = d.VerificationURI

@@ -27,6 +27,10 @@ func (l *Login) Finish(ctx context.Context, c auth.Connection, err error) {
 		})
 		return
 	}
+	if l.cancelledOnPage {
+		l.page.Finish(ctx, loopback.Outcome{Cancelled: true, Next: l.console.Suggest(l.repeat(""))})
+		return
+	}
 	if errors.Is(err, terminal.ErrInterrupted) || ctx.Err() != nil { // the user does not wait for a page
 		return
 	}
@@ -39,6 +43,9 @@ func (l *Login) Finish(ctx context.Context, c auth.Connection, err error) {
 	}
 	l.page.Finish(ctx, o)
 }
+
+// Note adds a sentence to what Finish shows after a successful login.
+func (l *Login) Note(sentence string) { l.notes = append(l.notes, sentence) }
 
 // Cancelled is the error of a login that the user ended. It wraps
 // [terminal.ErrInterrupted].

@@ -80,7 +80,7 @@ func (e *valueError) Verdict() exit.Verdict {
 // explain adds the provider, the server's text and the command to run next to an error
 // of a flow.
 func (l *Login) explain(ctx context.Context, err error) error {
-	if err == nil || errors.Is(err, terminal.ErrInterrupted) {
+	if err == nil || errors.Is(err, terminal.ErrInterrupted) || errors.Is(err, errOtherProvider) || errors.Is(err, loopback.ErrBack) {
 		return err
 	}
 	failed := func(err error, server string, next suggest.Suggestion) error {
@@ -100,7 +100,11 @@ func (l *Login) explain(ctx context.Context, err error) error {
 		return failed(err, e.Description, l.repeatAfter(err))
 	}
 	if e, ok := errors.AsType[*flows.TokenError](err); ok {
-		return failed(err, e.Description, l.repeatAfter(err))
+		next := l.repeatAfter(err)
+		if e.Code == "invalid_redirect_uri" && l.o.RedirectURL == "" { // of a registration, mostly by servers that accept only localhost
+			next = next.With("--redirect-url http://localhost:7999/callback")
+		}
+		return failed(err, e.Description, next)
 	}
 	if _, ok := errors.AsType[*loopback.PortError](err); ok {
 		return failed(fmt.Errorf("%w; another login may be waiting there: end it first", err), "", l.repeat(""))

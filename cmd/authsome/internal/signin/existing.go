@@ -19,14 +19,14 @@ import (
 // another one was given: by a flag, on standard input or in a variable. Otherwise a new
 // login to one's own instance would go to the usual one.
 func (l *Login) keepAddress(ctx context.Context, credentials *auth.Auth) error {
-	if _, given := l.given[valueBaseURL]; given || !l.acceptsBaseURL() {
+	if _, given := l.given[valueBaseURL]; given || !l.d.AcceptsBaseURL() {
 		return nil
 	}
 	old, err := credentials.Connection(ctx, l.d.Name, l.o.Connection)
 	if err != nil {
 		return nil // auth.Login reports it, unless there is no connection
 	}
-	if l.usesBaseURL() {
+	if l.d.UsesBaseURL() {
 		found, err := l.find(loopback.Field{Name: valueBaseURL, Label: baseURLLabel})
 		if err != nil {
 			return err

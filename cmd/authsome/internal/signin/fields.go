@@ -17,7 +17,7 @@ const baseURLLabel = "Address of the service"
 // fields are the values that the flow needs, except those of an OAuth client.
 func (l *Login) fields() []loopback.Field {
 	var fields []loopback.Field
-	if l.usesBaseURL() {
+	if l.d.UsesBaseURL() {
 		field := loopback.Field{Name: valueBaseURL, Label: baseURLLabel, Value: l.d.BaseURL, Hint: "it begins with https://", Check: l.checkBaseURL}
 		if l.d.BaseURL != "" {
 			field.Hint += "; keep this one unless you use another instance"
@@ -72,18 +72,6 @@ func (l *Login) isSigningKey(name string) bool {
 		}
 	}
 	return false
-}
-
-// usesBaseURL reports whether the definition has {base_url} in it, so that the user is
-// asked for it.
-func (l *Login) usesBaseURL() bool {
-	text, err := l.d.Marshal()
-	return err == nil && strings.Contains(string(text), "{"+valueBaseURL+"}")
-}
-
-// acceptsBaseURL reports whether a connection can have its own address of the service.
-func (l *Login) acceptsBaseURL() bool {
-	return l.usesBaseURL() || l.checkHosts("https://example.com") == nil
 }
 
 func (l *Login) checkBaseURL(value string) error {

@@ -39,11 +39,8 @@ func (l *Login) missingValues(missing []loopback.Field) error {
 			label = "key"
 		}
 		e.labels = append(e.labels, label)
-		for _, v := range l.d.Variables() {
-			if v.Field == field.Name {
-				variables = append(variables, v.Name)
-				break
-			}
+		if names := l.d.VariablesOf(field.Name); len(names) > 0 {
+			variables = append(variables, names[0])
 		}
 		if field.Secret || l.o.SecretsStdin {
 			lines = append(lines, field.Name+"=VALUE")

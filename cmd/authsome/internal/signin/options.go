@@ -24,9 +24,11 @@ type Options struct {
 	BaseURL      string
 	Params       []string // NAME=VALUE
 	ClientID     string
-	AllowNoPKCE  bool // accept a server that does not announce PKCE
-	Reset        bool // ask for the OAuth client again
-	Force        bool // replace the connection if it exists
+	RedirectURL  string                // of the OAuth client; if empty, the usual one
+	AllowNoPKCE  bool                  // accept a server that does not announce PKCE
+	Token        *providers.Definition // the provider for a token to enter instead of signing in; may be nil
+	Reset        bool                  // ask for the OAuth client again
+	Force        bool                  // replace the connection if it exists
 	NoBrowser    bool
 	KeyStdin     bool // stdin has the one secret
 	SecretsStdin bool // stdin has NAME=value lines
@@ -72,7 +74,7 @@ func (l *Login) readOptions() error {
 		}
 	}
 	if l.o.BaseURL != "" {
-		if !l.acceptsBaseURL() {
+		if !l.d.AcceptsBaseURL() {
 			return exit.WithHint(exit.Usagef("--base-url: the address of %s is fixed", l.d.Name), suggest.Login(l.d.Name, l.o.Connection))
 		}
 		l.given[valueBaseURL] = givenValue{secret.New(l.o.BaseURL), "--base-url"}
@@ -91,6 +93,9 @@ func (l *Login) readOptions() error {
 			return err
 		}
 	}
+	if err := l.checkRedirectURL(); err != nil {
+		return err
+	}
 	return l.checkGivenBaseURL()
 }
 
@@ -98,9 +103,9 @@ func (l *Login) readOptions() error {
 func (l *Login) setGiven(name, value, flag string) (known bool) {
 	if l.d.Param(name) == nil {
 		switch {
-		case name == "url" && l.usesBaseURL():
+		case name == "url" && l.d.UsesBaseURL():
 			name = valueBaseURL
-		case name == valueBaseURL && l.acceptsBaseURL(), name == valueClientID && l.d.OAuth != nil, name == valueClientSecret && l.d.OAuth != nil:
+		case name == valueBaseURL && l.d.AcceptsBaseURL(), name == valueClientID && l.d.OAuth != nil, name == valueClientSecret && l.d.OAuth != nil:
 		default:
 			return false
 		}
@@ -117,7 +122,7 @@ func (l *Login) valueNames() string {
 			names = append(names, p.Name)
 		}
 	}
-	if l.acceptsBaseURL() {
+	if l.d.AcceptsBaseURL() {
 		names = append(names, valueBaseURL)
 	}
 	if l.d.OAuth != nil {
@@ -188,7 +193,7 @@ func (l *Login) checkGivenBaseURL() error {
 		return nil
 	}
 	check := l.checkHosts // definitions of schema 1 also accept a host without https://
-	if l.usesBaseURL() {
+	if l.d.UsesBaseURL() {
 		check = l.checkBaseURL
 	}
 	if err := check(given.Reveal()); err != nil {

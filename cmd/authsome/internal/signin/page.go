@@ -4,20 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/authsome/authsome/internal/hosts"
+	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 	"github.com/authsome/authsome/internal/loopback"
 	"github.com/authsome/authsome/providers"
 )
 
-// inBrowser runs fn while the page shows what fn waits for. A login opens the browser
+// onPage runs fn while the page shows what fn waits for. A login opens the browser
 // once; after that, the page reloads itself.
-func (l *Login) inBrowser(ctx context.Context, fn func(context.Context) error) error {
+func (l *Login) onPage(ctx context.Context, fn func(context.Context) error) error {
 	var ended <-chan error // the browser's command
 	var late <-chan time.Time
 	done := make(chan error, 1)
@@ -32,7 +30,7 @@ func (l *Login) inBrowser(ctx context.Context, fn func(context.Context) error) e
 			<-done
 			return err
 		}
-		l.console.Notef("opened your browser; if nothing appeared, open %s", l.page.Link())
+		l.console.Notef("opened your browser; if nothing appeared, open\n  %s", l.page.Link())
 		timer := time.NewTimer(l.visitTime())
 		defer timer.Stop()
 		late = timer.C
@@ -40,6 +38,10 @@ func (l *Login) inBrowser(ctx context.Context, fn func(context.Context) error) e
 	for {
 		select {
 		case err := <-done:
+			if errors.Is(err, loopback.ErrCancelled) {
+				l.cancelledOnPage = true
+				err = fmt.Errorf("on the page: %w", terminal.ErrInterrupted)
+			}
 			return err
 		case <-late:
 			late = nil
@@ -82,47 +84,11 @@ func (l *Login) server() (*loopback.Server, error) {
 		return l.page, nil
 	}
 	page := &loopback.Server{Title: l.d.DisplayName}
-	if l.d.OAuth != nil && l.d.OAuth.Redirect != nil {
-		r := l.d.OAuth.Redirect
-		page.Host, page.Port, page.Path = r.Host, r.Port, r.Path
-	}
-	if err := l.listen(page); err != nil {
+	if err := page.Listen(); err != nil {
 		return nil, err
 	}
 	l.page = page
 	return page, nil
-}
-
-// listen starts the server at the address that the client is registered with. A client
-// that an earlier login registered dynamically has an address with a port. That port is
-// tried first: at another port, a new client must be registered.
-func (l *Login) listen(page *loopback.Server) error {
-	fixed := page.Port != 0
-	if l.flow == providers.FlowDCRPKCE {
-		if at := l.registeredRedirect(); at != nil {
-			page.Host, page.Path = at.Hostname(), at.Path
-			page.Port, _ = strconv.Atoi(at.Port())
-		}
-	}
-	err := page.Listen()
-	if _, taken := errors.AsType[*loopback.PortError](err); taken && !fixed && page.Port != 0 {
-		page.Port = 0
-		err = page.Listen()
-	}
-	return err
-}
-
-// registeredRedirect returns the loopback address that the best known client is registered
-// with, or nil.
-func (l *Login) registeredRedirect() *url.URL {
-	for _, client := range l.known.Clients {
-		for _, uri := range client.RedirectURIs {
-			if at, err := url.Parse(uri); err == nil && at.Scheme == "http" && hosts.IsLoopback(at.Hostname()) {
-				return at
-			}
-		}
-	}
-	return nil
 }
 
 // hosts lists the hosts that the credential is sent to, for people.

@@ -12,25 +12,25 @@ import (
 // registered. Such a client can be replaced without asking anyone.
 func (l *Login) registeredBefore(config *flows.Config) bool {
 	client := config.Client
-	return l.flow == providers.FlowDCRPKCE && client.ID != "" && len(client.RedirectURIs) > 0 && l.known.Client(client.Issuer, client.ID).ID != ""
+	return l.flow == providers.FlowDCRPKCE && client.ID != "" && registered(client) && l.known.Client(client.Issuer, client.ID).ID != ""
 }
 
 // checkStillKnown replaces a client that the server has deleted since an earlier login, if
 // authsome registered it. The browser would show the server's refusal, and the login would
 // wait in vain. About another client it warns: the server may mean something else.
-func (l *Login) checkStillKnown(ctx context.Context, config *flows.Config, redirectURI string) error {
+func (l *Login) checkStillKnown(ctx context.Context, config *flows.Config) error {
 	before := l.registeredBefore(config)
-	isNew := len(config.Client.RedirectURIs) > 0 && !before
+	isNew := registered(config.Client) && !before
 	if l.flow != providers.FlowDCRPKCE || isNew || config.Client.ID == l.d.OAuth.ClientID {
 		return nil
 	}
 	// Some servers refuse a deleted client only after the user has signed in.
 	l.mayBePurged = before
-	if config.KnowsClient(ctx, redirectURI, l.scopes()) {
+	if config.KnowsClient(ctx, l.redirectURL, l.scopes()) {
 		return nil
 	}
 	if before {
-		return l.registerAgain(ctx, config, redirectURI)
+		return l.registerAgain(ctx, config)
 	}
 	l.mayBePurged = true
 	l.console.Warnf("%s may not know this OAuth client; if its page says so, cancel with Ctrl-C and run %s", l.d.DisplayName, l.console.Suggest(l.withOtherClient()))
@@ -39,10 +39,10 @@ func (l *Login) checkStillKnown(ctx context.Context, config *flows.Config, redir
 
 // registerAgain registers a new client in place of one that the server does not have any
 // more.
-func (l *Login) registerAgain(ctx context.Context, config *flows.Config, redirectURI string) error {
+func (l *Login) registerAgain(ctx context.Context, config *flows.Config) error {
 	l.console.Infof("%s no longer has the OAuth client of an earlier login; registering a new one", l.d.DisplayName)
 	config.Client = flows.Client{}
-	client, err := config.ObtainClient(ctx, []string{redirectURI}, l.scopes())
+	client, err := config.ObtainClient(ctx, []string{l.redirectURL}, l.scopes())
 	if err == nil {
 		config.Client = client
 	}

@@ -59,6 +59,9 @@ func (l *Login) command(invalid string) suggest.Suggestion {
 	if l.o.ClientID != "" {
 		add("--client-id", " ", l.o.ClientID, "ID")
 	}
+	if l.o.RedirectURL != "" {
+		add("--redirect-url", " ", l.o.RedirectURL, "URL")
+	}
 	for _, f := range []struct {
 		set  bool
 		flag string

@@ -9,6 +9,7 @@ package signin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -36,13 +37,19 @@ type Login struct {
 	given       map[string]givenValue // from flags and standard input, by name
 	known       auth.Known
 	flow        string
+	chosen      bool // the flow, by the user
 	mayBePurged bool // the server may not have the OAuth client
 	keyRead     bool // --key-stdin was read
 
-	page    *loopback.Server // nil until a browser is needed
-	opened  bool             // the page is open in the browser
-	notes   []string         // for the page at the end
-	account flows.Account    // of the credential, as far as the flow found out
+	redirectURL string // that the authorization server is told; empty for other flows
+	ownRedirect bool   // the user's client must be registered with redirectURL
+	elsewhere   bool   // redirectURL is a page that this login does not serve
+
+	page            *loopback.Server // nil until a browser is needed
+	opened          bool             // the page is open in the browser
+	cancelledOnPage bool             // by the user
+	notes           []string         // for the page at the end
+	account         flows.Account    // of the credential, as far as the flow found out
 }
 
 // New prepares a login to the provider d. It reads standard input if the options say
@@ -75,22 +82,43 @@ func environment(getenv func(string) string) loopback.Environment {
 func (l *Login) Run(ctx context.Context, credentials *auth.Auth) (auth.Connection, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, l.o.Timeout, errTimeout)
 	defer cancel()
-	if err := l.keepAddress(ctx, credentials); err != nil {
-		return auth.Connection{}, err
+	asked := l.d
+	c, err := l.logIn(ctx, credentials)
+	for err != nil {
+		if errors.Is(err, errOtherProvider) {
+			l.d = l.o.Token
+		} else if errors.Is(err, loopback.ErrBack) {
+			l.d = asked
+		} else {
+			break
+		}
+		c, err = l.logIn(ctx, credentials)
 	}
-	c, err := credentials.Login(ctx, auth.LoginRequest{
-		Provider: l.d.Name, Connection: l.o.Connection, BaseURL: l.baseURL(), Scopes: l.scopes(), Force: l.o.Force, Reset: l.o.Reset, Obtain: l.obtain,
-	})
 	if e, ok := errors.AsType[*auth.ConnectedError](err); ok {
 		err = l.connected(ctx, credentials, e, err)
 	}
 	return c, err
 }
 
+func (l *Login) logIn(ctx context.Context, credentials *auth.Auth) (auth.Connection, error) {
+	if err := l.keepAddress(ctx, credentials); err != nil {
+		return auth.Connection{}, err
+	}
+	return credentials.Login(ctx, auth.LoginRequest{
+		Provider: l.d.Name, Connection: l.o.Connection, BaseURL: l.baseURL(), Scopes: l.scopes(), Force: l.o.Force, Reset: l.o.Reset, Obtain: l.obtain,
+	})
+}
+
+// Provider is the name of the provider that the credential is for. After Run it can
+// differ from that of the definition: see Options.Token.
+func (l *Login) Provider() string { return l.d.Name }
+
 // obtain chooses a flow and runs it; see [auth.LoginRequest].
 func (l *Login) obtain(ctx context.Context, d *providers.Definition, known auth.Known) (flows.Obtained, error) {
 	l.d, l.known = d, known
-	l.chooseFlow()
+	if err := l.chooseFlow(ctx); err != nil {
+		return flows.Obtained{}, l.explain(ctx, err)
+	}
 	var o flows.Obtained
 	var err error
 	switch l.flow {
@@ -118,19 +146,27 @@ func (l *Login) checkFlow() error {
 	return exit.WithHint(err, l.repeat(""))
 }
 
-// chooseFlow uses the flow that the user asked for, else the provider's usual one. If
-// that flow needs a browser and none can be opened here, it uses the device flow if the
-// provider has it, which works with a browser on another machine.
-func (l *Login) chooseFlow() {
+// chooseFlow uses the flow that the user asked for, on the command line or when asked,
+// else the provider's usual one. If that flow needs a browser and none can be opened
+// here, it uses the device flow if the provider has it, which works with a browser on
+// another machine.
+func (l *Login) chooseFlow(ctx context.Context) error {
 	if l.flow = l.o.Flow; l.flow != "" {
-		return
+		return nil
 	}
 	l.flow = l.d.Flows[0]
-	inBrowser := l.flow == providers.FlowPKCE || l.flow == providers.FlowDCRPKCE
-	if inBrowser && l.browser == nil && l.d.HasFlow(providers.FlowDeviceCode) {
-		l.console.Infof("%v; using a sign-in code (use --flow %s for a link)", l.noBrowser, l.flow)
+	if l.o.RedirectURL != "" {
+		l.flow = l.d.Flows[slices.IndexFunc(l.d.Flows, inBrowser)] // see checkRedirectURL
+		return nil
+	}
+	if ways := l.ways(); ways != nil {
+		return l.choose(ctx, ways)
+	}
+	if inBrowser(l.flow) && l.browser == nil && l.d.HasFlow(providers.FlowDeviceCode) {
+		l.console.Infof("%s", wrapped(fmt.Sprintf("%v; using a sign-in code (use --flow %s for a link)", l.noBrowser, l.flow)))
 		l.flow = providers.FlowDeviceCode
 	}
+	return nil
 }
 
 // scopes are the scopes to ask for; nil means those of the definition.

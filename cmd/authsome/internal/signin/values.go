@@ -18,9 +18,11 @@ type question struct {
 	purpose  string   // for the form, as sentences
 	create   string   // what to do at keyURL, such as "Create a key"
 	keyURL   string   // may be empty
+	steps    []string // what to do there, in order; may be empty
 	redirect string   // the redirect URL of an OAuth client; may be empty
 	hosts    []string // the only hosts that the values are sent to
 	also     string   // an optional field that the user is asked for all the same
+	optional bool     // the terminal asks for optional secrets, too
 	// accept checks all values together; see [loopback.Form]. If nil, all are accepted.
 	accept func(ctx context.Context, values providers.Values) error
 }
@@ -56,6 +58,9 @@ func (l *Login) collect(ctx context.Context, fields []loopback.Field, q question
 	case l.browser != nil:
 		return values, l.askInForm(ctx, open, q, accept)
 	case l.terminal != nil:
+		asked := slices.DeleteFunc(open, func(f loopback.Field) bool {
+			return (f.Optional || f.Value != "") && !(q.optional && f.Secret) && f.Name != q.also
+		})
 		return values, l.askOnTerminal(ctx, asked, q, accept)
 	}
 	return nil, exit.WithHint(l.missingValues(missing), l.commandFor(missing))
@@ -91,16 +96,22 @@ func (l *Login) find(field loopback.Field) (secret.String, error) {
 		return secret.String{}, nil
 	}
 	for _, v := range l.d.Variables() {
-		if v.Field != field.Name {
+		text := l.console.Getenv(v.Name)
+		if text == "" || !slices.Contains(l.d.VariablesOf(field.Name), v.Name) {
 			continue
 		}
-		switch value := l.console.Getenv(v.Name); {
-		case value == "":
-		case providers.HasPlaceholder(value):
+		if providers.HasPlaceholder(text) {
 			l.console.Infof("ignoring %s: it holds a placeholder of authsome", v.Name)
-		default:
+			continue
+		}
+		values, err := l.d.ReadVariable(v, text)
+		if err != nil {
+			l.console.Infof("ignoring a variable: %v", err)
+			continue
+		}
+		if value := values[field.Name]; !value.IsZero() {
 			l.console.Infof("using the %s from the environment: %s", show.LowerFirst(field.Label), v.Name)
-			return secret.New(value), nil
+			return value, nil
 		}
 	}
 	return secret.String{}, nil

@@ -2,9 +2,10 @@ package takeover
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/authsome/authsome/secret"
 )
@@ -18,9 +19,16 @@ type assignment struct {
 	doubt      error // why some programs read another value, or nil
 }
 
+// White space within a line, as Python has it.
+const (
+	spaces = `\t\v\f \x1c-\x1f\x{85}\p{Z}`
+	blank  = `[` + spaces + `]`
+)
+
 var (
-	assignmentStart = regexp.MustCompile(`^(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*(=?)[ \t]*`)
-	trailingComment = regexp.MustCompile(`(?:^|[ \t])#.*`)
+	assignmentStart = regexp.MustCompile(`^(?:export` + blank + `+)?(?:'([^'\r\n]+)'|([^=#'\r\n` + spaces + `][^=#\r\n` + spaces + `]*))` + blank + `*(?:(=)` + blank + `*)?`)
+	trailingComment = regexp.MustCompile(`(?:^|` + blank + `)#.*`)
+	commentLine     = regexp.MustCompile(`^` + blank + `*(?:#|$)`)
 	expanded        = regexp.MustCompile(`\$[A-Za-z_{(]`)
 
 	lineEnds      = strings.NewReplacer("\r\n", "\n", "\r", "\n")
@@ -34,15 +42,27 @@ var (
 	errHash     = errors.New("some programs read the # in it as the start of a comment; put the value in quotes")
 )
 
+// Why a line is skipped.
+var (
+	errNotAssignment = errors.New("not NAME=value")
+	errOpenQuote     = errors.New("a quote is not closed")
+	errAfterQuote    = errors.New("there is text after the quoted value")
+)
+
+// skippedLine is a line that python-dotenv skips too. Nothing is quoted from it: in a
+// broken line, a part of a key can look like a name.
+type skippedLine struct {
+	number int
+	reason error
+}
+
 // parseDotenv reads a .env file as python-dotenv does, and backticks as Node's dotenv
-// does. A line that these would skip is an error. Errors name the line and quote nothing
-// from it: in a broken file, a part of a key can look like a name.
-func parseDotenv(text string) ([]assignment, error) {
-	var all []assignment
+// does. It skips what these skip.
+func parseDotenv(text string) (all []assignment, skipped []skippedLine) {
 	at := len(text) - len(strings.TrimPrefix(text, "\ufeff"))
 	for at < len(text) {
-		if strings.ContainsRune(" \t\r\n", rune(text[at])) {
-			at++
+		if c, size := utf8.DecodeRuneInString(text[at:]); c == '\r' || c == '\n' || isBlank(c) {
+			at += size
 			continue
 		}
 		start, line := at, restOfLine(text[at:])
@@ -51,28 +71,35 @@ func parseDotenv(text string) ([]assignment, error) {
 			continue
 		}
 		m := assignmentStart.FindStringSubmatch(line)
-		// A name without = assigns nothing.
-		if m == nil || m[2] == "" && !isComment(line[len(m[0]):]) {
-			return nil, fmt.Errorf("line %d is not NAME=value", lineNumber(text, start))
-		}
-		if m[2] == "" {
+		if m == nil || m[3] == "" && !isComment(line[len(m[0]):]) {
+			skipped = append(skipped, skippedLine{lineNumber(text, start), errNotAssignment})
 			continue
 		}
-		a, end, err := parseValue(text, start+len(m[0]))
-		if err != nil {
-			return nil, fmt.Errorf("line %d %w", lineNumber(text, start), err)
+		if m[3] == "" {
+			continue // a name without = assigns nothing
 		}
-		a.name, at = m[1], end
+		a, end, err := parseValue(text, start+len(m[0]))
+		at = end
+		if err != nil {
+			skipped = append(skipped, skippedLine{lineNumber(text, start), err})
+			continue
+		}
+		a.name = m[1] + m[2]
 		all = append(all, a)
 	}
-	return all, nil
+	return all, skipped
 }
 
-// parseValue reads a value and returns where its last line ends.
+func isBlank(c rune) bool {
+	return c == '\t' || c == '\v' || c == '\f' || c >= 0x1c && c <= 0x1f || c == 0x85 || unicode.In(c, unicode.Z)
+}
+
+// parseValue reads a value and returns where its last line ends, also with an error: the
+// line after it is the next one that can be read.
 func parseValue(text string, at int) (a assignment, end int, err error) {
 	line := restOfLine(text[at:])
 	if line == "" || !strings.Contains("'\"`", line[:1]) {
-		written := strings.TrimRight(trailingComment.ReplaceAllString(line, ""), " \t")
+		written := strings.TrimRightFunc(trailingComment.ReplaceAllString(line, ""), isBlank)
 		a = assignment{value: secret.New(written), start: at, end: at + len(written)}
 		if strings.Contains(written, "#") {
 			a.doubt = errHash
@@ -85,12 +112,12 @@ func parseValue(text string, at int) (a assignment, end int, err error) {
 	quote := text[at]
 	length := closingQuote(text[at+1:], quote)
 	if length < 0 {
-		return a, 0, errors.New("has a quote that is not closed")
+		return a, at + len(line), errOpenQuote
 	}
 	a.start, a.end = at+1, at+1+length
 	line = restOfLine(text[a.end+1:])
 	if !isComment(line) {
-		return a, 0, errors.New("has text after its quoted value")
+		return a, a.end + 1 + len(line), errAfterQuote
 	}
 	written := text[a.start:a.end]
 	value := lineEnds.Replace(written)
@@ -108,15 +135,19 @@ func parseValue(text string, at int) (a assignment, end int, err error) {
 	return a, a.end + 1 + len(line), nil
 }
 
-// closingQuote returns the index of the next quote without a backslash before it, or -1.
-// In backticks, a backslash is not special.
+// closingQuote returns the index of the next quote without a backslash before it, else of
+// the last quote with one, else -1. In backticks, a backslash is not special.
 func closingQuote(text string, quote byte) int {
+	last := -1
 	for i := range len(text) {
-		if text[i] == quote && (quote == '`' || i == 0 || text[i-1] != '\\') {
-			return i
+		if text[i] != quote {
+			continue
+		}
+		if last = i; quote == '`' || i == 0 || text[i-1] != '\\' {
+			break
 		}
 	}
-	return -1
+	return last
 }
 
 func restOfLine(text string) string {
@@ -127,10 +158,7 @@ func restOfLine(text string) string {
 }
 
 // isComment reports whether a line is empty or a comment.
-func isComment(line string) bool {
-	line = strings.TrimLeft(line, " \t")
-	return line == "" || line[0] == '#'
-}
+func isComment(line string) bool { return commentLine.MatchString(line) }
 
 func lineNumber(text string, at int) int {
 	return strings.Count(lineEnds.Replace(text[:at]), "\n") + 1

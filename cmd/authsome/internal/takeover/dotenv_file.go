@@ -3,8 +3,6 @@ package takeover
 import (
 	"bytes"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,6 +24,7 @@ type dotenvFile struct {
 	info         os.FileInfo
 	text         string // as it was read
 	assignments  []assignment
+	skipped      []skippedLine
 	replacements []replacement
 	backup       string // set after the placeholders were written
 	linesLeft    []int  // lines that still contain keys
@@ -51,10 +50,11 @@ func readDotenv(path string) (*dotenvFile, error) {
 	if err != nil {
 		return nil, exit.Usagef("--dotenv: %v", err)
 	}
-	f.text = string(data)
-	if f.assignments, err = parseDotenv(f.text); err != nil {
-		return nil, exit.WithAdvice(exit.Usagef("%s: %v", path, err), "correct that line, then run the command again")
+	if bytes.IndexByte(data, 0) >= 0 { // UTF-16, or not a text
+		return nil, exit.WithAdvice(exit.Usagef("%s is not a text in UTF-8", path), "save it in UTF-8, then run the command again")
 	}
+	f.text = string(data)
+	f.assignments, f.skipped = parseDotenv(f.text)
 	return f, nil
 }
 
@@ -86,19 +86,26 @@ func (f *dotenvFile) replaced() string {
 const shortestKey = 8
 
 // keysLeft returns the lines of text that still contain keys: keys that are not in the
-// vault, and replaced keys in another place, such as a comment.
-func (f *dotenvFile) keysLeft(text string, secrets map[string]bool) ([]int, error) {
-	all, err := parseDotenv(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s with placeholders: %w", f.path, err)
-	}
+// vault, replaced keys in another place, such as a comment, and skipped lines that have
+// the name of a variable with a key.
+func (f *dotenvFile) keysLeft(text string, secrets map[string]bool) []int {
+	all, skipped := parseDotenv(text)
 	var lines []int
 	for _, a := range all {
 		if secrets[a.name] && !a.value.IsZero() && !providers.HasPlaceholder(a.value.Reveal()) {
 			lines = append(lines, lineNumber(text, a.start))
 		}
 	}
-	for n, line := range strings.Split(lineEnds.Replace(text), "\n") {
+	split := strings.Split(lineEnds.Replace(text), "\n")
+	for _, s := range skipped {
+		for name := range secrets {
+			if secrets[name] && strings.Contains(split[s.number-1], name) {
+				lines = append(lines, s.number)
+				break
+			}
+		}
+	}
+	for n, line := range split {
 		for _, r := range f.replacements {
 			if key := r.value.Reveal(); len(key) >= shortestKey && strings.Contains(line, key) {
 				lines = append(lines, n+1)
@@ -106,13 +113,13 @@ func (f *dotenvFile) keysLeft(text string, secrets map[string]bool) ([]int, erro
 		}
 	}
 	slices.Sort(lines)
-	return slices.Compact(lines), nil
+	return slices.Compact(lines)
 }
 
-// write replaces the file's text and saves the old text in a backup. After an error, the
-// file is unchanged, and no backup is left. The names of the new files begin with the
-// file's name, so that patterns that keep it out of git or an image match them too.
-func (f *dotenvFile) write(text string) error {
+// write replaces the file's text. Before that, save stores the old text and returns where
+// it is. After an error, the file is unchanged. The name of the new file begins with the
+// file's name, so that patterns that keep it out of git or an image match it too.
+func (f *dotenvFile) write(text string, save func(path string, data []byte) (string, error)) error {
 	file, err := os.CreateTemp(filepath.Dir(f.path), filepath.Base(f.path)+".authsome-*")
 	if err != nil {
 		return err
@@ -128,7 +135,7 @@ func (f *dotenvFile) write(text string) error {
 	if !bytes.Equal(now, []byte(f.text)) {
 		return errors.New("another program changed it at the same time")
 	}
-	backup, err := f.writeBackup()
+	backup, err := save(f.path, now)
 	if err != nil {
 		return err
 	}
@@ -138,26 +145,6 @@ func (f *dotenvFile) write(text string) error {
 	}
 	f.backup = backup
 	return nil
-}
-
-// writeBackup writes the backup under the first name that is not in use, and returns it.
-func (f *dotenvFile) writeBackup() (string, error) {
-	name := f.path + ".authsome-backup"
-	for n := 2; ; n++ {
-		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if errors.Is(err, fs.ErrExist) {
-			name = fmt.Sprintf("%s.authsome-backup.%d", f.path, n)
-			continue
-		}
-		if err != nil {
-			return "", err
-		}
-		if err := f.fill(file, f.text, 0o600); err != nil {
-			os.Remove(name)
-			return "", err
-		}
-		return name, nil
-	}
 }
 
 // fill writes text to a new file with the owner of the .env file, and closes it.

@@ -1,10 +1,12 @@
 package takeover
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/console"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 )
 
 // dotenvView is a .env file in --json.
@@ -14,6 +16,7 @@ type dotenvView struct {
 	Replaced    []string `json:"replaced,omitempty"`
 	Backup      string   `json:"backup,omitempty"`
 	LinesLeft   []int    `json:"lines_left,omitempty"`
+	Skipped     []int    `json:"skipped_lines,omitempty"`
 }
 
 func (f *dotenvFile) view() *dotenvView {
@@ -21,20 +24,39 @@ func (f *dotenvFile) view() *dotenvView {
 	case f == nil:
 		return nil
 	case f.backup == "":
-		return &dotenvView{File: f.path, Replaceable: f.variables()}
+		return &dotenvView{File: f.path, Replaceable: f.variables(), Skipped: f.skippedLines(nil)}
 	}
-	return &dotenvView{File: f.path, Replaced: f.variables(), Backup: f.backup, LinesLeft: f.linesLeft}
+	return &dotenvView{File: f.path, Replaced: f.variables(), Backup: f.backup, LinesLeft: f.linesLeft, Skipped: f.skippedLines(nil)}
+}
+
+// skippedLines returns the lines that were skipped for a reason, or all.
+func (f *dotenvFile) skippedLines(reason error) []int {
+	var lines []int
+	for _, s := range f.skipped {
+		if reason == nil || errors.Is(s.reason, reason) {
+			lines = append(lines, s.number)
+		}
+	}
+	return lines
 }
 
 // report prints what was done with the file.
 func (f *dotenvFile) report(c *console.Console) {
+	if f == nil {
+		return
+	}
+	for _, reason := range []error{errNotAssignment, errOpenQuote, errAfterQuote} {
+		if lines := f.skippedLines(reason); len(lines) > 0 {
+			c.Warnf("skipped %s of %s: %v", linesText(lines), f.path, reason)
+		}
+	}
 	switch {
-	case f == nil || len(f.replacements) == 0:
+	case len(f.replacements) == 0:
 	case f.backup == "":
-		c.Infof("%s still contains keys; --placeholders replaces %s by placeholders and keeps a backup", f.path, f.names())
+		c.Infof("%s still contains keys; --placeholders replaces %s by placeholders, and keeps the old file in the home of authsome", f.path, f.names())
 	default:
 		c.Infof("replaced %s in %s by placeholders", f.names(), f.path)
-		c.Infof("the backup %s still contains the keys; keep it out of git, and delete it when everything works", f.backup)
+		c.Infof("the old file, with the keys, is %s; delete it when everything works, or restore it: %s", f.backup, suggest.Words("cp", f.backup, f.path))
 		if len(f.linesLeft) > 0 {
 			c.Warnf("%s still contains keys in %s", f.path, linesText(f.linesLeft))
 		}

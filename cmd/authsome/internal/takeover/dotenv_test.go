@@ -2,6 +2,7 @@ package takeover
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -42,10 +43,9 @@ func TestParseDotenv(t *testing.T) {
 		{text: "A='${B}'", written: "${B}", value: "${B}", doubt: errExpanded},
 		{text: "A=5$", written: "5$", value: "5$"},
 	} {
-		all, err := parseDotenv(tt.text)
-		if err != nil {
-			t.Errorf("%q: %v", tt.text, err)
-			continue
+		all, skipped := parseDotenv(tt.text)
+		if len(skipped) > 0 {
+			t.Errorf("%q: skipped %v", tt.text, skipped)
 		}
 		var a assignment
 		for _, found := range all {
@@ -59,21 +59,33 @@ func TestParseDotenv(t *testing.T) {
 	}
 }
 
-func TestDotenvErrorsNameTheLine(t *testing.T) {
+// A line that python-dotenv skips is skipped, and all others are read.
+func TestDotenvSkipsLines(t *testing.T) {
 	for text, want := range map[string]string{
-		"A=1\r\nB=\"canary\nC=3\n":      "line 2 has a quote that is not closed",
-		"\n\nA='canary":                 "line 3 has a quote that is not closed",
-		"A=`canary":                     "line 1 has a quote that is not closed",
-		"A='x\ny'\rB=\"canary\"canary":  "line 3 has text after its quoted value",
-		"A=1\nMIIcanary+canary/x\n":     "line 2 is not NAME=value",
-		"A: canary":                     "line 1 is not NAME=value",
-		"export canary canary":          "line 1 is not NAME=value",
-		"=canary":                       "line 1 is not NAME=value",
-		"\xff\xfeA\x00=\x00c\x00":       "line 1 is not NAME=value",
-		"A=-----BEGIN KEY\ncanary/x=\n": "line 2 is not NAME=value",
+		"A=1\r\nB=\"canary\nC=3\n":           "A=1 C=3; 2: a quote is not closed",
+		"\n\nA='canary":                      "; 3: a quote is not closed",
+		"A=`canary\nB=2":                     "B=2; 1: a quote is not closed",
+		"A='x\ny'\rB=\"canary\"canary\rC=3":  "A=x\ny C=3; 3: there is text after the quoted value",
+		"B='canary\nA=1' x\nC=3":             "C=3; 1: there is text after the quoted value",
+		"A=1\nMIIcanary+canary x\nB=2":       "A=1 B=2; 2: not NAME=value",
+		"A: canary\nB=2":                     "B=2; 1: not NAME=value",
+		"export canary canary\nB=2":          "B=2; 1: not NAME=value",
+		"=canary\nB=2":                       "B=2; 1: not NAME=value",
+		"A='it\\'\nB=2":                      `A=it\ B=2`,
+		"'A'=1\n'B=canary":                   "A=1; 2: not NAME=value",
+		"A\u00a0=\u00a01\u2003\n\f\u00a0B=2": "A=1 B=2",
 	} {
-		if _, err := parseDotenv(text); err == nil || err.Error() != want {
-			t.Errorf("%q: %v, want %s", text, err, want)
+		var got []string
+		all, skipped := parseDotenv(text)
+		for _, a := range all {
+			got = append(got, a.name+"="+a.value.Reveal())
+		}
+		line := strings.Join(got, " ")
+		for _, s := range skipped {
+			line += fmt.Sprintf("; %d: %v", s.number, s.reason)
+		}
+		if line != want {
+			t.Errorf("%q: %q, want %q", text, line, want)
 		}
 	}
 }
@@ -87,10 +99,7 @@ func FuzzDotenv(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		all, err := parseDotenv(text)
-		if err != nil {
-			return
-		}
+		all, skipped := parseDotenv(text)
 		for i, a := range all {
 			if a.start > a.end || i > 0 && a.start < all[i-1].end {
 				t.Fatalf("%q: a value from %d to %d", text, a.start, a.end)
@@ -102,9 +111,9 @@ func FuzzDotenv(f *testing.F) {
 			if back := strings.Replace(replaced, providers.PlaceholderMark, text[a.start:a.end], 1); !strings.Contains(text, providers.PlaceholderMark) && back != text {
 				t.Fatalf("%q became %q", text, back)
 			}
-			again, err := parseDotenv(replaced)
-			if err != nil || len(again) != len(all) {
-				t.Fatalf("%q became %q: %v", text, replaced, err)
+			again, skippedAgain := parseDotenv(replaced)
+			if len(skippedAgain) != len(skipped) || len(again) != len(all) {
+				t.Fatalf("%q became %q: skipped %v, now %v", text, replaced, skipped, skippedAgain)
 			}
 			for k, b := range again {
 				want := all[k].value.Reveal()

@@ -9,12 +9,11 @@ import (
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/providers"
-	"github.com/authsome/authsome/secret"
 )
 
 // environment finds API keys in the environment.
-func (m *Importer) environment(ctx context.Context) ([]item, error) {
-	return m.variables(ctx, func(name string) (string, error) { return m.Console.Getenv(name), nil })
+func (m *Importer) environment(ctx context.Context, s *selection) ([]item, error) {
+	return m.variables(ctx, func(name string) (string, error) { return m.Console.Getenv(name), nil }, s)
 }
 
 // lookup returns the value of a variable. The error doubt says why some programs read
@@ -23,7 +22,7 @@ type lookup func(name string) (value string, doubt error)
 
 // variables finds API keys in the variables that providers' clients read. It skips the
 // placeholders of authsome.
-func (m *Importer) variables(ctx context.Context, look lookup) ([]item, error) {
+func (m *Importer) variables(ctx context.Context, look lookup, s *selection) ([]item, error) {
 	set, err := m.Opener.Providers()
 	if err != nil {
 		return nil, err
@@ -49,12 +48,15 @@ func (m *Importer) variables(ctx context.Context, look lookup) ([]item, error) {
 		if from == nil {
 			continue
 		}
-		c := auth.Connection{Provider: d.Name, Name: auth.DefaultName}
+		name := s.name(d.Name, auth.DefaultName)
+		i := item{kind: "connection", profile: credentials.Profile, provider: d.Name, connection: name, from: strings.Join(from, ", "), definition: d}
+		var c auth.Connection
 		if err == nil {
-			c, err = auth.KeyConnection(d, auth.DefaultName, values)
+			c, err = auth.KeyConnection(d, name, values)
 		}
-		i := connectionItem(credentials, c, existing)
-		if i.from = strings.Join(from, ", "); err != nil {
+		if err == nil {
+			i.offer(c, existing, s.force, p.Auth)
+		} else {
 			i.result, i.reason = resultRefused, err.Error()
 		}
 		items = append(items, i)
@@ -62,30 +64,63 @@ func (m *Importer) variables(ctx context.Context, look lookup) ([]item, error) {
 	return items, nil
 }
 
-// environmentValues returns the values of a definition's params that variables have, and
-// the variables with their masked values. As in a login, the first variable that is set
-// counts for each param. Without a secret, both are nil. The error is about the first
-// invalid value.
+// environmentValues returns the values of a connection that variables contain, also in
+// parts, such as the name of a resource in the address of its endpoint. from lists the
+// variables with their values, of which secrets are masked. As in a login, the first
+// variable that is set counts for each value. Without a secret, both are nil. The error
+// is about the first invalid value, or about the values that are missing.
 func environmentValues(d *providers.Definition, look lookup) (values providers.Values, from []string, err error) {
 	values = make(providers.Values)
 	hasSecret := false
+	var odd error // about a variable that does not have the form of its template
 	for _, v := range d.Variables() {
-		value, doubt := look(v.Name)
-		if v.Field == "" || value == "" || !values[v.Field].IsZero() || providers.HasPlaceholder(value) {
+		text, doubt := look(v.Name)
+		if text == "" || providers.HasPlaceholder(text) {
 			continue
 		}
-		values[v.Field] = secret.New(value)
-		err = cmp.Or(err, doubt, d.CheckValue(v.Field, value))
-		if v.Secret {
-			hasSecret = true
-			value = masked(value)
+		read, unread := d.ReadVariable(v, text)
+		odd = cmp.Or(odd, unread)
+		used := false
+		for name, value := range read {
+			if values[name].IsZero() {
+				values[name], used = value, true
+				err = cmp.Or(err, doubt)
+				if d.Param(name) != nil {
+					err = cmp.Or(err, d.CheckValue(name, value.Reveal()))
+				}
+			}
 		}
-		from = append(from, v.Name+" "+value)
+		if !used {
+			continue
+		}
+		hasSecret = hasSecret || v.Secret
+		if v.Secret || strings.Contains(text, "://") && strings.Contains(text, "@") { // or a password in an address
+			text = masked(text)
+		}
+		from = append(from, v.Name+" "+text)
 	}
 	if !hasSecret {
 		return nil, nil, nil
 	}
-	return values, from, err
+	return values, from, cmp.Or(err, missingValues(d, values, odd))
+}
+
+// missingValues says which values a key needs in addition, and which variables have them.
+func missingValues(d *providers.Definition, values providers.Values, odd error) error {
+	for _, p := range d.Params {
+		if p.From != "" || p.Optional || p.Default != "" || !values[p.Name].IsZero() {
+			continue
+		}
+		variables := d.VariablesOf(p.Name)
+		switch {
+		case odd != nil:
+			return odd
+		case len(variables) == 0:
+			return fmt.Errorf("it also needs the %s, which no variable has; use authsome login %s", cmp.Or(show.LowerFirst(p.Label), p.Name), d.Name)
+		}
+		return fmt.Errorf("it also needs the %s: set %s", cmp.Or(show.LowerFirst(p.Label), p.Name), strings.Join(variables, " or "))
+	}
+	return nil
 }
 
 // masked is enough of a key to recognise it, and not enough to guess it.

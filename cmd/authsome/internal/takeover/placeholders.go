@@ -14,7 +14,8 @@ import (
 )
 
 // offerPlaceholders replaces the keys in the file by placeholders, if the options say so
-// or the user confirms it.
+// or the user confirms it. The old text goes into the home: next to the file, it would get
+// into a repository or an image.
 func (m *Importer) offerPlaceholders(ctx context.Context, f *dotenvFile, o Options, items []item) error {
 	if err := m.match(ctx, f, items); err != nil {
 		return err
@@ -28,7 +29,7 @@ func (m *Importer) offerPlaceholders(ctx context.Context, f *dotenvFile, o Optio
 	case o.DryRun, !o.Placeholders && (o.Yes || m.Console.Terminal() == nil):
 		return nil
 	case !o.Placeholders:
-		err := m.Console.Confirm(ctx, fmt.Sprintf("Replace %s in %s by placeholders, and keep a backup?", f.names(), f.path), "--placeholders")
+		err := m.Console.Confirm(ctx, fmt.Sprintf("Replace %s in %s by placeholders?", f.names(), f.path), "--placeholders")
 		switch {
 		case errors.Is(err, terminal.ErrDeclined):
 			return nil
@@ -43,10 +44,12 @@ func (m *Importer) offerPlaceholders(ctx context.Context, f *dotenvFile, o Optio
 		return err
 	}
 	text := f.replaced()
-	if f.linesLeft, err = f.keysLeft(text, secrets); err != nil {
+	f.linesLeft = f.keysLeft(text, secrets)
+	h, err := m.Opener.Home()
+	if err != nil {
 		return err
 	}
-	if err := f.write(text); err != nil {
+	if err := f.write(text, h.SaveBackup); err != nil {
 		// Not %w: an error about the user's file is not one about the vault.
 		return exit.WithCommand(fmt.Errorf("the keys are in the vault, but %s could not be changed: %v", f.path, err), "import --dotenv %s --placeholders", suggest.Words(f.path))
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
@@ -18,15 +19,17 @@ import (
 // pythonImport finds what one home of the Python authsome has.
 type pythonImport struct {
 	*Importer
-	dir   string
-	key   *vault.MasterKey                 // of that home
-	set   *providers.Set                   // of this home
-	added map[string]*providers.Definition // that the import registers
-	items []item
+	dir       string
+	key       *vault.MasterKey                 // of that home
+	set       *providers.Set                   // of this home
+	added     map[string]*providers.Definition // that the import registers
+	refused   map[string]bool                  // definitions of that home that are refused
+	selection *selection
+	items     []item
 }
 
 // python finds what a home of the Python authsome has.
-func (m *Importer) python(ctx context.Context, dir string) ([]item, error) {
+func (m *Importer) python(ctx context.Context, dir string, s *selection) ([]item, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("--authsome: %w", err)
@@ -38,7 +41,7 @@ func (m *Importer) python(ctx context.Context, dir string) ([]item, error) {
 	if len(stores) == 0 {
 		return nil, exit.Usagef("%s: %v", dir, pythonhome.ErrNoHome)
 	}
-	p := &pythonImport{Importer: m, dir: dir, added: make(map[string]*providers.Definition)}
+	p := &pythonImport{Importer: m, dir: dir, added: make(map[string]*providers.Definition), refused: make(map[string]bool), selection: s}
 	if p.set, err = m.Opener.Providers(); err != nil {
 		return nil, err
 	}
@@ -95,6 +98,7 @@ func (p *pythonImport) definitions() error {
 		switch {
 		case err != nil:
 			i.result, i.reason = resultRefused, err.Error()
+			p.refused[found.Name] = true
 		case own != nil && own.Source == providers.Custom:
 			i.result = resultExists
 		default:
@@ -131,7 +135,36 @@ func (p *pythonImport) definition(name string) (*providers.Definition, error) {
 	if d := p.added[name]; d != nil {
 		return d, nil
 	}
-	return p.set.Lookup(name)
+	d, err := p.set.Lookup(name)
+	if _, missing := errors.AsType[*providers.NotFoundError](err); missing && p.refused[name] {
+		return nil, errors.New("the definition of its provider is refused")
+	}
+	return d, err
+}
+
+// record is a record with the provider and the name that it has in this home.
+type record struct {
+	pythonhome.Record
+	from string // what it was in that home, if that differs
+}
+
+// record returns the record as it is in this home: renamed by --as, and for an instance
+// that another provider of this home covers, of that provider.
+func (p *pythonImport) record(r pythonhome.Record) record {
+	old := r
+	if d, err := p.definition(r.Provider); err == nil && r.Kind != pythonhome.Metadata {
+		r.Provider = d.ProviderFor(r.BaseURL())
+	}
+	to := record{Record: r}
+	if r.Kind == pythonhome.Connection {
+		if to.Name = p.selection.name(old.Provider, r.Name); to.Name == r.Name {
+			to.Name = p.selection.name(r.Provider, r.Name)
+		}
+	}
+	if to.Provider != old.Provider || to.Name != old.Name {
+		to.from = strings.TrimSuffix(old.Provider+"/"+old.Name, "/")
+	}
+	return to
 }
 
 // profile finds what the vault of one profile has. It is imported into the profile with
@@ -145,7 +178,7 @@ func (p *pythonImport) profile(ctx context.Context, name, store string) error {
 		return exit.WithAdvice(fmt.Errorf("%s: %w", store, vault.ErrWrongKey), "restore the master.key in %s that its records were encrypted with", p.dir)
 	}
 	to := &destination{p: p, name: name}
-	existing := make(map[target]bool)
+	existing := make(map[target]auth.Connection)
 	credentials, err := to.existing()
 	if err != nil {
 		return err
@@ -155,14 +188,17 @@ func (p *pythonImport) profile(ctx context.Context, name, store string) error {
 			return err
 		}
 	}
+	var found []record
 	clientIDs := make(map[string]string)
 	for _, r := range records {
+		r := p.record(r)
+		found = append(found, r)
 		if r.Kind == pythonhome.Client && r.Err == nil {
 			clientIDs[r.Provider], _ = auth.ClientID(r.Provider, r.Value) // [pythonImport.client] reports the error
 		}
 	}
 	incoming := make(map[target]bool)
-	for _, r := range records {
+	for _, r := range found {
 		if r.Kind != pythonhome.Connection {
 			continue
 		}
@@ -171,7 +207,7 @@ func (p *pythonImport) profile(ctx context.Context, name, store string) error {
 		p.items = append(p.items, i)
 	}
 	// A default connection must be stored before it is made the default.
-	for _, r := range records {
+	for _, r := range found {
 		switch r.Kind {
 		case pythonhome.Client:
 			p.items = append(p.items, p.client(ctx, to, credentials, r))

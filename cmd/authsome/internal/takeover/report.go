@@ -1,6 +1,14 @@
 package takeover
 
-import "cmp"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
+)
 
 // rows is the table of the items.
 func rows(items []item) [][]string {
@@ -18,8 +26,9 @@ func rows(items []item) [][]string {
 	return all
 }
 
-// report prints the result of each item, and what was done with the .env file.
-func (m *Importer) report(items []item, file *dotenvFile) error {
+// report prints the result of each item, what was done with the .env file, and which
+// other program has the same tokens.
+func (m *Importer) report(items []item, file *dotenvFile, other *otherHolder) error {
 	if m.Console.JSON {
 		type view struct {
 			Kind       string `json:"kind"`
@@ -34,9 +43,10 @@ func (m *Importer) report(items []item, file *dotenvFile) error {
 			views = append(views, view{i.kind, i.profile, i.provider, i.connection, i.result, i.reason})
 		}
 		return m.Console.PrintJSON(struct {
-			Items  []view      `json:"items"`
-			Dotenv *dotenvView `json:"dotenv,omitempty"`
-		}{views, file.view()})
+			Items  []view       `json:"items"`
+			Dotenv *dotenvView  `json:"dotenv,omitempty"`
+			Other  *otherHolder `json:"other_holder,omitempty"`
+		}{views, file.view(), other})
 	}
 	if len(items) == 0 {
 		m.Console.Infof("found nothing to import")
@@ -44,5 +54,36 @@ func (m *Importer) report(items []item, file *dotenvFile) error {
 		m.Console.Table(rows(items))
 	}
 	file.report(m.Console)
+	m.warn(other)
 	return nil
+}
+
+// incomplete is the error for items that were not imported, or nil.
+func (m *Importer) incomplete(items []item) error {
+	refused, conflicts := 0, 0
+	var as []string
+	for _, i := range items {
+		switch i.result {
+		case resultConflict:
+			conflicts++
+		case resultRefused:
+			if refused++; i.as != "" && !slices.Contains(as, i.as) {
+				as = append(as, i.as)
+			}
+		}
+	}
+	if refused+conflicts == 0 {
+		return nil
+	}
+	if m.Console.JSON {
+		return exit.CodeError(exit.Error) // the document says it
+	}
+	err := fmt.Errorf("%d of %s not imported", refused+conflicts, show.Plural(len(items), "item"))
+	switch {
+	case len(as) > 0:
+		return exit.WithFlag(err, strings.Join(as, " "))
+	case conflicts > 0:
+		return exit.WithFlag(err, "--force")
+	}
+	return err
 }

@@ -3,8 +3,8 @@
 //
 // A source finds items and stores nothing. After a person has confirmed them, they are
 // stored one by one. The package does not know formats of vaults; packages pythonhome,
-// vault and auth do. Its invariant: what exists in this home is never replaced, and a
-// key that is not in the vault stays where it was found.
+// vault and auth do. Its invariant: what exists in this home is replaced only with
+// --force, and a key that is not in the vault stays where it was found.
 package takeover
 
 import (
@@ -18,16 +18,19 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/opener"
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/internal/audit"
+	"github.com/authsome/authsome/providers"
 )
 
 // Options say what to import.
 type Options struct {
-	Env          bool   // API keys from the environment
-	Dotenv       string // API keys from this .env file
-	Placeholders bool   // replace the keys in the .env file without asking
-	Python       string // this home of the Python authsome
-	DryRun       bool   // show what would be imported
-	Yes          bool   // do not ask
+	Env          bool     // API keys from the environment
+	Dotenv       string   // API keys from this .env file
+	Placeholders bool     // replace the keys in the .env file without asking
+	Python       string   // this home of the Python authsome
+	As           []string // names for connections; see [parseNames]
+	Force        bool     // replace connections that have another credential
+	DryRun       bool     // show what would be imported
+	Yes          bool     // do not ask
 }
 
 // Importer imports into a home.
@@ -40,7 +43,9 @@ type Importer struct {
 const (
 	resultNew      = "new" // not stored yet
 	resultImported = "imported"
+	resultReplaced = "replaced"
 	resultExists   = "already there"
+	resultConflict = "conflict" // this home has another credential
 	resultRefused  = "refused"
 )
 
@@ -50,10 +55,14 @@ type item struct {
 	profile    string // empty for a provider
 	provider   string
 	connection string // empty for a provider and client credentials
-	from       string // the variables that it is from, with keys masked; may be empty
+	from       string // the variables that it is from, with keys masked, or its old name; may be empty
 	result     string
-	reason     string          // why it is refused
-	found      auth.Connection // of a key that was found in a variable
+	reason     string                // why it is refused or a conflict
+	as         string                // the --as with which it is not refused; may be empty
+	replaces   bool                  // of a new item: this home has another credential, which --force replaces
+	found      auth.Connection       // of a connection that can be stored
+	definition *providers.Definition // of found
+	python     bool                  // it is from a home of the Python authsome
 
 	// store stores a new item. Items are stored in their order: later ones may need
 	// earlier ones.
@@ -64,16 +73,16 @@ type item struct {
 type source func(context.Context) ([]item, error)
 
 // sources returns the sources that the options name. file is the .env file, or nil.
-func (m *Importer) sources(o Options, file *dotenvFile) []source {
+func (m *Importer) sources(o Options, s *selection, file *dotenvFile) []source {
 	var all []source
 	if o.Python != "" {
-		all = append(all, func(ctx context.Context) ([]item, error) { return m.python(ctx, o.Python) })
+		all = append(all, func(ctx context.Context) ([]item, error) { return m.python(ctx, o.Python, s) })
 	}
 	if o.Env {
-		all = append(all, func(ctx context.Context) ([]item, error) { return m.environment(ctx) })
+		all = append(all, func(ctx context.Context) ([]item, error) { return m.environment(ctx, s) })
 	}
 	if file != nil {
-		all = append(all, func(ctx context.Context) ([]item, error) { return m.variables(ctx, file.look) })
+		all = append(all, func(ctx context.Context) ([]item, error) { return m.variables(ctx, file.look, s) })
 	}
 	return all
 }
@@ -90,30 +99,58 @@ func (m *Importer) Run(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	sources := m.sources(o, file)
-	if len(sources) == 0 {
-		return exit.WithCommand(exit.Usagef("name a source: --env, --dotenv FILE or --authsome DIR"), "import --env")
-	}
-	items, err := findAll(ctx, sources)
+	items, err := m.find(ctx, o, file)
 	if err != nil {
 		return err
 	}
 	if !o.DryRun {
-		if err := m.storeAll(ctx, items, o.Yes); err != nil {
+		again := func() ([]item, error) { return m.find(ctx, o, file) }
+		if items, err = m.storeAll(ctx, items, o, again); err != nil {
 			return err
 		}
 	}
-	if file == nil {
-		return m.report(items, nil)
+	other := holder(o, items)
+	if file != nil {
+		if err := m.offerPlaceholders(ctx, file, o, items); err != nil {
+			if m.Console.JSON { // one document
+				return err
+			}
+			return cmp.Or(m.report(items, nil, other), err)
+		}
 	}
-	failed := m.offerPlaceholders(ctx, file, o, items)
-	switch {
-	case failed == nil:
-		return m.report(items, file)
-	case m.Console.JSON: // one document
-		return failed
+	if err := m.report(items, file, other); err != nil || o.DryRun {
+		return err
 	}
-	return cmp.Or(m.report(items, nil), failed)
+	return m.incomplete(items)
+}
+
+// find returns the items of all sources, in their order.
+func (m *Importer) find(ctx context.Context, o Options, file *dotenvFile) ([]item, error) {
+	s, err := newSelection(o)
+	if err != nil {
+		return nil, err
+	}
+	sources := m.sources(o, s, file)
+	if len(sources) == 0 {
+		return nil, exit.WithCommand(exit.Usagef("name a source: --env, --dotenv FILE or --authsome DIR"), "import --env")
+	}
+	items, err := findAll(ctx, sources)
+	if err != nil {
+		return nil, err
+	}
+	if s.only != "" { // the name is for the one connection that there is, which is known only now
+		if err := s.settle(items); err != nil {
+			return nil, err
+		}
+		if items, err = findAll(ctx, sources); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.checkUsed(); err != nil {
+		return nil, err
+	}
+	markRepeated(items)
+	return items, nil
 }
 
 // findAll returns the items of all sources, in their order.
@@ -129,9 +166,10 @@ func findAll(ctx context.Context, sources []source) ([]item, error) {
 	return items, nil
 }
 
-// storeAll stores the new items and sets their results. It asks first, unless yes is
-// set.
-func (m *Importer) storeAll(ctx context.Context, items []item, yes bool) error {
+// storeAll stores the new items and returns all with their results. It asks first, unless
+// o.Yes is set. If it stopped a program that may have changed what was found, it finds the
+// items again.
+func (m *Importer) storeAll(ctx context.Context, items []item, o Options, find func() ([]item, error)) ([]item, error) {
 	count := 0
 	for _, i := range items {
 		if i.result == resultNew {
@@ -139,19 +177,26 @@ func (m *Importer) storeAll(ctx context.Context, items []item, yes bool) error {
 		}
 	}
 	if count == 0 {
-		return nil
+		return items, nil
 	}
-	if !yes {
+	if !o.Yes {
 		if err := m.confirm(ctx, items, count); err != nil {
-			return err
+			return nil, err
+		}
+		stopped, err := m.offerStop(ctx, o, items)
+		if err == nil && stopped {
+			items, err = find()
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	for n := range items {
 		if err := m.store(ctx, &items[n]); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return items, nil
 }
 
 // confirm shows what would be stored and asks.
@@ -172,6 +217,8 @@ func (m *Importer) store(ctx context.Context, i *item) error {
 	defer cancel()
 	err := i.store(ctx)
 	switch {
+	case err == nil && i.replaces:
+		i.result, i.reason = resultReplaced, ""
 	case err == nil:
 		i.result = resultImported
 	case errors.Is(err, auth.ErrConnected):
@@ -190,7 +237,7 @@ func (m *Importer) store(ctx context.Context, i *item) error {
 
 // outcomeOf is the outcome of an item in the audit log.
 func outcomeOf(i *item) string {
-	if i.result == resultImported {
+	if i.result == resultImported || i.result == resultReplaced {
 		return "ok"
 	}
 	return i.result

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/authsome/authsome/internal/pythonhome/hometest"
+)
+
+// On a terminal, an import offers to stop the Python authsome that has the same refresh
+// token, and imports what that one stored last.
+func TestImportOffersToStopTheOtherHolder(t *testing.T) {
+	for _, answer := range []string{"y", "n"} {
+		t.Run(answer, func(t *testing.T) {
+			b := newBench(t)
+			dir := filepath.Join(t.TempDir(), "python")
+			if err := hometest.Fixtures["rotating"].Write(dir); err != nil {
+				t.Fatal(err)
+			}
+			// It has the store open, as the daemon has. When it is stopped, it refreshes once more.
+			h := hometest.Fixtures["rotating"]
+			h.Records = append([]hometest.Record(nil), h.Records...)
+			for i := range h.Records {
+				h.Records[i].Value = strings.ReplaceAll(h.Records[i].Value, "gitlab_fixture_refresh", "gitlab_fixture_later")
+			}
+			later := filepath.Join(t.TempDir(), "later")
+			if err := h.Write(later); err != nil {
+				t.Fatal(err)
+			}
+			store := filepath.Join("profiles", "default", "store.db")
+			other := exec.Command("sh", "-c", fmt.Sprintf("exec 3<%s; trap 'cp %s %s; exit' TERM; echo ready; while :; do read line; done",
+				filepath.Join(dir, store), filepath.Join(later, store), filepath.Join(dir, store)))
+			in, err := other.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := other.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := other.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer in.Close()
+			if n, err := out.Read(make([]byte, 8)); n == 0 {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- other.Wait() }()
+
+			s := onScreen(t, b.command("import", "--authsome", dir))
+			s.expect(`Import 5 items\? \[y/N\] `)
+			s.enter("y\n")
+			s.expect(fmt.Sprintf(`The Python authsome \(process %d: sh -c .*\) also refreshes gitlab/default\.`, other.Process.Pid))
+			s.expect(fmt.Sprintf(`Stop process %d now\? \[y/N\] `, other.Process.Pid))
+			s.enter(answer + "\n")
+			if code := s.end(); code != 0 {
+				t.Errorf("exit code %d: %q", code, s.seen.String())
+			}
+			refresh, said := "gitlab_fixture_later", "do not use it with this home any more"
+			if answer == "n" {
+				refresh, said = "gitlab_fixture_refresh", fmt.Sprintf("stop it with kill %d", other.Process.Pid)
+				other.Process.Kill()
+			}
+			<-ended
+			if !strings.Contains(s.seen.String(), said) {
+				t.Errorf("the screen has no %q: %q", said, s.seen.String())
+			}
+			got, err := b.command("get", "gitlab", "--field", "refresh_token", "--show-secret").Output()
+			if err != nil || strings.TrimSpace(string(got)) != refresh {
+				t.Errorf("imported %q, %v; want %q", got, err, refresh)
+			}
+			if _, err := os.Stat(filepath.Join(dir, store)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
