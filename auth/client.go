@@ -34,6 +34,7 @@ type clientRecord struct {
 	SecretExpiresAt   time.Time      `json:"client_secret_expires_at,omitzero"`
 	RegistrationURL   string         `json:"registration_client_uri,omitzero"`
 	RegistrationToken string         `json:"registration_access_token,omitzero"`
+	RegisteredAt      string         `json:"registered_at,omitzero"`
 	Unknown           jsontext.Value `json:",embed"`
 }
 
@@ -46,6 +47,7 @@ func parseClient(key string, data []byte) (flows.Client, error) {
 	return flows.Client{
 		ID: r.ID, Secret: secret.New(r.Secret), TokenAuth: r.TokenAuth, Issuer: r.Issuer, RedirectURIs: r.RedirectURIs, Scopes: r.Scopes,
 		SecretExpiresAt: r.SecretExpiresAt, RegistrationURL: r.RegistrationURL, RegistrationToken: secret.New(r.RegistrationToken),
+		RegisteredAt: r.RegisteredAt,
 	}, nil
 }
 
@@ -102,6 +104,7 @@ func (a *Auth) putClient(tx *vault.Tx, provider string, c flows.Client) error {
 	}
 	r.ID, r.Secret, r.TokenAuth, r.Issuer, r.RedirectURIs, r.Scopes = c.ID, c.Secret.Reveal(), c.TokenAuth, c.Issuer, c.RedirectURIs, c.Scopes
 	r.SecretExpiresAt, r.RegistrationURL, r.RegistrationToken = c.SecretExpiresAt.UTC(), c.RegistrationURL, c.RegistrationToken.Reveal()
+	r.RegisteredAt = c.RegisteredAt
 	return a.writeClient(tx, provider, key, r)
 }
 

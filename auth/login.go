@@ -112,6 +112,9 @@ func (a *Auth) withObtained(d *providers.Definition, c Connection, o flows.Obtai
 		c.ObtainedAt = wallTime(a.now())
 		return c, nil
 	}
+	if at := o.Client.RegisteredAt; at != "" {
+		o.Token.Endpoints = append(slices.Clip(o.Token.Endpoints), at)
+	}
 	if u := o.Client.RegistrationURL; u != "" && o.Token.Endpoints != nil {
 		o.Token.Endpoints = append(slices.Clip(o.Token.Endpoints), u) // RFC 7592: it returns the client's secret
 	}

@@ -17,7 +17,11 @@ func (a *Auth) Definition(c Connection) (*providers.Definition, providers.Wideni
 	if pin.IsZero() {
 		pin = a.firstPin(target{c.Provider, c.Name})
 	}
-	return a.definitions().Pinned(c.Provider, pin)
+	d, w, err := a.definitions().Pinned(c.Provider, pin)
+	if err != nil {
+		return nil, w, err
+	}
+	return d.ForFlow(c.Flow), w, nil
 }
 
 // Binding returns how requests are routed to a connection. The error is that of
@@ -41,8 +45,12 @@ func (a *Auth) Binding(c Connection) (routing.Binding, error) {
 // of the definition. For a connection that an older version stored, which did not keep
 // them, they are the ones that MCP servers without metadata have.
 func (c Connection) discoveredEndpoints(d *providers.Definition) []string {
-	if len(c.endpoints) == 0 && d.OAuth != nil && d.OAuth.Discovery != "" {
+	switch {
+	case len(c.endpoints) > 0 || d.OAuth == nil:
+	case d.OAuth.Discovery != "":
 		return []string{"https://host/authorize", "https://host/token", "https://host/register"}
+	case d.DiscoversRegistration():
+		return []string{"https://host/register"}
 	}
 	return c.endpoints
 }

@@ -42,4 +42,5 @@ type Client struct {
 	SecretExpiresAt   time.Time // zero means never
 	RegistrationURL   string    // RFC 7592
 	RegistrationToken secret.String
+	RegisteredAt      string // the registration endpoint, if it was discovered; it gets no credential
 }

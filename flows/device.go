@@ -40,7 +40,7 @@ func (c *Config) DeviceAuthorize(ctx context.Context, scopes []string) (DeviceAu
 	if err != nil {
 		return DeviceAuthorization{}, err
 	}
-	if c.clientID() == "" {
+	if c.clientID() == "" && (o.DeviceClient == "" || o.DeviceClient == "required") {
 		return DeviceAuthorization{}, fmt.Errorf("%s: %w", c.Definition.Name, ErrNoClient)
 	}
 	form := make(url.Values)
@@ -149,8 +149,17 @@ func (c *Config) DevicePoll(ctx context.Context, d DeviceAuthorization) (Token, 
 }
 
 func (c *Config) pollOnce(ctx context.Context, e endpoint, code secret.String) (Token, error) {
-	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {code.Reveal()}}
-	return c.requestToken(ctx, e, form, []string{code.Reveal()})
+	hidden := []string{code.Reveal()}
+	if c.Definition.OAuth.DeviceTokenBody == "json" {
+		// Not RFC 8628: Postiz, for example, takes the code alone.
+		a, err := c.sendForm(ctx, e, formRequest{form: url.Values{"device_code": hidden}, hidden: hidden, asJSON: true})
+		if err != nil {
+			return Token{}, err
+		}
+		return c.readToken(a)
+	}
+	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": hidden}
+	return c.requestToken(ctx, e, form, hidden)
 }
 
 // sleep waits for d. If the code expires before that, it fails at that time.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -44,7 +45,7 @@ func (c *Config) ObtainClient(ctx context.Context, redirectURIs []string, scopes
 	if id := c.Definition.OAuth.ClientID; id != "" {
 		return Client{ID: id}, nil
 	}
-	if c.discovered().RegistrationURL != "" || c.Definition.OAuth.RegistrationURL != "" {
+	if c.discovered().RegistrationURL != "" || c.Definition.OAuth.RegistrationURL != "" || c.Definition.DiscoversRegistration() {
 		return c.register(ctx, redirectURIs, scopes)
 	}
 	return Client{}, fmt.Errorf("%s: %w", c.Definition.Name, ErrNoClient)
@@ -68,8 +69,13 @@ func (c *Config) register(ctx context.Context, redirectURIs []string, scopes []s
 	if err != nil {
 		return Client{}, err
 	}
-	o := c.Definition.OAuth
-	e, err := c.endpoint("registration_url", o.RegistrationURL, c.discovered().RegistrationURL)
+	found := c.discovered()
+	if c.Definition.DiscoversRegistration() {
+		if found, err = c.findRegistration(ctx); err != nil {
+			return Client{}, err
+		}
+	}
+	e, err := c.endpoint("registration_url", c.Definition.OAuth.RegistrationURL, found.RegistrationURL)
 	if err != nil {
 		return Client{}, err
 	}
@@ -80,7 +86,7 @@ func (c *Config) register(ctx context.Context, redirectURIs []string, scopes []s
 		RedirectURIs:    redirectURIs,
 		GrantTypes:      []string{"authorization_code", "refresh_token"},
 		ResponseTypes:   []string{"code"},
-		TokenAuth:       c.registrationAuth(),
+		TokenAuth:       c.registrationAuth(found.TokenAuth),
 		ClientName:      softwareName,
 		ApplicationType: "native",
 		Scope:           strings.Join(scopes, " "),
@@ -106,21 +112,63 @@ func (c *Config) register(ctx context.Context, redirectURIs []string, scopes []s
 	if err != nil {
 		return Client{}, err
 	}
+	if c.Definition.DiscoversRegistration() {
+		client.RegisteredAt = found.RegistrationURL
+	}
 	client.Issuer, err = c.ID()
 	return client, err
+}
+
+// findRegistration asks the host of the authorization endpoint where clients are registered,
+// for a definition that does not say it. The metadata must be of the definition's server, and
+// nothing else of it is used. The error is [ErrNoClient] if the host does not say it.
+func (c *Config) findRegistration(ctx context.Context) (Server, error) {
+	e, err := c.endpoint("authorization_url", c.Definition.OAuth.AuthorizationURL, "")
+	if err != nil {
+		return Server{}, err
+	}
+	token, err := c.tokenEndpoint()
+	if err != nil {
+		return Server{}, err
+	}
+	d := &search{Config: c, trusted: c.trustedHosts()}
+	origin := url.URL{Scheme: e.url.Scheme, Host: e.url.Host}
+	for _, path := range []string{"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"} {
+		a, failed := d.document(ctx, origin.JoinPath(path))
+		if failed != nil {
+			err = failed
+		}
+		if a == nil {
+			continue
+		}
+		endpoint := a.text([]string{"registration_endpoint"})
+		ours := SameIssuer(a.text([]string{"issuer"}), origin.String()) || a.text([]string{"authorization_endpoint"}) == e.url.String() || a.text([]string{"token_endpoint"}) == token.url.String()
+		if endpoint == "" || !ours {
+			continue
+		}
+		u, err := discoveredEndpoint(endpoint, d.trusted)
+		if err != nil {
+			return Server{}, fmt.Errorf("%s: registration_endpoint: %w", c.Definition.Name, err)
+		}
+		return Server{RegistrationURL: u.String(), TokenAuth: a.list("token_endpoint_auth_methods_supported")}, nil
+	}
+	if err != nil {
+		return Server{}, fmt.Errorf("%s: where clients are registered: %w", c.Definition.Name, err)
+	}
+	return Server{}, fmt.Errorf("%s: %w", c.Definition.Name, ErrNoClient)
 }
 
 // registrationAuth returns the authentication method to register for: the definition's, or
 // else "none", because the secret of a program on the user's machine protects nothing (RFC
 // 8252 section 8.5). Some servers do not support "none"; then it is one that they support.
-func (c *Config) registrationAuth() string {
+func (c *Config) registrationAuth(supported []string) string {
 	registered := map[string]string{authBasic: "client_secret_basic", authBasicRaw: "client_secret_basic", authPost: "client_secret_post"}
 	preferred := []string{"none", "client_secret_basic", "client_secret_post"}
 	if method := registered[c.Definition.OAuth.TokenAuth]; method != "" {
 		preferred = append([]string{method}, preferred...)
 	}
 	for _, method := range preferred {
-		if slices.Contains(c.discovered().TokenAuth, method) {
+		if slices.Contains(supported, method) {
 			return method
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -66,7 +67,7 @@ func (c *Config) requestToken(ctx context.Context, e endpoint, form url.Values, 
 
 // post authenticates the client and sends a form, or JSON if the provider requires that.
 func (c *Config) post(ctx context.Context, e endpoint, form url.Values, hidden []string) (*answer, error) {
-	header := http.Header{"Accept": {"application/json"}}
+	header := make(http.Header)
 	if err := c.authenticate(form, header); err != nil {
 		return nil, err
 	}
@@ -74,6 +75,21 @@ func (c *Config) post(ctx context.Context, e endpoint, form url.Values, hidden [
 		hidden = append(hidden, form.Get(name))
 	}
 	hidden = append(hidden, c.Client.Secret.Reveal())
+	return c.sendForm(ctx, e, formRequest{form, header, hidden, c.Definition.OAuth.TokenBody == "json"})
+}
+
+// formRequest is a request with parameters in its body.
+type formRequest struct {
+	form   url.Values
+	header http.Header // may be nil
+	hidden []string    // the secrets in it: a server's error text may repeat them, and ours must not
+	asJSON bool
+}
+
+// sendForm sends a request with the headers that the definition adds, and reads the answer.
+func (c *Config) sendForm(ctx context.Context, e endpoint, f formRequest) (*answer, error) {
+	header := http.Header{"Accept": {"application/json"}}
+	maps.Copy(header, f.header)
 	for name, value := range c.Definition.OAuth.Headers {
 		text, err := c.expand("oauth.headers."+name, value)
 		if err != nil {
@@ -81,7 +97,7 @@ func (c *Config) post(ctx context.Context, e endpoint, form url.Values, hidden [
 		}
 		header.Set(name, text)
 	}
-	body, contentType, err := encode(form, c.Definition.OAuth.TokenBody == "json")
+	body, contentType, err := encode(f.form, f.asJSON)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +106,7 @@ func (c *Config) post(ctx context.Context, e endpoint, form url.Values, hidden [
 	if err != nil {
 		return nil, err
 	}
-	return c.answer(r, hidden)
+	return c.answer(r, f.hidden)
 }
 
 // encode returns a request's body and its type.

@@ -41,12 +41,13 @@ func (s *Set) Aliases(name string) []string {
 
 // Resolve returns the name of the provider that a person means by text: that name in any
 // case, an alias, or the display name. Blanks, dots, hyphens and underscores make no
-// difference where the result is unique. If no provider is meant, it returns text.
+// difference where the result is unique. If no provider is meant, it returns text, and
+// also if the user has a file of that name which cannot be used.
 //
 // It is for names that a person typed. What is stored has names of providers, which
 // [Set.Lookup] finds.
 func (s *Set) Resolve(text string) string {
-	if s.byName[text] != nil || text == "" {
+	if s.byName[text] != nil || len(s.ProblemsOf(text)) > 0 || text == "" {
 		return text
 	}
 	lower := strings.ToLower(text)

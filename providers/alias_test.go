@@ -93,6 +93,13 @@ func TestResolvePrefersTheUsersNames(t *testing.T) {
 	if got := s.Aliases("github"); slices.Contains(got, "gh") {
 		t.Errorf("aliases of github: %q", got)
 	}
+	// A file that cannot be used keeps its name.
+	if err := os.WriteFile(filepath.Join(dir, "chatgpt.json"), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = Load(dir); err != nil || s.Resolve("chatgpt") != "chatgpt" || s.Resolve("gpt") != "openai" {
+		t.Errorf("chatgpt means %s, %v", s.Resolve("chatgpt"), err)
+	}
 	// What is stored under an alias is not the other provider's.
 	if d, err := s.Lookup("gpt"); err == nil {
 		t.Errorf("Lookup found %s", d.Name)

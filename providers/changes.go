@@ -79,7 +79,10 @@ func flatten(all map[string]string, at string, value any) {
 // MovesSecrets reports whether secrets obtained with one definition must not be used
 // with the other, because they would be sent elsewhere; see [Definition.Issuer].
 func MovesSecrets(before, after *Definition) bool {
-	return len(before.issuerTemplates()) > 0 && !slices.Equal(before.issuerTexts(), after.issuerTexts())
+	return slices.ContainsFunc(before.Flows, func(flow string) bool {
+		b, a := before.ForFlow(flow), after.ForFlow(flow)
+		return len(b.issuerTemplates()) > 0 && !slices.Equal(b.issuerTexts(), a.issuerTexts())
+	})
 }
 
 // issuerTexts returns the templates of Issuer with the default base URL in them.

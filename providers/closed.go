@@ -30,6 +30,10 @@ func closedSet(field string) []string {
 		return []string{"post", "basic", "basic_raw", "none", "private_key_jwt"}
 	case "oauth.token_body":
 		return []string{"form", "json"}
+	case "oauth.device_client":
+		return []string{"required", "optional", "none"}
+	case "oauth.device_token_body":
+		return []string{"json"}
 	case "oauth.redirect.host":
 		return []string{"127.0.0.1", "localhost"}
 	case "oauth.revocation.method":

@@ -23,7 +23,8 @@ import (
 //
 // A string marked "template" may contain {name}, where name is a param,
 // access_token, client_id or base_url. Each of them needs a value when the template
-// is used.
+// is used. In inject and env, {credential} is the access_token or the api_key,
+// whichever the connection has.
 type Definition struct {
 	Schema        string `json:"$schema,omitzero"` // URL of the JSON schema, for editors
 	SchemaVersion int    `json:"schema_version"`
@@ -52,10 +53,11 @@ type Definition struct {
 	Scrub       string `json:"scrub,omitzero"`        // off: secrets that the service repeats in its responses are not masked
 	ScrubReason string `json:"scrub_reason,omitzero"` // why clients need a secret from a response, for people; required with scrub off
 
-	OAuth    *OAuth    `json:"oauth,omitzero"`    // how tokens are obtained, refreshed and revoked
-	Env      []Env     `json:"env,omitzero"`      // environment variables that the service's clients read
-	Verify   *Verify   `json:"verify,omitzero"`   // request that shows whether a credential works
-	Metadata *Metadata `json:"metadata,omitzero"` // information about the definition itself
+	OAuth       *OAuth            `json:"oauth,omitzero"`         // how tokens are obtained, refreshed and revoked
+	OAuthByFlow map[string]*OAuth `json:"oauth_by_flow,omitzero"` // what replaces oauth and verify for single flows of another authorization server, by flow
+	Env         []Env             `json:"env,omitzero"`           // environment variables that the service's clients read
+	Verify      *Verify           `json:"verify,omitzero"`        // request that shows whether a credential works
+	Metadata    *Metadata         `json:"metadata,omitzero"`      // information about the definition itself
 
 	// Source is [Bundled] or [Custom]. It is not part of the file.
 	Source string `json:"-"`
@@ -67,7 +69,8 @@ type Definition struct {
 	known     func() []*Definition // of a user's own definition, the bundled ones with the same hosts
 	lenient   bool                 // parts that are refused are left out, and in dropped
 	dropped   []*FieldError
-	ownBase   bool // schema 1: the base_url of a connection is a host in addition to hosts
+	notes     []*FieldError // schema 1: harmless parts that are left out
+	ownBase   bool          // schema 1: the base_url of a connection is a host in addition to hosts
 }
 
 // Values of [Definition.Source].
@@ -205,7 +208,7 @@ func (d *Definition) secret(name string) bool {
 	if p := d.Param(name); p != nil {
 		return p.Secret
 	}
-	return name == nameAccessToken
+	return name == nameAccessToken || name == nameCredential
 }
 
 // Marshal returns the content of the definition's file, with all its members, in

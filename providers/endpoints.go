@@ -20,29 +20,32 @@ type endpoint struct {
 }
 
 // compileEndpoints prepares the endpoints for OAuthEndpoints.
-func (d *Definition) compileEndpoints() error {
-	o := d.OAuth
-	if o == nil {
-		return nil
+func (d *Definition) compileEndpoints(f *faults) {
+	for _, m := range d.oauths() {
+		for _, e := range m.oauth.endpoints() {
+			if e.text == "" {
+				continue
+			}
+			compiled, err := d.compileEndpoint(m.field+"."+e.member, e.text)
+			if err != nil {
+				f.addError(err)
+				continue
+			}
+			d.endpoints = append(d.endpoints, compiled)
+		}
 	}
+}
+
+// endpoints returns the templates of the endpoints, some of which may be empty.
+func (o *OAuth) endpoints() []memberText {
 	revocation := ""
 	if o.Revocation != nil {
 		revocation = o.Revocation.URL
 	}
-	for _, e := range []struct{ field, url string }{
-		{"oauth.authorization_url", o.AuthorizationURL}, {"oauth.token_url", o.TokenURL}, {"oauth.refresh_url", o.RefreshURL},
-		{"oauth.device_authorization_url", o.DeviceURL}, {"oauth.registration_url", o.RegistrationURL}, {"oauth.revocation.url", revocation},
-	} {
-		if e.url == "" {
-			continue
-		}
-		compiled, err := d.compileEndpoint(e.field, e.url)
-		if err != nil {
-			return err
-		}
-		d.endpoints = append(d.endpoints, compiled)
+	return []memberText{
+		{"authorization_url", o.AuthorizationURL}, {"token_url", o.TokenURL}, {"refresh_url", o.RefreshURL},
+		{"device_authorization_url", o.DeviceURL}, {"registration_url", o.RegistrationURL}, {"revocation.url", revocation},
 	}
-	return nil
 }
 
 func (d *Definition) compileEndpoint(field, text string) (endpoint, error) {
@@ -134,31 +137,30 @@ func (all *Endpoints) add(of, d *Definition, baseURL, base string) {
 }
 
 // checkOAuthPaths checks the paths in oauth_paths.
-func (d *Definition) checkOAuthPaths() error {
+func (d *Definition) checkOAuthPaths(f *faults) {
 	for i, p := range d.OAuthPaths {
 		field := fmt.Sprintf("oauth_paths[%d]", i)
 		fixed := false
 		for text := range strings.SplitSeq(strings.Trim(p, "/"), "/") {
 			if strings.Count(text, "*") > 1 {
-				return &FieldError{field, "a segment can have only one *", ""}
+				f.add(field, "a segment can have only one *", "")
 			}
 			fixed = fixed || text != "" && !strings.Contains(text, "*")
 		}
 		switch {
 		case !strings.HasPrefix(p, "/"):
-			return &FieldError{field, "a path must begin with /", ""}
+			f.add(field, "a path must begin with /", "")
 		case !fixed:
-			return &FieldError{field, "no segment is fixed, so too many paths match", "write at least one segment without *"}
+			f.add(field, "no segment is fixed, so too many paths match", "write at least one segment without *")
 		case strings.ContainsAny(p, "?#%\\{} ") || cleanPath(p) != strings.TrimSuffix(p, "/"):
-			return &FieldError{field, "the path has dot segments, doubled slashes, escapes, braces, spaces or a query", "write the decoded path, for example /oauth/*/token"}
+			f.add(field, "the path has dot segments, doubled slashes, escapes, braces, spaces or a query", "write the decoded path, for example /oauth/*/token")
 		}
 	}
 	if m := d.Metadata; m != nil && m.OAuthPathsChecked != "" {
 		if _, err := time.Parse(time.DateOnly, m.OAuthPathsChecked); err != nil {
-			return &FieldError{"metadata.oauth_paths_checked", "not a date", "for example 2026-11-29"}
+			f.add("metadata.oauth_paths_checked", "not a date", "for example 2026-11-29")
 		}
 	}
-	return nil
 }
 
 // hasHost reports whether the host of an endpoint can be a host of a connection with
@@ -199,10 +201,13 @@ func (d *Definition) Endpoints() []string {
 	for _, e := range d.endpoints {
 		urls = append(urls, e.url)
 	}
-	if o := d.OAuth; o != nil && o.Discovery == "issuer" {
-		urls = append(urls, o.Issuer)
-	} else if o != nil && o.Discovery == "resource" {
-		urls = append(urls, o.Resource)
+	for _, m := range d.oauths() {
+		switch m.oauth.Discovery {
+		case "issuer":
+			urls = append(urls, m.oauth.Issuer)
+		case "resource":
+			urls = append(urls, m.oauth.Resource)
+		}
 	}
 	return urls
 }

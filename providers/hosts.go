@@ -20,32 +20,44 @@ type host struct {
 	suffix      string   // fixed end of a template, with its dot; empty if a name is the whole host
 }
 
-// compileHosts compiles the hosts.
-func (d *Definition) compileHosts() error {
+// compileHosts compiles the hosts. A definition of schema 1 can be without a host: its
+// credential is stored, and goes nowhere.
+func (d *Definition) compileHosts(f *faults) {
 	d.hosts = make([]host, 0, len(d.Hosts))
 	var kept []string
 	for i, text := range d.Hosts {
 		field := d.hostField(i)
 		h, err := d.compileHost(field, text)
-		if d.lenient && isRefusedHost(err) {
+		if d.lenient && (isRefusedHost(err) || err != nil && d.SchemaVersion == 1) {
 			d.drop(field, "%q: %v", text, err)
 			continue
 		}
-		if _, shared := errors.AsType[*sharedError](err); shared {
-			return &FieldError{field, fmt.Sprintf("%q: %v", text, err), "list the service's own hosts, or use {name}.example.com"}
-		}
 		if err != nil {
-			return &FieldError{Field: field, Reason: fmt.Sprintf("%q: %v", text, err)}
+			hint := ""
+			if _, shared := errors.AsType[*sharedError](err); shared {
+				hint = "list the service's own hosts, or use {name}.example.com"
+			}
+			f.add(field, fmt.Sprintf("%q: %v", text, err), hint)
+			continue
 		}
 		d.hosts, kept = append(d.hosts, h), append(kept, text)
 	}
-	if len(kept) == 0 && len(d.dropped) > 0 {
-		return d.dropped[0] // nothing that is left can be used
+	if len(kept) == 0 && len(d.dropped) > 0 && d.SchemaVersion != 1 {
+		f.addError(d.dropped[0]) // nothing that is left can be used
 	}
-	if len(kept) < len(d.Hosts) {
+	if len(kept) < len(d.Hosts) && !f.about("hosts") {
 		d.Hosts = kept
 	}
-	return nil
+}
+
+// refused reports whether the host of a URL is one of hosts that has a fault.
+func (d *Definition) refused(f *faults, url string) bool {
+	_, rest, _ := strings.Cut(url, "://")
+	authority, _, _ := strings.Cut(rest, "/")
+	return f.about("hosts") && slices.ContainsFunc(d.Hosts, func(host string) bool {
+		end, wildcard := strings.CutPrefix(host, "*")
+		return host == authority || wildcard && strings.HasSuffix(authority, end)
+	})
 }
 
 // isRefusedHost reports whether an error is about a host that is well-formed, but that

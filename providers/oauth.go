@@ -30,6 +30,11 @@ type OAuth struct {
 	RefreshParams   map[string]string `json:"refresh_params,omitzero"`   // additional parameters of a refresh request; the values are templates
 	DeviceParams    map[string]string `json:"device_params,omitzero"`    // additional parameters of a device authorization request; the values are templates
 
+	ClientIDEnv     string `json:"client_id_env,omitzero"`     // name of an environment variable that a login reads the client ID from
+	ClientSecretEnv string `json:"client_secret_env,omitzero"` // name of an environment variable that a login reads the client secret from
+	DeviceClient    string `json:"device_client,omitzero"`     // whether the flow device_code needs an OAuth client: required, optional or none; if absent, required
+	DeviceTokenBody string `json:"device_token_body,omitzero"` // json if the token requests of the flow device_code are in JSON, with the device code as their only parameter; if absent, they are as those of other flows
+
 	Scopes         []string `json:"scopes,omitzero"`          // scopes that a login requests by default
 	ScopeSeparator string   `json:"scope_separator,omitzero"` // separator between scopes; if absent, a space
 	ScopeParam     string   `json:"scope_param,omitzero"`     // name of the scope parameter; if absent, scope

@@ -1,7 +1,6 @@
 package providers
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
@@ -14,44 +13,28 @@ import (
 	"github.com/authsome/authsome/internal/bom"
 )
 
-// FieldError reports an invalid member of a definition.
-type FieldError struct {
-	Field  string // path of the member, for example oauth.scopes[1]; empty for the whole file
-	Reason string
-	Hint   string // what to do; may be empty
-}
-
-func (e *FieldError) Error() string {
-	s := e.Reason
-	if e.Field != "" {
-		s = e.Field + ": " + s
-	}
-	if e.Hint != "" {
-		s += "; " + e.Hint
-	}
-	return s
-}
-
 // maxDefinition limits the size of a definition's file, in bytes.
 const maxDefinition = 256 << 10
 
-// Parse reads and validates a definition. Its errors are [*FieldError].
-func Parse(data []byte) (*Definition, error) {
+// Parse reads and validates a definition that a user adds. Its errors wrap a [*FieldError]
+// for each fault; see [Faults].
+func Parse(data []byte) (*Definition, error) { return parseFrom(data, newFile) }
+
+// ParseInstalled is Parse for a definition that another program or an older version has
+// installed. What a new definition cannot have is left out if the rest can be used; see
+// [Definition.Dropped].
+func ParseInstalled(data []byte) (*Definition, error) { return parseFrom(data, homeFile) }
+
+func parseFrom(data []byte, from origin) (*Definition, error) {
 	if len(data) > maxDefinition {
 		return nil, &FieldError{Reason: "the file is larger than 256 KiB"}
 	}
-	return parseFrom(data, newFile)
-}
-
-func parseFrom(data []byte, from origin) (*Definition, error) {
-	d, err := decode(data, from)
-	if err != nil {
-		return nil, err
+	var f faults
+	if d := decode(data, from, &f); d != nil {
+		d.validate(&f)
+		return d, f.err()
 	}
-	if err := d.validate(); err != nil {
-		return nil, err
-	}
-	return d, nil
+	return nil, f.err()
 }
 
 // origin says where the text of a definition comes from.
@@ -64,81 +47,76 @@ const (
 	bundledFile               // the tests have validated it
 )
 
-// decode reads a definition of either schema.
-func decode(data []byte, from origin) (*Definition, error) {
+// decodeChecked decodes a text that was validated before.
+func decodeChecked(data []byte, from origin) (*Definition, error) {
+	var f faults
+	d := decode(data, from, &f)
+	return d, f.err()
+}
+
+// decode reads a definition of either schema. It returns nil if the text cannot be read
+// as one.
+func decode(data []byte, from origin, f *faults) *Definition {
+	foreign := from == newFile || from == homeFile
 	data = bom.Decode(data)
+	if foreign {
+		data = plainText(data)
+	}
 	version, err := schemaVersion(data)
 	if err != nil {
-		return nil, parseError(err)
+		f.addError(parseError(err))
+		return nil
 	}
 	d := &Definition{text: data, lenient: from == homeFile || from == pinnedFile}
 	switch version {
 	case 0:
-		return nil, &FieldError{Field: "schema_version", Reason: "must be 2"}
+		f.add("schema_version", "must be 2", "")
+		return nil
 	case 1:
-		if err := d.decode1(data); err != nil {
-			return nil, err
-		}
+		err = d.decode1(data, f)
 	case 2:
-		if from == newFile || from == homeFile {
-			if err := checkMembers(data); err != nil {
-				return nil, err
-			}
+		text := data
+		if foreign {
+			text, err = checkMembers(data, f)
 		}
-		if err := json.Unmarshal(data, d); err != nil {
-			return nil, parseError(err)
+		if err == nil {
+			err = json.Unmarshal(text, d)
 		}
 	default:
-		return nil, &FieldError{"schema_version", fmt.Sprintf("version %d is not supported", version), "use 2"}
+		f.add("schema_version", fmt.Sprintf("version %d is not supported", version), "use 2")
+		return nil
 	}
-	return d, d.compile()
+	if err != nil {
+		f.addError(parseError(err))
+		return nil
+	}
+	if from == newFile && hasEmptyName(data) {
+		f.add("display_name", "empty", "write the name of the service, or leave the member out")
+	}
+	d.compile(f)
+	return d
 }
 
-// schemaVersion returns the version of a file, or 0 if it has none. It stops
-// reading at the version, which is usually at the start.
-func schemaVersion(data []byte) (version int, err error) {
-	d := jsontext.NewDecoder(bytes.NewReader(data))
-	if d.PeekKind() != '{' {
-		return 0, json.Unmarshal(data, new(Definition)) // for its error
-	}
-	for {
-		if _, err := d.ReadToken(); err != nil { // the opening brace or a name
-			return 0, err
-		}
-		switch name := d.StackPointer().LastToken(); {
-		case name == "schema_version":
-			return version, json.UnmarshalDecode(d, &version)
-		case d.PeekKind() == '}':
-			return 0, nil
-		case name != "":
-			if err := d.SkipValue(); err != nil {
-				return 0, err
-			}
-		}
-		if d.PeekKind() == '}' {
-			return 0, nil
-		}
-	}
-}
+// Dropped returns the parts of a definition that is not new, or of one of schema 1, that
+// are left out, because a definition with them is refused.
+func (d *Definition) Dropped() []*FieldError { return d.dropped }
 
 // compile sets defaults and prepares what later calls need.
-func (d *Definition) compile() error {
-	if d.DisplayName == "" {
+func (d *Definition) compile(f *faults) {
+	if isBlank(d.DisplayName) {
 		d.DisplayName = d.Name
 	}
 	if d.HasFlow(FlowAPIKey) && !slices.ContainsFunc(d.Params, func(p Param) bool { return p.Secret && p.asked() }) {
 		d.Params = append(d.Params, Param{Name: nameAPIKey, Label: "API key", Secret: true})
 	}
-	if err := d.compileHosts(); err != nil {
-		return err
-	}
-	if d.lenient {
+	d.compileHosts(f)
+	if d.lenient || d.SchemaVersion == 1 {
 		d.dropVariables()
 	}
 	for _, prefix := range d.Exclude {
 		d.excluded = append(d.excluded, excludePath(prefix, false))
 	}
-	return d.compileEndpoints()
+	d.compileEndpoints(f)
 }
 
 // hostField returns the path of a host in the file.
@@ -154,6 +132,9 @@ func (d *Definition) hostField(i int) string {
 
 // parseError converts an error of the JSON decoder.
 func parseError(err error) error {
+	if field, ok := errors.AsType[*FieldError](err); ok {
+		return field
+	}
 	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
 		return kindError(semantic.JSONPointer, semantic.GoType, semantic.JSONKind)
 	}

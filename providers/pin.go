@@ -82,7 +82,7 @@ func pinned(name string, p Pin) (*Definition, error) {
 	if p.Source == Bundled {
 		return readBundled(name)
 	}
-	d, err := decode(p.File, pinnedFile) // it was valid when the connection was made
+	d, err := decodeChecked(p.File, pinnedFile) // it was valid when the connection was made
 	if err != nil {
 		return nil, err
 	}

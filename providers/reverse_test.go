@@ -49,7 +49,7 @@ const readBack = `{"schema_version":2,"name":"acme","display_name":"Acme","flows
   {"name":"ACME_DSN","value":"https://{api_key}@{site}.acme.com/1"},{"name":"ACME_PATH_URL","value":"https://api.acme.com/{site}/v1"},{"name":"ACME_HOST","value":"{host}"},{"name":"ACME_BASE_URL","value":"{base_url}"},{"name":"ACME_SITE","value":"{site}"}]}`
 
 func TestReadVariable(t *testing.T) {
-	d, err := decode([]byte(readBack), newFile)
+	d, err := decodeChecked([]byte(readBack), newFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestReadVariable(t *testing.T) {
 // A value that is read from an address cannot lead to another host than those of the
 // definition.
 func FuzzReadAddress(f *testing.F) {
-	d, err := decode([]byte(readBack), newFile)
+	d, err := decodeChecked([]byte(readBack), newFile)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/url"
+	"path"
 	"slices"
 	"strings"
 
@@ -13,24 +15,24 @@ import (
 
 // definition1 is a file of schema 1, the format of the Python authsome, in all
 // spellings that it had. Support for such files is permanent. Other members are kept
-// in the file and ignored.
+// in the file and ignored. Members that decide where a secret goes must have values of
+// the right kind; of the others, odd values are ignored.
 type definition1 struct {
-	SchemaVersion int            `json:"schema_version"`
-	Name          string         `json:"name"`
-	DisplayName   string         `json:"display_name"`
-	AuthType      string         `json:"auth_type"`
-	Flow          string         `json:"flow"`
-	Category      string         `json:"category"`
-	HostURL       list1          `json:"host_url"`
-	APIURL        list1          `json:"api_url"` // a later spelling of host_url
-	OAuth         *oauth1        `json:"oauth"`
-	Registration  *registration1 `json:"registration"`
-	Client        *client1       `json:"client"`
-	APIKey        *apiKey1       `json:"api_key"`
-	Export        *export1       `json:"export"`
-	Docs          string         `json:"docs"`
-	DocsURL       string         `json:"docs_url"` // a later spelling of docs
-	Metadata      *metadata1     `json:"metadata"`
+	Name         string               `json:"name"`
+	DisplayName  text1                `json:"display_name"`
+	AuthType     string               `json:"auth_type"`
+	Flow         string               `json:"flow"`
+	Category     text1                `json:"category"`
+	HostURL      list1                `json:"host_url"`
+	APIURL       list1                `json:"api_url"` // a later spelling of host_url
+	OAuth        *oauth1              `json:"oauth"`
+	Registration loose[registration1] `json:"registration"`
+	Client       loose[client1]       `json:"client"`
+	APIKey       *apiKey1             `json:"api_key"`
+	Export       *export1             `json:"export"`
+	Docs         text1                `json:"docs"`
+	DocsURL      text1                `json:"docs_url"` // a later spelling of docs
+	Metadata     loose[metadata1]     `json:"metadata"`
 }
 
 type oauth1 struct {
@@ -39,26 +41,31 @@ type oauth1 struct {
 	TokenURL           string   `json:"token_url"`
 	RevocationURL      string   `json:"revocation_url"`
 	DeviceURL          string   `json:"device_authorization_url"`
+	DeviceTokenRequest string   `json:"device_token_request"` // oauth2_form or json; if absent, oauth2_form
+	RegistrationURL    string   `json:"registration_endpoint"`
 	Scopes             []string `json:"scopes"`
-	PKCE               *bool    `json:"pkce"` // if absent, true
-	SupportsDeviceFlow bool     `json:"supports_device_flow"`
-	SupportsDeviceCode bool     `json:"supports_device_code"` // a later spelling
+	PKCE               *bool1   `json:"pkce"` // if absent, true
+	SupportsDeviceFlow bool1    `json:"supports_device_flow"`
+	SupportsDeviceCode bool1    `json:"supports_device_code"` // a later spelling
+	SupportsDCR        bool1    `json:"supports_dcr"`
 }
 
 type registration1 struct {
-	Endpoint string `json:"registration_endpoint"`
+	Endpoint string `json:"registration_endpoint"` // a later place of oauth.registration_endpoint
 }
 
 type client1 struct {
-	ID string `json:"client_id"`
+	ID        text1 `json:"client_id"`
+	IDEnv     text1 `json:"client_id_env"`
+	SecretEnv text1 `json:"client_secret_env"`
 }
 
 type apiKey1 struct {
 	HeaderName   string  `json:"header_name"`   // if absent, Authorization
 	HeaderPrefix *string `json:"header_prefix"` // if absent, Bearer; if empty, the key alone
-	KeyPattern   string  `json:"key_pattern"`
-	PatternHint  string  `json:"key_pattern_hint"`
-	EnvVar       string  `json:"env_var"`
+	KeyPattern   text1   `json:"key_pattern"`
+	PatternHint  text1   `json:"key_pattern_hint"`
+	EnvVar       text1   `json:"env_var"`
 }
 
 // export1 maps credentials to variables, {"env": {"api_key": "OPENAI_API_KEY"}}, or,
@@ -69,93 +76,179 @@ type export1 struct {
 }
 
 type metadata1 struct {
-	Source     string `json:"source"`
-	Verified   string `json:"verified"`
-	Unverified bool   `json:"unverified"`
+	Source     text1 `json:"source"`
+	Verified   text1 `json:"verified"`
+	Unverified bool1 `json:"unverified"`
 }
 
-// list1 is a string or a list of strings.
-type list1 []string
-
-func (l *list1) UnmarshalJSONFrom(d *jsontext.Decoder) error {
-	if d.PeekKind() == '"' {
-		var one string
-		err := json.UnmarshalDecode(d, &one)
-		*l = list1{one}
-		return err
-	}
-	return json.UnmarshalDecode(d, (*[]string)(l))
-}
-
-// decode1 converts a file of schema 1 to a definition of schema 2.
-func (d *Definition) decode1(data []byte) error {
+// decode1 converts a file of schema 1 to a definition of schema 2. The error is that of
+// the JSON decoder.
+func (d *Definition) decode1(data []byte, faults *faults) error {
 	var f definition1
 	if err := json.Unmarshal(data, &f); err != nil {
-		return parseError(err)
-	}
-	if err := f.check(); err != nil {
 		return err
 	}
-	d.SchemaVersion, d.Name, d.DisplayName, d.Category = 1, f.Name, f.DisplayName, f.Category
-	d.Docs = cmp.Or(f.Docs, f.DocsURL)
-	d.Hosts = slices.Concat(f.HostURL, f.APIURL)
+	f.check(faults)
+	d.SchemaVersion, d.Name, d.DisplayName = 1, f.Name, string(f.DisplayName)
+	if slices.Contains(Categories[:], string(f.Category)) {
+		d.Category = string(f.Category)
+	}
 	d.Flows = []string{f.Flow}
 	if f.OAuth != nil {
-		f.OAuth.convert(d, f.AuthType)
+		f.OAuth.convert(d)
 	}
-	if f.Registration != nil && d.OAuth != nil {
-		d.OAuth.RegistrationURL = f.Registration.Endpoint
-	}
-	if f.Client != nil && d.OAuth != nil {
-		d.OAuth.ClientID = f.Client.ID
+	f.hosts(d)
+	if d.OAuth != nil {
+		f.client(d)
 	}
 	if f.AuthType == AuthAPIKey {
 		f.APIKey.convert(d)
 	}
 	d.ownBase = d.BaseURL == "" && !slices.Contains(d.Hosts, "{base_url}")
 	f.export(d)
-	if m := f.Metadata; m != nil {
-		d.Metadata = &Metadata{Source: m.Source, Checked: m.Verified, Unverified: m.Unverified}
+	d.Docs = string(cmp.Or(f.Docs, f.DocsURL))
+	if err := d.checkLink("docs", d.Docs); err != nil {
+		d.note("docs", err.(*FieldError).Reason)
+		d.Docs = ""
+	}
+	if m := f.Metadata.value; m != nil {
+		d.Metadata = &Metadata{Source: string(m.Source), Checked: string(m.Verified), Unverified: bool(m.Unverified)}
 	}
 	return nil
 }
 
-func (f *definition1) check() error {
+func (f *definition1) check(faults *faults) {
 	switch {
 	case f.AuthType != AuthOAuth2 && f.AuthType != AuthAPIKey:
-		return &FieldError{"auth_type", fmt.Sprintf("unknown value %q", f.AuthType), "use oauth2 or api_key"}
-	case !slices.Contains([]string{FlowPKCE, FlowDeviceCode, FlowDCRPKCE, FlowAPIKey}, f.Flow):
-		return &FieldError{"flow", fmt.Sprintf("unknown value %q", f.Flow), "use pkce, device_code, dcr_pkce or api_key"}
-	case (f.AuthType == AuthAPIKey) != (f.Flow == FlowAPIKey):
-		return &FieldError{"flow", fmt.Sprintf("%s is not a flow of auth_type %s", f.Flow, f.AuthType), ""}
+		faults.add("auth_type", fmt.Sprintf("unknown value %q", f.AuthType), "use oauth2 or api_key")
 	case f.AuthType == AuthOAuth2 && f.OAuth == nil:
-		return &FieldError{"oauth", "missing", "oauth2 needs at least oauth.token_url"}
-	case len(f.HostURL) > 0 && len(f.APIURL) > 0:
-		return &FieldError{"api_url", "api_url and host_url are the same member", "keep one of them"}
+		faults.add("oauth", "missing", "oauth2 needs at least oauth.token_url")
 	}
-	return nil
+	switch {
+	case !slices.Contains([]string{FlowPKCE, FlowDeviceCode, FlowDCRPKCE, FlowAPIKey}, f.Flow):
+		faults.add("flow", fmt.Sprintf("unknown value %q", f.Flow), "use pkce, device_code, dcr_pkce or api_key")
+	case !faults.about("auth_type") && (f.AuthType == AuthAPIKey) != (f.Flow == FlowAPIKey):
+		faults.add("flow", fmt.Sprintf("%s is not a flow of auth_type %s", f.Flow, f.AuthType), "")
+	}
+	if o := f.OAuth; o != nil && !slices.Contains([]string{"", "oauth2_form", "json"}, o.DeviceTokenRequest) {
+		faults.add("oauth.device_token_request", fmt.Sprintf("unknown value %q", o.DeviceTokenRequest), "use oauth2_form or json")
+	}
 }
 
-func (o *oauth1) convert(d *Definition, authType string) {
-	d.BaseURL = o.BaseURL
+// note records that a harmless part of the file is left out.
+func (d *Definition) note(field, reason string) {
+	d.notes = append(d.notes, &FieldError{Field: field, Reason: "not used: " + reason})
+}
+
+// hosts converts the hosts.
+func (f *definition1) hosts(d *Definition) {
+	all := f.HostURL
+	if len(all) == 0 {
+		all = f.APIURL
+	} else if len(f.APIURL) > 0 && !slices.Equal(f.HostURL, f.APIURL) {
+		d.note("api_url", "it is the same member as host_url")
+	}
+	base := strings.TrimPrefix(strings.TrimSuffix(d.BaseURL, "/"), "https://")
+	for _, text := range all {
+		text = host1(text)
+		if base != "" && strings.TrimPrefix(strings.TrimSuffix(text, "/"), "https://") == base {
+			text = "{base_url}" // follows the connection's base URL
+		}
+		if text != "" && !slices.Contains(d.Hosts, text) {
+			d.Hosts = append(d.Hosts, text)
+		}
+	}
+}
+
+// host1 returns a host as the patterns of this package have it. The Python authsome put
+// the base URL into host_url and then took only the host from it.
+func host1(text string) string {
+	text = strings.TrimSpace(text)
+	if before, after, ok := strings.Cut(text, "{base_url}"); ok && (before == "" || before == "https://") && (after == "" || after[0] == '/') {
+		return "{base_url}"
+	}
+	switch {
+	case strings.HasPrefix(text, "regex:"):
+		return "regex:" + strings.TrimSpace(strings.TrimPrefix(text, "regex:"))
+	case strings.Contains(text, "://"):
+	case strings.Contains(text, "/"):
+		text = "https://" + text
+	default:
+		return text
+	}
+	u, err := url.Parse(strings.Replace(text, "://*.", "://wildcard--.", 1))
+	if err != nil || u.RawPath != "" {
+		return text
+	}
+	u.RawQuery, u.ForceQuery, u.Fragment = "", false, ""
+	if u.Path != "" {
+		slash := strings.HasSuffix(u.Path, "/")
+		if u.Path = path.Clean(u.Path); slash && u.Path != "/" {
+			u.Path += "/"
+		}
+	}
+	return strings.Replace(u.String(), "://wildcard--.", "://*.", 1)
+}
+
+func (o *oauth1) convert(d *Definition) {
+	if d.BaseURL = strings.TrimSpace(o.BaseURL); d.BaseURL != "" && !strings.Contains(d.BaseURL, "://") {
+		d.BaseURL = "https://" + d.BaseURL
+	}
 	d.OAuth = &OAuth{
-		AuthorizationURL: o.AuthorizationURL, TokenURL: o.TokenURL, DeviceURL: o.DeviceURL,
+		AuthorizationURL: strings.TrimSpace(o.AuthorizationURL), TokenURL: strings.TrimSpace(o.TokenURL),
+		DeviceURL: strings.TrimSpace(o.DeviceURL), RegistrationURL: strings.TrimSpace(o.RegistrationURL),
 		Scopes: o.Scopes, ClientSecret: "optional",
 	}
-	if o.RevocationURL != "" {
-		d.OAuth.Revocation = &Revocation{URL: o.RevocationURL}
+	if url := strings.TrimSpace(o.RevocationURL); url != "" {
+		d.OAuth.Revocation = &Revocation{URL: url}
 	}
-	if o.PKCE != nil && !*o.PKCE {
+	if o.PKCE != nil && !bool(*o.PKCE) {
 		d.OAuth.PKCE = "off"
 	}
-	if authType == AuthOAuth2 && (o.SupportsDeviceFlow || o.SupportsDeviceCode) && !d.HasFlow(FlowDeviceCode) {
-		d.Flows = append(d.Flows, FlowDeviceCode)
+	if o.SupportsDeviceFlow || o.SupportsDeviceCode {
+		d.addFlow(FlowDeviceCode)
 	}
-	// A host that is the same as the base URL follows the connection's base URL.
-	for i, host := range d.Hosts {
-		if strings.TrimPrefix(strings.TrimSuffix(host, "/"), "https://") == strings.TrimPrefix(strings.TrimSuffix(o.BaseURL, "/"), "https://") {
-			d.Hosts[i] = "{base_url}"
+	if d.HasFlow(FlowDeviceCode) {
+		d.OAuth.DeviceClient = "optional"
+	}
+	if o.DeviceTokenRequest == "json" {
+		d.OAuth.DeviceTokenBody, d.OAuth.DeviceClient = "json", "none"
+	}
+}
+
+// addFlow adds a flow that the definition has in addition to its usual one.
+func (d *Definition) addFlow(flow string) {
+	if !d.HasFlow(flow) && !d.HasFlow(FlowAPIKey) {
+		d.Flows = append(d.Flows, flow)
+	}
+}
+
+// client converts what is known about the OAuth client.
+func (f *definition1) client(d *Definition) {
+	if r := f.Registration.value; r != nil {
+		d.OAuth.RegistrationURL = cmp.Or(strings.TrimSpace(r.Endpoint), d.OAuth.RegistrationURL)
+	}
+	if f.OAuth.SupportsDCR || d.OAuth.RegistrationURL != "" {
+		d.addFlow(FlowDCRPKCE)
+	}
+	c := f.Client.value
+	if c == nil {
+		return
+	}
+	d.OAuth.ClientID = string(c.ID)
+	for _, v := range []struct {
+		member string
+		name   text1
+		to     *string
+	}{{"client.client_id_env", c.IDEnv, &d.OAuth.ClientIDEnv}, {"client.client_secret_env", c.SecretEnv, &d.OAuth.ClientSecretEnv}} {
+		if v.name == "" {
+			continue
 		}
+		if reason := refusedVariable(string(v.name)); reason != "" {
+			d.drop(v.member, "%s", reason)
+			continue
+		}
+		*v.to = string(v.name)
 	}
 }
 
@@ -163,11 +256,15 @@ func (k *apiKey1) convert(d *Definition) {
 	p := Param{Name: nameAPIKey, Label: "API key", Secret: true}
 	header, value := "Authorization", "Bearer {api_key}"
 	if k != nil {
-		p.Pattern, p.Hint = k.KeyPattern, k.PatternHint
-		header = cmp.Or(k.HeaderName, header)
+		p.Pattern, p.Hint = string(k.KeyPattern), string(k.PatternHint)
+		header = cmp.Or(strings.TrimSpace(k.HeaderName), header)
 		if k.HeaderPrefix != nil {
 			value = strings.TrimSpace(strings.TrimSpace(*k.HeaderPrefix) + " {api_key}")
 		}
+	}
+	if err := checkPattern("", p.Pattern); err != nil {
+		d.note("api_key.key_pattern", err.Error())
+		p.Pattern = ""
 	}
 	d.Params = []Param{p}
 	d.Inject = []Inject{{In: InHeader, Name: header, Value: value}}
@@ -182,13 +279,14 @@ func (f *definition1) export(d *Definition) {
 	}
 	add := func(variables ...string) {
 		for _, name := range variables {
+			name = strings.TrimSpace(name)
 			if name != "" && !slices.ContainsFunc(d.Env, func(e Env) bool { return e.Name == name }) {
 				d.Env = append(d.Env, Env{Name: name, Value: value})
 			}
 		}
 	}
 	if f.APIKey != nil {
-		add(f.APIKey.EnvVar)
+		add(string(f.APIKey.EnvVar))
 	}
 	if f.Export == nil {
 		return
@@ -205,24 +303,29 @@ func (f *definition1) export(d *Definition) {
 
 // validate1 checks a definition of schema 1. Its errors have the member names of that
 // schema.
-func (d *Definition) validate1() error {
-	for i := range d.Params {
-		if err := checkPattern("api_key.key_pattern", d.Params[i].Pattern); err != nil {
-			return err
-		}
-	}
+func (d *Definition) validate1(f *faults) {
+	f.addError(validateName1(d.Name))
 	for _, in := range d.Inject {
 		switch member, reason := checkHeader(in.Name, in.Value); {
 		case member == "name":
-			return &FieldError{"api_key.header_name", reason, ""}
+			f.add("api_key.header_name", reason, "")
 		case member == "value":
-			return &FieldError{"api_key.header_prefix", reason, ""}
+			f.add("api_key.header_prefix", reason, "")
 		}
 	}
-	for _, e := range d.Env {
-		if reason := refusedVariable(e.Name); reason != "" {
-			return &FieldError{"export", reason, ""}
-		}
+}
+
+// validateName1 checks the name of a provider, which can have capitals in schema 1.
+func validateName1(name string) error {
+	if !validName1.MatchString(name) || strings.Contains(name, "..") {
+		return &FieldError{"name", "invalid name", "use letters, digits, dots, hyphens and underscores"}
 	}
-	return d.checkLinks()
+	return nil
+}
+
+// DiscoversRegistration reports whether a login asks the authorization server where
+// clients are registered. The Python authsome did so for a definition with the flow
+// dcr_pkce that does not say it.
+func (d *Definition) DiscoversRegistration() bool {
+	return d.SchemaVersion == 1 && d.HasFlow(FlowDCRPKCE) && d.OAuth != nil && d.OAuth.RegistrationURL == ""
 }

@@ -47,9 +47,9 @@ func TestSchema1EqualsSchema2(t *testing.T) {
 			"oauth":{"base_url":"https://a.com","authorization_url":"{base_url}/authorize","token_url":"{base_url}/token","revocation_url":"{base_url}/revoke","device_authorization_url":"{base_url}/device",
 			"scopes":["r"],"pkce":false,"supports_device_code":true,"later":1},"registration":{"registration_endpoint":"{base_url}/register"},"export":{"env":{"access_token":"A_TOKEN"}},
 			"metadata":{"source":"docs","verified":"2026-11-24"}}`,
-			`{"schema_version":2,"name":"a","display_name":"A","flows":["pkce","device_code"],"hosts":["{base_url}","api.a.com"],"base_url":"https://a.com",
+			`{"schema_version":2,"name":"a","display_name":"A","flows":["pkce","device_code","dcr_pkce"],"hosts":["{base_url}","api.a.com"],"base_url":"https://a.com",
 			"oauth":{"authorization_url":"{base_url}/authorize","token_url":"{base_url}/token","revocation":{"url":"{base_url}/revoke"},"device_authorization_url":"{base_url}/device","registration_url":"{base_url}/register",
-			"scopes":["r"],"pkce":"off","client_secret":"optional","client_id":"public"},"env":[{"name":"A_TOKEN","value":"{access_token}"}],"metadata":{"source":"docs","checked":"2026-11-24"}}`},
+			"scopes":["r"],"pkce":"off","client_secret":"optional","client_id":"public","device_client":"optional"},"env":[{"name":"A_TOKEN","value":"{access_token}"}],"metadata":{"source":"docs","checked":"2026-11-24"}}`},
 	} {
 		one, two := parse(t, tt.one), parse(t, tt.two)
 		if c := Changes(one, two); len(c) > 0 {

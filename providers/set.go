@@ -39,16 +39,31 @@ type Set struct {
 type Problem struct {
 	Path string
 	Err  error
+	Part bool // the rest of the file is used
 }
 
-// NotFoundError reports that a definition does not exist.
+func (p Problem) String() string {
+	if p.Part {
+		return fmt.Sprintf("%s: %v", p.Path, p.Err)
+	}
+	return fmt.Sprintf("ignored %s: %v", p.Path, p.Err)
+}
+
+// NotFoundError reports that a definition does not exist, or that the user's file cannot
+// be used.
 type NotFoundError struct {
 	Name     string
-	Near     string // the name of a definition that may be meant, or empty
-	Category string // the category that Name describes, if Near is empty, or empty
+	Near     string   // the name of a definition that may be meant, or empty
+	Category string   // the category that Name describes, if Near is empty, or empty
+	File     *Problem // the user's file, or nil
 }
 
-func (e *NotFoundError) Error() string { return fmt.Sprintf("no provider %q", e.Name) }
+func (e *NotFoundError) Error() string {
+	if e.File != nil {
+		return fmt.Sprintf("provider %s is not available: %s: %v", e.Name, e.File.Path, e.File.Err)
+	}
+	return fmt.Sprintf("no provider %q", e.Name)
+}
 
 // Load lists the bundled definitions and reads those in dir, which may be missing. If dir
 // is empty, there are only the bundled ones.
@@ -69,14 +84,21 @@ func Load(dir string) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list definitions: %w", err)
 	}
+	commented, err := filepath.Glob(filepath.Join(dir, "*.jsonc"))
+	if err != nil {
+		return nil, fmt.Errorf("list definitions: %w", err)
+	}
+	for _, path := range commented {
+		s.Problems = append(s.Problems, Problem{Path: path, Err: &FieldError{Reason: "its name does not end in .json", Hint: "rename it to " + strings.TrimSuffix(filepath.Base(path), "c")}})
+	}
 	for _, path := range files {
 		d, err := readFile(path)
 		if err != nil {
-			s.Problems = append(s.Problems, Problem{path, err})
+			s.Problems = append(s.Problems, Problem{Path: path, Err: err})
 			continue
 		}
 		for _, dropped := range d.dropped {
-			s.Disabled = append(s.Disabled, Problem{path, dropped})
+			s.Disabled = append(s.Disabled, Problem{path, dropped, true})
 		}
 		s.byName[d.Name] = func() (*Definition, error) { return d, nil }
 		s.custom[d.Name] = true
@@ -89,7 +111,7 @@ func readBundled(name string) (*Definition, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := decode(data, bundledFile)
+	d, err := decodeChecked(data, bundledFile)
 	if err != nil {
 		return nil, fmt.Errorf("bundled definition %s: %w", name, err)
 	}
@@ -125,7 +147,21 @@ func (s *Set) Lookup(name string) (*Definition, error) {
 	if read := s.byName[name]; read != nil {
 		return read()
 	}
+	if files := s.ProblemsOf(name); len(files) > 0 {
+		return nil, &NotFoundError{Name: name, File: &files[0]}
+	}
 	return nil, s.notFound(name)
+}
+
+// ProblemsOf returns the problems of the user's file for a provider, of both kinds.
+func (s *Set) ProblemsOf(name string) []Problem {
+	var own []Problem
+	for _, p := range slices.Concat(s.Problems, s.Disabled) {
+		if base := filepath.Base(p.Path); base == name+".json" || base == name+".jsonc" {
+			own = append(own, p)
+		}
+	}
+	return own
 }
 
 // ReplacesBundled reports whether the definition with the name is a custom one that
@@ -194,23 +230,29 @@ func Install(dir string, data []byte, force bool) (*Definition, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Source = Custom
+	return d, d.Install(dir, force)
+}
+
+// Install writes the definition to dir, as [Install] does. The file is the one that was
+// parsed, without comments.
+func (d *Definition) Install(dir string, force bool) error {
 	path := filepath.Join(dir, d.Name+".json")
 	if _, err := os.Lstat(path); err == nil && !force {
-		return nil, fmt.Errorf("%s: %w", d.Name, ErrInstalled)
+		return fmt.Errorf("%s: %w", d.Name, ErrInstalled)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("install %s: %w", d.Name, err)
+		return fmt.Errorf("install %s: %w", d.Name, err)
 	}
-	if err := durable.Replace(path, data, 0o600); err != nil {
-		return nil, fmt.Errorf("install %s: %w", d.Name, err)
+	if err := durable.Replace(path, d.text, 0o600); err != nil {
+		return fmt.Errorf("install %s: %w", d.Name, err)
 	}
-	return d, nil
+	d.Source = Custom
+	return nil
 }
 
 // Uninstall removes a user's definition. It is not an error if the file does not exist.
 func Uninstall(dir, name string) error {
-	if err := ValidateName(name); err != nil {
+	if err := validateName1(name); err != nil {
 		return err
 	}
 	if err := os.Remove(filepath.Join(dir, name+".json")); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 const (
 	nameAPIKey      = "api_key"
 	nameAccessToken = "access_token"
+	nameCredential  = "credential" // the access token or the API key, whichever the connection has
 	nameClientID    = "client_id"
 	nameBaseURL     = "base_url"
 	nameToken       = "token" // in a revocation URL
@@ -81,8 +83,11 @@ func (d *Definition) value(values Values, name string) string {
 	if v, ok := values[name]; ok && !v.IsZero() {
 		return v.Reveal()
 	}
-	if name == nameBaseURL {
+	switch name {
+	case nameBaseURL:
 		return d.BaseURL
+	case nameCredential:
+		return cmp.Or(d.value(values, nameAccessToken), d.value(values, nameAPIKey))
 	}
 	if p := d.Param(name); p != nil {
 		return p.Default

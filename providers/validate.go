@@ -15,6 +15,7 @@ import (
 
 var (
 	validName     = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
+	validName1    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`) // in schema 1
 	validParam    = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 	validVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
 )
@@ -27,54 +28,49 @@ func ValidateName(name string) error {
 	return nil
 }
 
-// validate refuses a definition that cannot work or is not safe. A definition of
-// schema 1 is checked only for what that schema can express.
-func (d *Definition) validate() error {
-	if err := ValidateName(d.Name); err != nil {
-		return err
-	}
-	checks := []func() error{
-		d.checkFlows, d.checkParams, d.checkHosts, d.checkPaths, d.checkOAuthPaths, d.checkInject, d.checkRemove, d.checkOAuth, d.checkEnv, d.checkVerify, d.checkScrub, d.checkAbout,
+// validate reports what cannot work or is not safe. A definition of schema 1 is checked
+// only for what that schema can express.
+func (d *Definition) validate(f *faults) {
+	checks := []func(*faults){
+		d.checkName, d.checkFlows, d.checkParams, d.checkHosts, d.checkPaths, d.checkOAuthPaths, d.checkInject, d.checkRemove, d.checkOAuth, d.checkOAuthByFlow, d.checkEndpoints, d.checkEnv, d.checkVerify, d.checkScrub, d.checkAbout,
 	}
 	if d.SchemaVersion == 1 {
-		checks = []func() error{d.validate1}
+		checks = []func(*faults){d.validate1}
 	}
 	for _, check := range append(checks, d.checkReserved, d.checkText) {
-		if err := check(); err != nil {
-			return err
-		}
+		check(f)
 	}
-	return nil
 }
 
-func (d *Definition) checkFlows() error {
+func (d *Definition) checkName(f *faults) { f.addError(ValidateName(d.Name)) }
+
+func (d *Definition) checkFlows(f *faults) {
 	if len(d.Flows) == 0 {
-		return &FieldError{"flows", "missing", "list at least one of " + strings.Join(closedSet("flows"), ", ")}
+		f.add("flows", "missing", "list at least one of "+strings.Join(closedSet("flows"), ", "))
 	}
 	for i, flow := range d.Flows {
 		field := fmt.Sprintf("flows[%d]", i)
 		if err := oneOf(field, flow); err != nil {
-			return err
+			f.addError(err)
+			continue
 		}
 		if slices.Index(d.Flows, flow) < i {
-			return &FieldError{field, fmt.Sprintf("%q is listed twice", flow), ""}
+			f.add(field, fmt.Sprintf("%q is listed twice", flow), "")
 		}
-		if flow != FlowAPIKey && d.OAuth == nil {
-			return &FieldError{"oauth", "missing", flow + " needs at least oauth.token_url or oauth.discovery"}
+		if flow != FlowAPIKey && d.OAuth == nil && d.OAuthByFlow[flow] == nil {
+			f.add("oauth", "missing", flow+" needs at least oauth.token_url or oauth.discovery")
 		}
 	}
-	return nil
 }
 
-// required reports the first member that is missing. Prefix is the path of the
-// object that has the members.
-func required(prefix string, members map[string]string) error {
+// required reports the members that are missing. Prefix is the path of the object that
+// has the members.
+func (f *faults) required(prefix string, members map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if members[name] == "" {
-			return &FieldError{prefix + name, "missing", ""}
+			f.add(prefix+name, "missing", "")
 		}
 	}
-	return nil
 }
 
 // checkNames checks that each name in a template has a value at run time. More lists
@@ -100,34 +96,31 @@ func (d *Definition) checkNames(field, template string, more ...string) error {
 	return nil
 }
 
-func (d *Definition) checkHosts() error {
-	if len(d.Hosts) == 0 {
-		return &FieldError{"hosts", "missing", "list the hosts that may get the credential"}
+func (d *Definition) checkHosts(f *faults) {
+	if len(d.Hosts) == 0 && !f.about("hosts") {
+		f.add("hosts", "missing", "list the hosts that may get the credential")
 	}
 	for i, h := range d.hosts {
 		switch {
 		case strings.Contains(h.text, "://"):
-			return &FieldError{h.field, "a host cannot have a scheme", "write only the host, and its path in paths"}
+			f.add(h.field, "a host cannot have a scheme", "write only the host, and its path in paths")
 		case strings.HasPrefix(h.text, "regex:"):
-			return &FieldError{h.field, "regular expressions are supported only in schema 1", "use *.example.com or {param}.example.com"}
+			f.add(h.field, "regular expressions are supported only in schema 1", "use *.example.com or {param}.example.com")
 		case slices.Index(d.Hosts, h.text) < i:
-			return &FieldError{h.field, fmt.Sprintf("%q is listed twice", h.text), ""}
+			f.add(h.field, fmt.Sprintf("%q is listed twice", h.text), "")
 		case slices.ContainsFunc(h.names, d.secret), slices.Contains(h.names, nameClientID):
-			return &FieldError{h.field, "a host cannot contain a secret, because host names are sent unencrypted", ""}
+			f.add(h.field, "a host cannot contain a secret, because host names are sent unencrypted", "")
 		}
-		if err := d.checkNames(h.field, h.text); err != nil {
-			return err
-		}
+		f.addError(d.checkNames(h.field, h.text))
 	}
 	if d.BaseURL != "" {
 		if p, err := parsePattern(d.BaseURL); err != nil || p.kind != Exact {
-			return &FieldError{"base_url", "not the https URL of a host", "for example https://example.com"}
+			f.add("base_url", "not the https URL of a host", "for example https://example.com")
 		}
 	}
-	return nil
 }
 
-func (d *Definition) checkPaths() error {
+func (d *Definition) checkPaths(f *faults) {
 	for _, list := range []struct {
 		name  string
 		paths []string
@@ -136,45 +129,44 @@ func (d *Definition) checkPaths() error {
 			field := fmt.Sprintf("%s[%d]", list.name, i)
 			switch {
 			case !strings.HasPrefix(p, "/"):
-				return &FieldError{field, "a path must begin with /", ""}
+				f.add(field, "a path must begin with /", "")
 			case p == "/":
-				return &FieldError{field, "/ matches every path", "remove it"}
+				f.add(field, "/ matches every path", "remove it")
 			case strings.ContainsAny(p, "?#%\\*{} ") || cleanPath(p) != strings.TrimSuffix(p, "/"):
-				return &FieldError{field, "the path has dot segments, doubled slashes, escapes, wildcards, braces, spaces or a query", "write the decoded prefix, for example /v1"}
+				f.add(field, "the path has dot segments, doubled slashes, escapes, wildcards, braces, spaces or a query", "write the decoded prefix, for example /v1")
 			}
 		}
 	}
 	for i, m := range d.Methods {
 		if !httpguts.ValidHeaderFieldName(m) || m != strings.ToUpper(m) || m == "CONNECT" || m == "TRACE" {
-			return &FieldError{fmt.Sprintf("methods[%d]", i), fmt.Sprintf("%q is not a supported method", m), "use a method in capitals, for example GET"}
+			f.add(fmt.Sprintf("methods[%d]", i), fmt.Sprintf("%q is not a supported method", m), "use a method in capitals, for example GET")
 		}
 	}
-	return nil
 }
 
 // checkVerify checks the member verify. Without a host that was dropped, the member can
 // be of no use; then it is dropped too.
-func (d *Definition) checkVerify() error {
-	err := d.checkVerifyRequest()
-	if field, ok := err.(*FieldError); ok && len(d.dropped) > 0 {
-		d.Verify = nil
-		d.drop(field.Field, "%s", field.Reason)
-		return nil
-	}
-	return err
-}
-
-func (d *Definition) checkVerifyRequest() error {
+func (d *Definition) checkVerify(f *faults) {
 	v := d.Verify
 	if v == nil {
-		return nil
+		return
 	}
-	if err := optionalOneOf("verify.method", v.Method); err != nil {
-		return err
-	}
+	f.addError(optionalOneOf("verify.method", v.Method))
 	if v.Body != "" && !jsontext.Value(v.Body).IsValid() {
-		return &FieldError{"verify.body", "not JSON", ""}
+		f.add("verify.body", "not JSON", "")
 	}
+	err := d.checkVerifyURL(v)
+	switch {
+	case err == nil, d.refused(f, v.URL):
+	case len(d.dropped) > 0:
+		d.Verify = nil
+		d.drop("verify.url", "%s", err.(*FieldError).Reason)
+	default:
+		f.addError(err)
+	}
+}
+
+func (d *Definition) checkVerifyURL(v *Verify) error {
 	if err := d.checkNames("verify.url", v.URL); err != nil {
 		return err
 	}
@@ -204,54 +196,49 @@ func (d *Definition) checkVerifyRequest() error {
 	return &FieldError{"verify.url", "its host is not in hosts", "write the host exactly as in hosts"}
 }
 
-func (d *Definition) checkScrub() error {
+func (d *Definition) checkScrub(f *faults) {
 	switch {
 	case d.Scrub != "" && d.ScrubReason == "":
-		return &FieldError{"scrub_reason", "missing", "say which response clients need a secret from, and why"}
-	case d.Scrub == "" && d.ScrubReason != "":
-		return &FieldError{"scrub_reason", "has no effect without \"scrub\": \"off\"", "remove it"}
+		f.add("scrub_reason", "missing", "say which response clients need a secret from, and why")
+	case d.Scrub == "" && d.ScrubReason != "" && !f.about("scrub"):
+		f.add("scrub_reason", "has no effect without \"scrub\": \"off\"", "remove it")
 	}
-	return optionalOneOf("scrub", d.Scrub)
+	f.addError(optionalOneOf("scrub", d.Scrub))
 }
 
 // checkAbout checks the members that are for people.
-func (d *Definition) checkAbout() error {
-	if err := optionalOneOf("category", d.Category); err != nil {
-		return err
-	}
+func (d *Definition) checkAbout(f *faults) {
+	f.addError(optionalOneOf("category", d.Category))
 	if m := d.Metadata; m != nil {
 		for _, date := range []memberText{{"checked", m.Checked}, {"app_checked", m.AppChecked}} {
 			if _, err := time.Parse(time.DateOnly, date.text); err != nil && date.text != "" {
-				return &FieldError{"metadata." + date.member, "not a date", "for example 2026-11-24"}
+				f.add("metadata."+date.member, "not a date", "for example 2026-11-24")
 			}
 		}
 	}
-	if d.TokenProvider != "" {
-		if ValidateName(d.TokenProvider) != nil || d.TokenProvider == d.Name {
-			return &FieldError{"token_provider", "not the name of another provider", ""}
-		}
+	if d.TokenProvider != "" && (ValidateName(d.TokenProvider) != nil || d.TokenProvider == d.Name) {
+		f.add("token_provider", "not the name of another provider", "")
 	}
 	if d.SelfHosted != "" && (ValidateName(d.SelfHosted) != nil || d.SelfHosted == d.Name || d.UsesBaseURL()) {
-		return &FieldError{"self_hosted", "not the name of another provider, for a service without {base_url}", ""}
+		f.add("self_hosted", "not the name of another provider, for a service without {base_url}", "")
 	}
-	return d.checkLinks()
+	f.addError(d.checkLink("docs", d.Docs))
+	f.addError(d.checkLink("key_url", d.KeyURL))
 }
 
-func (d *Definition) checkLinks() error {
-	for _, link := range []struct{ field, url string }{{"docs", d.Docs}, {"key_url", d.KeyURL}} {
-		text := link.url
-		if text == "" {
-			continue
-		}
-		if err := d.checkNames(link.field, text); err != nil {
-			return err
-		}
-		if rest, ok := strings.CutPrefix(text, "{base_url}"); ok {
-			text = "https://example.com" + rest
-		}
-		if u, err := url.Parse(fillWithLetter(text)); err != nil || u.Scheme != "https" || u.Host == "" {
-			return &FieldError{link.field, "not an https link", "begin it with https://"}
-		}
+// checkLink checks the address of a page, which may be empty.
+func (d *Definition) checkLink(field, text string) error {
+	if text == "" {
+		return nil
+	}
+	if err := d.checkNames(field, text); err != nil {
+		return err
+	}
+	if rest, ok := strings.CutPrefix(text, "{base_url}"); ok {
+		text = "https://example.com" + rest
+	}
+	if u, err := url.Parse(fillWithLetter(text)); err != nil || u.Scheme != "https" || u.Host == "" {
+		return &FieldError{field, "not an https link", "begin it with https://"}
 	}
 	return nil
 }

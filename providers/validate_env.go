@@ -7,29 +7,27 @@ import (
 	"strings"
 )
 
-func (d *Definition) checkEnv() error {
+func (d *Definition) checkEnv(f *faults) {
 	for i, e := range d.Env {
 		at := fmt.Sprintf("env[%d].", i)
 		if reason := refusedVariable(e.Name); reason != "" {
-			return &FieldError{at + "name", reason, ""}
+			f.add(at+"name", reason, "")
 		}
-		switch {
-		case slices.IndexFunc(d.Env, func(o Env) bool { return o.Name == e.Name }) < i:
-			return &FieldError{at + "name", e.Name + " is listed twice", ""}
-		case e.Value == "":
-			return &FieldError{at + "value", "missing", "for example {api_key}"}
+		if slices.IndexFunc(d.Env, func(o Env) bool { return o.Name == e.Name }) < i {
+			f.add(at+"name", e.Name+" is listed twice", "")
 		}
-		if err := d.checkNames(at+"value", e.Value); err != nil {
-			return err
+		if e.Value == "" {
+			f.add(at+"value", "missing", "for example {api_key}")
+			continue
 		}
-		if reason := d.refusedValue(e); reason != "" {
-			return &FieldError{at + "value", reason, ""}
+		f.addError(d.checkNames(at+"value", e.Value, nameCredential))
+		if reason := d.refusedValue(e); reason != "" && !d.refused(f, e.Value) {
+			f.add(at+"value", reason, "")
 		}
-		if err := d.checkPlaceholder(at+"placeholder", e); err != nil {
-			return err
+		if !f.about("params") {
+			f.addError(d.checkPlaceholder(at+"placeholder", e))
 		}
 	}
-	return nil
 }
 
 // dropVariables leaves out the variables that checkEnv refuses for their names or

@@ -25,12 +25,37 @@ var controlling = strings.Fields(`
 
 func TestControllingVariablesAreRefused(t *testing.T) {
 	for _, name := range controlling {
-		for schema, text := range map[string]string{
-			"2": `{"schema_version":2,"name":"a","flows":["api_key"],"hosts":["a.com"],"env":[{"name":"` + name + `","value":"x"}]}`,
-			"1": `{"schema_version":1,"name":"a","display_name":"A","auth_type":"api_key","flow":"api_key","host_url":"a.com","export":{"env":{"api_key":"` + name + `"}}}`,
+		_, err := Parse([]byte(`{"schema_version":2,"name":"a","flows":["api_key"],"hosts":["a.com"],"env":[{"name":"` + name + `","value":"x"}]}`))
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// In schema 1 the variable is left out, in each place that can name one, and named.
+func TestControllingVariablesOfSchema1AreNotUsed(t *testing.T) {
+	const text = `{"schema_version":1,"name":"a","display_name":"A","host_url":"a.com",`
+	for _, name := range controlling {
+		for _, rest := range []string{
+			`"auth_type":"api_key","flow":"api_key","export":{"env":{"api_key":"` + name + `"}}}`,
+			`"auth_type":"api_key","flow":"api_key","export":{"env":{"api_key":["A_KEY","` + name + `"]}}}`,
+			`"auth_type":"api_key","flow":"api_key","export":{"` + name + `":"API_KEY"}}`,
+			`"auth_type":"api_key","flow":"api_key","api_key":{"env_var":"` + name + `"}}`,
+			`"auth_type":"oauth2","flow":"pkce","oauth":{"token_url":"https://a.com/t"},"export":{"env":{"access_token":"` + name + `"}}}`,
+			`"auth_type":"oauth2","flow":"pkce","oauth":{"token_url":"https://a.com/t"},"client":{"client_id_env":"` + name + `"}}`,
+			`"auth_type":"oauth2","flow":"pkce","oauth":{"token_url":"https://a.com/t"},"client":{"client_secret_env":"` + name + `"}}`,
 		} {
-			if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), name) {
-				t.Errorf("%s in schema %s: %v", name, schema, err)
+			d := parse(t, text+rest)
+			for _, v := range d.Variables() {
+				if v.Name == name {
+					t.Errorf("%s is set by %s", name, rest)
+				}
+			}
+			if o := d.OAuth; o != nil && (o.ClientIDEnv != "" || o.ClientSecretEnv != "") {
+				t.Errorf("%s is read by %s", name, rest)
+			}
+			if dropped := d.Dropped(); len(dropped) != 1 || !strings.Contains(dropped[0].Error(), name) {
+				t.Errorf("%s: %v", rest, dropped)
 			}
 		}
 	}
@@ -90,8 +115,8 @@ func TestControlCharactersInTextsAreRefused(t *testing.T) {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
-	const schema1 = `{"schema_version":1,"name":"a","display_name":"A\u009b2J","auth_type":"api_key","flow":"api_key","host_url":"a.com"}`
-	if _, err := Parse([]byte(schema1)); err == nil || !strings.Contains(err.Error(), "display_name: has a control character") {
-		t.Errorf("schema 1: %v", err)
+	d := parse(t, `{"schema_version":1,"name":"a","display_name":"A\u009b2J","auth_type":"api_key","flow":"api_key","host_url":"a.com","api_key":{"key_pattern_hint":"a\nb"}}`)
+	if d.DisplayName != "A 2J" || d.Params[0].Hint != "a b" {
+		t.Errorf("schema 1: %q, %q", d.DisplayName, d.Params[0].Hint)
 	}
 }

@@ -9,38 +9,31 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-func (d *Definition) checkInject() error {
+func (d *Definition) checkInject(f *faults) {
 	slots := make(map[string]bool)
 	carries := len(d.Inject) == 0
 	for i, in := range d.Inject {
 		at := fmt.Sprintf("inject[%d].", i)
-		if err := d.checkInjectMembers(at, in); err != nil {
-			return err
-		}
+		d.checkInjectMembers(f, at, in)
 		slot := in.slot()
 		if slots[slot] {
-			return &FieldError{strings.TrimSuffix(at, "."), "an earlier entry already uses this place", ""}
+			f.add(strings.TrimSuffix(at, "."), "an earlier entry already uses this place", "")
 		}
 		slots[slot] = true
 		for _, t := range in.templates() {
-			if err := d.checkNames(at+t.member, t.text); err != nil {
-				return err
-			}
+			f.addError(d.checkNames(at+t.member, t.text, nameCredential))
 			for _, name := range names(t.text) {
-				if err := d.checkFilled(at+t.member, name); err != nil {
-					return err
-				}
+				f.addError(d.checkFilled(at+t.member, name))
 				carries = carries || !in.IfAbsent && d.secret(name)
 				if in.IfAbsent && d.secret(name) {
-					return &FieldError{at + "if_absent", "a secret must always replace what the client sends", "remove it"}
+					f.add(at+"if_absent", "a secret must always replace what the client sends", "remove it")
 				}
 			}
 		}
 	}
-	if !carries {
-		return &FieldError{"inject", "no entry contains a secret", "use a param with \"secret\": true in a value, for example {api_key}"}
+	if !carries && !f.about("inject") {
+		f.add("inject", "no entry contains a secret", "use a param with \"secret\": true in a value, for example {api_key}")
 	}
-	return nil
 }
 
 // checkFilled checks that every flow provides the name that an injection uses.
@@ -91,44 +84,44 @@ var injectMembers = map[string]map[string]bool{
 	InSigV4:  {"access_key": true, "secret_key": true, "session_token": false},
 }
 
-func (d *Definition) checkInjectMembers(at string, in Inject) error {
+func (d *Definition) checkInjectMembers(f *faults, at string, in Inject) {
 	if err := oneOf(at+"in", in.In); err != nil {
-		return err
+		f.addError(err)
+		return
 	}
 	takes := injectMembers[in.In]
 	for _, m := range append(in.templates(), memberText{"name", in.Name}, memberText{"prefix", in.Prefix}) {
 		needed, known := takes[m.member]
 		if m.text != "" && !known {
-			return &FieldError{at + m.member, "a " + in.In + " entry cannot have this member", "use " + strings.Join(slices.Sorted(maps.Keys(takes)), ", ")}
+			f.add(at+m.member, "a "+in.In+" entry cannot have this member", "use "+strings.Join(slices.Sorted(maps.Keys(takes)), ", "))
 		}
 		if m.text == "" && needed {
-			return &FieldError{at + m.member, "missing", ""}
+			f.add(at+m.member, "missing", "")
 		}
 	}
 	if in.IfAbsent && in.In != InHeader && in.In != InQuery {
-		return &FieldError{at + "if_absent", "works only for header and query", "remove it"}
+		f.add(at+"if_absent", "works only for header and query", "remove it")
 	}
 	switch in.In {
 	case InHeader:
 		if member, reason := checkHeader(in.Name, in.Value); reason != "" {
-			return &FieldError{at + member, reason, ""}
+			f.add(at+member, reason, "")
 		}
 	case InBasic:
 		if in.Username == "" && in.Password == "" {
-			return &FieldError{at + "username", "missing", "set username or password"}
+			f.add(at+"username", "missing", "set username or password")
 		}
 		if strings.Contains(fillWithLetter(in.Username), ":") {
-			return &FieldError{at + "username", "a user name cannot contain a colon (RFC 7617 section 2)", ""}
+			f.add(at+"username", "a user name cannot contain a colon (RFC 7617 section 2)", "")
 		}
 	case InPath:
-		switch {
-		case !strings.HasPrefix(in.Prefix, "/") || strings.ContainsAny(in.Prefix, "?#%\\{}") || cleanPath(in.Prefix) != strings.TrimSuffix(in.Prefix, "/") && in.Prefix != "/":
-			return &FieldError{at + "prefix", "not a valid path prefix", "for example /bot"}
-		case names(in.Value) == nil:
-			return &FieldError{at + "value", "must contain a param", "for example {api_key}"}
+		if !strings.HasPrefix(in.Prefix, "/") || strings.ContainsAny(in.Prefix, "?#%\\{}") || cleanPath(in.Prefix) != strings.TrimSuffix(in.Prefix, "/") && in.Prefix != "/" {
+			f.add(at+"prefix", "not a valid path prefix", "for example /bot")
+		}
+		if names(in.Value) == nil {
+			f.add(at+"value", "must contain a param", "for example {api_key}")
 		}
 	}
-	return nil
 }
 
 // checkHeader returns which of "name" and "value" is invalid, and why. The reason is
@@ -153,7 +146,7 @@ func connectionHeader(name string) bool {
 	}, strings.ToLower(name))
 }
 
-func (d *Definition) checkRemove() error {
+func (d *Definition) checkRemove(f *faults) {
 	for i, s := range d.Remove {
 		field := fmt.Sprintf("remove[%d]", i)
 		place, name, _ := strings.Cut(s, ":")
@@ -161,8 +154,7 @@ func (d *Definition) checkRemove() error {
 		case place == InHeader && httpguts.ValidHeaderFieldName(name) && !connectionHeader(name):
 		case place == InQuery && name != "":
 		default:
-			return &FieldError{field, fmt.Sprintf("%q is not a place on a request", s), "for example header:X-Api-Key or query:key"}
+			f.add(field, fmt.Sprintf("%q is not a place on a request", s), "for example header:X-Api-Key or query:key")
 		}
 	}
-	return nil
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // reserved lists the names that have a fixed meaning in templates.
-var reserved = append([]string{nameAccessToken, "refresh_token", nameClientID, "client_secret", nameBaseURL, nameToken, FromToken, FromCallback}, markNames...)
+var reserved = append([]string{nameAccessToken, nameCredential, "refresh_token", nameClientID, "client_secret", nameBaseURL, nameToken, FromToken, FromCallback}, markNames...)
 
 // IsReserved reports whether name has a fixed meaning in templates, so that a param
 // cannot have it.
@@ -17,42 +17,38 @@ func IsReserved(name string) bool { return slices.Contains(reserved, name) }
 // backtrack, so matching takes time linear in the expression and in the value.
 const maxPattern = 512
 
-func (d *Definition) checkParams() error {
+func (d *Definition) checkParams(f *faults) {
 	for i := range d.Params {
-		if err := d.checkParam(fmt.Sprintf("params[%d].", i), i); err != nil {
-			return err
-		}
+		d.checkParam(f, fmt.Sprintf("params[%d].", i), i)
 	}
-	return nil
 }
 
-func (d *Definition) checkParam(at string, i int) error {
+func (d *Definition) checkParam(f *faults, at string, i int) {
 	p := &d.Params[i]
 	switch {
 	case !validParam.MatchString(p.Name):
-		return &FieldError{at + "name", "invalid name", "use lower-case letters, digits and underscores, and begin with a letter"}
+		f.add(at+"name", "invalid name", "use lower-case letters, digits and underscores, and begin with a letter")
 	case IsReserved(p.Name):
-		return &FieldError{at + "name", p.Name + " is reserved", "choose another name"}
+		f.add(at+"name", p.Name+" is reserved", "choose another name")
 	case slices.IndexFunc(d.Params, func(o Param) bool { return o.Name == p.Name }) < i:
-		return &FieldError{at + "name", fmt.Sprintf("%q is used twice", p.Name), ""}
+		f.add(at+"name", fmt.Sprintf("%q is used twice", p.Name), "")
+	}
+	switch {
 	case p.Secret && p.Default != "":
-		return &FieldError{at + "default", "a secret cannot have a default, because all users would share it", "remove it"}
+		f.add(at+"default", "a secret cannot have a default, because all users would share it", "remove it")
 	case p.asked() && (p.Path != "" || p.Match != ""):
-		return &FieldError{at + "from", "missing", "path and match select a part of what from names"}
+		f.add(at+"from", "missing", "path and match select a part of what from names")
 	}
-	if err := checkPattern(at+"pattern", p.Pattern); err != nil {
-		return err
-	}
+	f.addError(checkPattern(at+"pattern", p.Pattern))
 	if err := checkPattern(at+"match", p.Match); err != nil {
-		return err
+		f.addError(err)
+	} else if p.Match != "" && regexp.MustCompile(p.Match).NumSubexp() == 0 {
+		f.add(at+"match", "the expression has no group", "put the value in a group, for example -([a-z0-9]+)$")
 	}
-	if p.Match != "" && regexp.MustCompile(p.Match).NumSubexp() == 0 {
-		return &FieldError{at + "match", "the expression has no group", "put the value in a group, for example -([a-z0-9]+)$"}
+	if p.Default != "" && d.CheckValue(p.Name, p.Default) != nil && !f.about(at+"pattern") {
+		f.add(at+"default", "does not match the pattern", "")
 	}
-	if p.Default != "" && d.CheckValue(p.Name, p.Default) != nil {
-		return &FieldError{at + "default", "does not match the pattern", ""}
-	}
-	return d.checkSource(at, i)
+	f.addError(d.checkSource(at, i))
 }
 
 func checkPattern(field, pattern string) error {

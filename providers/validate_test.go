@@ -115,6 +115,10 @@ var invalidDefinitions = []struct{ json, field, reason string }{
 	{fmt.Sprintf(good, `,"inject":[{"in":"sigv4","access_key":"x"}]`), "inject[0].secret_key", "missing"},
 	{fmt.Sprintf(twoFlows, `,"inject":[{"in":"header","name":"A","value":"{access_token}"}]`), "inject[0].value", "the flow api_key does not provide"},
 	{fmt.Sprintf(twoFlows, `,"inject":[{"in":"header","name":"A","value":"{api_key}"}]`), "inject[0].value", "only the flow api_key"},
+	{fmt.Sprintf(twoFlows, `,"verify":{"url":"https://api.sample.com/{credential}"}`), "verify.url", "{credential} is not defined"},
+	{strings.Replace(fmt.Sprintf(goodOAuth, ""), "https://sample.com/t", "https://sample.com/{credential}", 1), "oauth.token_url", "{credential} is not defined"},
+	{fmt.Sprintf(noHosts, `,"hosts":["{credential}.sample.com"]`), "hosts[0]", "cannot contain a secret"},
+	{fmt.Sprintf(good, `,"params":[{"name":"credential"}]`), "params[0].name", "is reserved"},
 	{fmt.Sprintf(good, `,"remove":["cookie:x"]`), "remove[0]", "not a place on a request"},
 	{fmt.Sprintf(good, `,"remove":["header:Host"]`), "remove[0]", "not a place on a request"},
 
@@ -209,6 +213,7 @@ func TestParseAcceptsValidDefinitions(t *testing.T) {
 		fmt.Sprintf(noHosts, `,"hosts":["{shop}.myshopify.com","api-{shop}.sample.com","*.{shop}.sample.com","{shop}.sample.com:8443"]`),
 		fmt.Sprintf(noHosts, `,"hosts":["*.googleapis.com","10.0.0.1:8443","{base_url}"],"base_url":"https://own.sample.com/sub"`),
 		fmt.Sprintf(twoFlows, ``),
+		fmt.Sprintf(twoFlows, `,"inject":[{"in":"header","name":"X-Key","value":"{credential}"}],"env":[{"name":"SAMPLE_API_KEY","value":"{credential}"}]`),
 		`{"schema_version":2,"name":"discovered","flows":["dcr_pkce"],"hosts":["mcp.sample.com"],"oauth":{"discovery":"resource","resource":"https://mcp.sample.com/mcp"}}`,
 		`{"schema_version":2,"name":"instance","flows":["pkce"],"hosts":["{instance}"],"params":[{"name":"instance","from":"token","path":"instance_url","match":"^https://([^/]+)"}],
 			"oauth":{"authorization_url":"https://sample.com/a","token_url":"https://sample.com/t"},"verify":{"url":"https://{instance}/me"}}`,

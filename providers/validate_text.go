@@ -12,59 +12,49 @@ import (
 // checkText refuses characters in the texts of a definition that could change what a
 // terminal shows: a name or a label must not erase the line above it, which says where
 // the credential goes.
-func (d *Definition) checkText() error {
-	field := unsafeText("", reflect.ValueOf(*d))
-	if field == "" {
-		return nil
-	}
-	return &FieldError{field, "has a control character", "remove it"}
+func (d *Definition) checkText(f *faults) {
+	unsafeText("", reflect.ValueOf(*d), func(field string) { f.add(field, "has a control character", "remove it") })
 }
 
-// unsafeText returns the path of the first text in v with such a character, or "".
-func unsafeText(at string, v reflect.Value) string {
+// unsafeText calls report with the path of each text in v with such a character.
+func unsafeText(at string, v reflect.Value, report func(field string)) {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
 		if !v.IsNil() {
-			return unsafeText(at, v.Elem())
+			unsafeText(at, v.Elem(), report)
 		}
 	case reflect.String:
 		if strings.ContainsFunc(v.String(), isUnsafe) {
-			return at
+			report(at)
 		}
 	case reflect.Slice:
 		if v.Type().Elem().Kind() == reflect.Uint8 { // JSON, which escapes such characters
-			return ""
+			return
 		}
 		for i := range v.Len() {
-			if field := unsafeText(at+"["+strconv.Itoa(i)+"]", v.Index(i)); field != "" {
-				return field
-			}
+			unsafeText(at+"["+strconv.Itoa(i)+"]", v.Index(i), report)
 		}
 	case reflect.Map:
 		for _, key := range v.MapKeys() {
-			if field := unsafeText(at+"."+key.String(), v.MapIndex(key)); field != "" || strings.ContainsFunc(key.String(), isUnsafe) {
-				return at
-			}
+			// The path leaves out the name, which may be the text at fault.
+			unsafeText("", key, func(string) { report(at) })
+			unsafeText("", v.MapIndex(key), func(string) { report(at) })
 		}
 	case reflect.Struct:
 		for f := range v.Type().Fields() {
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-			if name == "" || name == "-" {
-				continue
-			}
-			if field := unsafeText(strings.TrimPrefix(at+"."+name, "."), v.FieldByIndex(f.Index)); field != "" {
-				return field
+			if name != "" && name != "-" {
+				unsafeText(strings.TrimPrefix(at+"."+name, "."), v.FieldByIndex(f.Index), report)
 			}
 		}
 	}
-	return ""
 }
 
 // isUnsafe reports whether a terminal does not show r as one character in its place.
 func isUnsafe(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
 
 // checkReserved refuses endpoints at hosts that never get a credential.
-func (d *Definition) checkReserved() error {
+func (d *Definition) checkReserved(f *faults) {
 	for _, text := range d.Endpoints() {
 		_, authority, _ := strings.Cut(text, "://")
 		authority, _, _ = strings.Cut(authority, "/")
@@ -75,10 +65,9 @@ func (d *Definition) checkReserved() error {
 		}
 		authority, _, _ = strings.Cut(authority, ":")
 		if host, err := hosts.Normalize(authority); err == nil && check(host) {
-			return &FieldError{d.endpointField(text), (&reservedError{host}).Error(), ""}
+			f.add(d.endpointField(text), (&reservedError{host}).Error(), "")
 		}
 	}
-	return nil
 }
 
 // endpointField returns the path of the member that has an endpoint.
@@ -88,5 +77,10 @@ func (d *Definition) endpointField(text string) string {
 			return e.field
 		}
 	}
-	return "oauth." + d.OAuth.Discovery
+	for _, m := range d.oauths() {
+		if m.oauth.Discovery != "" && (text == m.oauth.Issuer || text == m.oauth.Resource) {
+			return m.field + "." + m.oauth.Discovery
+		}
+	}
+	return "oauth"
 }

@@ -10,9 +10,9 @@ import (
 )
 
 // Warnings returns what is valid in the definition, but what a user has to know
-// before trusting it with a credential.
+// before trusting it with a credential. It includes what is left out.
 func (d *Definition) Warnings() []*FieldError {
-	var all []*FieldError
+	all := slices.Concat(d.dropped, d.notes)
 	warn := func(field, format string, args ...any) {
 		all = append(all, &FieldError{Field: field, Reason: fmt.Sprintf(format, args...)})
 	}
@@ -50,8 +50,19 @@ func (d *Definition) Warnings() []*FieldError {
 			warn(e.field, "%s is not a public host; use it only for development", u.Hostname())
 		}
 	}
-	if o := d.OAuth; o != nil && o.Discovery != "" {
-		warn("oauth.discovery", "the service decides at login which endpoints get secrets")
+	if o := d.OAuth; o != nil {
+		if o.Discovery != "" {
+			warn("oauth.discovery", "the service decides at login which endpoints get secrets")
+		}
+		if d.DiscoversRegistration() {
+			warn("oauth.registration_endpoint", "the host of the authorization URL says at login where the OAuth client is registered")
+		}
+		if o.ClientIDEnv != "" {
+			warn("oauth.client_id_env", "a login sends the value of %s to the service as the client ID", o.ClientIDEnv)
+		}
+		if o.ClientSecretEnv != "" {
+			warn("oauth.client_secret_env", "a login sends the value of %s to the service as the client secret", o.ClientSecretEnv)
+		}
 	}
 	if d.Metadata != nil && d.Metadata.Unverified {
 		warn("metadata.unverified", "this definition has not been checked against the service")

@@ -61,11 +61,7 @@ func acceptDefinition(ctx context.Context, a *app, o *acceptOptions) error {
 	if err := checkName("CONNECTION", o.connection); err != nil {
 		return err
 	}
-	set, err := a.providers()
-	if err != nil {
-		return err
-	}
-	d, err := set.Lookup(o.provider)
+	d, err := a.definition(o.provider)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/explain"
 	"github.com/authsome/authsome/cmd/authsome/internal/opener"
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"
 )
 
@@ -20,9 +21,10 @@ func newInspectCmd(a *app) *cobra.Command {
 		Use: "inspect PROVIDER", Short: "Show a provider's definition and connections",
 		Long: `Inspect shows to which hosts a provider's credential is sent and how, what login
 asks for, which environment variables commands get, and the connections. It shows
-no secret. With --json, "definition" is a file that register accepts.`,
+no secret. With --json it prints the definition, as a file that register accepts and
+that can be put into the home's providers directory, with its connections.`,
 		Example: `  authsome inspect openai
-  authsome inspect openai --json`,
+  authsome inspect openai --json > openai.json`,
 		Args: exactArgs("PROVIDER"),
 		RunE: func(cmd *cobra.Command, args []string) error { return inspect(cmd.Context(), a, args[0]) },
 	}
@@ -31,11 +33,11 @@ no secret. With --json, "definition" is a file that register accepts.`,
 func inspect(ctx context.Context, a *app, name string) error {
 	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
-	set, err := a.providers()
+	d, err := a.definition(name)
 	if err != nil {
 		return err
 	}
-	d, err := set.Lookup(name)
+	set, err := a.providers()
 	if err != nil {
 		return err
 	}
@@ -54,17 +56,15 @@ func inspect(ctx context.Context, a *app, name string) error {
 		views = append(views, v)
 	}
 	if a.JSON {
-		definition, err := d.Marshal()
+		rest, err := json.Marshal(viewInspection(d, set.Aliases(d.Name), views))
 		if err != nil {
 			return err
 		}
-		return a.PrintJSON(struct {
-			Definition  json.RawMessage  `json:"definition"`
-			Source      string           `json:"source"`
-			Aliases     []string         `json:"aliases,omitempty"`
-			Connections []connectionView `json:"connections"`
-			originalDefinition
-		}{definition, d.Source, set.Aliases(d.Name), views, viewOriginal(d)})
+		text, err := d.Inspection(rest)
+		if err != nil {
+			return err
+		}
+		return a.PrintJSON(json.RawMessage(text))
 	}
 	rows := describe(d, set.Aliases(d.Name))
 	now := time.Now()
@@ -85,4 +85,24 @@ func inspect(ctx context.Context, a *app, name string) error {
 	}
 	a.Facts(rows)
 	return nil
+}
+
+// inspection is what inspect says in addition to the definition.
+type inspection struct {
+	Source      string           `json:"source"`
+	Aliases     []string         `json:"aliases,omitempty"`
+	Connections []connectionView `json:"connections"`
+}
+
+// viewInspection returns what inspect says in addition to the definition. One of schema 1
+// has the members that the Python authsome printed.
+func viewInspection(d *providers.Definition, aliases []string, connections []connectionView) any {
+	own := inspection{d.Source, aliases, connections}
+	if d.SchemaVersion == 1 {
+		return own
+	}
+	return struct {
+		inspection
+		originalDefinition
+	}{own, viewOriginal(d)}
 }

@@ -138,6 +138,7 @@ const invalidLines = `
 	register nowhere
 	register .
 	register notjson.json
+	register notjson.json --check
 	register noname.json
 	register badname.json
 	register http://api.x.test/definition.json

@@ -67,6 +67,10 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 	}
 	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
+	set, err := a.providers()
+	if err != nil {
+		return err
+	}
 	t, err := a.routes(ctx)
 	if err != nil {
 		return err
@@ -97,6 +101,7 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 			rest = append(rest, []string{p.Name, "-", "", "", p.AuthType, p.Source})
 		}
 	}
+	a.warnDefinitions(slices.Concat(set.Problems, set.Disabled))
 	if a.JSON {
 		return a.PrintJSON(out)
 	}
@@ -107,11 +112,7 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 			a.Table(append([][]string{heading}, rows...))
 			return nil
 		}
-		if o.text == "" && o.category == "" {
-			a.reportNoConnections(ctx)
-		} else {
-			a.Infof("%s; list all: %s", o.noMatch(), a.Suggest(suggest.Command("list")))
-		}
+		a.reportNoMatch(ctx, o)
 		return nil
 	}
 	if len(connected) > 0 {
@@ -123,6 +124,15 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 		a.reportNoConnections(ctx)
 	}
 	return nil
+}
+
+// reportNoMatch says that the list is empty.
+func (a *app) reportNoMatch(ctx context.Context, o *listOptions) {
+	if o.text == "" && o.category == "" {
+		a.reportNoConnections(ctx)
+		return
+	}
+	a.Infof("%s; list all: %s", o.noMatch(), a.Suggest(suggest.Command("list")))
 }
 
 // reportNoConnections says what to do first.

@@ -143,7 +143,7 @@ func newLogin(a *app, provider string, o signin.Options) (*signin.Login, error) 
 	if err != nil {
 		return nil, err
 	}
-	d, err := set.Lookup(provider)
+	d, err := a.definition(provider)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,30 @@ import (
 	"context"
 
 	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/providers"
 )
+
+// definition returns a provider's definition, and warns if a part of the user's file for it
+// has no effect.
+func (a *app) definition(provider string) (*providers.Definition, error) {
+	set, err := a.providers()
+	if err != nil {
+		return nil, err
+	}
+	d, err := set.Lookup(provider)
+	if err == nil {
+		a.warnDefinitions(set.ProblemsOf(provider))
+	}
+	return d, err
+}
+
+// warnDefinitions reports files in the providers directory that have no effect, or only in
+// part. Commands that concern other providers do not report them.
+func (a *app) warnDefinitions(problems []providers.Problem) {
+	for _, p := range problems {
+		a.Warnf("%v", p)
+	}
+}
 
 // checkKnown refuses the name of a provider that has neither a definition nor a stored
 // connection: connections can outlive their definition.

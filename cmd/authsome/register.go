@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,7 +18,7 @@ import (
 	"github.com/authsome/authsome/vault"
 )
 
-type registerOptions struct{ force, yes bool }
+type registerOptions struct{ force, yes, check bool }
 
 func newRegisterCmd(a *app) *cobra.Command {
 	o := &registerOptions{}
@@ -25,25 +27,29 @@ func newRegisterCmd(a *app) *cobra.Command {
 		Long: `Register shows to which hosts a definition sends the credential, to which
 endpoints it sends secrets at sign-in, which variables it sets, and what else you
 should know about it. After a confirmation it installs the definition in the home's
-providers directory.
+providers directory. With --check it only says what it would install, or all faults of
+the file.
 
-FILE can also be an https URL, or - for standard input. Without a terminal, a
+FILE can also be an https URL, or - for standard input. It is JSON, with comments if
+you like, or the output of authsome inspect PROVIDER --json. Without a terminal, a
 definition from a URL needs --yes, and others are installed without confirmation.`,
 		Example: `  authsome register acme.json
+  authsome register acme.jsonc --check
   authsome register https://example.com/acme.json
-  authsome inspect openai --json | jq .definition | authsome register - --force --yes`,
+  authsome inspect openai --json | authsome register - --yes`,
 		Args: exactArgs("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error { return register(cmd.Context(), a, args[0], o) },
 	}
 	cmd.Flags().BoolVar(&o.force, "force", false, "replace a custom definition of the same name")
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask for confirmation")
+	cmd.Flags().BoolVar(&o.check, "check", false, "only check the definition, and install nothing")
 	return cmd
 }
 
 // registration is what installing a definition would do, for the user to confirm.
 type registration struct {
 	Provider  string            `json:"provider"`
-	Status    string            `json:"status"` // "registered"
+	Status    string            `json:"status"` // "registered", or "valid" with --check
 	Hosts     []string          `json:"hosts"`
 	Endpoints []string          `json:"endpoints"`
 	Variables []string          `json:"variables"`
@@ -61,11 +67,14 @@ func register(ctx context.Context, a *app, path string, o *registerOptions) erro
 	}
 	d, err := providers.Parse(data)
 	if err != nil {
-		return fmt.Errorf("%s: %w", documentName(path), err)
+		return exit.Definition(documentName(path), err)
 	}
 	r, err := a.registration(d)
 	if err != nil {
 		return err
+	}
+	if o.check {
+		return r.report(a, d, documentName(path))
 	}
 	if r.Replaces == providers.Custom && !o.force {
 		return exit.WithFlag(fmt.Errorf("%s: %w", d.Name, providers.ErrInstalled), "--force")
@@ -116,6 +125,11 @@ func (a *app) registration(d *providers.Definition) (*registration, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, p := range slices.Concat(set.Problems, set.Disabled) {
+		if filepath.Base(p.Path) != d.Name+".json" { // which this one replaces
+			a.warnDefinitions([]providers.Problem{p})
+		}
+	}
 	before, err := set.Lookup(d.Name)
 	if err != nil {
 		return r, nil // replaces nothing
@@ -128,6 +142,19 @@ func (a *app) registration(d *providers.Definition) (*registration, error) {
 		r.Warnings = append(r.Warnings, "sign-in uses other addresses; stored credentials are not sent there, so "+d.Name+" needs a new login")
 	}
 	return r, nil
+}
+
+// report says what would be installed.
+func (r *registration) report(a *app, d *providers.Definition, file string) error {
+	if a.JSON {
+		r.Status = "valid"
+		return a.PrintJSON(r)
+	}
+	if !a.Quiet {
+		r.show(a, d)
+	}
+	a.Infof("%s is valid; nothing was installed", file)
+	return nil
 }
 
 // variableNote explains what a command gets in a variable: a placeholder, or the

@@ -23,6 +23,7 @@ import (
 	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/internal/runs"
 	"github.com/authsome/authsome/internal/sidecar"
+	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"
 	"github.com/authsome/authsome/secret"
 )
@@ -182,6 +183,17 @@ func whileServing(ctx context.Context, s *sidecar.Sidecar, p child.Process) (cod
 	return code, err
 }
 
+// warnConnected reports what is wrong with the definitions of connections.
+func (a *app) warnConnected(set *providers.Set, connections []auth.Connection) {
+	warned := make(map[string]bool)
+	for _, c := range connections {
+		if !warned[c.Provider] {
+			warned[c.Provider] = true
+			a.warnDefinitions(set.ProblemsOf(c.Provider))
+		}
+	}
+}
+
 // warnNotServed reports connections whose requests are not intercepted because their
 // hosts are unknown or invalid, and hosts whose requests are refused because several
 // connections match.
@@ -223,6 +235,7 @@ func (a *app) sidecarOptions(ctx context.Context, o *proxyOptions) (sidecar.Opti
 	if err != nil {
 		return none, nil, err
 	}
+	a.warnConnected(set, connections)
 	a.warnWaiting(options.Auth, connections)
 	if err := checkNamed(options.Routing, connections, time.Now()); err != nil {
 		return none, nil, err

@@ -199,6 +199,9 @@ func (s *Sidecar) Reload(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("read provider definitions: %w", err)
 	}
+	for _, p := range set.Problems {
+		s.log.Error("a definition is not used", "file", p.Path, "err", p.Err)
+	}
 	s.auth.UseProviders(set)
 	if err := s.auth.Reload(ctx); err != nil {
 		return fmt.Errorf("read credentials: %w", err)

@@ -8,6 +8,7 @@ package draft
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -43,6 +44,13 @@ type drafted struct {
 	providers.Definition
 }
 
+// todo adds an entry to the list, once.
+func (d *drafted) todo(text string) {
+	if !slices.Contains(d.Todo, text) {
+		d.Todo = append(d.Todo, text)
+	}
+}
+
 // write returns the draft as a file. If the definition is not valid, the list has the
 // reason.
 func (d *drafted) write() ([]byte, error) {
@@ -53,8 +61,9 @@ func (d *drafted) write() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write draft: %w", err)
 	}
-	if _, err := providers.Parse(text); err != nil {
-		d.Todo = append(d.Todo, err.Error())
+	_, err = providers.Parse(text)
+	for _, fault := range providers.Faults(err) {
+		d.Todo = append(d.Todo, fault.Error())
 	}
 	return d.marshal()
 }

@@ -1,9 +1,12 @@
 package draft
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/authsome/authsome/providers"
 )
@@ -94,6 +97,56 @@ func TestFromOpenAPI(t *testing.T) {
 	_, err = providers.Parse(text)
 	if field, ok := errors.AsType[*providers.FieldError](err); !ok || field.Field != "hosts[0]" || !strings.Contains(string(text), "the document does not say how") {
 		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+// Servers of paths and operations replace those of the document, so their hosts and paths
+// get the credential, too.
+func TestFromOpenAPIServersOfOperations(t *testing.T) {
+	for _, tt := range []struct{ name, rest, hosts, paths, params, todo string }{
+		{"operations and paths", `"servers":[{"url":"https://api.acme.com/v1/"}],"paths":{"/a":{"servers":[{"url":"https://files.acme.com/v1"}],"get":{"servers":[{"url":"https://upload.acme.com/v2"}]},"post":{}},
+			"/b":{"x-note":7,"summary":"s","delete":{"servers":[{"url":"https://api.acme.com/v3"}]}},"x-extension":"text","/c":null}`,
+			"api.acme.com files.acme.com upload.acme.com", "/v1 /v2 /v3", "", ""},
+		{"one without a path", `"servers":[{"url":"https://api.acme.com/v1"}],"paths":{"/a":{"post":{"servers":[{"url":"https://upload.acme.com"}]}}}`, "api.acme.com upload.acme.com", "", "", ""},
+		{"variables", `"servers":[{"url":"https://api.acme.com/v1"}],"paths":{"/a":{"patch":{"servers":[{"url":"https://{siteName}.acme.com/v1/{version}/x","variables":{"siteName":{"default":"eu"},"version":{"default":"2"}}}]}}}`,
+			"api.acme.com {site_name}.acme.com", "/v1", "site_name version", ""},
+		{"only of operations", `"paths":{"/a":{"query":{"servers":[{"url":"https://q.acme.com"}]},"additionalOperations":{"COPY":{"servers":[{"url":"https://c.acme.com"}]}}}}`, "q.acme.com c.acme.com", "", "", ""},
+		{"relative", `"servers":[{"url":"https://api.acme.com"}],"paths":{"/a":{"get":{"servers":[{"url":"/v2"}]},"put":{"servers":[{"url":"/v2"}]}}}`, "api.acme.com", "", "", `the server "/v2" of the document`},
+		{"odd kinds", `"servers":[{"url":"https://api.acme.com"}],"paths":{"/a":[1],"/b":{"get":7,"servers":{"url":"x"},"put":{"servers":"x"}}}`, "api.acme.com", "", "", ""},
+	} {
+		text := `{"openapi":"3.1.0","info":{"title":"Acme"},"components":{"securitySchemes":{"k":{"type":"http","scheme":"bearer"}}},` + tt.rest + "}"
+		var document any
+		if err := json.Unmarshal([]byte(text), &document); err != nil {
+			t.Fatal(err)
+		}
+		inYAML, err := yaml.Marshal(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for form, text := range map[string][]byte{"JSON": []byte(text), "YAML": inYAML} {
+			made, err := FromOpenAPI("acme", text)
+			if err != nil {
+				t.Errorf("%s in %s: %v", tt.name, form, err)
+				continue
+			}
+			d, err := providers.Parse(made)
+			if err != nil {
+				t.Errorf("%s in %s: %v\n%s", tt.name, form, err, made)
+				continue
+			}
+			var params []string
+			for _, p := range d.Params {
+				if p.Name != "api_key" {
+					params = append(params, p.Name)
+				}
+			}
+			if got := strings.Join(d.Hosts, " "); got != tt.hosts || strings.Join(d.Paths, " ") != tt.paths || strings.Join(params, " ") != tt.params {
+				t.Errorf("%s in %s: hosts %s, paths %v, params %v", tt.name, form, got, d.Paths, params)
+			}
+			if tt.todo != "" && strings.Count(string(made), strings.ReplaceAll(tt.todo, `"`, `\"`)) != 1 {
+				t.Errorf("%s in %s: %s", tt.name, form, made)
+			}
+		}
 	}
 }
 

@@ -6,9 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"regexp"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -26,19 +23,12 @@ type openAPI struct {
 	ExternalDocs struct {
 		URL string `json:"url" yaml:"url"`
 	} `json:"externalDocs" yaml:"externalDocs"`
-	Servers    []openAPIServer       `json:"servers" yaml:"servers"`
-	Security   []map[string][]string `json:"security" yaml:"security"`
+	Servers    []openAPIServer        `json:"servers" yaml:"servers"`
+	Paths      map[string]openAPIPath `json:"paths" yaml:"paths"`
+	Security   []map[string][]string  `json:"security" yaml:"security"`
 	Components struct {
 		SecuritySchemes map[string]openAPIScheme `json:"securitySchemes" yaml:"securitySchemes"`
 	} `json:"components" yaml:"components"`
-}
-
-type openAPIServer struct {
-	URL       string `json:"url" yaml:"url"`
-	Variables map[string]struct {
-		Default string   `json:"default" yaml:"default"`
-		Enum    []string `json:"enum" yaml:"enum"`
-	} `json:"variables" yaml:"variables"`
 }
 
 type openAPIScheme struct {
@@ -111,43 +101,6 @@ func documentError(err error) error {
 		return fmt.Errorf("not an OpenAPI document: wrong type of value in %s", line)
 	}
 	return fmt.Errorf("not an OpenAPI document: %w", err)
-}
-
-// servers adds the servers as hosts and paths, and their variables as params.
-func (o *openAPI) servers(d *drafted) {
-	for _, s := range o.Servers {
-		rest, ok := strings.CutPrefix(s.URL, "https://")
-		if !ok {
-			d.Todo = append(d.Todo, fmt.Sprintf("hosts: the server %q of the document does not have an https URL", s.URL))
-			continue
-		}
-		for _, variable := range slices.Sorted(maps.Keys(s.Variables)) {
-			param := paramName(variable)
-			rest = strings.ReplaceAll(rest, "{"+variable+"}", "{"+param+"}")
-			v := s.Variables[variable]
-			if d.Param(param) != nil {
-				continue
-			}
-			p := providers.Param{Name: param, Default: v.Default}
-			if len(v.Enum) > 0 {
-				for i, value := range v.Enum {
-					v.Enum[i] = regexp.QuoteMeta(value)
-				}
-				p.Pattern = strings.Join(v.Enum, "|")
-			}
-			d.Params = append(d.Params, p)
-		}
-		host, path, _ := strings.Cut(rest, "/")
-		if host = strings.ToLower(host); host != "" && !slices.Contains(d.Hosts, host) {
-			d.Hosts = append(d.Hosts, host)
-		}
-		if path = strings.TrimSuffix("/"+path, "/"); path != "" && !strings.Contains(path, "{") && !slices.Contains(d.Paths, path) {
-			d.Paths = append(d.Paths, path)
-		}
-	}
-	if len(d.Hosts) == 0 {
-		d.Hosts = []string{"TODO: the host of the API"}
-	}
 }
 
 // paramName converts a name in the document to the name of a param.

@@ -144,12 +144,13 @@ func (c *Console) Fail(err error) int {
 	hint, message := c.withoutKeys(hint), c.withoutKeys(exit.Message(err))
 	if c.JSON {
 		c.PrintJSON(struct {
-			Error   string `json:"error"`
-			Message string `json:"message"`
-			Hint    string `json:"hint,omitempty"`
-			Who     string `json:"who,omitempty"`
-			Class   string `json:"error_class"` // the name that the Python authsome printed
-		}{v.Name, message, hint, who, v.Class()})
+			Error   string       `json:"error"`
+			Message string       `json:"message"`
+			Hint    string       `json:"hint,omitempty"`
+			Who     string       `json:"who,omitempty"`
+			Class   string       `json:"error_class"` // the name that the Python authsome printed
+			Faults  []exit.Fault `json:"faults,omitempty"`
+		}{v.Name, message, hint, who, v.Class(), exit.Faults(err)})
 		return v.Code
 	}
 	// Messages of the system may have several lines.

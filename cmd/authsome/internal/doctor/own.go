@@ -111,10 +111,10 @@ func (d *Doctor) checkDefinitions(context.Context) []finding {
 	}
 	var all []finding
 	for _, p := range set.Problems {
-		all = append(all, problem("definitions", fmt.Sprintf("ignored %s: %v", p.Path, p.Err), suggest.Advice("fix the file, or delete it"))...)
+		all = append(all, problem("definitions", p.String(), suggest.Command("register %s --check", p.Path))...)
 	}
 	for _, p := range set.Disabled {
-		all = append(all, problem("definitions", fmt.Sprintf("%s: %v", p.Path, p.Err), suggest.Advice("remove this from the file; nothing else changes"))...)
+		all = append(all, problem("definitions", p.String(), suggest.Advice("remove this from the file; nothing else changes"))...)
 	}
 	if all == nil {
 		return ok("definitions", "%s", show.Plural(len(set.All()), "provider"))

@@ -69,6 +69,8 @@ func classifyCredential(err error) (Verdict, bool) {
 	if e, ok := errors.AsType[*providers.NotFoundError](err); ok {
 		next := suggest.Command("list")
 		switch {
+		case e.File != nil:
+			next = suggest.Command("register %s --check", e.File.Path)
 		case e.Near != "":
 			next = next.With(e.Near)
 		case e.Category != "":

@@ -115,23 +115,13 @@ func (n *Opener) closePython(dir string) bool {
 func (n *Opener) Providers() (*providers.Set, error) { return n.providers() }
 
 // LoadProviders reads the definitions again, for a proxy that reloads and after one
-// was installed. It warns of those that cannot be used, and of parts that are not.
+// was installed.
 func (n *Opener) LoadProviders() (*providers.Set, error) {
 	h, err := n.Home()
 	if err != nil {
 		return nil, err
 	}
-	set, err := providers.Load(h.ProvidersDir())
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range set.Problems {
-		n.o.Warnf("ignored %s: %v", p.Path, p.Err)
-	}
-	for _, p := range set.Disabled {
-		n.o.Warnf("%s: %v", p.Path, p.Err)
-	}
-	return set, nil
+	return providers.Load(h.ProvidersDir())
 }
 
 // ProfileName is the name of the profile in use: the flag, else the variable, else

@@ -85,6 +85,8 @@ func (l *Login) askField(ctx context.Context, field loopback.Field) (secret.Stri
 		question += " (hidden, Enter if there is none)"
 	case field.Secret:
 		question += " (hidden)"
+	case field.Optional:
+		question += " (empty if there is none)"
 	}
 	for try := 1; ; try++ {
 		typed, err := l.terminal.Ask(ctx, show.Visible(question)+": ", field.Secret)

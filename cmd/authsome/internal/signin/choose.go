@@ -30,7 +30,7 @@ func (l *Login) ways() []loopback.Choice {
 	if l.o.KeyStdin || l.o.SecretsStdin || l.browser == nil && l.terminal == nil {
 		return nil
 	}
-	usual := l.d.Flows[0]
+	usual := l.flow
 	needsApp := (usual == providers.FlowPKCE || usual == providers.FlowDeviceCode) && l.d.OAuth.ClientID == ""
 	if !needsApp || len(l.known.Clients) > 0 || !l.given[valueClientID].IsZero() {
 		return nil

@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -139,7 +140,7 @@ func (l *Login) clientFields() []loopback.Field {
 	switch {
 	case l.flow == providers.FlowJWTBearer && need != secretRequired:
 		return nil
-	case o.ClientID != "" && l.given[valueClientID].IsZero():
+	case (o.ClientID != "" || l.deviceClient() == secretNone) && l.given[valueClientID].IsZero():
 		return nil
 	case need == "" && o.TokenAuth == "none" && o.Discovery != "":
 		need = secretOptional // the definition is for servers that it does not know
@@ -150,11 +151,20 @@ func (l *Login) clientFields() []loopback.Field {
 	case need == "":
 		need = secretRequired
 	}
-	fields := []loopback.Field{{Name: valueClientID, Label: "Client ID"}}
+	fields := []loopback.Field{{Name: valueClientID, Label: "Client ID", Optional: l.deviceClient() == secretOptional}}
 	if need != secretNone {
 		fields = append(fields, loopback.Field{Name: valueClientSecret, Label: clientSecretLabel, Secret: true, Optional: need == secretOptional})
 	}
 	return fields
+}
+
+// deviceClient says whether the flow needs a client, if it is a device flow: required,
+// optional or none.
+func (l *Login) deviceClient() string {
+	if l.flow != providers.FlowDeviceCode {
+		return secretRequired
+	}
+	return cmp.Or(l.d.OAuth.DeviceClient, secretRequired)
 }
 
 // clientQuestion is how the client is asked for.
@@ -165,6 +175,10 @@ func (l *Login) clientQuestion() question {
 	}
 	if !l.ownRedirect {
 		q.redirect = ""
+	}
+	if l.deviceClient() == secretOptional {
+		q.also = valueClientID
+		q.purpose = "Enter the client ID of an OAuth app, or leave it empty if " + l.d.DisplayName + " needs none."
 	}
 	q.steps = l.appSteps(q.redirect)
 	if u, err := url.Parse(l.d.OAuth.TokenURL); err == nil && u.Host != "" {

@@ -39,8 +39,8 @@ func (l *Login) missingValues(missing []loopback.Field) error {
 			label = "key"
 		}
 		e.labels = append(e.labels, label)
-		if names := l.d.VariablesOf(field.Name); len(names) > 0 {
-			variables = append(variables, names[0])
+		if named := l.variables(field.Name); len(named) > 0 {
+			variables = append(variables, named[0].Name)
 		}
 		if field.Secret || l.o.SecretsStdin {
 			lines = append(lines, field.Name+"=VALUE")

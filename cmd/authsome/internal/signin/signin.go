@@ -119,6 +119,7 @@ func (l *Login) obtain(ctx context.Context, d *providers.Definition, known auth.
 	if err := l.chooseFlow(ctx); err != nil {
 		return flows.Obtained{}, l.explain(ctx, err)
 	}
+	l.d = d.ForFlow(l.flow)
 	var o flows.Obtained
 	var err error
 	switch l.flow {
@@ -154,7 +155,7 @@ func (l *Login) chooseFlow(ctx context.Context) error {
 	if l.flow = l.o.Flow; l.flow != "" {
 		return nil
 	}
-	l.flow = l.d.Flows[0]
+	l.flow = l.usualFlow()
 	if l.o.RedirectURL != "" {
 		l.flow = l.d.Flows[slices.IndexFunc(l.d.Flows, inBrowser)] // see checkRedirectURL
 		return nil
@@ -167,6 +168,39 @@ func (l *Login) chooseFlow(ctx context.Context) error {
 		l.flow = providers.FlowDeviceCode
 	}
 	return nil
+}
+
+// usualFlow is the provider's usual flow, or that for a key if a key was given.
+func (l *Login) usualFlow() string {
+	given := l.isGiven(valueKey) || l.o.KeyStdin && l.o.ClientID == ""
+	switch usual := l.d.Flows[0]; {
+	case given && l.d.HasFlow(providers.FlowAPIKey):
+		return providers.FlowAPIKey
+	case usual == providers.FlowDCRPKCE && l.d.HasFlow(providers.FlowPKCE) && l.hasClient(providers.FlowPKCE):
+		return providers.FlowPKCE
+	default:
+		return usual
+	}
+}
+
+// isGiven reports whether a value was given, or is in the environment.
+func (l *Login) isGiven(name string) bool {
+	if _, ok := l.given[name]; ok {
+		return true
+	}
+	return slices.ContainsFunc(l.variables(name), func(v providers.Variable) bool {
+		value := l.console.Getenv(v.Name)
+		return value != "" && !providers.HasPlaceholder(value)
+	})
+}
+
+// hasClient reports whether a client for a flow was given, or is known from earlier logins.
+func (l *Login) hasClient(flow string) bool {
+	if l.isGiven(valueClientID) {
+		return true
+	}
+	issuer, err := l.d.ForFlow(flow).Issuer(nil)
+	return err == nil && l.known.Client(issuer, "").ID != ""
 }
 
 // scopes are the scopes to ask for; nil means those of the definition.

@@ -95,9 +95,9 @@ func (l *Login) find(field loopback.Field) (secret.String, error) {
 	if l.o.KeyStdin && field.Name == valueKey {
 		return secret.String{}, nil
 	}
-	for _, v := range l.d.Variables() {
+	for _, v := range l.variables(field.Name) {
 		text := l.console.Getenv(v.Name)
-		if text == "" || !slices.Contains(l.d.VariablesOf(field.Name), v.Name) {
+		if text == "" {
 			continue
 		}
 		if providers.HasPlaceholder(text) {
@@ -115,6 +115,17 @@ func (l *Login) find(field loopback.Field) (secret.String, error) {
 		}
 	}
 	return secret.String{}, nil
+}
+
+// variables are the environment variables that may contain a value.
+func (l *Login) variables(value string) []providers.Variable {
+	all := slices.DeleteFunc(l.d.Variables(), func(v providers.Variable) bool { return !slices.Contains(l.d.VariablesOf(value), v.Name) })
+	if o := l.d.OAuth; o != nil {
+		if name := map[string]string{valueClientID: o.ClientIDEnv, valueClientSecret: o.ClientSecretEnv}[value]; name != "" {
+			all = append(all, providers.Variable{Name: name, Field: value})
+		}
+	}
+	return all
 }
 
 // required are the fields that are not optional and have no initial value.

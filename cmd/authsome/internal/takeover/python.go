@@ -23,7 +23,7 @@ type pythonImport struct {
 	key       *vault.MasterKey                 // of that home
 	set       *providers.Set                   // of this home
 	added     map[string]*providers.Definition // that the import registers
-	refused   map[string]bool                  // definitions of that home that are refused
+	refused   map[string]bool                  // definitions of either home that cannot be used
 	selection *selection
 	items     []item
 }
@@ -84,6 +84,9 @@ func (p *pythonImport) definitions() error {
 	if err != nil {
 		return err
 	}
+	for _, problem := range p.set.Problems {
+		p.refused[strings.TrimSuffix(filepath.Base(problem.Path), ".json")] = true
+	}
 	if filepath.Join(p.dir, "providers") == h.ProvidersDir() {
 		return nil // the same directory
 	}
@@ -103,8 +106,11 @@ func (p *pythonImport) definitions() error {
 			i.result = resultExists
 		default:
 			p.added[d.Name] = d
+			for _, part := range d.Dropped() {
+				i.reason = strings.TrimPrefix(i.reason+"; "+part.Error(), "; ")
+			}
 			i.store = func(context.Context) error {
-				if _, err := providers.Install(h.ProvidersDir(), found.Data, false); err != nil {
+				if err := d.Install(h.ProvidersDir(), false); err != nil {
 					return err
 				}
 				set, err := p.Opener.LoadProviders()
@@ -123,7 +129,10 @@ func parseDefinition(found pythonhome.Definition) (*providers.Definition, error)
 	if found.Err != nil {
 		return nil, found.Err
 	}
-	d, err := providers.Parse(found.Data)
+	d, err := providers.ParseInstalled(found.Data)
+	if err == nil && len(d.Hosts) == 0 {
+		_, err = providers.Parse(found.Data) // unless it never had a host
+	}
 	if err == nil && d.Name != found.Name {
 		err = fmt.Errorf("its name %q differs from the name of its file", d.Name)
 	}

@@ -1,0 +1,204 @@
+package providers
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// eachMember calls visit for each member of the object in data, before its value is read.
+// visit must read or skip the value, or return false to stop.
+func eachMember(data []byte, visit func(name string, d *jsontext.Decoder) (more bool, err error)) error {
+	d := jsontext.NewDecoder(bytes.NewReader(data))
+	if d.PeekKind() != '{' {
+		return json.Unmarshal(data, new(Definition)) // for its error
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return err
+	}
+	for d.PeekKind() != '}' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return err
+		}
+		if more, err := visit(name.String(), d); err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// schemaVersion returns the version of a file, or 0 if it has none. It stops reading at
+// the version, which is usually at the start. The Python authsome wrote and read files
+// without a version, and with one in quotes.
+func schemaVersion(data []byte) (version int, err error) {
+	old, found := false, false
+	err = eachMember(data, func(name string, d *jsontext.Decoder) (bool, error) {
+		old = old || name == "auth_type" || name == "flow"
+		if name != "schema_version" || d.PeekKind() == 'n' {
+			return true, d.SkipValue()
+		}
+		found = true
+		value, err := d.ReadValue()
+		if err != nil {
+			return false, err
+		}
+		var ok bool
+		if version, ok = versionNumber(value); !ok {
+			version = 2 // the check of its members reports this one
+		}
+		return false, nil
+	})
+	if !found && old {
+		version = 1
+	}
+	return version, err
+}
+
+// versionNumber returns the version in a value. ok is false if it has none.
+func versionNumber(value jsontext.Value) (version int, ok bool) {
+	text := string(value)
+	quoted := value.Kind() == '"'
+	if quoted {
+		text = strings.TrimSpace(strings.Trim(text, `"`))
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || n != math.Trunc(n) || math.Abs(n) > 1000 || quoted && n != 1 {
+		return 0, false
+	}
+	return int(n), true
+}
+
+// plainText returns the definition in a file as it is stored. A file that is a plain
+// definition stays as it is, byte for byte.
+func plainText(data []byte) []byte {
+	plain := withoutInspection(plainJSON(data))
+	if bytes.Equal(plain, data) {
+		return data
+	}
+	text := jsontext.Value(bytes.Clone(plain))
+	if text.Indent(jsontext.WithIndent("  ")) != nil {
+		return plain // the decoder says what is wrong with it
+	}
+	return append(text, '\n')
+}
+
+// inspected lists the members that authsome inspect adds to a definition.
+var inspected = []string{"definition", "source", "connections"}
+
+// Inspection returns the content of the definition's file with what authsome inspect adds:
+// "definition", which is the file once more, and the members of the object rest that the
+// file does not have. They must be source and connections at least. [Parse] leaves them out.
+func (d *Definition) Inspection(rest []byte) ([]byte, error) {
+	own, err := readMembers(d.text)
+	if err != nil {
+		return nil, fmt.Errorf("inspect %s: %w", d.Name, err)
+	}
+	added, err := readMembers(rest)
+	if err != nil {
+		return nil, fmt.Errorf("inspect %s: %w", d.Name, err)
+	}
+	all := slices.DeleteFunc(own, func(m member) bool { return slices.Contains(inspected, m.name) })
+	all = append(all, member{inspected[0], d.text})
+	for _, m := range added {
+		if !slices.ContainsFunc(all, func(o member) bool { return o.name == m.name }) {
+			all = append(all, m)
+		}
+	}
+	text, err := writeMembers(all)
+	if err != nil {
+		return nil, fmt.Errorf("inspect %s: %w", d.Name, err)
+	}
+	return text, nil
+}
+
+// withoutInspection returns the definition in the output of authsome inspect --json, and
+// any other file as it is. In such an output members that no definition has are not
+// misspelt: they are the rest of what inspect says.
+func withoutInspection(data []byte) []byte {
+	all, err := readMembers(data)
+	if err != nil || !slices.ContainsFunc(all, func(m member) bool { return slices.Contains(inspected, m.name) }) {
+		return data
+	}
+	added := 0
+	version, err := schemaVersion(data)
+	own := slices.DeleteFunc(slices.Clone(all), func(m member) bool {
+		if slices.Contains(inspected, m.name) {
+			added++
+			return true
+		}
+		_, known := members2[m.name]
+		empty := m.value.Kind() == 'n' || string(m.value) == "{}" // a member that the definition does not have
+		return version == 2 && (!known && !strings.HasPrefix(m.name, "x_") || empty)
+	})
+	if err != nil || added < len(inspected) {
+		return data
+	}
+	if text, err := writeMembers(own); err == nil {
+		return text
+	}
+	return data
+}
+
+// member is a member of an object.
+type member struct {
+	name  string
+	value jsontext.Value
+}
+
+// readMembers returns the members of the object in data, in their order.
+func readMembers(data []byte) ([]member, error) {
+	var all []member
+	err := eachMember(data, func(name string, d *jsontext.Decoder) (bool, error) {
+		value, err := d.ReadValue()
+		all = append(all, member{name, slices.Clone(value)})
+		return true, err
+	})
+	return all, err
+}
+
+// writeMembers returns an object in standard indentation.
+func writeMembers(all []member) ([]byte, error) {
+	var out bytes.Buffer
+	e := jsontext.NewEncoder(&out, jsontext.WithIndent("  "))
+	err := e.WriteToken(jsontext.BeginObject)
+	for _, m := range all {
+		if err == nil {
+			err = e.WriteToken(jsontext.String(m.name))
+		}
+		if err == nil {
+			err = e.WriteValue(m.value)
+		}
+	}
+	if err == nil {
+		err = e.WriteToken(jsontext.EndObject)
+	}
+	return out.Bytes(), err
+}
+
+// hasEmptyName reports whether display_name is there and shows nothing.
+func hasEmptyName(data []byte) bool {
+	empty := false
+	eachMember(data, func(name string, d *jsontext.Decoder) (bool, error) {
+		if name != "display_name" {
+			return true, d.SkipValue()
+		}
+		var text string
+		err := json.UnmarshalDecode(d, &text)
+		empty = err == nil && isBlank(text)
+		return false, err
+	})
+	return empty
+}
+
+// isBlank reports whether a text shows nothing.
+func isBlank(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) })
+}
