@@ -162,7 +162,7 @@ func (a *adoption) ReadFrom(r io.Reader) (int64, error) {
 		}
 		return 0, nil
 	}
-	if !a.proxy.intercepted.put(&interceptedConn{prefixConn: prefixConn{Conn: a.proxy.steady(client), early: c.early}, target: a.target}) {
+	if !a.proxy.intercepted.put(&interceptedConn{prefixConn: prefixConn{Conn: a.proxy.steady(client), early: c.early}, proxy: a.proxy, target: a.target}) {
 		client.Close()
 	}
 	return 0, nil

@@ -15,6 +15,7 @@ const (
 	KindPlain   Kind = "plain"   // over plain http
 	KindTunnel  Kind = "tunnel"  // a connection that was passed through
 	KindRefused Kind = "refused" // a connection that was refused
+	KindUnused  Kind = "unused"  // an intercepted connection that its client ended before a request: it may not trust the certificate
 )
 
 // Exchange describes one finished request, tunnel or refusal. It is all that

@@ -16,6 +16,9 @@ func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 	c := p.begin(KindRequest, w, r)
 	defer c.end()
 	inner := r.Context().Value(interceptedKey{}).(*interceptedConn)
+	if inner.unused.Load() {
+		inner.unused.Store(false)
+	}
 	c.client = inner
 	c.setTarget(inner.target)
 	if refused := checkRequest(r, c.target); refused != nil {

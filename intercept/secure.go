@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
+	"time"
 
 	"github.com/authsome/authsome/internal/hosts"
 )
@@ -14,7 +16,20 @@ import (
 // interceptedConn is a client's connection on which this proxy ends TLS.
 type interceptedConn struct {
 	prefixConn
+	proxy  *Proxy
 	target Target
+	unused atomic.Bool // the client began TLS, and no request has come
+}
+
+// Close records a connection that its client ended after it had begun TLS and before a
+// request. Clients that do not trust the certificate do that: most end the handshake,
+// and some, such as Node, the connection after it.
+func (c *interceptedConn) Close() error {
+	if c.unused.Swap(false) && c.proxy.handling.enter() {
+		c.proxy.Record(Exchange{Kind: KindUnused, Host: c.target.Host, Port: c.target.Port, Start: time.Now()})
+		c.proxy.handling.leave()
+	}
+	return c.prefixConn.Close()
 }
 
 type interceptedKey struct{}
@@ -53,11 +68,11 @@ func checkServerName(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	if !ok {
 		return nil, errServerName
 	}
-	if hello.ServerName == "" || hello.ServerName == c.target.Host {
-		return nil, nil
+	if hello.ServerName != "" && hello.ServerName != c.target.Host {
+		if name, err := hosts.Normalize(hello.ServerName); err != nil || name != c.target.Host {
+			return nil, errServerName
+		}
 	}
-	if name, err := hosts.Normalize(hello.ServerName); err != nil || name != c.target.Host {
-		return nil, errServerName
-	}
+	c.unused.Store(true)
 	return nil, nil
 }

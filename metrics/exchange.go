@@ -76,7 +76,7 @@ func (m *Metrics) Exchange(x intercept.Exchange) {
 	case intercept.KindTunnel:
 		m.tunnels.Inc()
 		m.tunnelBytes.add(&x)
-	case intercept.KindRefused:
+	case intercept.KindRefused, intercept.KindUnused:
 	default:
 		s.requests[statusClass(x.Status)].Inc()
 		s.duration.Observe(x.Duration.Seconds())

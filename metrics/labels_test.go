@@ -163,7 +163,7 @@ func TestKnownValuesAreLabels(t *testing.T) {
 func TestKindsAreCounted(t *testing.T) {
 	type counts struct{ requests, tunnels float64 }
 	want := map[intercept.Kind]counts{
-		intercept.KindRequest: {requests: 1}, intercept.KindPlain: {requests: 1}, intercept.KindTunnel: {tunnels: 1}, intercept.KindRefused: {},
+		intercept.KindRequest: {requests: 1}, intercept.KindPlain: {requests: 1}, intercept.KindTunnel: {tunnels: 1}, intercept.KindRefused: {}, intercept.KindUnused: {},
 	}
 	for _, name := range constants(t, "intercept", typed("Kind")) {
 		kind := intercept.Kind(name)

@@ -53,8 +53,13 @@ func FuzzParse(f *testing.F) {
 		fmt.Sprintf(sample, ""), fmt.Sprintf(sample, `,"oauth":{"token_url":"https://a.b/c","x":1},"api_key":{"header_prefix":null},"export":{"A":"API_KEY"}`),
 		fmt.Sprintf(good, `,"x_y":1`), fmt.Sprintf(goodOAuth, `,"revocation":{"url":"https://a.com/{token}"}`), fmt.Sprintf(twoFlows, ""), instance,
 		fmt.Sprintf(noHosts, `,"hosts":["{shop}.a.com","{base_url}"],"paths":["/x"],"inject":[{"in":"path","prefix":"/b","value":"{api_key}"}],"env":[{"name":"A","value":"{shop}{api_key}","placeholder":"{mark}{shop}"}]`),
+		byFlow, fmt.Sprintf(good, `,"oauth":{"pkce":true,"scopes":[]},"docs":null,"definition":{},"source":"","connections":[]`),
+		`{"schema_version":"1","name":"A","auth_type":"oauth2","flow":"dcr_pkce","host_url":"{base_url}/x","oauth":{"base_url":"a.com","token_url":"{base_url}/t","supports_dcr":"yes","device_token_request":"json"},"client":{"client_id_env":"A_ID"}} // end`,
 	} {
 		f.Add([]byte(seed))
+	}
+	for _, tt := range pythonDefinitions {
+		f.Add([]byte("{" + tt.text + "}"))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		d, err := Parse(data)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -94,29 +95,56 @@ func plainText(data []byte) []byte {
 var inspected = []string{"definition", "source", "connections"}
 
 // Inspection returns the content of the definition's file with what authsome inspect adds:
-// "definition", which is the file once more, and the members of the object rest that the
-// file does not have. They must be source and connections at least. [Parse] leaves them out.
+// "definition", which is the file once more, and what the object rest has in addition, also
+// inside the member oauth. Rest must have source and connections. [Parse] leaves all of it
+// out.
 func (d *Definition) Inspection(rest []byte) ([]byte, error) {
 	own, err := readMembers(d.text)
 	if err != nil {
 		return nil, fmt.Errorf("inspect %s: %w", d.Name, err)
 	}
+	own = slices.DeleteFunc(own, func(m member) bool { return slices.Contains(inspected, m.name) })
 	added, err := readMembers(rest)
 	if err != nil {
 		return nil, fmt.Errorf("inspect %s: %w", d.Name, err)
 	}
-	all := slices.DeleteFunc(own, func(m member) bool { return slices.Contains(inspected, m.name) })
-	all = append(all, member{inspected[0], d.text})
-	for _, m := range added {
-		if !slices.ContainsFunc(all, func(o member) bool { return o.name == m.name }) {
-			all = append(all, m)
-		}
+	all, err := withMembers(append(own, member{inspected[0], d.text}), added)
+	if err != nil {
+		return nil, fmt.Errorf("inspect %s: %w", d.Name, err)
 	}
 	text, err := writeMembers(all)
 	if err != nil {
 		return nil, fmt.Errorf("inspect %s: %w", d.Name, err)
 	}
 	return text, nil
+}
+
+// withMembers adds members to those of an object that has others of the same name. Of
+// oauth, it adds the members inside.
+func withMembers(all, added []member) ([]member, error) {
+	for _, m := range added {
+		i := slices.IndexFunc(all, func(o member) bool { return o.name == m.name })
+		switch {
+		case i < 0:
+			all = append(all, m)
+		case m.name == "oauth" && m.value.Kind() == '{' && all[i].value.Kind() == '{':
+			inner, err := readMembers(all[i].value)
+			if err != nil {
+				return nil, err
+			}
+			more, err := readMembers(m.value)
+			if err != nil {
+				return nil, err
+			}
+			if inner, err = withMembers(inner, more); err != nil {
+				return nil, err
+			}
+			if all[i].value, err = writeMembers(inner); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return all, nil
 }
 
 // withoutInspection returns the definition in the output of authsome inspect --json, and
@@ -128,16 +156,17 @@ func withoutInspection(data []byte) []byte {
 		return data
 	}
 	added := 0
-	version, err := schemaVersion(data)
 	own := slices.DeleteFunc(slices.Clone(all), func(m member) bool {
 		if slices.Contains(inspected, m.name) {
 			added++
 			return true
 		}
-		_, known := members2[m.name]
-		empty := m.value.Kind() == 'n' || string(m.value) == "{}" // a member that the definition does not have
-		return version == 2 && (!known && !strings.HasPrefix(m.name, "x_") || empty)
+		return false
 	})
+	version, err := schemaVersion(data)
+	if version == 2 {
+		own = definedMembers(own, members2)
+	}
 	if err != nil || added < len(inspected) {
 		return data
 	}
@@ -145,6 +174,30 @@ func withoutInspection(data []byte) []byte {
 		return text
 	}
 	return data
+}
+
+// definedMembers returns the members that a definition has, of those that inspect prints:
+// not the members with other names or kinds that the Python authsome printed, and not those
+// that are empty because the definition does not have them.
+func definedMembers(all []member, known map[string]reflect.Type) []member {
+	var own []member
+	for _, m := range all {
+		t, defined := known[m.name]
+		kind := m.value.Kind()
+		printed := m.name == "pkce" && (kind == 't' || kind == 'f')
+		switch {
+		case !defined && !strings.HasPrefix(m.name, "x_"), printed, slices.Contains([]string{"null", "{}", "[]", `""`}, string(m.value)):
+			continue
+		case t == reflect.TypeFor[*OAuth]():
+			if inner, err := readMembers(m.value); err == nil {
+				if text, err := writeMembers(definedMembers(inner, members(reflect.TypeFor[OAuth]()))); err == nil {
+					m.value = text
+				}
+			}
+		}
+		own = append(own, m)
+	}
+	return own
 }
 
 // member is a member of an object.

@@ -13,7 +13,8 @@ import (
 	"github.com/authsome/authsome/providers"
 )
 
-// publicValues are the flags whose values may look like keys and are not secret.
+// publicValues are the flags whose values are long and not secret. Only what begins as a
+// key does is a key there.
 var publicValues = []string{"--client-id", "--recipient", "--run"}
 
 // keysIn returns the words of a command line that look like keys, the longest first.
@@ -25,11 +26,9 @@ func keysIn(args []string) []string {
 		if isFlag = isFlag && strings.HasPrefix(arg, "-"); isFlag {
 			arg = value
 		}
-		if isFlag && slices.Contains(publicValues, name) || i > 0 && slices.Contains(publicValues, args[i-1]) {
-			continue
-		}
+		public := isFlag && slices.Contains(publicValues, name) || i > 0 && slices.Contains(publicValues, args[i-1])
 		assignment := strings.Contains(strings.TrimRight(arg, "="), "=") // such as the value of --param, which may be any identifier
-		if !assignment && providers.LooksLikeKey(arg) {
+		if !public && !assignment && providers.LooksLikeKey(arg) {
 			keys = append(keys, arg)
 			continue
 		}

@@ -71,7 +71,7 @@ func TestKeyAsAnArgumentIsNotEchoed(t *testing.T) {
 			check(append(slices.Clone(words), "openai", key)...)
 		}
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
-			if f.Value.Type() == "bool" || f.Name == "client-id" || f.Name == "recipient" || cmd.Name() == "proxy" && f.Name != "listen" && f.Name != "provider" {
+			if f.Value.Type() == "bool" || cmd.Name() == "proxy" && f.Name != "listen" && f.Name != "provider" {
 				return
 			}
 			check(append(slices.Clone(words), "openai", "--"+f.Name, key)...)

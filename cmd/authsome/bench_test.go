@@ -47,6 +47,7 @@ type service struct {
 	host string
 	addr string
 	ca   string // the file with the certificate of its authority
+	tls  *tls.Config
 
 	answer http.HandlerFunc // if nil, "fine"
 
@@ -69,9 +70,10 @@ func startService(t *testing.T) *service {
 		t.Fatal(err)
 	}
 	s.addr = l.Addr().String()
+	s.tls = &tls.Config{GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return authority.Leaf(h.ServerName) }}
 	server := &http.Server{
 		ErrorLog:  log.New(io.Discard, "", 0), // of clients that do not trust it
-		TLSConfig: &tls.Config{GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return authority.Leaf(h.ServerName) }},
+		TLSConfig: s.tls,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s.mu.Lock()
 			defer s.mu.Unlock()

@@ -26,7 +26,8 @@ type childSetup struct {
 	authority   []byte // its certificate, in PEM
 	trust       []string
 
-	files child.Files
+	files        child.Files
+	placeholders map[string][]string // the variables that hold placeholders, sorted, by provider
 }
 
 func (c *childSetup) close() { c.files.Close() }
@@ -45,6 +46,7 @@ func (c *childSetup) environ() ([]string, error) {
 		return nil, err
 	}
 	env := child.Environment{Parent: os.Environ(), Home: h.Dir, Proxy: c.proxy, Files: c.files, Placeholders: make(map[string]string)}
+	c.placeholders = make(map[string][]string)
 	intercepted := make(map[string]bool)
 	for _, r := range c.table.Routes() {
 		intercepted[r.Provider] = intercepted[r.Provider] || r.Serves
@@ -52,7 +54,9 @@ func (c *childSetup) environ() ([]string, error) {
 	}
 	for _, connection := range c.byPrecedence(intercepted) {
 		if d, _, err := c.credentials.Definition(connection); err == nil {
-			maps.Copy(env.Placeholders, d.Environment(connection.Values()))
+			own := d.Environment(connection.Values())
+			maps.Copy(env.Placeholders, own)
+			c.placeholders[connection.Provider] = placeholdersOf(own)
 		}
 	}
 	environ, dropped := env.Environ()

@@ -21,7 +21,7 @@ func (a *app) complete(root *cobra.Command) {
 	arguments := map[string]cobra.CompletionFunc{
 		"login": only(1, a.completeProviders), "inspect": only(1, a.completeProviders), "list": only(1, a.completeProviders),
 		"get": only(1, a.completeConnected), "export": only(1, a.completeConnected),
-		"logout": only(1, a.completeConnected), "revoke": only(1, a.completeConnected), "remove": only(1, a.completeConnected),
+		"logout": only(1, a.completeConnected), "revoke": only(1, a.completeConnected), "remove": only(1, a.completeConnected), "status": only(1, a.completeConnected),
 		"default": a.completeConnection, "connection accept": a.completeConnection, "connection copy": a.completeConnection, "connection move": a.completeConnection,
 		"connection prefer": only(1, a.completeConnected),
 		"profile use":       only(1, a.completeProfiles), "profile delete": only(1, a.completeProfiles),

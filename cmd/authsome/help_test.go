@@ -39,7 +39,7 @@ func TestRootHelp(t *testing.T) {
 		got = append(got, m[1])
 	}
 	want := strings.Fields(`demo login run list
-		why doctor log
+		status why doctor log
 		get export import default connection logout revoke remove
 		inspect provider register
 		proxy ca

@@ -69,7 +69,7 @@ func inspect(ctx context.Context, a *app, name string) error {
 	rows := describe(d, set.Aliases(d.Name))
 	now := time.Now()
 	for _, c := range views {
-		rows = append(rows, []string{"connection", strings.TrimSpace(c.label() + ", " + c.Status + " " + c.expiry(now))})
+		rows = append(rows, []string{"connection", strings.TrimSpace(c.label() + ", " + c.state() + " " + c.expiry(now))})
 		if c.Waiting != nil {
 			rows = append(rows, []string{"", "does not use this definition, which was changed, until you accept it: " + c.Waiting.Fix})
 		}

@@ -80,6 +80,8 @@ const invalidLines = `
 	log -n many
 	log -n -5
 	log --since yesterday
+	log --run latest
+	status one two
 	log --since -5m
 
 	get

@@ -67,10 +67,6 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 	}
 	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
-	set, err := a.providers()
-	if err != nil {
-		return err
-	}
 	t, err := a.routes(ctx)
 	if err != nil {
 		return err
@@ -95,28 +91,30 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 			out.Bundled = append(out.Bundled, p)
 		}
 		for _, c := range p.Connections {
-			connected = append(connected, []string{p.Name, c.label(), c.Status, c.expiry(now), p.AuthType, p.Source})
+			connected = append(connected, []string{p.Name, c.label(), c.Account, c.state(), c.expiry(now), p.AuthType, p.Source})
 		}
 		if len(p.Connections) == 0 {
-			rest = append(rest, []string{p.Name, "-", "", "", p.AuthType, p.Source})
+			rest = append(rest, []string{p.Name, "-", "", "", "", p.AuthType, p.Source})
 		}
 	}
-	a.warnDefinitions(slices.Concat(set.Problems, set.Disabled))
+	if err := a.warnAllDefinitions(); err != nil {
+		return err
+	}
 	if a.JSON {
 		return a.PrintJSON(out)
 	}
 	defer a.reportProblems(append(out.Bundled, out.Custom...), t)
-	heading := []string{"PROVIDER", "CONNECTION", "STATUS", "EXPIRES", "TYPE", "SOURCE"}
+	heading := []string{"PROVIDER", "CONNECTION", "ACCOUNT", "STATUS", "EXPIRES", "TYPE", "SOURCE"}
 	if o.narrowed() {
 		if rows := append(connected, rest...); len(rows) > 0 {
-			a.Table(append([][]string{heading}, rows...))
+			a.Table(withoutEmpty(append([][]string{heading}, rows...), 2))
 			return nil
 		}
 		a.reportNoMatch(ctx, o)
 		return nil
 	}
 	if len(connected) > 0 {
-		a.Table(append([][]string{heading}, connected...))
+		a.Table(withoutEmpty(append([][]string{heading}, connected...), 2))
 		a.Printf("\n")
 	}
 	a.Printf("%s", catalogue(all, show.TextWidth(a.Out)))
@@ -135,30 +133,48 @@ func (a *app) reportNoMatch(ctx context.Context, o *listOptions) {
 	a.Infof("%s; list all: %s", o.noMatch(), a.Suggest(suggest.Command("list")))
 }
 
+// withoutEmpty leaves a column out of a table if only its heading has text.
+func withoutEmpty(rows [][]string, column int) [][]string {
+	if slices.ContainsFunc(rows[1:], func(row []string) bool { return row[column] != "" }) {
+		return rows
+	}
+	for i := range rows {
+		rows[i] = slices.Delete(rows[i], column, column+1)
+	}
+	return rows
+}
+
 // reportNoConnections says what to do first.
 func (a *app) reportNoConnections(ctx context.Context) {
 	a.Infof("no connections yet: %s", a.Suggest(suggest.Command("login PROVIDER")))
 	a.suggestImport(ctx)
 }
 
-// reportProblems reports the connections that need a login, or whose definition was
-// changed, and what several of them cover: why, and the command.
+// reportProblems reports the connections that need a login, that their service rejects,
+// or whose definition was changed, and what several of them cover: why, and the command.
 func (a *app) reportProblems(all []providerView, t *routing.Table) {
 	for _, p := range all {
 		for _, c := range p.Connections {
 			if c.Problem != "" {
 				a.Infof("%s/%s needs a new login: %s: %s", p.Name, c.Name, c.Problem, c.Fix)
 			}
+			if at := c.RejectedSince; at != nil {
+				a.Infof("%s/%s was rejected by its service %s; check it: %s", p.Name, c.Name, show.Relative(*at, time.Now()), a.Suggest(suggest.Command("status %s", p.Name)))
+			}
 			if w := c.Waiting; w != nil {
 				a.Infof("%s/%s does not use the changed definition of %s until you accept it: %s", p.Name, c.Name, p.Name, w.Fix)
 			}
 		}
 	}
+	a.reportContests(t, func(c routing.Choice) bool {
+		return slices.ContainsFunc(all, func(p providerView) bool { return p.Name == c.Provider })
+	})
+}
+
+// reportContests says what several connections cover, if one of them is listed.
+func (a *app) reportContests(t *routing.Table, listed func(routing.Choice) bool) {
 	for _, s := range explain.Contests(t) {
-		listed := func(p providerView) bool {
-			return slices.ContainsFunc(s.Among, func(c routing.Choice) bool { return c.Provider == p.Name })
-		}
-		if s.Notable() && slices.ContainsFunc(all, listed) {
+		if s.Notable() && slices.ContainsFunc(s.Among, listed) {
 			a.Infof("%s", a.contestLine(s, routing.Choice{}))
 		}
 	}

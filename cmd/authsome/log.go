@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ type logOptions struct {
 	provider string
 	event    string
 	since    string
+	run      string
 }
 
 func newLogCmd(a *app) *cobra.Command {
@@ -43,6 +45,7 @@ chain were removed if the chain was never closed. Archives that the log deleted
 itself to limit its size are not a problem.`,
 		Example: `  authsome log -n 50 --provider github
   authsome log --event login --since 2026-11-01
+  authsome log --run 5f0c2a9b
   authsome log --json | jq '.[].event'
   authsome log --follow --jsonl
   authsome log --verify`,
@@ -54,17 +57,21 @@ itself to limit its size are not a problem.`,
 			if o.verify {
 				return verifyLog(cmd.Context(), a)
 			}
+			if o.run != "" && !cmd.Flags().Changed("lines") {
+				o.lines = -1
+			}
 			return showLog(cmd.Context(), a, o)
 		},
 	}
 	f := cmd.Flags()
-	f.IntVarP(&o.lines, "lines", "n", 20, "show the last `N` lines; -1 for all")
+	f.IntVarP(&o.lines, "lines", "n", 20, "show the last `N` lines; -1 for all, which --run implies")
 	f.BoolVarP(&o.follow, "follow", "f", false, "keep running, and show new lines as they are written")
 	f.BoolVar(&o.jsonl, "jsonl", false, "print the lines as they are in the file, one JSON object on each line")
 	f.BoolVar(&o.verify, "verify", false, "check that no line was changed, instead of showing lines")
 	f.StringVar(&o.provider, "provider", "", "only lines about the provider `NAME`")
 	f.StringVar(&o.event, "event", "", "only lines with the event `NAME`, such as login or injection")
 	f.StringVar(&o.since, "since", "", "only lines since `TIME`, such as 30m, 7d, 2026-11-01 or 2026-11-01T12:00:00Z")
+	f.StringVar(&o.run, "run", "", "only lines of the run `ID`, or of the runs whose ID begins so")
 	return cmd
 }
 
@@ -161,6 +168,9 @@ func ensureLog(path string) error {
 
 // filter returns a function that selects the lines to show, and the time in --since.
 func (o *logOptions) filter(now time.Time, json bool, profile string) (keep func(audit.Line) bool, since time.Time, err error) {
+	if !runID.MatchString(o.run) {
+		return nil, since, exit.Usagef("--run %s: use the ID of a run, such as 5f0c2a9b", o.run)
+	}
 	if o.since != "" {
 		if since, err = parseSince(o.since, now); err != nil {
 			return nil, since, err
@@ -173,9 +183,16 @@ func (o *logOptions) filter(now time.Time, json bool, profile string) (keep func
 		if profile != "" && l.Profile != profile {
 			return false
 		}
-		return (o.provider == "" || l.Provider == o.provider) && (o.event == "" || l.Event == o.event) && !l.Time.Before(since)
+		named := (o.provider == "" || l.Provider == o.provider) && (o.event == "" || l.Event == o.event)
+		return named && strings.HasPrefix(l.Run, o.run) && !l.Time.Before(since)
 	}, since, nil
 }
+
+// runID matches the beginning of the ID of a run.
+var runID = regexp.MustCompile(`^[0-9a-f]*$`)
+
+// shortRun is the beginning of the ID of a run, which people use as its name.
+func shortRun(id string) string { return id[:min(len(id), 8)] }
 
 // parseSince reads a time, or a duration before now.
 func parseSince(s string, now time.Time) (time.Time, error) {
@@ -216,6 +233,8 @@ func logRow(l audit.Line, profile string) []string {
 		details = append(details, time.Duration(l.Duration*float64(time.Second)).Round(time.Millisecond).String())
 	}
 	switch {
+	case l.Event == audit.RunStart, l.Event == audit.RunEnd:
+		details = append(details, runDetails(l)...)
 	case l.Event == audit.Retention:
 		details = append(details, "archives up to "+l.Deleted+" deleted")
 	case l.Event == audit.Dropped:
@@ -224,6 +243,21 @@ func logRow(l audit.Line, profile string) []string {
 		details = append(details, show.Plural(int(l.Count), "attempt"))
 	}
 	return []string{l.Time.Local().Format(time.DateTime), l.Event, subject, l.Outcome, strings.Join(details, "  ")}
+}
+
+// runDetails says which run a line is about.
+func runDetails(l audit.Line) []string {
+	var details []string
+	if l.Command != "" {
+		details = append(details, l.Command)
+	}
+	if l.Agent != l.Command {
+		details = append(details, "agent "+l.Agent)
+	}
+	if l.PID != 0 {
+		details = append(details, fmt.Sprint("pid ", l.PID))
+	}
+	return append(details, "run "+shortRun(l.Run))
 }
 
 func verifyLog(ctx context.Context, a *app) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/providers"
@@ -27,6 +28,16 @@ func (a *app) warnDefinitions(problems []providers.Problem) {
 	for _, p := range problems {
 		a.Warnf("%v", p)
 	}
+}
+
+// warnAllDefinitions reports the files of all providers.
+func (a *app) warnAllDefinitions() error {
+	set, err := a.providers()
+	if err != nil {
+		return err
+	}
+	a.warnDefinitions(slices.Concat(set.Problems, set.Disabled))
+	return nil
 }
 
 // checkKnown refuses the name of a provider that has neither a definition nor a stored

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/providers"
 )
 
 // originalMembers are the members that the Python authsome 0.2.3 printed for a provider
@@ -117,5 +118,39 @@ func TestInspectInTheOldForm(t *testing.T) {
 	if github.APIKey != nil || !strings.HasSuffix(o.TokenURL, "/login/oauth/access_token") || !strings.HasSuffix(o.AuthorizationURL, "/login/oauth/authorize") ||
 		!o.SupportsDeviceFlow || o.SupportsDCR || !slices.Contains(o.Scopes, "repo") || github.Export.Env["access_token"] == "" {
 		t.Errorf("%s", out)
+	}
+}
+
+// What inspect prints of each bundled definition is that definition for register.
+func TestInspectIsReadAsTheDefinition(t *testing.T) {
+	set, err := providers.Load(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range set.All() {
+		rest, err := json.Marshal(viewInspection(d, nil, []connectionView{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := d.Inspection(rest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := providers.Parse(text)
+		if err != nil {
+			t.Errorf("%s: %v", d.Name, err)
+			continue
+		}
+		got, err := read.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := d.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != string(want) {
+			t.Errorf("%s is read as\n%s", d.Name, got)
+		}
 	}
 }

@@ -124,9 +124,10 @@ func serveProxy(ctx context.Context, a *app, o *proxyCmdOptions) error {
 	admin := serveAdmin(sidecar.AdminServer(s.Admin(registry), o.adminNames(), options.Log), adminListener)
 	a.warnNotServed(s.Table())
 	a.announce(s, l.Addr(), admin)
-	a.recordRun(audit.RunStart, "ok")
+	self := audit.Event{PID: os.Getpid()}
+	a.recordRun(audit.RunStart, "ok", self)
 	err = waitProxy(ctx, a, s, admin)
-	a.recordRun(audit.RunEnd, "ok")
+	a.recordRun(audit.RunEnd, "ok", self)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer cancel()
 	if err := s.Drain(drain); err != nil {
@@ -136,9 +137,10 @@ func serveProxy(ctx context.Context, a *app, o *proxyCmdOptions) error {
 	return err
 }
 
-// recordRun records the start or end of a proxy.
-func (a *app) recordRun(event, outcome string) {
-	if err := a.record(audit.Event{Event: event, Outcome: outcome}); err != nil {
+// recordRun records the start or end of a proxy, or of the command of a run.
+func (a *app) recordRun(event, outcome string, of audit.Event) {
+	of.Event, of.Outcome = event, outcome
+	if err := a.record(of); err != nil {
 		a.Warnf("cannot record %s in the audit log: %v", event, err)
 	}
 }

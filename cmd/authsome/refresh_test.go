@@ -139,7 +139,7 @@ func (p *provider) asked() int {
 func (p *provider) logIn(b *bench, end time.Time) {
 	b.t.Helper()
 	custom := filepath.Join(b.home, "providers")
-	definition := fmt.Sprintf(`{"schema_version":2,"name":"live","display_name":"Live","flows":["pkce"],"hosts":["api.live.test"],
+	definition := fmt.Sprintf(`{"schema_version":2,"name":"live","display_name":"Live","flows":["pkce"],"hosts":["api.live.test"],"verify":{"url":"https://api.live.test/me"},
 		"oauth":{"authorization_url":"%[1]s/authorize","token_url":"%[1]s/token","revocation":{"url":"%[1]s/revoke"}}}`, p.endpoint.URL)
 	if _, err := providers.Install(custom, []byte(definition), true); err != nil {
 		b.t.Fatal(err)

@@ -46,7 +46,7 @@ type group struct {
 func commandGroups(a *app) []group {
 	return []group{
 		{"Start here", []*cobra.Command{newDemoCmd(a), newLoginCmd(a), newRunCmd(a), newListCmd(a)}},
-		{"Find out what happened", []*cobra.Command{newWhyCmd(a), newDoctorCmd(a), newLogCmd(a)}},
+		{"Find out what happened", []*cobra.Command{newStatusCmd(a), newWhyCmd(a), newDoctorCmd(a), newLogCmd(a)}},
 		{"Manage credentials", []*cobra.Command{
 			newGetCmd(a), newExportCmd(a), newImportCmd(a), newDefaultCmd(a), newConnectionCmd(a), newLogoutCmd(a), newRevokeCmd(a), newRemoveCmd(a),
 		}},

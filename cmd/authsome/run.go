@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path/filepath"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -108,18 +110,20 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 		return fmt.Errorf("listen on loopback: %w", err)
 	}
 	proxyURL.Host = l.Addr().String()
+	options.Usage = &sidecar.Usage{}
 	s := sidecar.New(options)
 	if err := s.Start(ctx, l); err != nil {
 		l.Close()
 		return err
 	}
-	defer func() {
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	drain := sync.OnceFunc(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 		defer cancel()
-		if err := s.Drain(drain); err != nil {
+		if err := s.Drain(ctx); err != nil {
 			options.Log.Info("closed connections that were still open at the end of the run", "err", err)
 		}
-	}()
+	})
+	defer drain()
 	leave, err := a.listRun()
 	if err != nil {
 		return err
@@ -132,18 +136,34 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 	if err != nil {
 		return err
 	}
-	a.recordRun(audit.RunStart, "ok")
 	restore := a.Redirect(func(text string) { options.Log.Info(text) })
-	code, err := whileServing(ctx, s, child.Process{Args: o.args, Env: env, Stdin: a.In, Stdout: a.Out, Stderr: a.Err})
+	code, err := a.runCommand(ctx, s, o.args, env)
 	restore()
-	a.recordRun(audit.RunEnd, fmt.Sprint("exit ", code))
 	if err != nil {
 		return exit.WithCode(err, code)
 	}
+	drain() // first, so that the report has the last requests
+	(&runReport{app: a, command: o.args[0], code: code, id: options.Audit.Run(), placeholders: c.placeholders, used: options.Usage.Report()}).print()
 	if code != 0 {
 		return exit.CodeError(code)
 	}
 	return nil
+}
+
+// runCommand runs the command of a run and returns its exit code. It records when the
+// command starts and ends.
+func (a *app) runCommand(ctx context.Context, s *sidecar.Sidecar, args, env []string) (code int, err error) {
+	var command audit.Event // its name is recorded only if it is a program: a person may have typed anything
+	code, err = whileServing(ctx, s, child.Process{
+		Args: args, Env: env, Stdin: a.In, Stdout: a.Out, Stderr: a.Err,
+		Started: func(pid int) {
+			name := filepath.Base(args[0])
+			command = audit.Event{Command: name, Agent: name, PID: pid}
+			a.recordRun(audit.RunStart, "ok", command)
+		},
+	})
+	a.recordRun(audit.RunEnd, fmt.Sprint("exit ", code), command)
+	return code, err
 }
 
 // listRun lists this process as a run, so that commands that it starts, directly or not,
@@ -264,5 +284,6 @@ func (a *app) sidecarOptions(ctx context.Context, o *proxyOptions) (sidecar.Opti
 	options.Fix = explain.Fix(profile)
 	options.AuditRequired = h.Config.Audit.OnFailure == home.AuditRefuse
 	options.Providers, options.Log, options.Profile = a.opener().LoadProviders, a.opener().Log(), p.Name
+	options.Rejections = p.Rejections()
 	return options, connections, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/authsome/authsome/auth"
@@ -8,7 +9,7 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 )
 
-// connectionView is a connection in --json, for list, login, inspect and why.
+// connectionView is a connection in --json, for list, status, login, inspect and why.
 type connectionView struct {
 	Name      string     `json:"connection_name"`
 	AuthType  string     `json:"auth_type"`
@@ -22,6 +23,9 @@ type connectionView struct {
 	Problem   string     `json:"problem,omitempty"` // why it needs a login, and since when
 	Fix       string     `json:"fix,omitempty"`     // the command for that login
 	Who       string     `json:"who,omitempty"`     // "person" behind the proxy
+
+	Account       string     `json:"account,omitempty"`        // at the service, if it is known
+	RejectedSince *time.Time `json:"rejected_since,omitempty"` // since when the service refuses the credential
 
 	Waiting *waitingView `json:"waiting,omitempty"` // a changed definition that it does not use yet
 	Shared  []sharedView `json:"shared,omitempty"`  // hosts that other connections cover too; not in why
@@ -39,11 +43,29 @@ func (a *app) viewConnection(c auth.Connection) connectionView {
 	if v.Scopes == nil {
 		v.Scopes = []string{}
 	}
-	if !c.ExpiresAt.IsZero() {
-		at := c.ExpiresAt.UTC().Truncate(time.Second)
-		v.ExpiresAt = &at
+	v.ExpiresAt = seconds(c.ExpiresAt)
+	v.Account = cmp.Or(c.Account.Label, c.Account.ID)
+	if p, err := a.profile(); err == nil && v.Problem == "" && !v.Renewable {
+		v.RejectedSince = seconds(p.RejectedSince(c))
 	}
 	return v
+}
+
+// seconds is a time in UTC and whole seconds, or nil for the zero time.
+func seconds(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC().Truncate(time.Second)
+	return &t
+}
+
+// state is the status of a connection for a table.
+func (c connectionView) state() string {
+	if c.RejectedSince != nil {
+		return "rejected"
+	}
+	return c.Status
 }
 
 // connectionLabel is a connection's name, marked if it is the default.
@@ -72,6 +94,9 @@ func (c connectionView) expiry(now time.Time) string {
 // sentence is the state of a connection in words.
 func (c *connectionView) sentence(now time.Time) string {
 	s := c.label() + ", " + c.Status
+	if c.RejectedSince != nil {
+		s += ", rejected by the service " + show.Relative(*c.RejectedSince, now)
+	}
 	if c.ExpiresAt == nil {
 		return s
 	}

@@ -77,6 +77,7 @@ const (
 // Log is an open audit log, safe for concurrent use.
 type Log struct {
 	path    string
+	run     string
 	now     func() time.Time
 	onError func(error) // called by fail only
 
@@ -131,7 +132,7 @@ func Open(path string, o Options) (*Log, error) {
 		w.chain.mac = hmac.New(sha256.New, o.Key)
 	}
 	l := &Log{
-		path: path, now: o.Now, onError: o.OnError,
+		path: path, run: o.Run, now: o.Now, onError: o.OnError,
 		wake:    make(chan struct{}, 1),
 		urgent:  make(chan struct{}, 1),
 		done:    make(chan struct{}),
@@ -140,6 +141,9 @@ func Open(path string, o Options) (*Log, error) {
 	go l.writeLoop(&w) // ends in Close, which waits for it
 	return l, nil
 }
+
+// Run returns the identifier of this process's chain, which is in each of its lines.
+func (l *Log) Run() string { return l.run }
 
 // Failures returns how often the log began to fail or to lose events. A failure
 // counts once, however long it lasts.

@@ -77,6 +77,9 @@ type line struct {
 	Status     int       `json:"status"`
 	Duration   float64   `json:"duration"`
 	Count      int64     `json:"count"`
+	Command    string    `json:"command"`
+	Agent      string    `json:"agent"`
+	PID        int       `json:"pid"`
 	Archived   string    `json:"archived"`
 	Deleted    string    `json:"deleted"`
 	MAC        string    `json:"mac"`
@@ -147,8 +150,12 @@ func TestLineFormat(t *testing.T) {
 	l := mustOpen(t, path, audit.Options{Run: "r1", Actor: "run", Now: func() time.Time { return at }})
 	l.Record(audit.Event{Event: audit.Login, Profile: "default", Provider: "github", Connection: "work", Outcome: "ok"})
 	l.Record(audit.Event{Event: audit.Injection, Provider: "github", Host: "api.github.com", Method: "GET", Path: "/user?token=abc#x", Status: 200, Duration: 1500 * time.Microsecond})
+	l.Record(audit.Event{Event: audit.RunStart, Outcome: "ok", Command: "claude", Agent: "claude", PID: 4711})
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if l.Run() != "r1" {
+		t.Errorf("run %q", l.Run())
 	}
 	data := mustRead(t, path)
 	first, _, _ := strings.Cut(string(data), "\n")
@@ -158,7 +165,7 @@ func TestLineFormat(t *testing.T) {
 	}
 	runs, torn := verify(t, data, nil)
 	got := runs["r1"]
-	if len(got) != 3 || len(torn) != 0 {
+	if len(got) != 4 || len(torn) != 0 {
 		t.Fatalf("%d lines, torn %q:\n%s", len(got), torn, data)
 	}
 	for i := range got {
@@ -167,7 +174,8 @@ func TestLineFormat(t *testing.T) {
 	at = at.UTC().Truncate(time.Microsecond)
 	if diff := cmp.Diff([]line{
 		{Time: at, Run: "r1", Seq: 2, Event: "injection", Provider: "github", Actor: "run", Host: "api.github.com", Method: "GET", Path: "/user", Status: 200, Duration: 0.0015},
-		{Time: at, Run: "r1", Seq: 3, Event: "end", Actor: "run"},
+		{Time: at, Run: "r1", Seq: 3, Event: "run_start", Outcome: "ok", Actor: "run", Command: "claude", Agent: "claude", PID: 4711},
+		{Time: at, Run: "r1", Seq: 4, Event: "end", Actor: "run"},
 	}, got[1:]); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
 	}

@@ -13,6 +13,7 @@ const (
 	Accept      = "accept" // the user let a connection use a changed definition
 	Prefer      = "prefer" // the user chose who serves hosts that several providers cover
 	Get         = "get"    // a secret was shown
+	Check       = "check"  // a credential was sent to its service to find out whether it works
 	Export      = "export"
 	Register    = "register"
 	RunStart    = "run_start"
@@ -37,7 +38,7 @@ const (
 // Events are the kinds of events that a log of this version can have.
 var Events = []string{
 	Login, Logout, Revoke, Remove, Copy, Move, Accept, Prefer, Get, Export, Register, RunStart, RunEnd, Injection, Refusal, EchoMasked, Refresh,
-	KeyRotation, Import, Backup, Restore, End, Retention, Dropped,
+	KeyRotation, Import, Backup, Restore, Check, End, Retention, Dropped,
 }
 
 // Event is one entry of the log. Zero fields are omitted from its line, and text
@@ -53,7 +54,10 @@ type Event struct {
 	Path       string // is written only up to the first '?' or '#'
 	Status     int
 	Duration   time.Duration
-	Count      int64 // of refusals that are not recorded one by one
+	Count      int64  // of refusals that are not recorded one by one
+	Command    string // of a run: the base name of its command, without arguments
+	Agent      string // of a run: the name of the agent
+	PID        int    // of a run: the process of its command; of a proxy, its own
 }
 
 // entry is an event in the queue.

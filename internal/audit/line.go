@@ -51,6 +51,9 @@ func (c *chain) append(buf []byte, e *entry) []byte {
 		buf = strconv.AppendFloat(buf, e.Duration.Seconds(), 'f', -1, 64)
 	}
 	buf = appendNumber(buf, "count", e.Count)
+	buf = appendMember(buf, "command", e.Command)
+	buf = appendMember(buf, "agent", e.Agent)
+	buf = appendNumber(buf, "pid", int64(e.PID))
 	buf = appendMember(buf, "archived", e.archived)
 	buf = appendMember(buf, "deleted", e.deleted)
 	if c.mac != nil {

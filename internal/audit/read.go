@@ -33,6 +33,9 @@ type Line struct {
 	Status     int       `json:"status"`
 	Duration   float64   `json:"duration"` // seconds
 	Count      int64     `json:"count"`    // of dropped events, or of refusals
+	Command    string    `json:"command"`
+	Agent      string    `json:"agent"`
+	PID        int       `json:"pid"`
 	Archived   string    `json:"archived"` // see the package comment
 	Deleted    string    `json:"deleted"`  // the same
 	MAC        string    `json:"mac"`

@@ -22,6 +22,7 @@ type Process struct {
 	Dir            string // "" means the current directory
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
+	Started        func(pid int) // called when the process has started; may be nil
 }
 
 // Exit codes, as in a shell.
@@ -66,6 +67,9 @@ func (p Process) Run(ctx context.Context) (exitCode int, err error) {
 	waited, err := startChild(cmd)
 	if err != nil {
 		return startError(p.Args[0], err)
+	}
+	if p.Started != nil {
+		p.Started(cmd.Process.Pid)
 	}
 	ended := make(chan struct{})
 	forwarding := make(chan struct{})

@@ -132,7 +132,11 @@ func TestExitCodes(t *testing.T) {
 		{[]string{noInterpreter}, 127, "start "}, {nil, 127, "no command"},
 		{[]string{plain}, 126, "not executable"}, {[]string{dir}, 126, dir},
 	} {
-		code, err := Process{Args: tt.args, Env: os.Environ()}.Run(t.Context())
+		pid := 0
+		code, err := Process{Args: tt.args, Env: os.Environ(), Started: func(p int) { pid = p }}.Run(t.Context())
+		if (pid > 0) != (err == nil) {
+			t.Errorf("%v: Started got the pid %d, %v", tt.args, pid, err)
+		}
 		if code != tt.want || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 			t.Errorf("%v: %d, %v", tt.args, code, err)
 		}

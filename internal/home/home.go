@@ -8,7 +8,7 @@
 //	audit.log                 see package audit
 //	providers/<name>.json     definitions that the user registered
 //	backups/                  old content of the user's files, see [Home.SaveBackup]
-//	profiles/<name>/          one vault each, see [Profile]
+//	profiles/<name>/          one vault each, see [Profile]; rejected/, see package rejection
 //	runs/                     see package runs
 //	logs/
 //

@@ -32,6 +32,10 @@ type Profile struct {
 // authority.
 func (p Profile) AuthorityPath() string { return filepath.Join(p.Dir, "ca.pem") }
 
+// RejectedDir returns the path of the directory in which package rejection keeps what it
+// knows about the profile's credentials.
+func (p Profile) RejectedDir() string { return filepath.Join(p.Dir, "rejected") }
+
 // metadata is the content of a profile's metadata.json. It is for people and other
 // programs: authsome writes it once and does not read it.
 type metadata struct {

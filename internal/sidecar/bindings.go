@@ -44,6 +44,7 @@ func (s *Sidecar) bindings(ctx context.Context) ([]routing.Binding, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list connections: %w", err)
 	}
+	s.rejections.use(connections, time.Now())
 	bindings := bindingsOf(s.auth, connections)
 	present := make(map[connectionKey]bool)
 	for _, c := range connections {

@@ -13,6 +13,7 @@ import (
 	"github.com/authsome/authsome/ca"
 	"github.com/authsome/authsome/intercept"
 	"github.com/authsome/authsome/internal/audit"
+	"github.com/authsome/authsome/internal/rejection"
 	"github.com/authsome/authsome/metrics"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"
@@ -42,6 +43,10 @@ type Options struct {
 
 	Metrics *metrics.Metrics // for this sidecar alone; nil keeps none
 	Audit   *audit.Log       // nil records nothing
+	Usage   *Usage           // counts what clients do; nil counts nothing
+	// Rejections are stored here, for other processes. Without a directory, they are only
+	// in the metrics.
+	Rejections rejection.Store
 	// AuditRequired refuses requests that need a credential while the audit log
 	// cannot be written.
 	AuditRequired bool
@@ -59,11 +64,12 @@ func New(o Options) *Sidecar {
 	}
 	s := &Sidecar{
 		auth: o.Auth, vault: o.Vault, providers: o.Providers, authority: o.Authority, routing: o.Routing,
-		metrics: o.Metrics, audit: o.Audit, auditRequired: o.AuditRequired, log: o.Log, profile: o.Profile,
+		metrics: o.Metrics, usage: o.Usage, audit: o.Audit, auditRequired: o.AuditRequired, log: o.Log, profile: o.Profile,
 		routed: make(map[connectionKey]auth.Connection),
 		failed: make(chan error, 1),
 	}
 	s.strangers.report = s.recordStrangers
+	s.rejections.store, s.rejections.log = o.Rejections, o.Log
 	s.proxy = &intercept.Proxy{
 		Routes: s.table.Load, Authority: o.Authority, Credentials: credentials{s}, Record: s.record, Fix: o.Fix, Log: o.Log,
 		Token: o.Token, RequireToken: o.RequireToken, ConnectTo: o.ConnectTo, UpstreamRoots: o.UpstreamRoots,
@@ -77,6 +83,7 @@ func New(o Options) *Sidecar {
 	s.vault.OnOperation = s.metrics.VaultOperation
 	s.authority.OnMint = s.metrics.Leaf
 	s.metrics.Active(func() int { return s.proxy.Stats().Connections }, func() int { return s.proxy.Stats().Tunnels })
+	s.metrics.Rejections(s.rejections.current)
 	s.metrics.AuditFailures(func() uint64 {
 		if s.audit == nil {
 			return 0

@@ -16,6 +16,10 @@ import (
 // to fill the disk.
 func (s *Sidecar) record(x intercept.Exchange) {
 	s.metrics.Exchange(x)
+	s.rejections.observe(&x)
+	if s.usage != nil {
+		s.usage.count(&x)
+	}
 	if x.Stranger {
 		if x.Code != "" {
 			s.strangers.add(string(x.Code))

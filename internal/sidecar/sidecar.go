@@ -38,11 +38,13 @@ type Sidecar struct {
 	routing       routing.Options
 	proxy         *intercept.Proxy
 	metrics       *metrics.Metrics
+	usage         *Usage     // may be nil
 	audit         *audit.Log // may be nil
 	auditRequired bool
 	log           *slog.Logger
 	profile       string
 	strangers     strangers
+	rejections    rejections
 
 	table      atomic.Pointer[routing.Table]
 	generation atomic.Uint64
@@ -142,6 +144,7 @@ func (s *Sidecar) Drain(ctx context.Context) error {
 	s.stop()
 	err := s.proxy.Shutdown(ctx)
 	s.strangers.close()
+	s.rejections.sync(time.Now(), true)
 	s.running.Wait()
 	s.auth.Close()
 	return err
@@ -163,6 +166,7 @@ func (s *Sidecar) watch(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		s.rejections.sync(time.Now(), false)
 		generation, err := s.vault.Generation()
 		if err == nil && generation == s.generation.Load() && s.unreadable.Load() == nil {
 			continue

@@ -156,10 +156,12 @@ func (d *Doctor) checkConnections(ctx context.Context) []finding {
 			all = append(all, warning("connections", name+" does not use the changed definition of "+c.Provider+", which "+adds.String(),
 				suggest.Accept(c.Provider, c.Name))...)
 		}
-		login := c.Err(now)
+		login, rejected := c.Err(now), p.RejectedSince(c)
 		switch {
 		case login != nil:
 			all = append(all, problem("connections", name+" needs a new login, and its requests are refused: "+login.Detail(), relogin)...)
+		case !rejected.IsZero() && !c.Renewable(now):
+			all = append(all, warning("connections", name+" was rejected by its service "+show.Relative(rejected, now), suggest.Command("status %s", c.Provider))...)
 		case !c.ExpiresAt.IsZero() && c.RefreshToken.IsZero() && c.ExpiresAt.Sub(now) < expirySoon:
 			all = append(all, warning("connections", name+" expires "+show.Relative(c.ExpiresAt, now)+" and cannot be refreshed", relogin)...)
 		}

@@ -34,7 +34,7 @@ var Codes = []struct {
 	{Error, "anything else"},
 	{Usage, "usage: an invalid command line, argument, name, definition or file"},
 	{ProviderNotFound, "the provider does not exist"},
-	{Authentication, "authentication failed"},
+	{Authentication, "authentication failed, or `status` found a credential that does not work"},
 	{CredentialMissing, "a credential is missing or needs a new login"},
 	{Refresh, "a refresh failed"},
 	{Store, "the vault or the home cannot be used: locked, damaged, or the wrong key"},

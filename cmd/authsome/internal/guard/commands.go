@@ -23,6 +23,7 @@ var Commands = map[string]Rule{
 	"login":             {Does: "stores a credential"},
 	"run":               {Does: "serves credentials"},
 	"list":              harmless,
+	"status":            harmless, // behind the proxy it sends no credential
 	"why":               harmless,
 	"doctor":            {Does: "shows the log, and writes to a file", Flag: "report"},
 	"log":               harmless,

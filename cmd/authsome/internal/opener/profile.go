@@ -8,12 +8,14 @@ import (
 	"io/fs"
 	"os/user"
 	"sync"
+	"time"
 
 	"github.com/authsome/authsome/internal/regular"
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/internal/home"
+	"github.com/authsome/authsome/internal/rejection"
 	"github.com/authsome/authsome/internal/sidecar"
 	"github.com/authsome/authsome/vault"
 )
@@ -93,6 +95,15 @@ func (p *Profile) Connections(ctx context.Context) ([]auth.Connection, error) {
 		return nil, err
 	}
 	return credentials.Connections(ctx)
+}
+
+// Rejections are which of the profile's credentials their services have rejected.
+func (p *Profile) Rejections() rejection.Store { return rejection.Store{Dir: p.RejectedDir()} }
+
+// RejectedSince returns since when the service rejects a connection's credential, or the
+// zero time if that is not known. It is information: the credential is still used.
+func (p *Profile) RejectedSince(c auth.Connection) time.Time {
+	return p.Rejections().Since(sidecar.CredentialOf(c))
 }
 
 // Audit is the audit log, whose lines are sealed under a key of the profile's vault.

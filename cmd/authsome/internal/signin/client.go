@@ -19,18 +19,16 @@ func (l *Login) configure(ctx context.Context) (*flows.Config, error) {
 	// Whether to ask for a client can depend on the values, for example on the server's
 	// address.
 	later := l.flow == providers.FlowDCRPKCE || len(l.known.Clients) > 0
-	if !later {
-		if err := l.listenForOwn(flows.Client{}); err != nil {
-			return nil, err
-		}
-		fields = append(fields, l.clientFields()...)
-	}
+	var values providers.Values
+	var err error
 	if later {
 		if err := l.readClientSecret(fields); err != nil {
 			return nil, err
 		}
+		values, err = l.collect(ctx, fields, l.clientQuestion())
+	} else {
+		values, err = l.collectClient(ctx, append(fields, l.clientFields()...), "")
 	}
-	values, err := l.collect(ctx, fields, l.clientQuestion())
 	if err != nil {
 		return nil, err
 	}
@@ -45,20 +43,36 @@ func (l *Login) configure(ctx context.Context) (*flows.Config, error) {
 		if done, err := l.reuseClient(ctx, config); done || err != nil {
 			return config, err
 		}
-		if err := l.listenForOwn(flows.Client{}); err != nil {
-			return nil, err
-		}
-		q := l.clientQuestion()
+		also := ""
 		if l.mayNeedSecret(config) {
-			q.also = valueClientSecret
+			also = valueClientSecret
 		}
-		more, err := l.collect(ctx, l.clientFields(), q)
+		more, err := l.collectClient(ctx, l.clientFields(), also)
 		if err != nil {
 			return nil, err
 		}
 		maps.Copy(values, more)
 	}
 	return config, l.useClient(config, values)
+}
+
+// collectClient collects values, those of the user's client among them. The user is shown
+// the redirect URL, so it is needed before the question. also is an optional field that the
+// user is asked for all the same, or empty.
+func (l *Login) collectClient(ctx context.Context, fields []loopback.Field, also string) (providers.Values, error) {
+	asks := l.asks()
+	if asks {
+		if err := l.listenForOwn(flows.Client{}); err != nil {
+			return nil, err
+		}
+	}
+	q := l.clientQuestion()
+	q.also = cmp.Or(also, q.also)
+	values, err := l.collect(ctx, fields, q)
+	if err == nil && !asks {
+		err = l.listenForOwn(flows.Client{})
+	}
+	return values, err
 }
 
 // reuseClient uses the client of earlier logins, or registers one. It reports whether

@@ -46,24 +46,29 @@ func (l *Login) collect(ctx context.Context, fields []loopback.Field, q question
 		}
 		return q.accept(ctx, values)
 	}
-	script := l.o.KeyStdin || l.o.SecretsStdin // which cannot be asked
 	asked := missing
-	if !script && (l.browser != nil || l.terminal != nil) {
+	if l.asks() {
 		asked = append(slices.Clip(missing), named(open, q.also)...)
 	}
 	switch {
 	case len(asked) == 0:
 		return values, accept(ctx, defaults(open, values))
-	case script:
+	case !l.asks():
 	case l.browser != nil:
 		return values, l.askInForm(ctx, open, q, accept)
-	case l.terminal != nil:
+	default:
 		asked := slices.DeleteFunc(open, func(f loopback.Field) bool {
 			return (f.Optional || f.Value != "") && !(q.optional && f.Secret) && f.Name != q.also
 		})
 		return values, l.askOnTerminal(ctx, asked, q, accept)
 	}
 	return nil, exit.WithHint(l.missingValues(missing), l.commandFor(missing))
+}
+
+// asks reports whether the user can be asked: not in a script, nor without a browser and a
+// terminal.
+func (l *Login) asks() bool {
+	return !l.o.KeyStdin && !l.o.SecretsStdin && (l.browser != nil || l.terminal != nil)
 }
 
 // findAll looks for values without asking, and returns the fields that have none.
