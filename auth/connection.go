@@ -69,6 +69,7 @@ type Connection struct {
 	pin            providers.Pin // the definition that it was made with; zero in records of older versions
 	movedFrom      string        // fingerprint of the refresh token with which it was moved from another profile
 	renewalBlocked string        // a Reason constant: why the token must not be renewed; set by checkRenewal
+	replaces       *Connection   // the stored connection that a login may replace with this one; nil if none
 	schemaVersion  int
 	unknown        secret.String // members of the record that this version does not know
 }

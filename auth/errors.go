@@ -39,10 +39,15 @@ type LoginRequiredError struct {
 	Reason     string    // one of the Reason constants
 	Since      time.Time // when it became unusable; zero if unknown
 	Code       string    // the provider's error code, such as invalid_grant
+	Others     []string  // if the connection does not exist, those of the provider, sorted
 }
 
 func (e *LoginRequiredError) Error() string {
-	return fullName(e.Provider, e.Connection) + ": login required: " + e.Detail()
+	text := fullName(e.Provider, e.Connection) + ": login required: " + e.Detail()
+	if len(e.Others) > 0 {
+		text += "; the connections of " + e.Provider + ": " + strings.Join(e.Others, ", ")
+	}
+	return text
 }
 
 // Detail returns the reason with its time and the provider's error code. It completes
@@ -98,10 +103,15 @@ func (e *RefreshUnavailableError) Unwrap() error { return e.Err }
 type ConnectedError struct {
 	Provider   string
 	Connection string
+	BaseURL    string // the connection's address, if another one was asked for; otherwise empty
 }
 
 func (e *ConnectedError) Error() string {
-	return fmt.Sprintf("%s: %v", fullName(e.Provider, e.Connection), ErrConnected)
+	text := fmt.Sprintf("%s: %v", fullName(e.Provider, e.Connection), ErrConnected)
+	if e.BaseURL != "" {
+		text += ", to " + e.BaseURL
+	}
+	return text
 }
 
 // Is makes errors.Is(err, ErrConnected) true.

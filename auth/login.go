@@ -19,10 +19,11 @@ const DefaultName = "default"
 // LoginRequest describes a login.
 type LoginRequest struct {
 	Provider   string
-	Connection string // if empty, DefaultName
-	BaseURL    string // the API's address, if it is not the provider's usual one
-	Force      bool   // replace an existing connection
-	Reset      bool   // do not use the OAuth client of earlier logins
+	Connection string   // if empty, DefaultName
+	BaseURL    string   // the API's address, if it is not the provider's usual one
+	Scopes     []string // what the flow will ask for, if the user chose that; otherwise nil
+	Force      bool     // replace an existing connection that still works
+	Reset      bool     // do not use the OAuth client of earlier logins
 	// Obtain runs a flow. Its result is checked and stored.
 	Obtain func(ctx context.Context, d *providers.Definition, known Known) (flows.Obtained, error)
 }
@@ -46,8 +47,11 @@ func (k Known) Client(issuer, id string) flows.Client {
 }
 
 // Login obtains a credential and stores it as a connection, together with the OAuth client
-// that obtained it. If it fails, nothing is changed. If the connection exists and Force is
-// not set, it does not call Obtain and returns a [*ConnectedError].
+// that obtained it. If it fails, nothing is changed.
+//
+// A connection of that name is replaced if it needs a login, if Scopes differ from those
+// that it has, or with Force. Otherwise Login does not call Obtain and returns a
+// [*ConnectedError]. Without Force it never replaces a connection to another address.
 func (a *Auth) Login(ctx context.Context, l LoginRequest) (Connection, error) {
 	d, err := a.definition(l.Provider)
 	if err != nil {
@@ -64,8 +68,9 @@ func (a *Auth) Login(ctx context.Context, l LoginRequest) (Connection, error) {
 	if err != nil {
 		return Connection{}, err
 	}
-	if !l.Force && s.has(c.Provider, c.Name) {
-		return Connection{}, &ConnectedError{c.Provider, c.Name}
+	check, err := a.replacement(s, d, c, &l)
+	if err != nil {
+		return Connection{}, err
 	}
 	var known Known
 	if !l.Reset {
@@ -78,6 +83,9 @@ func (a *Auth) Login(ctx context.Context, l LoginRequest) (Connection, error) {
 		return Connection{}, err
 	}
 	if c, err = a.withObtained(d, c, o); err != nil {
+		return Connection{}, err
+	}
+	if err := check(&c); err != nil {
 		return Connection{}, err
 	}
 	return a.store(ctx, c, l.Force, o.Client)
@@ -191,9 +199,10 @@ func (a *Auth) store(ctx context.Context, c Connection, force bool, client flows
 // putConnection stores a connection's record and sets c.Default. A provider's first
 // connection becomes the default.
 func (a *Auth) putConnection(tx *vault.Tx, s *snapshot, c *Connection, record []byte, force bool) error {
-	if s.has(c.Provider, c.Name) && !force {
-		return &ConnectedError{c.Provider, c.Name}
+	if s.has(c.Provider, c.Name) && !force && !c.replaces.unchanged(s) {
+		return &ConnectedError{Provider: c.Provider, Connection: c.Name}
 	}
+	c.replaces = nil
 	if len(s.names(c.Provider)) == 0 {
 		s.defaults[c.Provider] = c.Name
 	}

@@ -55,7 +55,7 @@ func (a *Auth) Logout(ctx context.Context, provider, name string) (LogoutResult,
 		}
 	}
 	if !s.has(provider, name) {
-		return LogoutResult{}, &LoginRequiredError{Provider: provider, Connection: name, Reason: ReasonMissing}
+		return LogoutResult{}, s.missing(provider, name)
 	}
 	result, unlock, err := a.revoke(ctx, target{provider, name})
 	if err != nil {

@@ -121,7 +121,7 @@ func (a *Auth) transferred(ctx context.Context, t Transfer) (*snapshot, Connecti
 	}
 	c, err := s.find(t.Provider, t.Connection)
 	if err == nil && t.within(a) && t.renamed(c).Name == c.Name {
-		err = &ConnectedError{c.Provider, c.Name} // even with Force
+		err = &ConnectedError{Provider: c.Provider, Connection: c.Name} // even with Force
 	}
 	return s, c, err
 }

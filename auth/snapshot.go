@@ -139,6 +139,11 @@ func (s *snapshot) has(provider, name string) bool {
 	return slices.Contains(s.names(provider), name)
 }
 
+// missing is the error for a connection that does not exist.
+func (s *snapshot) missing(provider, name string) *LoginRequiredError {
+	return &LoginRequiredError{Provider: provider, Connection: name, Reason: ReasonMissing, Others: s.names(provider)}
+}
+
 // choose returns the name of the default connection: the one set as default, or else
 // the only one.
 func (s *snapshot) choose(provider string) (string, error) {
@@ -235,7 +240,7 @@ func (s *snapshot) find(provider, name string) (Connection, error) {
 			return Connection{}, u.err
 		}
 	}
-	return Connection{}, &LoginRequiredError{Provider: provider, Connection: name, Reason: ReasonMissing}
+	return Connection{}, s.missing(provider, name)
 }
 
 // Default returns the name of the connection that is used if none is named: the one set

@@ -90,7 +90,7 @@ func (a *Auth) SetDefault(ctx context.Context, provider, name string) error {
 	return a.change(ctx, provider, func(tx *vault.Tx) error {
 		return a.updateRecords(tx, provider, func(_ *vault.Tx, s *snapshot) error {
 			if !s.has(provider, name) {
-				return &LoginRequiredError{Provider: provider, Connection: name, Reason: ReasonMissing}
+				return s.missing(provider, name)
 			}
 			s.defaults[provider] = name
 			return nil

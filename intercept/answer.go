@@ -129,7 +129,8 @@ func (r *Refusal) setHeaders(h http.Header) {
 }
 
 // connectAnswer is r as the response to a CONNECT: one line of plain text, since
-// clients show little else of it. The connection is closed, except after a 407: the
+// clients show little else of it. Many, such as those of Python and Go, show only the
+// reason phrase, so it has the code. The connection is closed, except after a 407: the
 // client's second try comes on the same connection.
 func (p *Proxy) connectAnswer(request *http.Request, r *Refusal) *http.Response {
 	text := r.Message
@@ -141,6 +142,7 @@ func (p *Proxy) connectAnswer(request *http.Request, r *Refusal) *http.Response 
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	r.setHeaders(h)
 	return &http.Response{
+		Status:     string(r.Code) + " (authsome)", // our own constants: nothing that a client sent can add a line
 		StatusCode: r.Status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: h,
 		ContentLength: int64(len(text)), Body: io.NopCloser(strings.NewReader(text)),
 		Request: request, Close: r.Status != http.StatusProxyAuthRequired,

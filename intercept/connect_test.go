@@ -91,6 +91,9 @@ func TestConnectRefused(t *testing.T) {
 			if response.StatusCode != tt.status || response.Header.Get(errorHeader) != string(tt.code) {
 				t.Errorf("got %d %s %q, want %d %s", response.StatusCode, response.Header.Get(errorHeader), body, tt.status, tt.code)
 			}
+			if want := fmt.Sprintf("%d %s (authsome)", tt.status, tt.code); response.Status != want {
+				t.Errorf("the status line has %q, want %q", response.Status, want)
+			}
 			if !response.Close {
 				t.Error("the connection stays open")
 			}
@@ -98,6 +101,21 @@ func TestConnectRefused(t *testing.T) {
 	}
 	if seen := r.requests(); len(seen) > 0 {
 		t.Errorf("the upstream saw %d requests", len(seen))
+	}
+}
+
+// Go's client shows only the reason phrase of a refused CONNECT. A code that is not one
+// word would not be a valid phrase.
+func TestClientsShowTheCodeOfARefusedConnect(t *testing.T) {
+	for _, code := range Codes() {
+		if strings.Trim(string(code), "abcdefghijklmnopqrstuvwxyz_") != "" {
+			t.Errorf("the code %q", code)
+		}
+	}
+	r := newRig(t, nil)
+	_, err := r.client().Get("https://169.254.169.254/")
+	if err == nil || !strings.HasSuffix(err.Error(), ": private_target (authsome)") {
+		t.Errorf("the client says: %v", err)
 	}
 }
 

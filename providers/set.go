@@ -52,9 +52,10 @@ func (p Problem) String() string {
 // NotFoundError reports that a definition does not exist, or that the user's file cannot
 // be used.
 type NotFoundError struct {
-	Name string
-	Near string   // a similar name that exists, or empty
-	File *Problem // the user's file, or nil
+	Name     string
+	Near     string   // the name of a definition that may be meant, or empty
+	Category string   // the category that Name describes, if Near is empty, or empty
+	File     *Problem // the user's file, or nil
 }
 
 func (e *NotFoundError) Error() string {
@@ -140,17 +141,16 @@ func (d *Definition) ownedByUser() {
 	d.known = sync.OnceValue(func() []*Definition { return bundledOn(d) })
 }
 
-// Lookup returns the definition with the name. If it does not exist, the error is a
-// [*NotFoundError].
+// Lookup returns the definition with the name, exactly as it is stored; see
+// [Set.Resolve]. If it does not exist, the error is a [*NotFoundError].
 func (s *Set) Lookup(name string) (*Definition, error) {
 	if read := s.byName[name]; read != nil {
 		return read()
 	}
-	missing := &NotFoundError{Name: name, Near: s.near(name)}
 	if files := s.ProblemsOf(name); len(files) > 0 {
-		missing.Near, missing.File = "", &files[0]
+		return nil, &NotFoundError{Name: name, File: &files[0]}
 	}
-	return nil, missing
+	return nil, s.notFound(name)
 }
 
 // ProblemsOf returns the problems of the user's file for a provider, of both kinds.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/internal/home"
+	"github.com/authsome/authsome/providers"
 )
 
 // exactArgs requires one argument for each name. An argument CONNECTION must be a valid
@@ -106,6 +107,14 @@ func checkName(flag, name string) error {
 	}
 	if err := home.ValidateName(name); err != nil {
 		return exit.Usagef("%s: %v", flag, err)
+	}
+	return nil
+}
+
+// checkNewName refuses a key as the name of something new: names are shown.
+func checkNewName(flag, name string) error {
+	if providers.LooksLikeKey(name) {
+		return exit.Usagef("%s: this looks like a key, and names are not secret", flag)
 	}
 	return nil
 }

@@ -166,7 +166,7 @@ func (a *app) completeConnections(cmd *cobra.Command, args []string, prefix stri
 	var names []string
 	if !slices.Contains([]string{"run", "proxy", "why"}, cmd.Name()) {
 		if len(args) > 0 {
-			names = stored[args[0]]
+			names = stored[a.peek().Provider(args[0])]
 		}
 		return matching(slices.Clone(names), prefix)
 	}
@@ -193,8 +193,12 @@ func (a *app) completeProfiles(_ *cobra.Command, _ []string, prefix string) ([]s
 
 // named is the definition of the provider that is the first argument, or nil.
 func (a *app) named(args []string) *providers.Definition {
+	if len(args) == 0 {
+		return nil
+	}
+	name := a.peek().Provider(args[0])
 	for _, d := range a.peek().Definitions() {
-		if len(args) > 0 && d.Name == args[0] {
+		if d.Name == name {
 			return d
 		}
 	}

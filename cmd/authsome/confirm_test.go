@@ -31,6 +31,33 @@ func TestConfirm(t *testing.T) {
 	}
 }
 
+// A person is asked before all of a provider is deleted, and not with --yes or if there
+// is nothing to delete.
+func TestConfirmRevokeAndRemove(t *testing.T) {
+	b := newBench(t)
+	for _, command := range []string{"revoke", "remove"} {
+		for _, connection := range []string{"default", "work"} {
+			b.run("re_stored_0123456789", "login", "resend", "--connection", connection, "--key-stdin", "--no-verify")
+		}
+		before := b.stored()
+		screen, code := b.typed(" all that is stored of resend, the connections default, work? [y/N] ", "n\n", command, "resend")
+		if code != 1 || !strings.Contains(screen, "cancelled; nothing was changed\r\n") || b.stored() != before {
+			t.Errorf("%s: exit %d: %s", command, code, screen)
+		}
+		if screen, code = b.typed("? [y/N] ", "y\n", command, "resend"); code != 0 || !strings.Contains(screen, "the service still accepts the keys until you delete them at https://resend.com/api-keys\r\n") {
+			t.Errorf("%s: exit %d: %s", command, code, screen)
+		}
+		for _, args := range [][]string{{command, "resend"}, {command, "resend", "--yes"}} {
+			s := onScreen(t, b.command(args...))
+			if code := s.end(); code != 0 || strings.Contains(s.seen.String(), "y/N") {
+				t.Errorf("%v: exit %d: %q", args, code, s.seen.String())
+			}
+			b.run("re_stored_0123456789", "login", "resend", "--key-stdin", "--no-verify")
+		}
+		b.run("", command, "resend", "-y")
+	}
+}
+
 // Ctrl-C at a confirmation has exit code 130, says that nothing was changed, and is
 // right about it.
 func TestCtrlCAtAConfirmation(t *testing.T) {
@@ -55,6 +82,8 @@ func TestCtrlCAtAConfirmation(t *testing.T) {
 		{"Install acme? [y/N] ", []string{"register", definition}},
 		{"[y/N] ", []string{"ca", "rotate"}},
 		{"Let resend/default use this definition? [y/N] ", []string{"connection", "accept", "resend"}},
+		{"Revoke and delete resend/default? [y/N] ", []string{"revoke", "resend"}},
+		{"Delete resend/default? [y/N] ", []string{"remove", "resend"}},
 	} {
 		screen, code := b.typed(tt.question, "y\x03", tt.args...)
 		if code != 130 || !strings.HasSuffix(screen, "\r\nauthsome: \x1b[31;1merror:\x1b[0m cancelled; nothing was changed\r\n") {

@@ -95,7 +95,7 @@ func (o *transferOptions) check() error {
 	if o.to == "" {
 		return exit.WithFlag(exit.Usagef("name the target profile with --to"), "--to PROFILE")
 	}
-	return cmp.Or(checkName("CONNECTION", o.connection), checkName("--to", o.to), checkName("--as", o.as))
+	return cmp.Or(checkName("CONNECTION", o.connection), checkName("--to", o.to), checkName("--as", o.as), checkNewName("--as", o.as))
 }
 
 // otherAuth opens the connections of another profile, or returns from if the name is
@@ -127,7 +127,11 @@ func (o *transferOptions) explain(err error, command string, t auth.Transfer) er
 		return exit.WithHint(fmt.Errorf("profile %s: %w", o.to, err), repeat.With("--as NAME"))
 	}
 	if errors.Is(err, auth.ErrOneHolder) {
-		return exit.WithCommand(err, "connection move %s %s --to %s", o.provider, t.Connection, o.to)
+		move := suggest.Command("connection move %s %s --to %s", o.provider, t.Connection, o.to)
+		if o.as != "" {
+			move = move.With("--as " + o.as)
+		}
+		return exit.WithHint(err, move)
 	}
 	return err
 }

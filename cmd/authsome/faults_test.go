@@ -256,7 +256,7 @@ func TestFaultsOfServices(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
-	if got := connect(proxy, l.Addr().String(), ""); got != "502 Bad Gateway upstream_unreachable" {
+	if got := connect(proxy, l.Addr().String(), ""); got != "502 upstream_unreachable (authsome) upstream_unreachable" {
 		t.Errorf("a tunnel to a closed port: %s", got)
 	}
 	settles(t, admin, before)

@@ -25,9 +25,9 @@ func newGetCmd(a *app) *cobra.Command {
 	o := &getOptions{}
 	cmd := &cobra.Command{
 		Use: "get PROVIDER", Short: "Show what is stored of a connection, without its secrets",
-		Long: `Get shows what is stored of a connection. Secrets are shown as ***REDACTED***.
-With --show-secret they are shown in plain text; that is recorded in the audit log
-and refused behind the proxy.`,
+		Long: `Get shows what is stored of a connection. Secrets are shown as ***REDACTED***,
+and --field refuses them. With --show-secret they are shown in plain text; that is
+recorded in the audit log and refused behind the proxy.`,
 		Example: `  authsome get openai
   authsome get openai --field status
   authsome get openai --field api_key --show-secret`,
@@ -84,7 +84,12 @@ func get(ctx context.Context, a *app, provider string, o *getOptions) error {
 	}
 	if o.field != "" {
 		// Without --json, a field that has no value is an error.
-		if value, ok := all[o.field]; ok && (a.JSON || value != nil) {
+		switch value, ok := all[o.field]; {
+		case !ok || value == nil && !a.JSON:
+		case value == secret.Redacted:
+			// A script would use the redaction as the value.
+			return exit.WithFlag(exit.Usagef("%s is secret: with --show-secret it is printed", o.field), "--show-secret")
+		default:
 			return a.printField(field{o.field, value})
 		}
 		next := suggest.Command("get %s", provider)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -8,8 +9,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+	"github.com/authsome/authsome/internal/near"
 	"github.com/authsome/authsome/providers"
 )
 
@@ -22,10 +25,20 @@ func withNext(cmd *cobra.Command, err error) error {
 		return err
 	}
 	if e, ok := errors.AsType[*providers.NotFoundError](err); ok && e.Near != "" && strings.Contains(cmd.Use, "PROVIDER") {
-		args := cmd.Flags().Args()
+		args := slices.Clone(cmd.Flags().Args())
 		if i := slices.Index(args, e.Name); i >= 0 {
 			args[i] = e.Near
-			return exit.WithCommand(err, "%s %s", commandName(cmd), suggest.Words(args...))
+			return exit.WithCommand(err, "%s", repeatedWith(cmd, args, ""))
+		}
+	}
+	if e, ok := errors.AsType[*auth.NoDefaultError](err); ok {
+		if line := withConnection(cmd, "", e.Connections[0]); line != "" {
+			return exit.WithCommand(err, "%s", line)
+		}
+	}
+	if e, ok := errors.AsType[*auth.LoginRequiredError](err); ok && e.Connection != "" && len(e.Others) > 0 {
+		if line := withConnection(cmd, e.Connection, cmp.Or(near.Nearest(e.Connection, e.Others, 2), e.Others[0])); line != "" {
+			return exit.WithCommand(err, "%s", line)
 		}
 	}
 	if _, ok := errors.AsType[*exit.UsageError](err); ok {
@@ -43,10 +56,33 @@ func commandName(cmd *cobra.Command) string {
 	return name
 }
 
+// withConnection is the command as it was typed, for another connection than the one
+// that was named, if any. It is empty if the command does not act on one connection.
+func withConnection(cmd *cobra.Command, named, connection string) string {
+	switch args := slices.Clone(cmd.Flags().Args()); {
+	case strings.Contains(cmd.Use, "CONNECTION"):
+		if i := slices.Index(args, named); i > 0 {
+			args[i] = connection
+			return repeatedWith(cmd, args, "")
+		}
+		return repeatedWith(cmd, append(args, connection), "")
+	case strings.Contains(cmd.Use, "PROVIDER") && cmd.Flags().Lookup("connection") != nil:
+		return repeated(cmd, "--connection "+suggest.Words(connection))
+	}
+	return ""
+}
+
 // repeated is the command as it was typed, with one more flag. If the flag was given
 // with another value, it is replaced. Global flags are left out.
 func repeated(cmd *cobra.Command, flag string) string {
-	words := append(strings.Fields(commandName(cmd)), cmd.Flags().Args()...)
+	return repeatedWith(cmd, cmd.Flags().Args(), flag)
+}
+
+// repeatedWith is [repeated] with other arguments. What was read from standard input
+// must be given again.
+func repeatedWith(cmd *cobra.Command, args []string, flag string) string {
+	words := append(strings.Fields(commandName(cmd)), args...)
+	stdin := ""
 	name, _, _ := strings.Cut(strings.TrimLeft(flag, "-"), " ")
 	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
 		values := []string{f.Value.String()}
@@ -57,11 +93,14 @@ func repeated(cmd *cobra.Command, flag string) string {
 		case !f.Changed || f.Name == name:
 		case f.Value.Type() == "bool":
 			words = append(words, "--"+f.Name)
+			if f.Name == "key-stdin" || f.Name == "secrets-stdin" {
+				stdin = " < FILE"
+			}
 		default:
 			for _, value := range values {
 				words = append(words, "--"+f.Name, value)
 			}
 		}
 	})
-	return suggest.Words(words...) + " " + flag
+	return strings.TrimSpace(suggest.Words(words...)+" "+flag) + stdin
 }

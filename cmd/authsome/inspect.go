@@ -37,6 +37,10 @@ func inspect(ctx context.Context, a *app, name string) error {
 	if err != nil {
 		return err
 	}
+	set, err := a.providers()
+	if err != nil {
+		return err
+	}
 	connections, err := connectionsOf(ctx, a, name)
 	if err != nil {
 		return err
@@ -52,7 +56,7 @@ func inspect(ctx context.Context, a *app, name string) error {
 		views = append(views, v)
 	}
 	if a.JSON {
-		rest, err := json.Marshal(viewInspection(d, views))
+		rest, err := json.Marshal(viewInspection(d, set.Aliases(d.Name), views))
 		if err != nil {
 			return err
 		}
@@ -62,7 +66,7 @@ func inspect(ctx context.Context, a *app, name string) error {
 		}
 		return a.PrintJSON(json.RawMessage(text))
 	}
-	rows := describe(d)
+	rows := describe(d, set.Aliases(d.Name))
 	now := time.Now()
 	for _, c := range views {
 		rows = append(rows, []string{"connection", strings.TrimSpace(c.label() + ", " + c.state() + " " + c.expiry(now))})
@@ -86,13 +90,14 @@ func inspect(ctx context.Context, a *app, name string) error {
 // inspection is what inspect says in addition to the definition.
 type inspection struct {
 	Source      string           `json:"source"`
+	Aliases     []string         `json:"aliases,omitempty"`
 	Connections []connectionView `json:"connections"`
 }
 
 // viewInspection returns what inspect says in addition to the definition. One of schema 1
 // has the members that the Python authsome printed.
-func viewInspection(d *providers.Definition, connections []connectionView) any {
-	own := inspection{d.Source, connections}
+func viewInspection(d *providers.Definition, aliases []string, connections []connectionView) any {
+	own := inspection{d.Source, aliases, connections}
 	if d.SchemaVersion == 1 {
 		return own
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/authsome/authsome/providers"
 )
 
-// describe returns a definition as rows of a name and a value.
-func describe(d *providers.Definition) [][]string {
+// describe returns a definition and its aliases as rows of a name and a value.
+func describe(d *providers.Definition, aliases []string) [][]string {
 	var rows [][]string
 	add := func(name string, values ...string) {
 		for i, v := range values {
@@ -26,6 +26,7 @@ func describe(d *providers.Definition) [][]string {
 		title += ", " + d.DisplayName
 	}
 	add("name", title)
+	add("aliases", strings.Join(aliases, ", "))
 	add("category", d.Category)
 	add("source", d.Source)
 	add("type", d.AuthType()+", by "+strings.Join(d.Flows, " or "))

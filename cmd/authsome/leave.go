@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/opener"
 	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/providers"
 )
@@ -74,14 +78,49 @@ func (a *app) stillValid(provider string, authTypes []string) string {
 	case keys > 1:
 		what, them = "the keys", "them"
 	}
-	text := "; the service still accepts " + what
-	set, err := a.providers()
-	if err != nil {
-		return text
+	where := "there"
+	if set, err := a.providers(); err == nil {
+		if d, err := set.Lookup(provider); err == nil && d.KeyURL != "" {
+			where = "at " + d.KeyURL
+		}
 	}
-	d, err := set.Lookup(provider)
-	if err != nil || d.KeyURL == "" {
-		return text
+	return "; the service still accepts " + what + " until you delete " + them + " " + where
+}
+
+// confirmLeaving checks that the provider exists, and asks on a terminal before its
+// connections are deleted. Without a terminal it does not ask: scripts have always been
+// able to do this.
+func (a *app) confirmLeaving(ctx context.Context, provider, what string, yes bool) error {
+	reading, cancel := opener.Bounded(ctx) // not while somebody thinks about the answer
+	defer cancel()
+	if err := checkKnown(reading, a, provider); err != nil {
+		return err
 	}
-	return text + " until you delete " + them + " at " + d.KeyURL
+	if yes || a.Terminal() == nil {
+		return nil
+	}
+	own, err := connectionsOf(reading, a, provider)
+	if exit.IsStore(err) {
+		return err // a record that cannot be read is another error, and can be deleted
+	}
+	set, errSet := a.providers()
+	if errSet != nil {
+		return errSet
+	}
+	d, errSet := set.Lookup(provider)
+	if err == nil && len(own) == 0 && errSet == nil && d.Source == providers.Bundled {
+		return nil // there is nothing to lose
+	}
+	question := what + " all that is stored of " + provider
+	if len(own) > 0 {
+		var names []string
+		for _, c := range own {
+			names = append(names, c.Name)
+		}
+		question += ", the connections " + strings.Join(names, ", ")
+		if len(own) == 1 {
+			question = fmt.Sprintf("%s %s/%s", what, provider, own[0].Name)
+		}
+	}
+	return a.Confirm(ctx, question+"?", "--yes")
 }

@@ -30,8 +30,8 @@ func newListCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list [TEXT]", Short: "List providers and connections",
 		Long: `List shows the connections, and then the names of the other providers by category.
-With TEXT, which is searched in the names, or with a flag, it shows a table of the
-providers that match.`,
+With TEXT, which is searched in the names and aliases, or with a flag, it shows a
+table of the providers that match.`,
 		Example: `  authsome list
   authsome list slack
   authsome list --category llm
@@ -56,6 +56,7 @@ type providerView struct {
 	AuthType    string           `json:"auth_type"`
 	Source      string           `json:"source"`
 	Category    string           `json:"category"`
+	Aliases     []string         `json:"aliases,omitempty"` // other names, under which commands find it too
 	State       string           `json:"state"`
 	Connections []connectionView `json:"connections"`
 }
@@ -200,7 +201,8 @@ func (o *listOptions) noMatch() string {
 // keeps reports whether a provider is listed.
 func (o *listOptions) keeps(p providerView) bool {
 	text := strings.ToLower(o.text)
-	named := strings.Contains(p.Name, text) || strings.Contains(strings.ToLower(p.DisplayName), text) || p.Category == text
+	hasText := func(name string) bool { return strings.Contains(name, text) }
+	named := hasText(strings.ToLower(p.Name)) || hasText(strings.ToLower(p.DisplayName)) || p.Category == text || slices.ContainsFunc(p.Aliases, hasText)
 	return named && (!o.connected || len(p.Connections) > 0) && (o.category == "" || o.category == p.Category)
 }
 
@@ -231,7 +233,7 @@ func listProviders(ctx context.Context, a *app, t *routing.Table) ([]providerVie
 	var all []providerView
 	for _, d := range set.All() {
 		v := providerView{
-			Name: d.Name, DisplayName: d.DisplayName, AuthType: d.AuthType(), Source: d.Source, Category: d.Category,
+			Name: d.Name, DisplayName: d.DisplayName, AuthType: d.AuthType(), Source: d.Source, Category: d.Category, Aliases: set.Aliases(d.Name),
 			State: string(auth.StateAvailable), Connections: byProvider[d.Name],
 		}
 		if s, ok := states[d.Name]; ok {

@@ -15,7 +15,6 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/explain"
 	"github.com/authsome/authsome/cmd/authsome/internal/signin"
-	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/internal/home"
@@ -42,15 +41,16 @@ address to open is printed, and you can paste the address of the last page.
 
 Secrets are not accepted as arguments, because other users could see them.
 
-The first connection of a provider becomes its default. Without PROVIDER, login
-lists the keys that it finds in the environment, and offers to store them.`,
+The first connection of a provider becomes its default. One that works is replaced
+only with --force or other --scopes. Without PROVIDER, login lists the keys that it
+finds in the environment, and offers to store them.`,
 		Example: `  authsome login github
   authsome login openai --connection work --key-stdin < key.txt
   authsome login mcp --base-url https://mcp.example.com/mcp
   authsome login`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return exit.WithCommand(exit.Usagef("login takes one PROVIDER; secrets are not accepted as arguments"), "login %s", suggest.Words(args[0]))
+				return exit.WithHint(exit.Usagef("login takes one PROVIDER; secrets are not accepted as arguments, because other users can see them"), a.loginWith(args))
 			}
 			return nil
 		},
@@ -79,7 +79,7 @@ lists the keys that it finds in the environment, and offers to store them.`,
 	f.BoolVar(&o.AllowNoPKCE, "allow-no-pkce", false, "accept an MCP server that does not announce PKCE: an intercepted sign-in code may then be usable")
 	f.StringVar(&o.RedirectURL, "redirect-url", "", "use the redirect `URL` that the OAuth client is registered with, such as http://localhost:8080/callback")
 	f.BoolVar(&o.Reset, "reset", false, "ask for the OAuth client again, and do not use the stored one")
-	f.BoolVar(&o.Force, "force", false, "replace the connection if it exists")
+	f.BoolVar(&o.Force, "force", false, "replace the connection even if it works, or is to another address")
 	f.BoolVar(&o.NoBrowser, "no-browser", false, "do not open a browser: print the address, ask on the terminal")
 	f.BoolVar(&o.KeyStdin, "key-stdin", false, "read the one secret that is needed, such as the key, from standard input")
 	f.BoolVar(&o.SecretsStdin, "secrets-stdin", false, "read NAME=VALUE lines from standard input")
@@ -135,6 +135,9 @@ func forAddress(a *app, set *providers.Set, d *providers.Definition, o *signin.O
 func newLogin(a *app, provider string, o signin.Options) (*signin.Login, error) {
 	if err := home.ValidateName(o.Connection); err != nil {
 		return nil, exit.Usagef("--connection: %v", err)
+	}
+	if err := checkNewName("--connection", o.Connection); err != nil {
+		return nil, err
 	}
 	set, err := a.providers()
 	if err != nil {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+
 	"github.com/spf13/cobra"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
@@ -88,7 +90,7 @@ func newProfileCreateCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := checkProfileName(args[0]); err != nil {
+			if err := cmp.Or(checkProfileName(args[0]), checkNewName("NAME", args[0])); err != nil {
 				return err
 			}
 			if _, err := h.CreateProfile(args[0]); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/spf13/cobra"
@@ -52,7 +53,7 @@ func newNewProviderCmd(a *app) *cobra.Command {
 }
 
 func newProvider(ctx context.Context, a *app, name, openAPI string) error {
-	if err := providers.ValidateName(name); err != nil {
+	if err := cmp.Or(providers.ValidateName(name), checkNewName("NAME", name)); err != nil {
 		return err
 	}
 	text, err := a.draft(ctx, name, openAPI)

@@ -102,7 +102,7 @@ func TestProxyRequiresToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, proxy, _ := b.proxy(append(s.flags(), "--token-file", token, "--require-token")...)
-	if got := connect(proxy, s.host+":443", ""); got != "407 Proxy Authentication Required proxy_auth_required" {
+	if got := connect(proxy, s.host+":443", ""); got != "407 proxy_auth_required (authsome) proxy_auth_required" {
 		t.Errorf("without a token: %s", got)
 	}
 	if got := connect(proxy, s.host+":443", "Proxy-Authorization: Bearer wrong\r\n"); !strings.HasPrefix(got, "407") {
@@ -165,7 +165,7 @@ func TestAnotherUser(t *testing.T) {
 		return strings.TrimSpace(string(out)), err
 	}
 	const nobody = 65534
-	if got, _ := as(nobody, "", "agent", "connect", proxy, s.host+":443"); got != "403 Forbidden not_your_proxy" {
+	if got, _ := as(nobody, "", "agent", "connect", proxy, s.host+":443"); got != "403 not_your_proxy (authsome) not_your_proxy" {
 		t.Errorf("another user: %s", got)
 	}
 	if got, _ := as(0, "", "agent", "connect", proxy, s.host+":443"); !strings.HasPrefix(got, "200") {
@@ -198,7 +198,7 @@ func TestAdminPortIsGuarded(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, host := range []string{"127.0.0.1", "localhost", "0.0.0.0", "[::]", "[::ffff:127.0.0.1]"} {
-		if got := connect(proxy, host+":"+port, ""); got != "403 Forbidden private_target" {
+		if got := connect(proxy, host+":"+port, ""); got != "403 private_target (authsome) private_target" {
 			t.Errorf("CONNECT %s: %s", host, got)
 		}
 	}

@@ -57,13 +57,18 @@ func (o *proxyOptions) addFlags(cmd *cobra.Command) {
 // routing returns the options of the routing table that the flags give. Every provider
 // in a flag must exist, and flags must not contradict each other.
 func (o *proxyOptions) routing(set *providers.Set) (routing.Options, error) {
+	lookup := func(name *string) error {
+		*name = set.Resolve(*name)
+		_, err := set.Lookup(*name)
+		return err
+	}
 	var r routing.Options
 	for _, s := range o.providers {
 		name, connection, named := strings.Cut(s, "=")
 		if name == "" || named && home.ValidateName(connection) != nil {
 			return r, exit.Usagef("--provider %s: use PROVIDER or PROVIDER=CONNECTION", s)
 		}
-		if _, err := set.Lookup(name); err != nil {
+		if err := lookup(&name); err != nil {
 			return r, err
 		}
 		r.Only = append(r.Only, routing.Choice{Provider: name, Connection: connection})
@@ -73,7 +78,7 @@ func (o *proxyOptions) routing(set *providers.Set) (routing.Options, error) {
 		if name == "" || home.ValidateName(connection) != nil {
 			return r, exit.Usagef("--connection %s: use PROVIDER=NAME", s)
 		}
-		if _, err := set.Lookup(name); err != nil {
+		if err := lookup(&name); err != nil {
 			return r, err
 		}
 		r.Choose = append(r.Choose, routing.Choice{Provider: name, Connection: connection})

@@ -12,25 +12,26 @@ import (
 )
 
 func newRemoveCmd(a *app) *cobra.Command {
-	return &cobra.Command{
+	var yes bool
+	cmd := &cobra.Command{
 		Use: "remove PROVIDER", Short: "Delete a provider's connections, OAuth client and custom definition",
 		Long: `Remove deletes everything that is stored of a provider in the profile, without
 contacting the provider. It also uninstalls a definition that you registered. A
-bundled definition stays.`,
+bundled definition stays. On a terminal, remove asks first.`,
 		Example: "  authsome remove acme",
 		Args:    exactArgs("PROVIDER"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := opener.Bounded(cmd.Context())
-			defer cancel()
-			return remove(ctx, a, args[0])
-		},
+		RunE:    func(cmd *cobra.Command, args []string) error { return remove(cmd.Context(), a, args[0], yes) },
 	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask for confirmation")
+	return cmd
 }
 
-func remove(ctx context.Context, a *app, provider string) error {
-	if err := checkKnown(ctx, a, provider); err != nil {
+func remove(ctx context.Context, a *app, provider string, yes bool) error {
+	if err := a.confirmLeaving(ctx, provider, "Delete", yes); err != nil {
 		return err
 	}
+	ctx, cancel := opener.Bounded(ctx)
+	defer cancel()
 	credentials, err := a.auth()
 	if err != nil {
 		return err

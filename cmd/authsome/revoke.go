@@ -10,23 +10,27 @@ import (
 )
 
 func newRevokeCmd(a *app) *cobra.Command {
-	return &cobra.Command{
+	var yes bool
+	cmd := &cobra.Command{
 		Use: "revoke PROVIDER", Short: "Revoke and delete all connections of a provider",
 		Long: `Revoke asks the provider to revoke the tokens of all its connections, and to
 delete the OAuth client if a login registered one. Then it deletes the connections
-and the client, whatever the provider answers. The definition is kept.`,
+and the client, whatever the provider answers. The definition is kept. API keys stay
+valid until you delete them at the service. On a terminal, revoke asks first.`,
 		Example: "  authsome revoke github",
 		Args:    exactArgs("PROVIDER"),
-		RunE:    func(cmd *cobra.Command, args []string) error { return revoke(cmd.Context(), a, args[0]) },
+		RunE:    func(cmd *cobra.Command, args []string) error { return revoke(cmd.Context(), a, args[0], yes) },
 	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask for confirmation")
+	return cmd
 }
 
-func revoke(ctx context.Context, a *app, provider string) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*opener.VaultWait) // once for the vault, once for the provider
-	defer cancel()
-	if err := checkKnown(ctx, a, provider); err != nil {
+func revoke(ctx context.Context, a *app, provider string, yes bool) error {
+	if err := a.confirmLeaving(ctx, provider, "Revoke and delete", yes); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, 2*opener.VaultWait) // once for the vault, once for the provider
+	defer cancel()
 	credentials, err := a.auth()
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,7 @@ import (
 func execute(ctx context.Context, a *app, args []string) int {
 	root := newRootCmd(a)
 	root.SetArgs(args)
+	a.Keys = sync.OnceValue(func() []string { return keysIn(args) })
 	root.SetIn(a.In)
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
@@ -29,7 +31,7 @@ func execute(ctx context.Context, a *app, args []string) int {
 	cmd, err := root.ExecuteContextC(ctx)
 	a.close()
 	if err != nil {
-		return a.Fail(withNext(cmd, err))
+		return a.Fail(a.withoutKeys(cmd, args, err))
 	}
 	return exit.OK
 }
@@ -70,7 +72,7 @@ Documentation: ` + docsURL,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Name() == cobra.ShellCompRequestCmd {
 				a.In, a.Err = strings.NewReader(""), io.Discard // a shell that completes a line cannot pass on a question
 			}
@@ -78,7 +80,10 @@ Documentation: ` + docsURL,
 				return err
 			}
 			cmd.SetContext(a.Watch(cmd.Context()))
-			return checkConnectionFlag(cmd)
+			if err := checkConnectionFlag(cmd); err != nil {
+				return err
+			}
+			return a.resolveProvider(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {

@@ -127,9 +127,9 @@ func acceptCommands(credentials *auth.Auth, connections []auth.Connection) map[s
 
 // parseURL reads the URL of a request. Without a scheme it is an https URL.
 func parseURL(raw string) (*url.URL, error) {
-	full := raw
-	if !strings.Contains(raw, "://") {
-		full = "https://" + raw
+	full := strings.TrimSpace(raw)
+	if !strings.Contains(full, "://") {
+		full = "https://" + strings.TrimPrefix(full, "//")
 	}
 	u, err := url.Parse(full)
 	if err != nil || u.Host == "" {

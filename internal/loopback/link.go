@@ -16,12 +16,26 @@ func (s *Server) Link() string {
 	return "http://" + s.pageHost + path
 }
 
+// Visited returns a channel that is closed when somebody opens a link for the first
+// time. Call it after Listen.
+func (s *Server) Visited() <-chan struct{} { return s.visited }
+
+// visitLocked closes the channel of Visited. The caller holds mu.
+func (s *Server) visitLocked() {
+	select {
+	case <-s.visited:
+	default:
+		close(s.visited)
+	}
+}
+
 // handleLink opens the page for an unused link. Every other path is not found.
 func (s *Server) handleLink(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	used, known := s.linkUsed[r.URL.Path]
 	if known {
 		s.linkUsed[r.URL.Path] = true
+		s.visitLocked()
 	}
 	s.mu.Unlock()
 	switch {

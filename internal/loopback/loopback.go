@@ -46,6 +46,7 @@ type Server struct {
 	mu           sync.Mutex      // guards all fields below
 	redirect     redirect        // see ListenForRedirect
 	linkUsed     map[string]bool // by the path of a link
+	visited      chan struct{}   // closed when a link is first opened
 	stage        stage
 	stageNumber  int           // counts the stages
 	changed      chan struct{} // closed when stage is replaced
@@ -101,6 +102,7 @@ func (s *Server) Listen() error {
 	s.pageHost = listeners[0].Addr().String()
 	s.pagePath = "/login/" + rand.Text()
 	s.linkUsed = make(map[string]bool)
+	s.visited = make(chan struct{})
 	s.changed = make(chan struct{})
 	s.outcomeShown = make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())

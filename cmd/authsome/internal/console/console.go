@@ -9,17 +9,20 @@
 package console
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
+	"github.com/authsome/authsome/secret"
 )
 
 // Console is the streams of a process and how to use them. Its exported fields are
@@ -36,6 +39,10 @@ type Console struct {
 	NoColor bool   // paint nothing
 	Profile string // as --profile named it; suggested commands name it too
 
+	// Keys returns words that were given as arguments and look like keys. Messages do
+	// not repeat them. It may be nil.
+	Keys func() []string
+
 	once     sync.Once
 	terminal *terminal.Terminal // set by once
 
@@ -45,7 +52,9 @@ type Console struct {
 
 // Printf prints what was asked for. A reader that went away, such as a closed pager,
 // is not an error.
-func (c *Console) Printf(format string, args ...any) { fmt.Fprintf(c.Out, format, args...) }
+func (c *Console) Printf(format string, args ...any) {
+	io.WriteString(c.Out, c.withoutKeys(fmt.Sprintf(format, args...)))
+}
 
 // Infof reports what was done, unless Quiet is set.
 func (c *Console) Infof(format string, args ...any) {
@@ -56,33 +65,60 @@ func (c *Console) Infof(format string, args ...any) {
 
 // Notef prints what a person must know to continue, also when Quiet is set.
 func (c *Console) Notef(format string, args ...any) {
-	fmt.Fprintf(c.Err, "authsome: %s\n", show.VisibleLines(fmt.Sprintf(format, exit.Messages(args)...)))
+	fmt.Fprintf(c.Err, "authsome: %s\n", show.VisibleLines(c.withoutKeys(fmt.Sprintf(format, exit.Messages(args)...))))
 }
 
 // Warnf prints a warning.
 func (c *Console) Warnf(format string, args ...any) {
-	fmt.Fprintf(c.Err, "authsome: %s %s\n", c.paint(c.Err, show.Yellow, "warning:"), show.VisibleLines(exit.PlainText(fmt.Sprintf(format, exit.Messages(args)...))))
+	fmt.Fprintf(c.Err, "authsome: %s %s\n", c.paint(c.Err, show.Yellow, "warning:"), show.VisibleLines(c.withoutKeys(exit.PlainText(fmt.Sprintf(format, exit.Messages(args)...)))))
 }
 
 // Detail prints a line that a following question is about, also when Quiet is set.
 func (c *Console) Detail(format string, args ...any) {
-	fmt.Fprintln(c.Err, show.Visible(fmt.Sprintf(format, args...)))
+	fmt.Fprintln(c.Err, show.Visible(c.withoutKeys(fmt.Sprintf(format, args...))))
+}
+
+// withoutKeys returns a text with the words of Keys redacted.
+func (c *Console) withoutKeys(text string) string {
+	if c.Keys == nil {
+		return text
+	}
+	for _, key := range c.Keys() {
+		text = strings.ReplaceAll(text, key, secret.Redacted)
+	}
+	return text
 }
 
 // PrintJSON prints one indented document. The views that it gets spell out their
 // fields: a secret among them is an error, and a bug.
 func (c *Console) PrintJSON(v any) error {
-	e := json.NewEncoder(c.Out)
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(c.Out, c.withoutKeys(text.String()))
+	return err
 }
 
 // Table and Facts print rows to Out; see package show.
-func (c *Console) Table(rows [][]string) { show.Table(c.Out, rows) }
+func (c *Console) Table(rows [][]string) { show.Table(c.Out, c.cells(rows)) }
 
 // Facts prints rows of a name and a value to Out.
-func (c *Console) Facts(rows [][]string) { show.Facts(c.Out, rows) }
+func (c *Console) Facts(rows [][]string) { show.Facts(c.Out, c.cells(rows)) }
+
+// cells are the rows with their texts as they are printed.
+func (c *Console) cells(rows [][]string) [][]string {
+	printed := make([][]string, len(rows))
+	for i, row := range rows {
+		for _, text := range row {
+			printed[i] = append(printed[i], c.withoutKeys(text))
+		}
+	}
+	return printed
+}
 
 // Suggest writes a suggestion out for the profile in use.
 func (c *Console) Suggest(s suggest.Suggestion) string {
@@ -105,7 +141,7 @@ func (c *Console) Fail(err error) int {
 	}
 	v := exit.Judge(err)
 	hint, who := c.Next(v.Next)
-	message := exit.Message(err)
+	hint, message := c.withoutKeys(hint), c.withoutKeys(exit.Message(err))
 	if c.JSON {
 		c.PrintJSON(struct {
 			Error   string       `json:"error"`

@@ -148,8 +148,8 @@ func (d *Doctor) checkConnections(ctx context.Context) []finding {
 	for _, c := range connections {
 		name, relogin := c.Provider+"/"+c.Name, suggest.Relogin(c.Provider, c.Name)
 		if _, err := set.Lookup(c.Provider); err != nil {
-			next := suggest.Command("register FILE, or %s", suggest.Command("remove %s", c.Provider).In(d.Console.Profile))
-			all = append(all, problem("connections", name+" is not used: the definition of "+c.Provider+" is missing", next)...)
+			next := suggest.Command("remove %s", c.Provider)
+			all = append(all, problem("connections", name+" is not used: the definition of "+c.Provider+" is missing; register it again, or delete what is stored", next)...)
 			continue
 		}
 		if _, adds, err := credentials.Definition(c); err == nil && !adds.Empty() {

@@ -73,6 +73,8 @@ func classifyCredential(err error) (Verdict, bool) {
 			next = suggest.Command("register %s --check", e.File.Path)
 		case e.Near != "":
 			next = next.With(e.Near)
+		case e.Category != "":
+			next = next.With("--category " + e.Category)
 		}
 		return Verdict{ProviderNotFound, "ProviderNotFound", next}, true
 	}

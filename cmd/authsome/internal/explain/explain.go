@@ -1,11 +1,12 @@
 // Package explain puts the decisions of the proxy into words: what happens to a
-// request, and the command that changes it.
+// request, and the command that changes it. Such a command works as it is.
 //
 // It makes no decisions itself: packages routing and intercept do.
 package explain
 
 import (
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
@@ -38,11 +39,12 @@ func Decision(set *providers.Set, e routing.Explanation, waiting map[string]sugg
 	case routing.OAuthEndpoint:
 		return "forwarded without a credential: this is a sign-in endpoint of " + e.Provider + ", which never gets a stored credential", none
 	case routing.PathAmbiguous:
-		return "refused (bad_request): servers read this path in different ways, with different decisions", suggest.Advice("write the path without dot segments, semicolons, doubled slashes and encoded slashes")
+		return "refused (bad_request): servers read this path in different ways, with different decisions; write it without dot segments, semicolons, doubled slashes and encoded slashes", none
 	case routing.HTTPSRequired:
-		return "refused (https_required): credentials of " + e.Provider + " are sent over https only", suggest.Advice("use https://%s", e.Host)
+		return "refused (https_required): credentials of " + e.Provider + " are sent over https only; use https://" + e.Host, suggest.Command("why %s", suggest.Words("https://"+e.Host+e.Path))
 	case routing.HostDenied:
-		return "refused (host_denied): no connected provider covers this host, and --unmatched deny refuses such hosts", none
+		_, next := passedThrough(set, e, waiting)
+		return "refused (host_denied): no connected provider covers this host, and --unmatched deny refuses such hosts", next
 	case routing.OtherPort:
 		return fmt.Sprintf("passed through: a connected provider covers this host on another port than %d", e.Port), none
 	case routing.NoRoute:
@@ -64,9 +66,25 @@ func passedThrough(set *providers.Set, e routing.Explanation, waiting map[string
 	}
 	switch len(owners) {
 	case 0:
-		return "passed through: no provider covers " + e.Host, suggest.Command("register FILE")
+		name := nameFor(set, e.Host)
+		return "passed through: no provider covers " + e.Host, suggest.Command("provider new %s > %[1]s.json", name)
 	case 1:
 		return "passed through: " + owners[0] + " covers " + e.Host + ", but is not connected", suggest.Login(owners[0], "")
 	}
 	return "passed through: none of the providers that cover " + e.Host + " is connected: " + strings.Join(owners, ", "), suggest.Login(owners[0], "")
+}
+
+// nameFor proposes the name of a new provider for a host.
+func nameFor(set *providers.Set, host string) string {
+	labels := strings.Split(host, ".")
+	n := len(labels) - 2
+	if n > 0 && len(labels[n]) <= 3 { // such as co.uk
+		n--
+	}
+	for _, name := range []string{labels[max(n, 0)], strings.ReplaceAll(host, ".", "-")} {
+		if _, err := set.Lookup(name); err != nil && providers.ValidateName(name) == nil && net.ParseIP(host) == nil {
+			return name
+		}
+	}
+	return "service"
 }

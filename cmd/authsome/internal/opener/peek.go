@@ -33,15 +33,28 @@ func NewPeek(o Options) *Peek {
 
 // Definitions are the bundled definitions and those of the home.
 func (p *Peek) Definitions() []*providers.Definition {
-	dir := ""
-	if p.home != nil {
-		dir = p.home.ProvidersDir()
-	}
-	set, err := providers.Load(dir)
+	set, err := p.set()
 	if err != nil {
 		return nil
 	}
 	return set.All()
+}
+
+// Provider is the name of the provider that a person means by text.
+func (p *Peek) Provider(text string) string {
+	set, err := p.set()
+	if err != nil {
+		return text
+	}
+	return set.Resolve(text)
+}
+
+func (p *Peek) set() (*providers.Set, error) {
+	dir := ""
+	if p.home != nil {
+		dir = p.home.ProvidersDir()
+	}
+	return providers.Load(dir)
 }
 
 // Profiles are the names of the profiles.

@@ -22,12 +22,16 @@ func (l *Login) askInForm(ctx context.Context, fields []loopback.Field, q questi
 	if err != nil {
 		return err
 	}
-	return l.onPage(ctx, func(ctx context.Context) error {
+	err = l.onPage(ctx, func(ctx context.Context) error {
 		_, err := page.Ask(ctx, loopback.Form{
 			Purpose: q.purpose, Fields: fields, KeyURL: q.keyURL, Steps: q.steps, Redirect: q.redirect, Hosts: q.hosts, Back: l.chosen, Accept: accept,
 		})
 		return err
 	})
+	if errors.Is(err, errNotVisited) {
+		return l.notGiven(err, required(fields))
+	}
+	return err
 }
 
 // maxTries is how many times a value is asked for, until it is valid.

@@ -98,6 +98,9 @@ func (l *Login) chooseOnPage(ctx context.Context, purpose string, ways []loopbac
 		way, err = page.Choose(ctx, purpose, ways)
 		return err
 	})
+	if errors.Is(err, errNotVisited) {
+		err = l.notGiven(err, required(l.clientFields()))
+	}
 	return way, err
 }
 

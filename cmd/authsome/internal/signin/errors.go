@@ -19,6 +19,8 @@ var (
 	errTimeout = errors.New("the login did not finish in time")
 	// errNoAnswer is the error of a question that was not answered.
 	errNoAnswer = errors.New("nothing was entered")
+	// errNotVisited is the error of a page that no browser opened.
+	errNotVisited = errors.New("no browser opened the page")
 	// errEmptyInput is the error of --key-stdin without a key.
 	errEmptyInput = errors.New("standard input is empty")
 )
@@ -112,6 +114,9 @@ func (l *Login) explain(ctx context.Context, err error) error {
 	}
 	if errors.Is(err, flows.ErrRefused) {
 		return failed(err, "", l.repeat("").With("--no-verify"))
+	}
+	if errors.Is(err, errNotVisited) {
+		return failed(err, "", l.repeat("").With("--no-browser"))
 	}
 	return failed(err, "", l.repeat(""))
 }

@@ -62,8 +62,12 @@ func (l *Login) readOptions() error {
 			return exit.Usagef("--param %s: expected NAME=VALUE", p)
 		}
 		if param := l.d.Param(name); param != nil && param.Secret || name == valueClientSecret {
-			return exit.WithCommand(exit.Usagef("--param %s: other users can see secrets in arguments; write a line %s=VALUE into a file", name, name),
-				"login %s --secrets-stdin < FILE", l.d.Name)
+			return exit.WithHint(exit.Usagef("--param %s: other users can see secrets in arguments; write a line %s=VALUE into a file", name, name),
+				suggest.Login(l.d.Name, l.o.Connection).With("--secrets-stdin < FILE"))
+		}
+		if providers.HasKeyPrefix(value) {
+			return exit.WithHint(exit.Usagef("--param %s: this looks like a key, which other users can see in arguments", name),
+				suggest.Login(l.d.Name, l.o.Connection).With("--key-stdin < FILE"))
 		}
 		if !l.setGiven(name, value, "--param "+name) {
 			return exit.Usagef("--param %s: unknown value; %s has %s", name, l.d.Name, l.valueNames())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 	"github.com/authsome/authsome/internal/loopback"
@@ -16,6 +17,7 @@ import (
 // once; after that, the page reloads itself.
 func (l *Login) onPage(ctx context.Context, fn func(context.Context) error) error {
 	var ended <-chan error // the browser's command
+	var late <-chan time.Time
 	done := make(chan error, 1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -29,6 +31,9 @@ func (l *Login) onPage(ctx context.Context, fn func(context.Context) error) erro
 			return err
 		}
 		l.console.Notef("opened your browser; if nothing appeared, open\n  %s", l.page.Link())
+		timer := time.NewTimer(l.visitTime())
+		defer timer.Stop()
+		late = timer.C
 	}
 	for {
 		select {
@@ -38,6 +43,13 @@ func (l *Login) onPage(ctx context.Context, fn func(context.Context) error) erro
 				err = fmt.Errorf("on the page: %w", terminal.ErrInterrupted)
 			}
 			return err
+		case <-late:
+			late = nil
+			if err := l.checkVisited(); err != nil {
+				cancel()
+				<-done
+				return err
+			}
 		case err := <-ended:
 			ended = nil
 			if err != nil {
@@ -45,6 +57,25 @@ func (l *Login) onPage(ctx context.Context, fn func(context.Context) error) erro
 			}
 		}
 	}
+}
+
+// visitTime is how long a browser may take to open the page. Some programs that BROWSER
+// names open none, for example in CI, and then nobody may be there. Once the page is
+// open, a person has the whole time of the login.
+func (l *Login) visitTime() time.Duration { return l.o.Timeout / 20 }
+
+// checkVisited returns an error if the page was not opened and nobody can be told.
+func (l *Login) checkVisited() error {
+	select {
+	case <-l.page.Visited():
+		return nil
+	default:
+	}
+	if l.terminal == nil {
+		return fmt.Errorf("%w within %v, and stdin is not a terminal", errNotVisited, l.visitTime())
+	}
+	l.console.Warnf("%v yet; open the address yourself, or press Ctrl-C and use --no-browser", errNotVisited)
+	return nil
 }
 
 // server is the server for the browser. It is started when it is first needed.

@@ -94,16 +94,18 @@ func (l *Login) Run(ctx context.Context, credentials *auth.Auth) (auth.Connectio
 		}
 		c, err = l.logIn(ctx, credentials)
 	}
-	if _, ok := errors.AsType[*auth.ConnectedError](err); ok {
-		l.o.Force = true // for the hint
-		err = exit.WithHint(err, l.repeat(""))
+	if e, ok := errors.AsType[*auth.ConnectedError](err); ok {
+		err = l.connected(ctx, credentials, e, err)
 	}
 	return c, err
 }
 
 func (l *Login) logIn(ctx context.Context, credentials *auth.Auth) (auth.Connection, error) {
+	if err := l.keepAddress(ctx, credentials); err != nil {
+		return auth.Connection{}, err
+	}
 	return credentials.Login(ctx, auth.LoginRequest{
-		Provider: l.d.Name, Connection: l.o.Connection, BaseURL: l.baseURL(), Force: l.o.Force, Reset: l.o.Reset, Obtain: l.obtain,
+		Provider: l.d.Name, Connection: l.o.Connection, BaseURL: l.baseURL(), Scopes: l.scopes(), Force: l.o.Force, Reset: l.o.Reset, Obtain: l.obtain,
 	})
 }
 
@@ -140,7 +142,9 @@ func (l *Login) checkFlow() error {
 	if l.o.Flow == "" || l.d.HasFlow(l.o.Flow) {
 		return nil
 	}
-	return exit.WithCommand(exit.Usagef("%s does not support the flow %s; it supports %s", l.d.Name, l.o.Flow, strings.Join(l.d.Flows, ", ")), "login %s --flow %s", l.d.Name, l.d.Flows[0])
+	err := exit.Usagef("%s does not support the flow %s; it supports %s", l.d.Name, l.o.Flow, strings.Join(l.d.Flows, ", "))
+	l.o.Flow = l.d.Flows[0]
+	return exit.WithHint(err, l.repeat(""))
 }
 
 // chooseFlow uses the flow that the user asked for, on the command line or when asked,
