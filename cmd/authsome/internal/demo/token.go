@@ -28,7 +28,7 @@ func tokenDefinition(server string) string {
 	return `{
   "schema_version": 2, "name": "demo-oauth", "display_name": "Demo service with OAuth", "flows": ["pkce"], "hosts": ["` + tokenHost + `"],
   "env": [{"name": "` + tokenVariable + `", "value": "{access_token}"}],
-  "oauth": {"authorization_url": "` + server + `/authorize", "token_url": "` + server + `/token", "client_id": "demo", "token_auth": "none",
+  "oauth": {"authorization_url": "` + server + `/authorize", "token_url": "` + server + `/token", "client_id": "demo", "token_auth": "none", "redirect": {"host": "127.0.0.1"},
     "response": {"expires_at": ["expires_at"]}}
 }`
 }
