@@ -57,6 +57,11 @@ func TestMetrics(t *testing.T) {
 	sendRequests(t, c)
 	refuseStranger(t, p)
 	damageVault(t, r, p, c)
+	rejected, err := c.Get("https://" + routeHost + "/rejected") // a later success would clear it
+	if err != nil || rejected.StatusCode != http.StatusUnauthorized {
+		t.Fatalf("%v, %v", rejected, err)
+	}
+	rejected.Body.Close()
 
 	tunnel := openTunnel(t, c) // still open while the metrics are read
 	defer tunnel.Close()

@@ -114,6 +114,8 @@ func (o *oracle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Encoding", coding)
 		}
 		r.Header.Write(w)
+	case r.URL.Path == "/rejected":
+		w.WriteHeader(http.StatusUnauthorized)
 	case r.URL.Path == "/up":
 		n, _ := io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, n)
