@@ -94,9 +94,12 @@ func TestZitadelDiscovery(t *testing.T) {
 	if s.Issuer != z.URL {
 		t.Errorf("issuer %s", s.Issuer)
 	}
-	wrong := &flows.Config{Definition: define(t, `"oauth":{"discovery":"issuer","issuer":"%s/"}`, z.URL), HTTP: z.Client()}
-	if _, err := wrong.Discover(t.Context()); err == nil {
-		t.Error("an issuer with an added slash was accepted")
+	// An empty path is the same as a slash (RFC 3986 section 6.2.3); any other path is not.
+	for path, same := range map[string]bool{"/": true, "/tenant": false} {
+		c := &flows.Config{Definition: define(t, `"oauth":{"discovery":"issuer","issuer":"%s%s"}`, z.URL, path), HTTP: z.Client()}
+		if _, err := c.Discover(t.Context()); (err == nil) != same {
+			t.Errorf("issuer with the path %s: %v", path, err)
+		}
 	}
 }
 
