@@ -73,7 +73,7 @@ func startService(t *testing.T) *service {
 	s.tls = &tls.Config{GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return authority.Leaf(h.ServerName) }}
 	server := &http.Server{
 		ErrorLog:  log.New(io.Discard, "", 0), // of clients that do not trust it
-		TLSConfig: s.tls,
+		TLSConfig: s.tls.Clone(),              // the server changes it
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
