@@ -51,6 +51,10 @@ func parseClient(key string, data []byte) (flows.Client, error) {
 	}, nil
 }
 
+// usableWith reports whether a client of one issuer may be used with another. A client
+// without an issuer was imported, and may be used with all of them.
+func usableWith(own, issuer string) bool { return own == "" || flows.SameIssuer(own, issuer) }
+
 // clientName is the end of the key of a provider's further clients.
 func clientName(id, issuer string) string {
 	sum := sha256.Sum256([]byte(issuer + "\x00" + id))
@@ -130,7 +134,7 @@ func (a *Auth) clientPlace(tx *vault.Tx, provider, id, issuer string) (key strin
 		if decode(stored.key, stored.value, &old) != nil {
 			continue
 		}
-		if old.ID == id && (old.Issuer == issuer || old.Issuer == "") {
+		if old.ID == id && usableWith(old.Issuer, issuer) {
 			return stored.key, old, nil
 		}
 		if stored.key == a.clientKey(provider) {

@@ -39,7 +39,7 @@ type Known struct {
 // empty. It is zero if there is none.
 func (k Known) Client(issuer, id string) flows.Client {
 	for _, c := range k.Clients {
-		if (c.Issuer == "" || flows.SameIssuer(c.Issuer, issuer)) && (id == "" || c.ID == id) {
+		if usableWith(c.Issuer, issuer) && (id == "" || c.ID == id) {
 			return c
 		}
 	}
