@@ -15,7 +15,6 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/internal/hosts"
-	"github.com/authsome/authsome/internal/sidecar"
 	"github.com/authsome/authsome/routing"
 )
 
@@ -204,13 +203,9 @@ func (a *app) prefer(ctx context.Context, c routing.Choice, places []string) err
 
 // routes is the routing table that a proxy for the profile in use would have now.
 func (a *app) routes(ctx context.Context) (*routing.Table, error) {
-	credentials, err := a.auth()
+	p, err := a.profile()
 	if err != nil {
 		return nil, err
 	}
-	connections, err := credentials.Connections(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return sidecar.Table(ctx, credentials, connections, routing.Options{})
+	return p.Routes(ctx)
 }

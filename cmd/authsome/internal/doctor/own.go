@@ -15,7 +15,6 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/internal/runs"
-	"github.com/authsome/authsome/internal/sidecar"
 	"github.com/authsome/authsome/routing"
 	"github.com/authsome/authsome/vault"
 )
@@ -178,15 +177,7 @@ func (d *Doctor) table(ctx context.Context) (*routing.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	connections, err := p.Connections(ctx)
-	if err != nil {
-		return nil, err
-	}
-	credentials, err := p.Auth()
-	if err != nil {
-		return nil, err
-	}
-	return sidecar.Table(ctx, credentials, connections, routing.Options{})
+	return p.Routes(ctx)
 }
 
 // checkRoutes asks the table that a proxy would have what is ambiguous in it.

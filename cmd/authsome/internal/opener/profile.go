@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/authsome/authsome/internal/regular"
+	"github.com/authsome/authsome/routing"
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/internal/audit"
@@ -95,6 +96,19 @@ func (p *Profile) Connections(ctx context.Context) ([]auth.Connection, error) {
 		return nil, err
 	}
 	return credentials.Connections(ctx)
+}
+
+// Routes is the routing table that a proxy for the profile would have now.
+func (p *Profile) Routes(ctx context.Context) (*routing.Table, error) {
+	connections, err := p.Connections(ctx)
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := p.Auth()
+	if err != nil {
+		return nil, err
+	}
+	return sidecar.Table(ctx, credentials, connections, routing.Options{})
 }
 
 // Rejections are which of the profile's credentials their services have rejected.
