@@ -137,7 +137,8 @@ func TestRefusedStrangersDoNotFillTheDisk(t *testing.T) {
 				t.Fatal(err)
 			}
 			for where, text := range map[string]string{"audit log": b.auditLog(), "log": string(log)} {
-				if strings.Contains(strings.ToLower(text), "theirs") || strings.Contains(text, "aaaa") {
+				// The digests of the audit log have four "a" in a row now and then.
+				if strings.Contains(strings.ToLower(text), "theirs") || strings.Contains(text, strings.Repeat("a", 65)) {
 					t.Errorf("the %s has a stranger's text", where)
 				}
 				if len(text) > 16<<10 {
