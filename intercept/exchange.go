@@ -3,6 +3,7 @@ package intercept
 import (
 	"time"
 
+	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"
 )
 
@@ -30,10 +31,11 @@ type Exchange struct {
 	Provider   string
 	Connection string
 	Injected   bool
-	Replayed   bool           // sent a second time, with a renewed credential
-	Reason     routing.Reason // of the routing decision; empty if none was made
-	Code       Code           // of the proxy's own answer; empty if the upstream answered
-	Status     int            // that the client was sent; 0 if nothing
+	Presented  providers.Presented // by the client, where the credential was put; only if Injected
+	Replayed   bool                // sent a second time, with a renewed credential
+	Reason     routing.Reason      // of the routing decision; empty if none was made
+	Code       Code                // of the proxy's own answer; empty if the upstream answered
+	Status     int                 // that the client was sent; 0 if nothing
 	Start      time.Time
 	Added      time.Duration // spent in the proxy before the request was sent upstream; 0 if it was not
 	FirstByte  time.Duration // from Start to the response head; 0 without one

@@ -1,7 +1,6 @@
 package intercept
 
 import (
-	"encoding/base64"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -77,7 +76,7 @@ func websocketUpgrade(r *http.Request) bool {
 func carriesPlaceholder(r *http.Request) bool {
 	for _, values := range r.Header {
 		for _, v := range values {
-			if providers.HasPlaceholder(v) || basicHasPlaceholder(v) {
+			if providers.ValueHasPlaceholder(v) {
 				return true
 			}
 		}
@@ -95,13 +94,4 @@ func carriesPlaceholder(r *http.Request) bool {
 		}
 	}
 	return false
-}
-
-func basicHasPlaceholder(value string) bool {
-	const scheme = "basic "
-	if len(value) < len(scheme) || !strings.EqualFold(value[:len(scheme)], scheme) {
-		return false
-	}
-	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(value[len(scheme):]))
-	return err == nil && providers.HasPlaceholder(string(decoded))
 }

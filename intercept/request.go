@@ -97,6 +97,9 @@ func (c *call) inject(d routing.Decision) *Refusal {
 		return c.proxy.credentialRefusal(d, err)
 	default:
 		c.applied, c.exchange.Injected = applied, true
+		if applied.Injection != nil {
+			c.exchange.Presented = applied.Injection.Presented(c.r)
+		}
 	}
 	return nil
 }

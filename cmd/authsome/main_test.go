@@ -56,8 +56,15 @@ func agent() {
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	case "connect":
 		fmt.Println(connect(os.Args[2], os.Args[3], ""))
-	case "get": // with the proxy's variables
-		response, err := http.Get(os.Args[2])
+	case "get": // with the proxy's variables: URL [KEY]
+		request, err := http.NewRequest("GET", os.Args[2], nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		if len(os.Args) > 3 {
+			request.Header.Set("Authorization", "Bearer "+os.Args[3])
+		}
+		response, err := http.DefaultClient.Do(request)
 		if err != nil {
 			log.Fatal(err)
 		}

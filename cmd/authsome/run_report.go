@@ -94,6 +94,12 @@ func (r *runReport) warnings() []string {
 		all = append(all, fmt.Sprintf("the service of %s/%s answered 401 (unauthorized), so the credential may not be valid any more; check it: %s",
 			c.Provider, c.Connection, r.app.Suggest(suggest.Command("status %s", c.Provider))))
 	}
+	for _, own := range r.used.Own {
+		if names := r.placeholders[own.What]; len(names) > 0 {
+			all = append(all, fmt.Sprintf("%s of %s to %s had another key in place of the placeholder in %s; authsome replaced it by the connection's credential, but %s can read it: %s",
+				show.Plural(own.N, "request"), r.name(), own.What, strings.Join(names, " and "), r.name(), r.app.Suggest(suggest.Command("import --dotenv FILE --placeholders"))))
+		}
+	}
 	for _, w := range r.used.Without {
 		named := func(c sidecar.Count[string]) bool { return c.What == w.What.Provider }
 		if w.What.Reason == routing.OAuthEndpoint || slices.ContainsFunc(r.used.Injected, named) {

@@ -40,6 +40,12 @@ func TestRunReport(t *testing.T) {
 		{"outside of the paths", nil, outside, 0, []string{
 			`authsome: warning: 1 request to narrow got no credential \(path_outside\), so ACME_KEY was not used; which requests do: authsome inspect narrow`}},
 		{"also inside", nil, outside + "agent get https://api.acme.test-narrow/v1", 0, []string{`authsome: sh: 1 request with a credential \(narrow\): .*`}},
+		{"another key", nil, "agent get https://api.acme.test/me sk-own-1234567890; " + me, 0, []string{
+			`authsome: sh: 2 requests with a credential \(acme\): .*`,
+			`authsome: warning: 1 request of sh to acme had another key in place of the placeholder in ACME_KEY; ` +
+				`authsome replaced it by the connection's credential, but sh can read it: authsome import --dotenv FILE --placeholders`}},
+		{"a placeholder, too", nil, "agent get https://api.acme.test/me sk-own-1234567890; agent get https://api.acme.test/me $ACME_KEY", 0, []string{
+			`authsome: sh: 2 requests with a credential \(acme\): .*`}},
 		{"quiet", []string{"--quiet", "--connection", "acme=dead"}, me + outside, 0, nil},
 	} {
 		said, code := run(tt.more, tt.command)

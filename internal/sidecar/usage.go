@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/authsome/authsome/intercept"
+	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"
 )
 
@@ -23,6 +24,8 @@ type Usage struct {
 	refused  tally[intercept.Code]
 	failed   tally[intercept.Code]
 	blocked  tally[string]
+	own      tally[string] // requests with the client's own credential, by provider
+	placed   tally[string] // requests with a placeholder, by provider
 	without  tally[Without]
 	served   tally[string]         // requests on intercepted connections, by host
 	unused   tally[string]         // connections without a request, by host
@@ -49,6 +52,7 @@ type Report struct {
 	Refused  []Count[intercept.Code] // requests that the proxy refused
 	Failed   []Count[intercept.Code] // requests on intercepted connections that the service did not answer
 	Blocked  []Count[string]         // connections to hosts that may not be reached, by host
+	Own      []Count[string]         // requests whose own credential was replaced, by provider, if none had a placeholder
 	Without  []Count[Without]        // requests to the hosts of a provider that got no credential
 	Unused   []Count[string]         // hosts to which connections were intercepted that all ended before a request
 	Rejected []Rejected              // credentials whose last answer was a 401, by name
@@ -120,6 +124,12 @@ func (u *Usage) count(x *intercept.Exchange) {
 // countInjected adds a request that got a credential. The caller holds mu.
 func (u *Usage) countInjected(x *intercept.Exchange) {
 	u.injected.add(x.Provider)
+	switch x.Presented {
+	case providers.PresentedOwn:
+		u.own.add(x.Provider)
+	case providers.PresentedPlaceholder:
+		u.placed.add(x.Provider)
+	}
 	if x.Code != "" {
 		return
 	}
@@ -135,12 +145,13 @@ func (u *Usage) Report() Report {
 	defer u.mu.Unlock()
 	r := Report{
 		Seen: u.seen > 0, Requests: u.asks, Injected: u.injected.counts(strings.Compare), Refused: u.refused.counts(cmp.Compare),
-		Failed: u.failed.counts(cmp.Compare), Blocked: u.blocked.counts(strings.Compare),
+		Failed: u.failed.counts(cmp.Compare), Blocked: u.blocked.counts(strings.Compare), Own: u.own.counts(strings.Compare),
 		Without: u.without.counts(func(a, b Without) int {
 			return cmp.Or(strings.Compare(a.Provider, b.Provider), cmp.Compare(a.Reason, b.Reason))
 		}),
 		Unused: u.unused.counts(strings.Compare),
 	}
+	r.Own = slices.DeleteFunc(r.Own, func(c Count[string]) bool { return u.placed[c.What] > 0 })
 	r.Unused = slices.DeleteFunc(r.Unused, func(c Count[string]) bool { return u.served[c.What] > 0 })
 	for key, status := range u.answers {
 		if status == http.StatusUnauthorized {

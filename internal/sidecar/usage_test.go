@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/authsome/authsome/intercept"
+	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"
 )
 
@@ -25,12 +26,15 @@ func TestUsage(t *testing.T) {
 	injected := func(status int) func(*intercept.Exchange) {
 		return func(x *intercept.Exchange) { x.Injected, x.Reason, x.Status = true, routing.Matched, status }
 	}
+	presented := func(p providers.Presented) func(*intercept.Exchange) {
+		return func(x *intercept.Exchange) { injected(200)(x); x.Presented = p }
+	}
 	code := func(c intercept.Code) func(*intercept.Exchange) {
 		return func(x *intercept.Exchange) { x.Code = c }
 	}
 	all := []intercept.Exchange{
-		request("a.test", "a", injected(200)), request("a.test", "a", injected(401)), request("b.test", "b", injected(401)), request("b.test", "b", injected(200)),
-		request("a.test", "a", injected(200)), request("c.test", "c", injected(401)), request("a.test", "a", func(x *intercept.Exchange) { injected(0)(x); x.Code = intercept.CodeUpstreamTLS }),
+		request("a.test", "a", presented(providers.PresentedOwn)), request("a.test", "a", injected(401)), request("b.test", "b", injected(401)), request("b.test", "b", presented(providers.PresentedOwn)),
+		request("a.test", "a", presented(providers.PresentedPlaceholder)), request("c.test", "c", injected(401)), request("a.test", "a", func(x *intercept.Exchange) { injected(0)(x); x.Code = intercept.CodeUpstreamTLS }),
 		request("a.test", "a", code(intercept.CodeLoginRequired)), request("a.test", "", code(intercept.CodeBadRequest)), request("a.test", "a", code(intercept.CodeLoginRequired)),
 		request("d.test", "d", func(x *intercept.Exchange) { x.Reason = routing.PathOutside }),
 		request("evil.test", "", func(x *intercept.Exchange) { x.Kind, x.Code = intercept.KindRefused, intercept.CodeHostDenied }),
@@ -52,6 +56,7 @@ func TestUsage(t *testing.T) {
 		Refused:  []Count[intercept.Code]{{intercept.CodeLoginRequired, 2}, {intercept.CodeBadRequest, 1}},
 		Failed:   []Count[intercept.Code]{{intercept.CodeUpstreamTLS, 1}},
 		Blocked:  []Count[string]{{"10.0.0.1", 1}, {"evil.test", 1}},
+		Own:      []Count[string]{{"b", 1}},
 		Without:  []Count[Without]{{Without{"d", routing.PathOutside}, 1}},
 		Unused:   []Count[string]{{"e.test", 1}},
 		Rejected: []Rejected{{"c", "default"}},
