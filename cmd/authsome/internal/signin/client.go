@@ -56,23 +56,18 @@ func (l *Login) configure(ctx context.Context) (*flows.Config, error) {
 	return config, l.useClient(config, values)
 }
 
-// collectClient collects values, those of the user's client among them. The user is shown
-// the redirect URL, so it is needed before the question. also is an optional field that the
-// user is asked for all the same, or empty.
+// collectClient collects values, those of the user's client among them. If the user can
+// be asked, it listens for the redirect, because the question shows the redirect URL. also
+// is an optional field that the user is asked for all the same, or empty.
 func (l *Login) collectClient(ctx context.Context, fields []loopback.Field, also string) (providers.Values, error) {
-	asks := l.asks()
-	if asks {
+	if l.asks() {
 		if err := l.listenForOwn(flows.Client{}); err != nil {
 			return nil, err
 		}
 	}
 	q := l.clientQuestion()
 	q.also = cmp.Or(also, q.also)
-	values, err := l.collect(ctx, fields, q)
-	if err == nil && !asks {
-		err = l.listenForOwn(flows.Client{})
-	}
-	return values, err
+	return l.collect(ctx, fields, q)
 }
 
 // reuseClient uses the client of earlier logins, or registers one. It reports whether
@@ -117,7 +112,8 @@ func (l *Login) reuseClient(ctx context.Context, config *flows.Config) (found bo
 	return true, nil
 }
 
-// useClient uses the client that the user gave, or without one the definition's.
+// useClient uses the client that the user gave, or without one the definition's. It
+// listens for the redirect, unless [Login.collectClient] did.
 func (l *Login) useClient(config *flows.Config, values providers.Values) error {
 	id, err := config.ID()
 	if err != nil {
@@ -130,12 +126,15 @@ func (l *Login) useClient(config *flows.Config, values providers.Values) error {
 	delete(values, valueClientID)
 	delete(values, valueClientSecret)
 	if client.ID == "" {
-		config.Client = flows.Client{ID: l.d.OAuth.ClientID, Issuer: id}
+		client = flows.Client{ID: l.d.OAuth.ClientID, Issuer: id}
+	} else {
+		l.keepRedirectURL(&client)
+	}
+	config.Client = client
+	if l.asks() {
 		return nil
 	}
-	l.keepRedirectURL(&client)
-	config.Client = client
-	return nil
+	return l.listenForOwn(flows.Client{})
 }
 
 // Values of client_secret in definitions: whether a client needs a secret.
