@@ -21,10 +21,10 @@ import (
 func newCACmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "ca", Short: "Show, export and replace the proxy's certificate authority",
-		Long: `Authsome proxy signs certificates with the profile's certificate authority, which
-is created on first use. Clients must trust the authority's certificate. Its
-private key is in the vault, and no command shows it. Authsome run does not need
-it: each run has a separate authority.`,
+		Long: `Authsome proxy signs certificates with the profile's certificate authority,
+which is created on first use. Clients must trust the authority's certificate.
+Its private key is in the vault, and no command shows it. Authsome run does not
+need it: each run has a separate authority.`,
 		Example: `  authsome ca show
   authsome ca export > authsome.pem`,
 		Args: noArgs,
@@ -84,7 +84,7 @@ func viewAuthority(p *opener.Profile, stored *ca.Authority) authorityView {
 func newCAPathCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "path", Short: "Print the path of the certificate",
-		Long:    "Path prints the path of the authority's certificate in PEM, for the settings of clients.",
+		Long:    "Path prints the path of the authority's certificate in PEM, for the settings of\nclients.",
 		Example: `  curl --cacert "$(authsome ca path)" https://api.openai.com/v1/models`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -106,7 +106,7 @@ func newCAPathCmd(a *app) *cobra.Command {
 func newCAShowCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "show", Short: "Show the certificate's subject, expiry and fingerprint",
-		Long:    "Show prints what the certificate contains, and its SHA-256 to compare with the one that a client shows.",
+		Long:    "Show prints what the certificate contains, and its SHA-256 to compare with the\none that a client shows.",
 		Example: "  authsome ca show",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -16,7 +16,8 @@ func newCARotateCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "rotate", Short: "Replace the profile's authority",
 		Long: `Rotate creates a new private key and certificate, after a confirmation. From the
-proxy's next start, clients that trust only the old certificate refuse the proxy.`,
+proxy's next start, clients that trust only the old certificate refuse the
+proxy.`,
 		Example: "  authsome ca rotate --yes",
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return rotateAuthority(cmd.Context(), a, yes) },

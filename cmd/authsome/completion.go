@@ -13,10 +13,11 @@ func newCompletionCmd() *cobra.Command {
 	var plain bool
 	cmd := &cobra.Command{
 		Use: "completion SHELL", Short: "Print a completion script for a shell",
-		Long: `Completion prints a script for bash, zsh, fish or powershell. After the shell has
-read it, Tab completes commands, flags, providers, connections, profiles and the
-other values that a flag can have. Completion changes nothing and asks nothing: if
-the master key is in the keyring or has a passphrase, connections are not completed.`,
+		Long: `Completion prints a script for bash, zsh, fish or powershell. After the shell
+has read it, Tab completes commands, flags, providers, connections, profiles and
+the other values that a flag can have. Completion changes nothing and asks
+nothing: if the master key is in the keyring or has a passphrase, connections
+are not completed.`,
 		Example: `  source <(authsome completion bash)
   authsome completion zsh > "${fpath[1]}/_authsome"
   authsome completion fish > ~/.config/fish/completions/authsome.fish`,

@@ -18,11 +18,11 @@ import (
 
 func newConnectionCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "connection", Short: "Copy, move or prefer connections, or accept their changed definitions",
+		Use: "connection", Short: "Copy, move or prefer connections, accept changed definitions",
 		Long: `Copy and move take a connection of the profile in use to the profile that --to
-names, and encrypt it with the key of that profile's vault. Accept lets a connection
-use a definition that was changed after it was made. Prefer chooses who serves hosts
-that several providers cover.`,
+names, and encrypt it with the key of that profile's vault. Accept lets a
+connection use a definition that was changed after it was made. Prefer chooses
+who serves hosts that several providers cover.`,
 		Example: `  authsome connection move github work --to agents
   authsome connection copy openai --to agents
   authsome connection accept acme

@@ -28,11 +28,11 @@ func newConnectionAcceptCmd(a *app) *cobra.Command {
 	o := &acceptOptions{}
 	cmd := &cobra.Command{
 		Use: "accept PROVIDER [CONNECTION]", Short: "Let connections use a definition that was changed",
-		Long: `A connection sends its credential only where the definition that it was made with
-says. If a definition in the home is replaced by one that adds hosts, paths, token
-endpoints or another place on the request, existing connections do not use the
-additions. Accept shows them and, after a confirmation, lets the connection use them:
-the named one, or all connections of the provider.
+		Long: `A connection sends its credential only where the definition that it was made
+with says. If a definition in the home is replaced by one that adds hosts,
+paths, token endpoints or another place on the request, existing connections do
+not use the additions. Accept shows them and, after a confirmation, lets the
+connection use them: the named one, or all connections of the provider.
 
 Without a terminal, --yes needs --host for each host that is added.`,
 		Example: `  authsome connection accept acme

@@ -11,9 +11,10 @@ import (
 func newConnectionCopyCmd(a *app) *cobra.Command {
 	return transferCmd(a, &cobra.Command{
 		Use: "copy PROVIDER [CONNECTION]", Short: "Copy a connection to another profile",
-		Long: `Copy stores a connection in another profile too: the named one, else the default,
-else the only one. In that profile it becomes the provider's default if it is the
-first. The service knows only one key or token: revoking it ends both copies.
+		Long: `Copy stores a connection in another profile too: the named one, else the
+default, else the only one. In that profile it becomes the provider's default if
+it is the first. The service knows only one key or token: revoking it ends both
+copies.
 
 A connection with a refresh token cannot be copied. Each refresh replaces that
 token, and most providers revoke both copies when they see the old one again.

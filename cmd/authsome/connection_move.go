@@ -14,10 +14,10 @@ func newConnectionMoveCmd(a *app) *cobra.Command {
 	return transferCmd(a, &cobra.Command{
 		Use: "move PROVIDER [CONNECTION]", Short: "Move a connection to another profile, or rename it",
 		Long: `Move stores a connection in another profile and then deletes it in this one: the
-named one, else the default, else the only one. If the other profile has no OAuth
-client for the provider, it gets the one that obtained the connection. Running
-proxies of this profile stop using the connection within a second. The provider is
-not contacted.
+named one, else the default, else the only one. If the other profile has no
+OAuth client for the provider, it gets the one that obtained the connection.
+Running proxies of this profile stop using the connection within a second. The
+provider is not contacted.
 
 If the command is interrupted, the connection is in both profiles; run the same
 command again to finish. To rename a connection, name its own profile with --to

@@ -31,10 +31,11 @@ func newConnectionPreferCmd(a *app) *cobra.Command {
 		Long: `Some services have two definitions, for two ways to authenticate. If both are
 connected, requests to the hosts that they share can be served by either. Prefer
 chooses PROVIDER for HOST, or for all hosts that it shares with other connected
-providers. With --connection it also chooses between connections of one provider.
+providers. With --connection it also chooses between connections of one
+provider.
 
-The choice is stored in the vault. It lasts until another one is preferred or the
-connection is deleted. Running proxies follow within a second.`,
+The choice is stored in the vault. It lasts until another one is preferred or
+the connection is deleted. Running proxies follow within a second.`,
 		Example: `  authsome connection prefer github-pat
   authsome connection prefer github-pat uploads.github.com
   authsome connection prefer mcp mcp.example.com --connection work`,

@@ -11,11 +11,11 @@ import (
 func newDemoCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "demo", Short: "Show on this machine what authsome does",
-		Long: `Demo starts a small HTTPS service on loopback, stores a made-up key for it in the
-vault of a temporary home, and runs an agent behind the proxy. It prints what the
-agent had and what the service received, and exits with 0 only if the agent never
-had the key. It then does the same with an OAuth token that expires while the
-agent works. Nothing leaves the machine.`,
+		Long: `Demo starts a small HTTPS service on loopback, stores a made-up key for it in
+the vault of a temporary home, and runs an agent behind the proxy. It prints
+what the agent had and what the service received, and exits with 0 only if the
+agent never had the key. It then does the same with an OAuth token that expires
+while the agent works. Nothing leaves the machine.`,
 		Example: "  authsome demo",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -34,7 +34,7 @@ func newDemoAgentCmd(a *app) *cobra.Command {
 	var longer bool
 	cmd := &cobra.Command{
 		Use: "agent", Short: "Run the demo's agent", Hidden: true,
-		Long:    "Agent is the program that authsome demo runs behind the proxy. It reads its key from the environment, calls two hosts, and reports what it received.",
+		Long:    "Agent is the program that authsome demo runs behind the proxy. It reads its key\nfrom the environment, calls two hosts, and reports what it received.",
 		Example: "  authsome demo",
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return demo.Agent(cmd.Context(), a.Out, longer) },
@@ -47,7 +47,7 @@ func newDemoAgentCmd(a *app) *cobra.Command {
 func newDemoBrowserCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "browser URL", Short: "Follow a sign-in as a browser does", Hidden: true,
-		Long:    "Browser is the program that authsome demo gives to login as a browser: it opens URL and follows its redirects.",
+		Long:    "Browser is the program that authsome demo gives to login as a browser: it opens\nURL and follows its redirects.",
 		Example: "  authsome demo",
 		Args:    exactArgs("URL"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return demo.Browse(cmd.Context(), args[0]) },

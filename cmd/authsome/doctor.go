@@ -22,21 +22,21 @@ func newDoctorCmd(a *app) *cobra.Command {
 	var report string
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Check that everything works, and say what to do if not",
-		Long: `Doctor checks the home directory, the master key, the vault (with a record that it
-writes, reads and deletes), the definitions, the connections, the audit log, the
-clock, and this system's proxies and certificates. For each problem it says what to
-do.
+		Long: `Doctor checks the home directory, the master key, the vault (with a record that
+it writes, reads and deletes), the definitions, the connections, the audit log,
+the clock, and this system's proxies and certificates. For each problem it says
+what to do.
 
 Inside authsome run it checks the agent's side: the variables, whether the proxy
-answers, whether each installed client uses and trusts it, and whether traffic can
-bypass it.
+answers, whether each installed client uses and trusts it, and whether traffic
+can bypass it.
 
 The exit code is 1 if there is a problem.
 
---report prints a report for a bug report instead, or writes it to FILE, which must
-not exist. It has the results of the checks, versions, the configuration, and the
-last lines of the log, and no secrets and no names of users, hosts or accounts: it
-says at its start what it contains. The exit code is then 0.`,
+--report prints a report for a bug report instead, or writes it to FILE, which
+must not exist. It has the results of the checks, versions, the configuration,
+and the last lines of the log, and no secrets and no names of users, hosts or
+accounts: it says at its start what it contains. The exit code is then 0.`,
 		Example: `  authsome doctor
   authsome run -- authsome doctor
   authsome doctor --report report.md`,

@@ -30,11 +30,13 @@ func newExportCmd(a *app) *cobra.Command {
 		Long: `Export prints the environment variables that a provider's clients read, with the
 real key or access token. A token that is due is refreshed first. Refresh tokens
 are never printed. Without PROVIDER, export prints the variables of all
-connections. If several connections have the same variable, the default connection
-has the plain name; for the others, provider and connection are appended to it.
+connections. If several connections have the same variable, the default
+connection has the plain name; for the others, provider and connection are
+appended to it.
 
-Anyone who reads the output has the credentials; the command of authsome run never
-gets them. An export is recorded in the audit log, and refused behind the proxy.
+Anyone who reads the output has the credentials; the command of authsome run
+never gets them. An export is recorded in the audit log, and refused behind the
+proxy.
 
 The formats are env, NAME=value lines for export $(…) and .env files, which
 refuses values that these would change; shell, for eval; and json, one object.`,

@@ -26,8 +26,8 @@ func newGetCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "get PROVIDER", Short: "Show what is stored of a connection, without its secrets",
 		Long: `Get shows what is stored of a connection. Secrets are shown as ***REDACTED***,
-and --field refuses them. With --show-secret they are shown in plain text; that is
-recorded in the audit log and refused behind the proxy.`,
+and --field refuses them. With --show-secret they are shown in plain text; that
+is recorded in the audit log and refused behind the proxy.`,
 		Example: `  authsome get openai
   authsome get openai --field status
   authsome get openai --field api_key --show-secret`,

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // helpOf returns what authsome prints for these arguments.
@@ -50,11 +51,17 @@ func TestRootHelp(t *testing.T) {
 	}
 }
 
-// authsome help COMMAND prints the same as authsome COMMAND --help, with an example.
+// authsome help COMMAND prints the same as authsome COMMAND --help, with an example. It
+// fits a terminal of 80 columns.
 func TestCommandHelp(t *testing.T) {
-	for _, cmd := range commands() {
+	for _, cmd := range append(commands(), newRootCmd(newApp())) {
 		path := strings.Fields(cmd.CommandPath())[1:]
 		help := helpOf(t, append(path, "--help")...)
+		for line := range strings.Lines(help) {
+			if width := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); width > 80 {
+				t.Errorf("the help of %s has a line of %d columns: %s", cmd.CommandPath(), width, line)
+			}
+		}
 		if !strings.Contains(help, "\nExamples:\n  ") || !strings.Contains(help, "\nUsage:\n  "+cmd.CommandPath()) {
 			t.Errorf("no usage or example in the help of %s:\n%s", cmd.CommandPath(), help)
 		}

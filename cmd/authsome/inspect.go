@@ -20,9 +20,10 @@ func newInspectCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "inspect PROVIDER", Short: "Show a provider's definition and connections",
 		Long: `Inspect shows to which hosts a provider's credential is sent and how, what login
-asks for, which environment variables commands get, and the connections. It shows
-no secret. With --json it prints the definition, as a file that register accepts and
-that can be put into the home's providers directory, with its connections.`,
+asks for, which environment variables commands get, and the connections. It
+shows no secret. With --json it prints the definition, as a file that register
+accepts and that can be put into the home's providers directory, with its
+connections.`,
 		Example: `  authsome inspect openai
   authsome inspect openai --json > openai.json`,
 		Args: exactArgs("PROVIDER"),

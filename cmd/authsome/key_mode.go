@@ -33,8 +33,8 @@ all vaults with it, and deletes the old key:
 
   local_key   the file master.key in the home
   keyring     the system's keyring
-  passphrase  master.key, encrypted with a passphrase that is asked for twice; if
-              this is already the mode, the passphrase is changed
+  passphrase  master.key, encrypted with a passphrase that is asked for twice;
+              if this is already the mode, the passphrase is changed
   file        the file that --file names; if it contains a key, that key is used
 
 A file outside the home is not deleted. If the command is interrupted, the next

@@ -16,8 +16,8 @@ func newKeyRotateCmd(a *app) *cobra.Command {
 		Use: "rotate", Short: "Replace the master key of all vaults",
 		Long: `Rotate creates a new master key, encrypts the keys of all profiles' vaults with
 it, and deletes the old one. With --reseal it also replaces the vaults' keys and
-encrypts every record again. Use that if somebody may have copied a vault together
-with the master key.
+encrypts every record again. Use that if somebody may have copied a vault
+together with the master key.
 
 If the command is interrupted, the next command that opens a vault finishes the
 change. Running proxies notice the new key and continue to serve.`,

@@ -17,8 +17,8 @@ import (
 func newKeyStatusCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Short: "Show where the master key is kept and which vaults it opens",
-		Long: `Status shows how and where the master key is kept, since when, and which vaults it
-opens. It does not read the key.`,
+		Long: `Status shows how and where the master key is kept, since when, and which vaults
+it opens. It does not read the key.`,
 		Example: "  authsome key status --json",
 		Args:    noArgs,
 		RunE:    func(*cobra.Command, []string) error { return keyStatus(a, a.opener()) },

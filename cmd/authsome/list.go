@@ -29,9 +29,9 @@ func newListCmd(a *app) *cobra.Command {
 	o := &listOptions{}
 	cmd := &cobra.Command{
 		Use: "list [TEXT]", Short: "List providers and connections",
-		Long: `List shows the connections, and then the names of the other providers by category.
-With TEXT, which is searched in the names and aliases, or with a flag, it shows a
-table of the providers that match.`,
+		Long: `List shows the connections, and then the names of the other providers by
+category. With TEXT, which is searched in the names and aliases, or with a flag,
+it shows a table of the providers that match.`,
 		Example: `  authsome list
   authsome list slack
   authsome list --category llm

@@ -33,16 +33,16 @@ func newLogCmd(a *app) *cobra.Command {
 	o := &logOptions{}
 	cmd := &cobra.Command{
 		Use: "log", Short: "Show the audit log, or check that it was not changed",
-		Long: `Log shows who used or changed which credential, and when. The audit log contains no
-secrets and no query strings. With --json, log prints the lines exactly as they are
-in the file, including those that end a chain, as one JSON array. With --jsonl, and
-with --follow --json, it prints one on each line. It shows the lines of all profiles,
-unless --profile or AUTHSOME_PROFILE names one.
+		Long: `Log shows who used or changed which credential, and when. The audit log contains
+no secrets and no query strings. With --json, log prints the lines exactly as
+they are in the file, including those that end a chain, as one JSON array. With
+--jsonl, and with --follow --json, it prints one on each line. It shows the
+lines of all profiles, unless --profile or AUTHSOME_PROFILE names one.
 
---verify checks the chain of lines that each process wrote, and reports lines that
-were changed, removed, added or moved. It cannot detect that the last lines of a
-chain were removed if the chain was never closed. Archives that the log deleted
-itself to limit its size are not a problem.`,
+--verify checks the chain of lines that each process wrote, and reports lines
+that were changed, removed, added or moved. It cannot detect that the last lines
+of a chain were removed if the chain was never closed. Archives that the log
+deleted itself to limit its size are not a problem.`,
 		Example: `  authsome log -n 50 --provider github
   authsome log --event login --since 2026-11-01
   authsome log --run 5f0c2a9b

@@ -30,20 +30,20 @@ provider in a browser, or you enter a key that you have.
 
 Keys and other values are read from standard input with --key-stdin or
 --secrets-stdin, else from the variables that the provider's clients read.
-Otherwise you are asked for them: in a form in the browser, or on the terminal if
-no browser can be opened. BROWSER names the browser to use.
+Otherwise you are asked for them: in a form in the browser, or on the terminal
+if no browser can be opened. BROWSER names the browser to use.
 
-A provider that does not know authsome needs a token, or an OAuth client that you
-register. You are asked which, and shown the steps.
+A provider that does not know authsome needs a token, or an OAuth client that
+you register. You are asked which, and shown the steps.
 
-Over SSH you sign in with a short code if the provider supports it. Otherwise the
-address to open is printed, and you can paste the address of the last page.
+Over SSH you sign in with a short code if the provider supports it. Otherwise
+the address to open is printed, and you can paste the address of the last page.
 
 Secrets are not accepted as arguments, because other users could see them.
 
-The first connection of a provider becomes its default. One that works is replaced
-only with --force or other --scopes. Without PROVIDER, login lists the keys that it
-finds in the environment, and offers to store them.`,
+The first connection of a provider becomes its default. One that works is
+replaced only with --force or other --scopes. Without PROVIDER, login lists the
+keys that it finds in the environment, and offers to store them.`,
 		Example: `  authsome login github
   authsome login openai --connection work --key-stdin < key.txt
   authsome login mcp --base-url https://mcp.example.com/mcp

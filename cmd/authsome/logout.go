@@ -17,10 +17,10 @@ func newLogoutCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "logout PROVIDER", Short: "Log out of one connection and delete it",
 		Long: `Logout deletes a connection: the named one, else the default, else the only one.
-If the provider can revoke tokens, it is asked to do that first; the connection is
-deleted whatever it answers. Running proxies stop using the connection within a
-second. An API key stays valid until you delete it at the service. To log out of a
-connection that does not exist is not an error.`,
+If the provider can revoke tokens, it is asked to do that first; the connection
+is deleted whatever it answers. Running proxies stop using the connection within
+a second. An API key stays valid until you delete it at the service. To log out
+of a connection that does not exist is not an error.`,
 		Example: `  authsome logout openai
   authsome logout github --connection work`,
 		Args: exactArgs("PROVIDER"),

@@ -240,7 +240,7 @@ func TestCommandTree(t *testing.T) {
 		if strings.HasSuffix(c.Short, ".") {
 			t.Errorf("%s: the short help ends in a period", c.CommandPath())
 		}
-		for line := range strings.Lines(c.Example) {
+		for line := range strings.Lines(strings.ReplaceAll(c.Example, "\\\n", "")) {
 			line, _, _ = strings.Cut(strings.TrimSpace(line), " | ")
 			if err := parseInvocation(line); strings.HasPrefix(line, "authsome ") && err != nil {
 				t.Errorf("%s: the example %s: %v", c.CommandPath(), line, err)

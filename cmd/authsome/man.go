@@ -15,8 +15,8 @@ import (
 func newManCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "man DIR", Short: "Write the manual pages to a directory",
-		Long: `Man writes a manual page for each command to DIR, which must exist. The pages have
-the text of the commands' help. Existing pages of authsome are replaced.`,
+		Long: `Man writes a manual page for each command to DIR, which must exist. The pages
+have the text of the commands' help. Existing pages of authsome are replaced.`,
 		Example: "  authsome man /usr/local/share/man/man1",
 		Args:    exactArgs("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {

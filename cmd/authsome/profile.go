@@ -31,7 +31,7 @@ profile, use authsome connection copy and move.`,
 func newProfileListCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the profiles",
-		Long:    "List shows all profiles, which of them commands use here, and which is the default.",
+		Long:    "List shows all profiles, which of them commands use here, and which is the\ndefault.",
 		Example: "  authsome profile list --json",
 		Args:    noArgs,
 		RunE:    func(*cobra.Command, []string) error { return listProfiles(a) },
@@ -105,7 +105,7 @@ func newProfileCreateCmd(a *app) *cobra.Command {
 func newProfileUseCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "use NAME", Short: "Choose the default profile",
-		Long:    "Use sets the default profile in config.json. --profile and AUTHSOME_PROFILE override it.",
+		Long:    "Use sets the default profile in config.json. --profile and AUTHSOME_PROFILE\noverride it.",
 		Example: "  authsome profile use work",
 		Args:    exactArgs("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {

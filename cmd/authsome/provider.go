@@ -32,9 +32,10 @@ func newProviderNewCmd(a *app) *cobra.Command {
 		Use: "new NAME", Short: "Print a draft of a definition",
 		Long: `New prints a draft of a definition, with comments in members that begin with x_.
 With --openapi, the hosts and the authentication are those of an OpenAPI 3
-document. Fill in what is marked TODO or listed in x_todo, then register the file.`,
+document. Fill in what is marked TODO or listed in x_todo, then register the
+file.`,
 		Example: `  authsome provider new acme > acme.json
-  authsome provider new acme --openapi https://api.acme.com/openapi.json > acme.json
+  authsome provider new acme --openapi https://acme.com/openapi.json > acme.json
   authsome register acme.json`,
 		Args: exactArgs("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -50,17 +50,19 @@ func newProxyCmd(a *app) *cobra.Command {
 		Use:   "proxy",
 		Short: "Serve the proxy for other processes and containers",
 		Long: `Proxy serves clients until SIGTERM or Ctrl-C, and then lets requests in flight
-finish. SIGHUP makes it read the vault again, which it also does after every change.
+finish. SIGHUP makes it read the vault again, which it also does after every
+change.
 
-Clients on this machine that run as the same user need no token. All others send a
-token as the password in the proxy URL: http://authsome:TOKEN@host:8080. If --listen
-is not a loopback address, proxy does not start without a token.
+Clients on this machine that run as the same user need no token. All others send
+a token as the password in the proxy URL: http://authsome:TOKEN@host:8080. If
+--listen is not a loopback address, proxy does not start without a token.
 
-The admin port serves /metrics, /healthz, /readyz and /ca.pem. None of them holds a
-secret. It answers requests for an address, for a name without a dot, such as that of
-a container, and for the names in --admin-host.`,
+The admin port serves /metrics, /healthz, /readyz and /ca.pem. None of them
+holds a secret. It answers requests for an address, for a name without a dot,
+such as that of a container, and for the names in --admin-host.`,
 		Example: `  authsome proxy
-  authsome proxy --listen 0.0.0.0:8080 --admin 0.0.0.0:9464 --token-file /run/secrets/token --ca-out /trust/ca.pem`,
+  authsome proxy --listen 0.0.0.0:8080 --admin 0.0.0.0:9464 \
+      --token-file /run/secrets/token --ca-out /trust/ca.pem`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return serveProxy(cmd.Context(), a, o) },
 	}

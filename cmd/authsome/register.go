@@ -25,14 +25,15 @@ func newRegisterCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "register FILE", Short: "Add a provider from a definition",
 		Long: `Register shows to which hosts a definition sends the credential, to which
-endpoints it sends secrets at sign-in, which variables it sets, and what else you
-should know about it. After a confirmation it installs the definition in the home's
-providers directory. With --check it only says what it would install, or all faults of
-the file.
+endpoints it sends secrets at sign-in, which variables it sets, and what else
+you should know about it. After a confirmation it installs the definition in the
+home's providers directory. With --check it only says what it would install, or
+all faults of the file.
 
-FILE can also be an https URL, or - for standard input. It is JSON, with comments if
-you like, or the output of authsome inspect PROVIDER --json. Without a terminal, a
-definition from a URL needs --yes, and others are installed without confirmation.`,
+FILE can also be an https URL, or - for standard input. It is JSON, with
+comments if you like, or the output of authsome inspect PROVIDER --json. Without
+a terminal, a definition from a URL needs --yes, and others are installed
+without confirmation.`,
 		Example: `  authsome register acme.json
   authsome register acme.jsonc --check
   authsome register https://example.com/acme.json

@@ -14,7 +14,7 @@ import (
 func newRemoveCmd(a *app) *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
-		Use: "remove PROVIDER", Short: "Delete a provider's connections, OAuth client and custom definition",
+		Use: "remove PROVIDER", Short: "Delete a provider's connections, clients and custom definition",
 		Long: `Remove deletes everything that is stored of a provider in the profile, without
 contacting the provider. It also uninstalls a definition that you registered. A
 bundled definition stays. On a terminal, remove asks first.`,

@@ -14,9 +14,10 @@ func newRevokeCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "revoke PROVIDER", Short: "Revoke and delete all connections of a provider",
 		Long: `Revoke asks the provider to revoke the tokens of all its connections, and to
-delete the OAuth client if a login registered one. Then it deletes the connections
-and the client, whatever the provider answers. The definition is kept. API keys stay
-valid until you delete them at the service. On a terminal, revoke asks first.`,
+delete the OAuth client if a login registered one. Then it deletes the
+connections and the client, whatever the provider answers. The definition is
+kept. API keys stay valid until you delete them at the service. On a terminal,
+revoke asks first.`,
 		Example: "  authsome revoke github",
 		Args:    exactArgs("PROVIDER"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return revoke(cmd.Context(), a, args[0], yes) },

@@ -65,8 +65,8 @@ connected providers are intercepted and get their credential there; all other
 hosts are passed through. The command's environment has placeholders instead of
 keys.
 
-The exit code is the command's: 128 plus the number of the signal if it was killed,
-126 if it cannot be executed, and 127 if it is not found, as in a shell.`,
+The exit code is the command's: 128 plus the number of the signal if it was
+killed, 126 if it cannot be executed, and 127 if it is not found, as in a shell.`,
 		Example: `  authsome run -- claude
   authsome run --provider github --unmatched deny -- python agent.py
   authsome run --connection github=work -- gh repo list`,

@@ -19,15 +19,16 @@ import (
 func newStatusCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "status [PROVIDER]", Short: "Check with the services which credentials work",
-		Long: `Status makes a request to the service of each connection, as login does, and shows
-whether the service accepts the credential, which account it belongs to, and when it
-expires. It also shows the hosts that several connections cover.
+		Long: `Status makes a request to the service of each connection, as login does, and
+shows whether the service accepts the credential, which account it belongs to,
+and when it expires. It also shows the hosts that several connections cover.
 
-A credential is sent only to its own service. Tokens that have expired are refreshed
-first. Behind the proxy no credential is sent; status then shows what is known.
+A credential is sent only to its own service. Tokens that have expired are
+refreshed first. Behind the proxy no credential is sent; status then shows what
+is known.
 
-The exit code is 4 if a credential does not work. One that could not be checked does
-not count.`,
+The exit code is 4 if a credential does not work. One that could not be checked
+does not count.`,
 		Example: `  authsome status
   authsome status github
   authsome status --json`,

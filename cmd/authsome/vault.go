@@ -6,7 +6,8 @@ func newVaultCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "vault", Short: "Back up, restore and check the vault",
 		Long: `A profile's credentials are in its vault. These commands back up the vault to an
-encrypted file, restore it from such a file, and check all its files and records.`,
+encrypted file, restore it from such a file, and check all its files and
+records.`,
 		Example: `  authsome vault backup vault.age
   authsome vault restore vault.age
   authsome vault check`,

@@ -29,14 +29,15 @@ func newVaultBackupCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "backup FILE", Short: "Write the vault to an encrypted file",
 		Long: `Backup writes all records of the profile's vault to FILE in the age format:
-encrypted, and authenticated to the last byte. It asks for a passphrase, or reads
-one from a file, or encrypts to age recipients. The file does not contain the
-master key, and restoring it does not need the key.
+encrypted, and authenticated to the last byte. It asks for a passphrase, or
+reads one from a file, or encrypts to age recipients. The file does not contain
+the master key, and restoring it does not need the key.
 
 A backup is recorded in the audit log, and refused behind the proxy.`,
 		Example: `  authsome vault backup vault.age
   authsome vault backup vault.age --passphrase-file /run/secrets/backup
-  authsome vault backup vault.age --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p`,
+  authsome vault backup vault.age \
+      --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p`,
 		Args: exactArgs("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error { return backup(cmd.Context(), a, args[0], o) },
 	}

@@ -16,8 +16,8 @@ import (
 func newVaultCheckCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "check", Short: "Check every file and record of the vault",
-		Long: `Check reads every file and record of the profile's vault and names those that are
-damaged. It changes nothing. If something is damaged, the exit code is 7.`,
+		Long: `Check reads every file and record of the profile's vault and names those that
+are damaged. It changes nothing. If something is damaged, the exit code is 7.`,
 		Example: `  authsome vault check
   authsome vault check --json`,
 		Args: noArgs,

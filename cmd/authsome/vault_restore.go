@@ -29,10 +29,10 @@ func newVaultRestoreCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "restore FILE", Short: "Replace the vault's records by those of a backup",
 		Long: `Restore reads a backup to its end. Then it replaces the records of the vault by
-those of the backup, encrypted with the key of this vault. The profile is the one
-that was backed up; it is created if it does not exist. A vault that has records
-or is damaged is replaced only with --force. If the command is interrupted, the
-vault is either the old one or the restored one.`,
+those of the backup, encrypted with the key of this vault. The profile is the
+one that was backed up; it is created if it does not exist. A vault that has
+records or is damaged is replaced only with --force. If the command is
+interrupted, the vault is either the old one or the restored one.`,
 		Example: `  authsome vault restore vault.age
   authsome vault restore vault.age --identity key.txt --force`,
 		Args: exactArgs("FILE"),

@@ -11,8 +11,8 @@ func newWhoamiCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "whoami", Short: "Show the home, the profile and how many connections it has",
 		Long: `Whoami shows the home directory and the profile that commands use, the number of
-connections in the profile, and the mode of the master key. Inside authsome run it
-says so.`,
+connections in the profile, and the mode of the master key. Inside authsome run
+it says so.`,
 		Example: "  authsome whoami --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -31,9 +31,9 @@ func newWhyCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "why URL", Short: "Explain what the proxy would do with a request",
 		Long: `Why decides about a request to URL with the proxy's own code and explains the
-decision: which connection is used, or what is missing, and the command that changes
-it. It also shows the entries of NO_PROXY in this environment that make some clients
-bypass a proxy. A URL without a scheme is an https URL.`,
+decision: which connection is used, or what is missing, and the command that
+changes it. It also shows the entries of NO_PROXY in this environment that make
+some clients bypass a proxy. A URL without a scheme is an https URL.`,
 		Example: `  authsome why api.openai.com/v1/models
   authsome why https://api.github.com/user --connection github=work`,
 		Args: exactArgs("URL"),
