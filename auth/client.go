@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"time"
 
@@ -193,10 +194,17 @@ func (c Connection) withImportedClient(clients []flows.Client) Connection {
 		return c
 	}
 	for _, s := range clients {
-		if len(clients) == 1 || s.Issuer == c.TokenEndpoint {
-			c.ClientID = s.ID
-			break
+		other := func(o flows.Client) bool { return o.ID != s.ID }
+		if s.Issuer != c.TokenEndpoint && slices.ContainsFunc(clients, other) {
+			continue
 		}
+		c.ClientID = s.ID
+		if c.Status == StatusInvalid && !c.RefreshToken.IsZero() {
+			// Older versions did not know the client, and refreshed without it. What the
+			// service said to that says nothing about the token.
+			c.Status, c.StatusSince, c.StatusCode = StatusConnected, time.Time{}, ""
+		}
+		break
 	}
 	return c
 }

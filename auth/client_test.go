@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -160,18 +161,23 @@ func TestConnectionOfPythonHasItsClient(t *testing.T) {
 	const connection = `{"schema_version":2,"auth_type":"oauth2","status":"connected","access_token":"a","refresh_token":"r-py","token_type":"Bearer",
 		"expires_at":"2020-01-01T00:00:00Z","token_endpoint":"https://oau.test/token"}`
 	const client = `{"schema_version":2,"provider":"oau","client_id":"py","client_secret":"cs","issuer":"https://oau.test/token"}`
-	for name, more := range map[string]string{
-		"only client": "",
-		"two clients": `{"schema_version":2,"client_id":"other","issuer":"https://other.test"}`,
+	const refused = `{"schema_version":2,"auth_type":"oauth2","status":"invalid","status_since":"2026-01-01T00:00:00Z","status_code":"invalid_client","access_token":"a",
+		"refresh_token":"r-py","token_type":"Bearer","expires_at":"2020-01-01T00:00:00Z","token_endpoint":"https://oau.test/token"}`
+	const elsewhere = `{"schema_version":2,"client_id":"py","client_secret":"cs","issuer":"https://other.test"}`
+	for name, test := range map[string]struct{ connection, more, second string }{
+		"only client":           {connection, "", ""},
+		"two clients":           {connection, `{"schema_version":2,"client_id":"other","issuer":"https://other.test"}`, client},
+		"client of two issuers": {connection, elsewhere, strings.Replace(elsewhere, "other", "third", 1)},
+		"refused without it":    {refused, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAuth(t)
 			used := usedClients(a)
-			putRecord(t, a, "profile:default:oau:connection:x", connection)
+			putRecord(t, a, "profile:default:oau:connection:x", test.connection)
 			putRecord(t, a, "profile:default:oau:client", client)
-			if more != "" {
-				putRecord(t, a, "profile:default:oau:client", more)
-				putRecord(t, a, "profile:default:oau:client:0", client)
+			if test.more != "" {
+				putRecord(t, a, "profile:default:oau:client", test.more)
+				putRecord(t, a, "profile:default:oau:client:0", test.second)
 			}
 			if _, err := apply(t, a, "oau", "x"); err != nil {
 				t.Fatal(err)
@@ -179,8 +185,8 @@ func TestConnectionOfPythonHasItsClient(t *testing.T) {
 			if got := used["r-py"]; got.ID != "py" || got.Secret.Reveal() != "cs" {
 				t.Errorf("it was refreshed with the client %+v", got)
 			}
-			if c, err := a.Connection(t.Context(), "oau", "x"); err != nil || c.ClientID != "py" {
-				t.Errorf("client %q, %v", c.ClientID, err)
+			if c, err := a.Connection(t.Context(), "oau", "x"); err != nil || c.ClientID != "py" || c.Err(time.Now()) != nil {
+				t.Errorf("client %q, %v, %v", c.ClientID, err, c.Err(time.Now()))
 			}
 		})
 	}
@@ -202,19 +208,38 @@ func TestTenantsShareAClient(t *testing.T) {
 	}
 }
 
+// An imported client belongs to the instance that issued it, so a login at another one
+// does not send its secret there.
 func TestImportClient(t *testing.T) {
 	a := newAuth(t)
 	signIn(t, a, "x", flows.Client{ID: "me", Secret: secret.New("cs"), Issuer: "https://oau.test/token"})
+	oau, err := a.Providers.Lookup("oau")
+	if err != nil {
+		t.Fatal(err)
+	}
+	instance, err := providers.Parse([]byte(`{"schema_version":2,"name":"inst","flows":["device_code"],"hosts":["{base_url}"],"base_url":"https://inst.test",
+		"oauth":{"token_url":"{base_url}/token","device_authorization_url":"{base_url}/device"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
-		id     string
-		stored bool
-	}{{"me", false}, {"py", true}, {"py", false}} {
-		record := secret.New(fmt.Sprintf(`{"schema_version":2,"client_id":%q,"client_secret":"imported","base_url":"https://oau.test"}`, test.id))
-		if stored, err := a.ImportClient(t.Context(), "oau", record); err != nil || stored != test.stored {
-			t.Errorf("%s: stored %v, %v", test.id, stored, err)
+		d           *providers.Definition
+		id, baseURL string
+		stored      bool
+	}{
+		{oau, "me", "", false}, {oau, "py", "https://oau.test", true}, {oau, "py", "", false},
+		{instance, "py", "https://corp.test/", true}, {instance, "py", "https://corp.test", false}, {instance, "py", "", true}, {instance, "py", "https://inst.test", false},
+	} {
+		c := auth.ImportedClient{Definition: test.d, BaseURL: test.baseURL,
+			Record: secret.New(fmt.Sprintf(`{"schema_version":2,"client_id":%q,"client_secret":"imported","base_url":%q}`, test.id, test.baseURL))}
+		if has, err := a.HasClient(t.Context(), c); err != nil || has == test.stored {
+			t.Errorf("before: %+v: stored %v, %v", c, has, err)
 		}
-		if has, err := a.HasClient(t.Context(), "oau", test.id); err != nil || !has {
-			t.Errorf("%s is not stored: %v", test.id, err)
+		if stored, err := a.ImportClient(t.Context(), c); err != nil || stored != test.stored {
+			t.Errorf("%+v: stored %v, %v", c, stored, err)
+		}
+		if has, err := a.HasClient(t.Context(), c); err != nil || !has {
+			t.Errorf("%+v is not stored: %v", c, err)
 		}
 	}
 	if c, err := a.Connection(t.Context(), "oau", "x"); err != nil || !c.Renewable(time.Now()) {

@@ -70,30 +70,46 @@ func ClientID(provider string, record secret.String) (string, error) {
 	return r.ID, err
 }
 
-// ImportClient stores client credentials that another authsome stored, unless the same
-// client is stored already. It reports whether it stored them. If the record does not name
-// an issuer, the client belongs to the definition's issuer.
-func (a *Auth) ImportClient(ctx context.Context, provider string, record secret.String) (stored bool, err error) {
+// ImportedClient is an OAuth client that another authsome stored for a provider.
+type ImportedClient struct {
+	Definition *providers.Definition
+	BaseURL    string        // of the instance that issued it; empty for the usual one
+	Record     secret.String // client credentials
+}
+
+// record returns the client's record for this vault. If the given one does not name an
+// issuer, the client belongs to the definition's issuer at the address.
+func (c ImportedClient) record() (clientRecord, error) {
+	provider := c.Definition.Name
+	r, err := parseClientRecord(provider, c.Record)
+	if err != nil || r.Issuer != "" {
+		return r, err
+	}
+	values := make(providers.Values)
+	if c.BaseURL != "" {
+		values["base_url"] = secret.New(c.BaseURL)
+	}
+	// If the issuer depends on other values of a connection, the client belongs to all of them.
+	if r.Issuer, err = c.Definition.Issuer(values); err != nil && !isUnfilled(err) {
+		return r, fmt.Errorf("issuer of %s: %w", provider, err)
+	}
+	return r, nil
+}
+
+// ImportClient stores a client, unless it is stored already. It reports whether it stored
+// it.
+func (a *Auth) ImportClient(ctx context.Context, c ImportedClient) (stored bool, err error) {
+	provider := c.Definition.Name
 	if err := a.checkNames(provider); err != nil {
 		return false, err
 	}
-	r, err := parseClientRecord(provider, record)
+	r, err := c.record()
 	if err != nil {
 		return false, err
-	}
-	d, err := a.definition(provider)
-	if err != nil {
-		return false, err
-	}
-	if r.Issuer == "" {
-		// If the issuer depends on a connection's values, the client belongs to all of them.
-		if r.Issuer, err = d.Issuer(nil); err != nil && !isUnfilled(err) {
-			return false, fmt.Errorf("issuer of %s: %w", provider, err)
-		}
 	}
 	err = a.Vault.Update(ctx, func(tx *vault.Tx) error {
 		clients, err := a.getClients(tx, provider)
-		if err != nil || hasClient(clients, r.ID) {
+		if err != nil || hasClient(clients, r) {
 			return err
 		}
 		stored = true
@@ -102,16 +118,20 @@ func (a *Auth) ImportClient(ctx context.Context, provider string, record secret.
 	return stored && err == nil, err
 }
 
-// HasClient reports whether a provider's client with the given ID is stored.
-func (a *Auth) HasClient(ctx context.Context, provider, id string) (bool, error) {
-	s, err := a.view(ctx, a.providerPrefix(provider))
+// HasClient reports whether a client is stored.
+func (a *Auth) HasClient(ctx context.Context, c ImportedClient) (bool, error) {
+	r, err := c.record()
 	if err != nil {
 		return false, err
 	}
-	clients, err := s.clientsOf(provider)
-	return hasClient(clients, id), err
+	s, err := a.view(ctx, a.providerPrefix(c.Definition.Name))
+	if err != nil {
+		return false, err
+	}
+	clients, err := s.clientsOf(c.Definition.Name)
+	return hasClient(clients, r), err
 }
 
-func hasClient(clients []flows.Client, id string) bool {
-	return slices.ContainsFunc(clients, func(c flows.Client) bool { return c.ID == id })
+func hasClient(clients []flows.Client, r clientRecord) bool {
+	return slices.ContainsFunc(clients, func(c flows.Client) bool { return c.ID == r.ID && usableWith(c.Issuer, r.Issuer) })
 }

@@ -98,7 +98,13 @@ func (a *Auth) write(w change) error {
 			return err
 		}
 		found, err := parseConnection(key, w.to.Provider, w.to.Name, data)
-		if err != nil || !found.sameTokens(w.from) {
+		if err != nil {
+			return errReplaced
+		}
+		if clients, err := a.getClients(tx, w.to.Provider); err == nil { // as readConnection
+			found = found.withImportedClient(clients)
+		}
+		if !found.sameTokens(w.from) {
 			return errReplaced
 		}
 		return tx.Put(key, record)

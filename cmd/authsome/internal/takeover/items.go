@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"strings"
+	"time"
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/cmd/authsome/internal/opener"
@@ -15,7 +16,9 @@ import (
 // offer makes i the item for a connection that can be stored in what open returns.
 func (i *item) offer(c auth.Connection, existing map[target]auth.Connection, force bool, open func() (*auth.Auth, error)) {
 	i.found, i.result = c, resultNew
-	if known, exists := existing[target{c.Provider, c.Name}]; exists {
+	if known, exists := existing[target{c.Provider, c.Name}]; exists && i.renews(known) {
+		i.replaces = true
+	} else if exists {
 		switch i.reason = i.difference(known); {
 		case i.reason == "":
 			i.result = resultExists
@@ -34,6 +37,14 @@ func (i *item) offer(c auth.Connection, existing map[target]auth.Connection, for
 		_, err = credentials.Store(ctx, c, i.replaces)
 		return err
 	}
+}
+
+// renews reports whether the connection that was found may work, unlike the known one,
+// which needs a login.
+func (i *item) renews(known auth.Connection) bool {
+	found, now := i.found, time.Now()
+	same := known.AccessToken.Equal(found.AccessToken) && known.RefreshToken.Equal(found.RefreshToken) && known.APIKey.Equal(found.APIKey)
+	return !same && known.AuthType == found.AuthType && known.Err(now) != nil && found.Err(now) == nil
 }
 
 // difference says how the connection that was found differs from one that is known, or

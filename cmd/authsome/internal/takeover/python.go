@@ -154,7 +154,8 @@ func (p *pythonImport) definition(name string) (*providers.Definition, error) {
 // record is a record with the provider and the name that it has in this home.
 type record struct {
 	pythonhome.Record
-	from string // what it was in that home, if that differs
+	old  target // what it is in that home
+	from string // the same for people, if it differs
 }
 
 // record returns the record as it is in this home: renamed by --as, and for an instance
@@ -164,7 +165,7 @@ func (p *pythonImport) record(r pythonhome.Record) record {
 	if d, err := p.definition(r.Provider); err == nil && r.Kind != pythonhome.Metadata {
 		r.Provider = d.ProviderFor(r.BaseURL())
 	}
-	to := record{Record: r}
+	to := record{Record: r, old: target{old.Provider, old.Name}}
 	if r.Kind == pythonhome.Connection {
 		if to.Name = p.selection.name(old.Provider, r.Name); to.Name == r.Name {
 			to.Name = p.selection.name(r.Provider, r.Name)
@@ -198,28 +199,24 @@ func (p *pythonImport) profile(ctx context.Context, name, store string) error {
 		}
 	}
 	var found []record
-	clientIDs := make(map[string]string)
 	for _, r := range records {
-		r := p.record(r)
-		found = append(found, r)
-		if r.Kind == pythonhome.Client && r.Err == nil {
-			clientIDs[r.Provider], _ = auth.ClientID(r.Provider, r.Value) // [pythonImport.client] reports the error
-		}
+		found = append(found, p.record(r))
 	}
-	incoming := make(map[target]bool)
+	clients := p.clients(found)
+	incoming := make(map[target]item) // connections, by what they are in that home
 	for _, r := range found {
 		if r.Kind != pythonhome.Connection {
 			continue
 		}
-		i := p.connection(to, r, clientIDs[r.Provider], existing)
-		incoming[target{r.Provider, r.Name}] = i.result == resultNew
+		i := p.connection(to, r, clients[r.old.provider].id, existing)
+		incoming[r.old] = i
 		p.items = append(p.items, i)
 	}
 	// A default connection must be stored before it is made the default.
 	for _, r := range found {
 		switch r.Kind {
 		case pythonhome.Client:
-			p.items = append(p.items, p.client(ctx, to, credentials, r))
+			p.items = append(p.items, p.clientItems(ctx, to, credentials, clients[r.old.provider])...)
 		case pythonhome.Metadata:
 			if i, ok := p.defaultConnection(to, r, existing, incoming); ok {
 				p.items = append(p.items, i)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/authsome/authsome/auth"
-	"github.com/authsome/authsome/cmd/authsome/internal/opener"
 	"github.com/authsome/authsome/internal/pythonhome"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/vault"
@@ -77,64 +76,26 @@ func unreadable(r pythonhome.Record) error {
 	return r.Err
 }
 
-// client is the item for the client credentials of one provider.
-func (p *pythonImport) client(ctx context.Context, to *destination, credentials *auth.Auth, r record) item {
-	i := item{kind: "client credentials", profile: to.name, provider: r.Provider, from: r.from, result: resultNew}
-	err := unreadable(r.Record)
-	var id string
-	if err == nil {
-		id, err = auth.ClientID(r.Provider, r.Value)
-	}
-	if err == nil {
-		_, err = p.definition(r.Provider)
-	}
-	exists := false
-	if err == nil && credentials != nil {
-		ctx, cancel := opener.Bounded(ctx)
-		defer cancel()
-		exists, err = credentials.HasClient(ctx, r.Provider, id)
-	}
-	switch {
-	case err != nil:
-		i.result, i.reason = resultRefused, err.Error()
-	case exists:
-		i.result = resultExists
-	default:
-		i.store = func(ctx context.Context) error {
-			credentials, err := to.open()
-			if err != nil {
-				return err
-			}
-			stored, err := credentials.ImportClient(ctx, r.Provider, r.Value)
-			if err == nil && !stored {
-				err = errors.New("other client credentials were stored at the same time")
-			}
-			return err
-		}
-	}
-	return i
-}
-
 // defaultConnection is the item for a provider's default connection. ok is false if this
 // home already has connections of the provider: then the default is not changed.
-func (p *pythonImport) defaultConnection(to *destination, r record, existing map[target]auth.Connection, incoming map[target]bool) (i item, ok bool) {
-	name := p.selection.name(r.Provider, r.DefaultConnection())
-	if !incoming[target{r.Provider, name}] {
+func (p *pythonImport) defaultConnection(to *destination, r record, existing map[target]auth.Connection, incoming map[target]item) (i item, ok bool) {
+	c := incoming[target{r.old.provider, r.DefaultConnection()}]
+	if c.result != resultNew {
 		return item{}, false
 	}
 	for key := range existing {
-		if key.provider == r.Provider {
+		if key.provider == c.provider {
 			return item{}, false
 		}
 	}
 	return item{
-		kind: "default", profile: to.name, provider: r.Provider, connection: name, result: resultNew,
+		kind: "default", profile: to.name, provider: c.provider, connection: c.connection, result: resultNew,
 		store: func(ctx context.Context) error {
 			credentials, err := to.open()
 			if err != nil {
 				return err
 			}
-			return credentials.SetDefault(ctx, r.Provider, name)
+			return credentials.SetDefault(ctx, c.provider, c.connection)
 		},
 	}, true
 }
