@@ -17,12 +17,13 @@ import (
 // Process is a running process of the Python authsome.
 type Process struct {
 	PID     int
-	Command string // its command line
+	command string // its command line, which can have secrets; by it, the process is recognised
 }
 
-// Running returns a process that serves a home: one that has its store open, as far as
-// the system tells, or the daemon, which the Python authsome starts with most commands and
-// notes in the home. A process that only has the number of an earlier daemon is not one.
+// Running returns a process of the Python authsome that serves a home: one that has its
+// store open, as far as the system tells, or the daemon, which the Python authsome starts
+// with most commands and notes in the home. Another program that has the store open or the
+// number of an earlier daemon is not one.
 func Running(dir string) (p Process, ok bool) {
 	if p, ok := storeUser(dir); ok {
 		return p, true
@@ -35,8 +36,20 @@ func Running(dir string) (p Process, ok bool) {
 	if err != nil || p.PID <= 1 {
 		return Process{}, false
 	}
-	p.Command = commandLine(p.PID)
-	return p, strings.Contains(p.Command, "authsome")
+	p.command = commandLine(p.PID)
+	return p, isAuthsome(p.command)
+}
+
+// isAuthsome reports whether a command line is that of the Python authsome: one of its
+// first words is the script or a module, not only the path of the home.
+func isAuthsome(command string) bool {
+	words := strings.Fields(command)
+	for _, word := range words[:min(len(words), 4)] {
+		if name := filepath.Base(word); name == "authsome" || strings.HasPrefix(name, "authsome.") {
+			return true
+		}
+	}
+	return false
 }
 
 // stopPoll is the interval at which Stop looks whether the process has ended.
@@ -49,7 +62,7 @@ func (p Process) Stop(ctx context.Context) error {
 		return fmt.Errorf("process %d: %w", p.PID, err)
 	}
 	defer process.Release()
-	if commandLine(p.PID) != p.Command {
+	if commandLine(p.PID) != p.command {
 		return nil // it has ended, and another process may have its number
 	}
 	switch err := process.Signal(syscall.SIGTERM); {
@@ -60,7 +73,7 @@ func (p Process) Stop(ctx context.Context) error {
 	}
 	ticker := time.NewTicker(stopPoll)
 	defer ticker.Stop()
-	for commandLine(p.PID) == p.Command {
+	for commandLine(p.PID) == p.command {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("process %d does not end", p.PID)

@@ -39,7 +39,9 @@ func storeUser(dir string) (Process, bool) {
 		for _, file := range open {
 			path, err := os.Readlink(filepath.Join(files, file.Name()))
 			if err == nil && slices.Contains(stores, path) {
-				return Process{pid, commandLine(pid)}, true
+				if p := (Process{pid, commandLine(pid)}); isAuthsome(p.command) {
+					return p, true
+				}
 			}
 		}
 	}

@@ -95,7 +95,7 @@ func TestRunning(t *testing.T) {
 	daemon, ended := serve(t, "end", "authsome.cli.main")
 	notePID(t, dir, fmt.Sprint(daemon.Process.Pid, "\n"))
 	p, ok := Running(dir)
-	if !ok || p.PID != daemon.Process.Pid || !strings.Contains(p.Command, "authsome.cli.main") {
+	if !ok || p.PID != daemon.Process.Pid || !strings.Contains(p.command, "authsome.cli.main") {
 		t.Fatalf("%+v, %v", p, ok)
 	}
 	if err := p.Stop(t.Context()); err != nil {
@@ -107,6 +107,18 @@ func TestRunning(t *testing.T) {
 	}
 	if err := p.Stop(t.Context()); err != nil {
 		t.Errorf("stopped twice: %v", err)
+	}
+}
+
+func TestIsAuthsome(t *testing.T) {
+	for command, want := range map[string]bool{
+		"python3 -m authsome.cli.main daemon serve": true, "/usr/bin/python /home/kim/.local/bin/authsome login github": true, "authsome daemon": true,
+		"": false, "tail -f /home/kim/.authsome/profiles/default/store.db": false, "/home/kim/authsome/venv/bin/python server.py": false,
+		"sqlite3 /srv/authsome.old/store.db": false, "vim a b c d authsome": false,
+	} {
+		if got := isAuthsome(command); got != want {
+			t.Errorf("%q: %v", command, got)
+		}
 	}
 }
 
@@ -126,7 +138,7 @@ func TestStopSparesAnotherProcess(t *testing.T) {
 	}
 	defer cat.Wait()
 	defer in.Close()
-	if err := (Process{PID: cat.Process.Pid, Command: "authsome daemon serve"}).Stop(t.Context()); err != nil {
+	if err := (Process{PID: cat.Process.Pid, command: "authsome daemon serve"}).Stop(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if _, err := in.Write([]byte("x")); err != nil {
@@ -147,7 +159,11 @@ func TestStoreUserIsFound(t *testing.T) {
 	if p, ok := Running(dir); ok {
 		t.Errorf("this process: %+v", p)
 	}
-	user, _ := serve(t, "stay", "any-name", path)
+	serve(t, "end", "another-program", path)
+	if p, ok := Running(dir); ok {
+		t.Errorf("another program: %+v", p)
+	}
+	user, _ := serve(t, "stay", "/usr/bin/authsome", path)
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(dir, link); err != nil {
 		t.Fatal(err)

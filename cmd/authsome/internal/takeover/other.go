@@ -48,7 +48,7 @@ func (m *Importer) offerStop(ctx context.Context, o Options, items []item) (stop
 	if !running {
 		return false, nil
 	}
-	m.Console.Detail("The Python authsome (process %d: %s) also refreshes %s.", p.PID, p.Command, listed(shared))
+	m.Console.Detail("The Python authsome (process %d) also refreshes %s.", p.PID, listed(shared))
 	m.Console.Detail("If two programs use one refresh token, most services end both logins.")
 	switch err := m.Console.Confirm(ctx, fmt.Sprintf("Stop process %d now?", p.PID), "--yes"); {
 	case errors.Is(err, terminal.ErrDeclined):
