@@ -29,6 +29,9 @@ func execute(ctx context.Context, a *app, args []string) int {
 		return exit.Usagef("%s", flagProblem(err))
 	})
 	cmd, err := root.ExecuteContextC(ctx)
+	if err != nil && exit.Judge(err).Code == exit.CredentialMissing {
+		a.suggestImport(ctx)
+	}
 	a.close()
 	if err != nil {
 		return a.Fail(a.withoutKeys(cmd, args, err))

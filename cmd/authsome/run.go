@@ -255,6 +255,7 @@ func (a *app) sidecarOptions(ctx context.Context, o *proxyOptions) (sidecar.Opti
 	if err != nil {
 		return none, nil, err
 	}
+	a.suggestImport(ctx)
 	a.warnConnected(set, connections)
 	a.warnWaiting(options.Auth, connections)
 	if err := checkNamed(options.Routing, connections, time.Now()); err != nil {

@@ -78,7 +78,7 @@ func status(ctx context.Context, a *app, provider string) error {
 		}
 		views = append(views, v)
 	}
-	return a.printStatus(views, t)
+	return a.printStatus(ctx, views, t)
 }
 
 // statusConnections returns the connections of the provider, or all if it is empty.
@@ -102,7 +102,7 @@ func statusConnections(ctx context.Context, a *app, provider string) ([]auth.Con
 
 // printStatus prints the result, and returns an error with the exit code if a credential
 // does not work.
-func (a *app) printStatus(views []statusView, t *routing.Table) error {
+func (a *app) printStatus(ctx context.Context, views []statusView, t *routing.Table) error {
 	dead := 0
 	for _, v := range views {
 		if v.Check == checkRejected || v.Check == checkUnusable {
@@ -124,7 +124,7 @@ func (a *app) printStatus(views []statusView, t *routing.Table) error {
 		return failed
 	}
 	if len(views) == 0 {
-		a.Infof("no connections yet: %s", a.Suggest(suggest.Command("login PROVIDER")))
+		a.reportNoConnections(ctx)
 		return nil
 	}
 	now := time.Now()

@@ -53,6 +53,7 @@ it says so.`,
 				rows = append(rows, []string{"proxy", "this process runs inside authsome run"})
 			}
 			a.Facts(rows)
+			a.suggestImport(cmd.Context())
 			return nil
 		},
 	}
