@@ -115,6 +115,10 @@ func serveProxy(ctx context.Context, a *app, o *proxyCmdOptions) error {
 		}
 		options.Own = []net.Addr{adminListener.Addr()}
 	}
+	// Before anybody can see that the proxy is ready, and signal it.
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, os.Interrupt)
+	defer signal.Stop(signals)
 	s := sidecar.New(options)
 	if err := s.Start(ctx, l); err != nil {
 		l.Close()
@@ -128,7 +132,8 @@ func serveProxy(ctx context.Context, a *app, o *proxyCmdOptions) error {
 	a.announce(s, l.Addr(), admin)
 	self := audit.Event{PID: os.Getpid()}
 	a.recordRun(audit.RunStart, "ok", self)
-	err = waitProxy(ctx, a, s, admin)
+	err = waitProxy(ctx, a, s, admin, signals)
+	signal.Stop(signals) // a second one ends the process immediately
 	a.recordRun(audit.RunEnd, "ok", self)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer cancel()
@@ -162,12 +167,8 @@ func listen(flag, address string) (net.Listener, error) {
 	return nil, exit.WithHint(fmt.Errorf("listen on %s: %w", address, errors.Unwrap(err)), next)
 }
 
-// waitProxy returns when a signal ends the proxy. A second signal ends the process
-// immediately, because signals are no longer caught then.
-func waitProxy(ctx context.Context, a *app, s *sidecar.Sidecar, admin *adminPort) error {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, os.Interrupt)
-	defer signal.Stop(signals)
+// waitProxy returns when a signal ends the proxy.
+func waitProxy(ctx context.Context, a *app, s *sidecar.Sidecar, admin *adminPort, signals <-chan os.Signal) error {
 	for {
 		select {
 		case <-ctx.Done():
