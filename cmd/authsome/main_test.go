@@ -27,7 +27,7 @@ import (
 
 // raceOptions shortens the second that a program waits before it exits under the race
 // detector: the scripts run hundreds of programs.
-const raceOptions = "atexit_sleep_ms=50"
+const raceOptions = "atexit_sleep_ms=5"
 
 func TestMain(m *testing.M) {
 	os.Setenv("GORACE", raceOptions)
