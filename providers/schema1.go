@@ -78,7 +78,7 @@ type export1 struct {
 type metadata1 struct {
 	Source     text1 `json:"source"`
 	Verified   text1 `json:"verified"`
-	Unverified bool1 `json:"unverified"`
+	Unverified mark1 `json:"unverified"`
 }
 
 // decode1 converts a file of schema 1 to a definition of schema 2. The error is that of
@@ -112,7 +112,10 @@ func (d *Definition) decode1(data []byte, faults *faults) error {
 		d.Docs = ""
 	}
 	if m := f.Metadata.value; m != nil {
-		d.Metadata = &Metadata{Source: string(m.Source), Checked: string(m.Verified), Unverified: bool(m.Unverified)}
+		if m.Unverified.odd {
+			d.note("metadata.unverified", "not true or false")
+		}
+		d.Metadata = &Metadata{Source: string(m.Source), Checked: string(m.Verified), Unverified: m.Unverified.set}
 	}
 	return nil
 }
