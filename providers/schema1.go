@@ -321,7 +321,7 @@ func (d *Definition) validate1(f *faults) {
 // validateName1 checks the name of a provider, which can have capitals in schema 1.
 func validateName1(name string) error {
 	if !validName1.MatchString(name) || strings.Contains(name, "..") {
-		return &FieldError{"name", "invalid name", "use letters, digits, dots, hyphens and underscores"}
+		return &FieldError{"name", "invalid name", "use up to 64 letters, digits, dots, hyphens and underscores, start with a letter or a digit, and put no two dots together"}
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func (d *Definition) checkParam(f *faults, at string, i int) {
 	p := &d.Params[i]
 	switch {
 	case !validParam.MatchString(p.Name):
-		f.add(at+"name", "invalid name", "use lower-case letters, digits and underscores, and begin with a letter")
+		f.add(at+"name", "invalid name", "use up to 64 lower-case letters, digits and underscores, and start with a letter")
 	case IsReserved(p.Name):
 		f.add(at+"name", p.Name+" is reserved", "choose another name")
 	case slices.IndexFunc(d.Params, func(o Param) bool { return o.Name == p.Name }) < i:
