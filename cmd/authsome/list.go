@@ -189,7 +189,9 @@ func (o *listOptions) noMatch() string {
 	if o.connected {
 		text = "no connected provider matches"
 	}
-	if o.text != "" {
+	if providers.MayBeKey(o.text) {
+		text += " this text"
+	} else if o.text != "" {
 		text += fmt.Sprintf(" %q", o.text)
 	}
 	if o.category != "" {
