@@ -97,7 +97,7 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 			rest = append(rest, []string{p.Name, "-", "", "", "", p.AuthType, p.Source})
 		}
 	}
-	if err := a.warnAllDefinitions(); err != nil {
+	if err := a.warnListed(o, append(out.Bundled, out.Custom...)); err != nil {
 		return err
 	}
 	if a.JSON {
