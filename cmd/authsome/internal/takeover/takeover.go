@@ -29,7 +29,7 @@ type Options struct {
 	Dotenv       string   // API keys from this .env file
 	Placeholders bool     // replace the keys in the .env file without asking
 	Python       string   // this home of the Python authsome
-	As           []string // names for connections; see [parseNames]
+	As           []string // names for connections; see [newSelection]
 	Force        bool     // replace connections that have another credential
 	DryRun       bool     // show what would be imported
 	Yes          bool     // do not ask
