@@ -80,3 +80,44 @@ func TestImportOffersToStopTheOtherHolder(t *testing.T) {
 		})
 	}
 }
+
+// If the other process does not end, nothing is imported, and the hint ends it.
+func TestImportWhoseOtherHolderDoesNotEnd(t *testing.T) {
+	t.Parallel() // it waits for the process
+	b := newBench(t)
+	dir := filepath.Join(t.TempDir(), "python")
+	if err := hometest.Fixtures["rotating"].Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	store := filepath.Join(dir, "profiles", "default", "store.db")
+	other := exec.Command("sh", "-c", "exec 3<"+store+"; trap '' TERM; echo ready; read line")
+	in, err := other.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := other.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer other.Wait()
+	defer in.Close()
+	if n, err := out.Read(make([]byte, 8)); n == 0 {
+		t.Fatal(err)
+	}
+	s := onScreen(t, b.command("import", "--authsome", dir))
+	s.expect(`Import 5 items\? \[y/N\] `)
+	s.enter("y\n")
+	s.expect(`Stop process \d+ now\? \[y/N\] `)
+	s.enter("y\n")
+	s.expect(fmt.Sprintf(`error:.* process %d does not end; nothing was imported\r?\n`, other.Process.Pid))
+	s.expect(fmt.Sprintf(`hint:.* end it with kill -9 %d, and import again\r?\n`, other.Process.Pid))
+	if code := s.end(); code != 1 {
+		t.Errorf("exit code %d: %q", code, s.seen.String())
+	}
+	if listed, err := b.command("list", "--connected").Output(); err != nil || strings.Contains(string(listed), "gitlab") {
+		t.Errorf("%s, %v", listed, err)
+	}
+}
