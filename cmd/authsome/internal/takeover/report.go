@@ -26,6 +26,14 @@ func rows(items []item) [][]string {
 	return all
 }
 
+// oldName is the name that an item of a Python authsome had there, if that differs.
+func (i *item) oldName() string {
+	if i.kind == "connection" && !i.python {
+		return "" // from variables
+	}
+	return i.from
+}
+
 // report prints the result of each item, what was done with the .env file, and which
 // other program has the same tokens.
 func (m *Importer) report(items []item, file *dotenvFile, other *otherHolder) error {
@@ -37,10 +45,11 @@ func (m *Importer) report(items []item, file *dotenvFile, other *otherHolder) er
 			Connection string `json:"connection,omitempty"`
 			Result     string `json:"result"`
 			Reason     string `json:"reason,omitempty"`
+			From       string `json:"from,omitempty"`
 		}
 		views := []view{}
 		for _, i := range items {
-			views = append(views, view{i.kind, i.profile, i.provider, i.connection, i.result, i.reason})
+			views = append(views, view{i.kind, i.profile, i.provider, i.connection, i.result, i.reason, i.oldName()})
 		}
 		return m.Console.PrintJSON(struct {
 			Items  []view       `json:"items"`
