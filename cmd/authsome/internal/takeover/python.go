@@ -154,7 +154,8 @@ func (p *pythonImport) definition(name string) (*providers.Definition, error) {
 // record is a record with the provider and the name that it has in this home.
 type record struct {
 	pythonhome.Record
-	from string // what it was in that home, if that differs
+	from   string // what it was in that home, if that differs
+	chosen bool   // --as names it
 }
 
 // record returns the record as it is in this home: renamed by --as, and for an instance
@@ -166,6 +167,7 @@ func (p *pythonImport) record(r pythonhome.Record) record {
 	}
 	to := record{Record: r}
 	if r.Kind == pythonhome.Connection {
+		to.chosen = p.selection.chooses(old.Provider, r.Name) || p.selection.chooses(r.Provider, r.Name)
 		if to.Name = p.selection.name(old.Provider, r.Name); to.Name == r.Name {
 			to.Name = p.selection.name(r.Provider, r.Name)
 		}
@@ -206,12 +208,14 @@ func (p *pythonImport) profile(ctx context.Context, name, store string) error {
 			clientIDs[r.Provider], _ = auth.ClientID(r.Provider, r.Value) // [pythonImport.client] reports the error
 		}
 	}
+	others := renamed(existing, found)
 	incoming := make(map[target]bool)
 	for _, r := range found {
 		if r.Kind != pythonhome.Connection {
 			continue
 		}
 		i := p.connection(to, r, clientIDs[r.Provider], existing)
+		i.findRenamed(r, others)
 		incoming[target{r.Provider, r.Name}] = i.result == resultNew
 		p.items = append(p.items, i)
 	}

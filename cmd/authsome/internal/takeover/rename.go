@@ -62,6 +62,9 @@ func (s *selection) name(provider, old string) string {
 	return old
 }
 
+// chooses reports whether --as names a connection.
+func (s *selection) chooses(provider, old string) bool { return s.names[target{provider, old}] != "" }
+
 // settle gives the only name to the only connection that is not already there.
 func (s *selection) settle(items []item) error {
 	var found []target

@@ -18,6 +18,9 @@ func rows(items []item) [][]string {
 		if i.connection != "" {
 			what += " " + i.connection
 		}
+		if i.storedAs != "" {
+			result += " as " + i.storedAs
+		}
 		if i.reason != "" {
 			result += ": " + i.reason
 		}
@@ -46,10 +49,11 @@ func (m *Importer) report(items []item, file *dotenvFile, other *otherHolder) er
 			Result     string `json:"result"`
 			Reason     string `json:"reason,omitempty"`
 			From       string `json:"from,omitempty"`
+			StoredAs   string `json:"stored_as,omitempty"`
 		}
 		views := []view{}
 		for _, i := range items {
-			views = append(views, view{i.kind, i.profile, i.provider, i.connection, i.result, i.reason, i.oldName()})
+			views = append(views, view{i.kind, i.profile, i.provider, i.connection, i.result, i.reason, i.oldName(), i.storedAs})
 		}
 		return m.Console.PrintJSON(struct {
 			Items  []view       `json:"items"`

@@ -60,6 +60,7 @@ type item struct {
 	from       string // the variables that it is from, with keys masked, or its old name; may be empty
 	result     string
 	reason     string                // why it is refused or a conflict
+	storedAs   string                // the other name under which it is already there; may be empty
 	as         string                // the --as with which it is not refused; may be empty
 	replaces   bool                  // of a new item: this home has another credential, which --force replaces
 	found      auth.Connection       // of a connection that can be stored
