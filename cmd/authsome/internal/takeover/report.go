@@ -10,8 +10,8 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
 )
 
-// rows is the table of the items.
-func rows(items []item) [][]string {
+// rows is the table of the items, with the reasons in their results or without them.
+func rows(items []item, reasons bool) [][]string {
 	all := [][]string{{"PROFILE", "PROVIDER", "WHAT", "FROM", "RESULT"}}
 	for _, i := range items {
 		what, result := i.kind, i.result
@@ -21,10 +21,29 @@ func rows(items []item) [][]string {
 		if i.storedAs != "" {
 			result += " as " + i.storedAs
 		}
-		if i.reason != "" {
+		if i.reason != "" && reasons {
 			result += ": " + i.reason
 		}
 		all = append(all, []string{cmp.Or(i.profile, "-"), i.provider, what, cmp.Or(i.from, "-"), result})
+	}
+	return all
+}
+
+// reasons are the reasons of the items, for a table without them.
+func reasons(items []item) []string {
+	var all []string
+	for _, i := range items {
+		if i.reason == "" {
+			continue
+		}
+		what := i.kind + " " + i.provider
+		if i.connection != "" {
+			what += "/" + i.connection
+		}
+		if i.profile != "" {
+			what += " of profile " + i.profile
+		}
+		all = append(all, what+": "+i.result+": "+i.reason)
 	}
 	return all
 }
@@ -64,7 +83,7 @@ func (m *Importer) report(items []item, file *dotenvFile, other *otherHolder) er
 	if len(items) == 0 {
 		m.Console.Infof("found nothing to import")
 	} else {
-		m.Console.Table(rows(items))
+		m.Console.TableWithNotes(rows(items, true), rows(items, false), reasons(items))
 	}
 	file.report(m.Console)
 	m.warn(other)

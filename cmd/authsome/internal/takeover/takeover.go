@@ -231,7 +231,7 @@ func (m *Importer) recorder(items []item) (string, error) {
 // confirm shows what would be stored and asks.
 func (m *Importer) confirm(ctx context.Context, items []item, count int) error {
 	if t := m.Console.Terminal(); t != nil {
-		show.Table(t.Out, rows(items))
+		show.TableWithNotes(t.Out, rows(items, true), rows(items, false), reasons(items))
 	}
 	return m.Console.Confirm(ctx, "Import "+show.Plural(count, "item")+"?", "--yes")
 }
