@@ -28,7 +28,7 @@ import (
 type Definition struct {
 	Schema        string `json:"$schema,omitzero"` // URL of the JSON schema, for editors
 	SchemaVersion int    `json:"schema_version"`
-	Name          string `json:"name"`                    // identifier of the provider: lower-case letters, digits, dots, hyphens and underscores; the file is called NAME.json
+	Name          string `json:"name"`                    // identifier of the provider: up to 64 lower-case letters, digits, dots, hyphens and underscores, a letter or a digit first; the file is called NAME.json
 	DisplayName   string `json:"display_name,omitzero"`   // name of the service as people write it
 	Category      string `json:"category,omitzero"`       // kind of service
 	Docs          string `json:"docs,omitzero"`           // URL of the vendor's page on authentication

@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -60,10 +61,10 @@ func TestErrorOfSeveralFaultsIsOneLine(t *testing.T) {
 	}
 }
 
-// The output of inspect is a definition: what it adds is ignored, also by versions that
-// add other members. Without it, such a member is misspelt.
+// The output of inspect is a definition: what it adds is ignored. A member that it does not
+// add is misspelt there too.
 func TestOutputOfInspectIsADefinition(t *testing.T) {
-	const added = `,"source":"custom","connections":[{"connection_name":"work"}],"later":{"a":1},"docs":null,"metadata":{},"definition":{"hosts":["evil.com"]}}`
+	const added = `,"source":"custom","connections":[{"connection_name":"work"}],"aliases":["x"],"docs":null,"metadata":{},"definition":{"hosts":["evil.com"]}}`
 	one := strings.TrimSuffix(strings.Replace(sample, "%s", `,"x_extra":{"a":1},"source_url":"x"`, 1), "}")
 	two := strings.TrimSuffix(strings.Replace(good, "%s", `,"x_note":"n"`, 1), "}")
 	for _, text := range []string{one, two} {
@@ -86,6 +87,12 @@ func TestOutputOfInspectIsADefinition(t *testing.T) {
 	for _, text := range []string{two + `,"connections":[]}`, two + `,"source":"bundled","connections":[]}`, two + `,"flow":"api_key"}`} {
 		if _, err := Parse([]byte(text)); err == nil {
 			t.Errorf("%s was accepted", text)
+		}
+	}
+	for _, extra := range []string{`"pathz":["/v1"]`, `"later":null`, `"oauth":{"token_url":"https://a.com/t","scopez":["a"]}`} {
+		name := strings.Trim(strings.SplitN(extra, ":", 2)[0], `"`)
+		if _, err := Parse([]byte(two + "," + extra + added)); !strings.Contains(fmt.Sprint(err), "unknown member") || !strings.HasPrefix(err.Error(), name) {
+			t.Errorf("%s: %v", extra, err)
 		}
 	}
 	// An error in it is still found.

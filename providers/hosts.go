@@ -3,6 +3,7 @@ package providers
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -127,7 +128,7 @@ func (d *Definition) checkWholeHost(h host) error {
 // Patterns returns the hosts of a connection with the values: those of the
 // definition with the templates filled. The connection's base_url replaces that of
 // the definition. A definition of schema 1 without a base URL gets it as an
-// additional host.
+// additional host; if only its OAuth endpoints contain {base_url}, the hosts stay.
 func (d *Definition) Patterns(values Values) ([]Pattern, error) {
 	own := values[nameBaseURL].Reveal()
 	if strings.Contains(own, "*") { // a pattern, which would give the credential to many hosts
@@ -146,16 +147,33 @@ func (d *Definition) Patterns(values Values) ([]Pattern, error) {
 	}
 	switch {
 	case own == "" || own == d.BaseURL || d.namesBaseURL():
-	case !d.ownBase:
+	case !d.AcceptsBaseURL():
 		return nil, &FieldError{nameBaseURL, d.Name + " does not accept a base URL", ""}
-	default:
+	case d.ownBase:
 		p, err := parsePattern(own)
 		if err != nil {
 			return nil, &FieldError{nameBaseURL, err.Error(), ""}
 		}
 		patterns = append(patterns, p)
+	default:
+		if err := checkEndpointBase(own); err != nil {
+			return nil, err
+		}
 	}
 	return patterns, nil
+}
+
+// checkEndpointBase checks a base URL on which a connection has only OAuth endpoints. It
+// can be on loopback, as those can.
+func checkEndpointBase(base string) error {
+	if u, err := url.Parse(base); err == nil && hosts.IsLoopback(u.Hostname()) {
+		_, err := checkEndpoint(nameBaseURL, base)
+		return err
+	}
+	if _, err := parsePattern(base); err != nil {
+		return &FieldError{nameBaseURL, err.Error(), ""}
+	}
+	return nil
 }
 
 // namesBaseURL reports whether {base_url} is one of the hosts.

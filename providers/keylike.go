@@ -40,7 +40,7 @@ var keyPrefixes = sync.OnceValue(func() []string {
 var placeholderStart = regexp.MustCompile(`"placeholder": "([A-Za-z][A-Za-z0-9_.-]+)\{mark`)
 
 // certainPrefixes are of keys only: no other word begins with one of them.
-var certainPrefixes = []string{"sk-", "sk_", "ghp_", "gho_", "github_pat_", "glpat-", "xoxb-", "xoxp-"}
+var certainPrefixes = []string{"sk-", "sk_", "ghp_", "gho_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "ATATT3x", "ATCTT3x", "1//0", "ya29."}
 
 var botToken = regexp.MustCompile(`^[0-9]{6,}:[A-Za-z0-9_-]{20,}$`) // of Telegram
 
@@ -80,6 +80,69 @@ func LooksLikeKey(word string) bool {
 		}
 	}
 	return false
+}
+
+// MayBeKey reports whether a word in the place of the name of a provider, which no provider
+// has, may be a key. It has more words than [LooksLikeKey]: identifiers, such as a UUID, are
+// keys of some services, and not secret elsewhere.
+func MayBeKey(word string) bool {
+	switch {
+	case LooksLikeKey(word):
+		return true
+	case len(word) < minKey || strings.Contains(word, "://") || addressStart.MatchString(word):
+		return false
+	}
+	for part := range strings.FieldsFuncSeq(word, isSeparator) {
+		if joined := strings.ReplaceAll(part, "-", ""); len(joined) >= minKey && hexadecimal.MatchString(joined) && strings.ContainsFunc(joined, unicode.IsDigit) {
+			return true
+		}
+		for piece := range strings.SplitSeq(part, "-") {
+			if len(piece) >= minRandomPart && looksRandom(piece) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isSeparator reports whether r is between the parts of a word. A hyphen is not: a UUID has
+// some.
+func isSeparator(r rune) bool { return r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+
+const (
+	minKey        = 16 // the length of the shortest keys, in bytes
+	minRandomPart = 10 // in bytes; names have shorter ones too, such as k8s or a1b2c3
+)
+
+var (
+	hexadecimal  = regexp.MustCompile(`^[0-9A-Fa-f]+$`)
+	addressStart = regexp.MustCompile(`^(\.{0,2}/|~|[A-Za-z]:\\|([a-z0-9-]+\.)+[a-z]{2,}(:[0-9]+)?(/|$))`) // of a path or a host
+)
+
+// looksRandom reports whether a part of a word has a digit and changes between digits,
+// small and capital letters much more often than names do. In a name, words of several
+// letters follow each other, as in GoogleCloud2Api.
+func looksRandom(part string) bool {
+	const often = 4 // one change in so many characters
+	kind := func(r byte) int {
+		switch {
+		case unicode.IsDigit(rune(r)):
+			return 0
+		case unicode.IsLower(rune(r)):
+			return 1
+		}
+		return 2
+	}
+	changes, digits := 0, 0
+	for i := range len(part) {
+		if kind(part[i]) == 0 {
+			digits++
+		}
+		if i > 0 && kind(part[i]) != kind(part[i-1]) && !(kind(part[i-1]) == 2 && kind(part[i]) == 1) { // Xy begins a word
+			changes++
+		}
+	}
+	return digits > 0 && changes*often >= len(part)
 }
 
 var mixture = regexp.MustCompile(`^[A-Za-z0-9+][A-Za-z0-9+/]*=*$`)

@@ -61,6 +61,21 @@ func (b *bool1) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	return nil
 }
 
+// mark1 is a [bool1] that decides nothing. A value that is not one is ignored.
+type mark1 struct {
+	set bool
+	odd bool // it has such a value
+}
+
+func (m *mark1) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	value, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	m.odd = json.Unmarshal(value, (*bool1)(&m.set)) != nil
+	return nil
+}
+
 // loose is an object, or nil. A value of another kind is ignored.
 type loose[T any] struct{ value *T }
 

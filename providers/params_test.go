@@ -1,6 +1,8 @@
 package providers
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -45,6 +47,19 @@ func TestDerive(t *testing.T) {
 	for _, bad := range []Values{values("api_key", "canary-without"), values("api_key", "a-us1", "file", "canary"), values("api_key", "a-us1", "file", `{"canary":1}`), values("api_key", "a-us1", "file", `{"client":{"mail":{}}}`)} {
 		if err := d.Derive(bad); err == nil || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: %v", describeValues(bad), err)
+		}
+	}
+}
+
+// An expression that Go does not have is distinguished from one that nothing can read.
+func TestPatternErrors(t *testing.T) {
+	for pattern, want := range map[string]string{
+		"[unclosed": `not a regular expression: missing closing ] in "[unclosed"`, "a)": `unexpected ) in "a)"`, "*a": `repetition operator in "*"`, `a\`: `trailing backslash`,
+		`(?=a)b`: "look-around", `a(?<!b)`: "look-around", `(a)\1`: "look-around, back references", `(?P<n>a)(?P=n)`: "back references", `(?>a)`: "atomic groups",
+	} {
+		_, err := Parse(fmt.Appendf(nil, `{"schema_version":2,"name":"a","flows":["api_key"],"hosts":["api.a.com"],"params":[{"name":"api_key","secret":true,"pattern":%q}]}`, pattern))
+		if e, ok := errors.AsType[*FieldError](err); !ok || e.Field != "params[0].pattern" || !strings.Contains(e.Error(), want) || (e.Hint != "") == strings.HasPrefix(e.Reason, "not a") {
+			t.Errorf("%s: %v; want %s", pattern, err, want)
 		}
 	}
 }

@@ -78,7 +78,7 @@ type export1 struct {
 type metadata1 struct {
 	Source     text1 `json:"source"`
 	Verified   text1 `json:"verified"`
-	Unverified bool1 `json:"unverified"`
+	Unverified mark1 `json:"unverified"`
 }
 
 // decode1 converts a file of schema 1 to a definition of schema 2. The error is that of
@@ -112,7 +112,10 @@ func (d *Definition) decode1(data []byte, faults *faults) error {
 		d.Docs = ""
 	}
 	if m := f.Metadata.value; m != nil {
-		d.Metadata = &Metadata{Source: string(m.Source), Checked: string(m.Verified), Unverified: bool(m.Unverified)}
+		if m.Unverified.odd {
+			d.note("metadata.unverified", "not true or false")
+		}
+		d.Metadata = &Metadata{Source: string(m.Source), Checked: string(m.Verified), Unverified: m.Unverified.set}
 	}
 	return nil
 }
@@ -318,7 +321,7 @@ func (d *Definition) validate1(f *faults) {
 // validateName1 checks the name of a provider, which can have capitals in schema 1.
 func validateName1(name string) error {
 	if !validName1.MatchString(name) || strings.Contains(name, "..") {
-		return &FieldError{"name", "invalid name", "use letters, digits, dots, hyphens and underscores"}
+		return &FieldError{"name", "invalid name", "use up to 64 letters, digits, dots, hyphens and underscores, start with a letter or a digit, and put no two dots together"}
 	}
 	return nil
 }

@@ -91,8 +91,15 @@ func plainText(data []byte) []byte {
 	return append(text, '\n')
 }
 
-// inspected lists the members that authsome inspect adds to a definition.
+// inspected lists the members that authsome inspect adds to every definition.
 var inspected = []string{"definition", "source", "connections"}
+
+// inspected2 and inspectedOAuth2 list the other members that it adds to a definition of
+// schema 2, and to its oauth: those of the Python authsome that schema 2 does not have.
+var (
+	inspected2      = []string{"aliases", "auth_type", "flow", "api_key", "export", "host_url"}
+	inspectedOAuth2 = []string{"revocation_url", "supports_device_flow", "supports_dcr", "registration_endpoint", "base_url"}
+)
 
 // Inspection returns the content of the definition's file with what authsome inspect adds:
 // "definition", which is the file once more, and what the object rest has in addition, also
@@ -148,8 +155,8 @@ func withMembers(all, added []member) ([]member, error) {
 }
 
 // withoutInspection returns the definition in the output of authsome inspect --json, and
-// any other file as it is. In such an output members that no definition has are not
-// misspelt: they are the rest of what inspect says.
+// any other file as it is. It removes only what inspect is known to add, so that a member
+// that somebody misspelt in the output is still found.
 func withoutInspection(data []byte) []byte {
 	all, err := readMembers(data)
 	if err != nil || !slices.ContainsFunc(all, func(m member) bool { return slices.Contains(inspected, m.name) }) {
@@ -165,7 +172,7 @@ func withoutInspection(data []byte) []byte {
 	})
 	version, err := schemaVersion(data)
 	if version == 2 {
-		own = definedMembers(own, members2)
+		own = definedMembers(own, members2, inspected2)
 	}
 	if err != nil || added < len(inspected) {
 		return data
@@ -177,20 +184,20 @@ func withoutInspection(data []byte) []byte {
 }
 
 // definedMembers returns the members that a definition has, of those that inspect prints:
-// not the members with other names or kinds that the Python authsome printed, and not those
+// not the members with the names or the kinds that the Python authsome printed, and not those
 // that are empty because the definition does not have them.
-func definedMembers(all []member, known map[string]reflect.Type) []member {
+func definedMembers(all []member, known map[string]reflect.Type, printed []string) []member {
 	var own []member
 	for _, m := range all {
 		t, defined := known[m.name]
-		kind := m.value.Kind()
-		printed := m.name == "pkce" && (kind == 't' || kind == 'f')
-		switch {
-		case !defined && !strings.HasPrefix(m.name, "x_"), printed, slices.Contains([]string{"null", "{}", "[]", `""`}, string(m.value)):
+		switch kind := m.value.Kind(); {
+		case slices.Contains(printed, m.name), m.name == "pkce" && (kind == 't' || kind == 'f'):
+			continue
+		case defined && slices.Contains([]string{"null", "{}", "[]", `""`}, string(m.value)):
 			continue
 		case t == reflect.TypeFor[*OAuth]():
 			if inner, err := readMembers(m.value); err == nil {
-				if text, err := writeMembers(definedMembers(inner, members(reflect.TypeFor[OAuth]()))); err == nil {
+				if text, err := writeMembers(definedMembers(inner, members(reflect.TypeFor[OAuth]()), inspectedOAuth2)); err == nil {
 					m.value = text
 				}
 			}

@@ -23,7 +23,7 @@ var (
 // ValidateName checks the name of a provider. Its errors are [*FieldError].
 func ValidateName(name string) error {
 	if !validName.MatchString(name) {
-		return &FieldError{"name", "invalid name", "use lower-case letters, digits, dots, hyphens and underscores"}
+		return &FieldError{"name", "invalid name", "use up to 64 lower-case letters, digits, dots, hyphens and underscores, and start with a letter or a digit"}
 	}
 	return nil
 }

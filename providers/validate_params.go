@@ -1,8 +1,11 @@
 package providers
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 )
 
@@ -27,7 +30,7 @@ func (d *Definition) checkParam(f *faults, at string, i int) {
 	p := &d.Params[i]
 	switch {
 	case !validParam.MatchString(p.Name):
-		f.add(at+"name", "invalid name", "use lower-case letters, digits and underscores, and begin with a letter")
+		f.add(at+"name", "invalid name", "use up to 64 lower-case letters, digits and underscores, and start with a letter")
 	case IsReserved(p.Name):
 		f.add(at+"name", p.Name+" is reserved", "choose another name")
 	case slices.IndexFunc(d.Params, func(o Param) bool { return o.Name == p.Name }) < i:
@@ -56,11 +59,22 @@ func checkPattern(field, pattern string) error {
 		return &FieldError{field, fmt.Sprintf("longer than %d bytes", maxPattern), ""}
 	}
 	// The expression must be valid without the group put around it: a)(b is not.
-	if _, err := regexp.Compile(pattern); err != nil {
-		return &FieldError{field, "not a regular expression", "look-around and back references are not supported"}
+	_, err := regexp.Compile(pattern)
+	e, ok := errors.AsType[*syntax.Error](err)
+	switch {
+	case err == nil:
+		return nil
+	case !ok:
+		return &FieldError{field, "not a regular expression", ""}
+	case unsupportedSyntax.MatchString(e.Expr):
+		return &FieldError{field, "the regular expression is not supported", "look-around, back references and atomic groups cannot be used"}
 	}
-	return nil
+	return &FieldError{field, fmt.Sprintf("not a regular expression: %s in %.40q", e.Code, cmp.Or(e.Expr, pattern)), ""}
 }
+
+// unsupportedSyntax matches the start of what other regular expressions have and Go's do
+// not.
+var unsupportedSyntax = regexp.MustCompile(`^(\(\?(<?[=!]|>|P$|\()|\\[1-9gk])`)
 
 // checkSource checks from. A param must come after the param that it is taken from,
 // because params get their values in order.

@@ -205,6 +205,23 @@ func TestParseRefusesInvalidDefinitions(t *testing.T) {
 	}
 }
 
+// The hint for an invalid name has the rule that the name breaks.
+func TestHintsForNamesHaveEachRule(t *testing.T) {
+	const old = `{"schema_version":1,"name":%q,"auth_type":"api_key","flow":"api_key","host_url":"api.a.com"}`
+	const now = `{"schema_version":2,"name":%q,"flows":["api_key"],"hosts":["api.a.com"]}`
+	for _, tt := range []struct{ text, name, rule string }{
+		{old, "_lead", "start with a letter or a digit"}, {old, ".lead", "start with a letter or a digit"},
+		{old, strings.Repeat("a", 65), "up to 64"}, {old, "a b", "letters, digits, dots, hyphens and underscores"}, {old, "a..b", "two dots"},
+		{now, "_lead", "start with a letter or a digit"}, {now, strings.Repeat("a", 65), "up to 64"},
+		{now, "Lead", "lower-case letters"},
+	} {
+		_, err := Parse(fmt.Appendf(nil, tt.text, tt.name))
+		if e, ok := errors.AsType[*FieldError](err); !ok || e.Field != "name" || !strings.Contains(e.Hint, tt.rule) {
+			t.Errorf("%s: %v; the hint has no %q", tt.name, err, tt.rule)
+		}
+	}
+}
+
 func TestParseAcceptsValidDefinitions(t *testing.T) {
 	for _, text := range []string{
 		fmt.Sprintf(good, `,"$schema":"https://x","x_note":{"any":[1]},"inject":[{"in":"header","name":"A","value":"{api_key}","x_why":"so"}]`),

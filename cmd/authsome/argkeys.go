@@ -50,13 +50,13 @@ const keyCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234
 func (a *app) withoutKeys(cmd *cobra.Command, args []string, err error) error {
 	keys, advised := a.Keys(), exit.HasHint(err)
 	err = withNext(cmd, err)
-	if len(keys) == 0 {
+	e, unknown := errors.AsType[*providers.NotFoundError](err)
+	asProvider := unknown && (slices.Contains(keys, e.Name) || e.Near == "" && e.File == nil && providers.MayBeKey(e.Name))
+	if len(keys) == 0 && !asProvider {
 		return err
 	}
 	hint := exit.Judge(err).Next.In("")
 	repeats := slices.ContainsFunc(keys, func(key string) bool { return strings.Contains(hint, key) })
-	e, unknown := errors.AsType[*providers.NotFoundError](err)
-	asProvider := unknown && slices.Contains(keys, e.Name)
 	if asProvider {
 		err = &misplacedKey{err}
 	}

@@ -87,6 +87,36 @@ func TestKeyAsAnArgumentIsNotEchoed(t *testing.T) {
 	}
 }
 
+// What may be a key in the place of the name of a provider is not printed either, also if it
+// has a shape that other arguments have without being secret.
+func TestKeyAsAProviderIsNotEchoed(t *testing.T) {
+	home := t.TempDir()
+	for _, key := range []string{"550e8400-e29b-41d4-a716-446655440000", "0123456789abcdef0123", "ATATT3xFf_ghi-jk=ABCD1234", "1//0gAbC-dEf_GhI", "YWJjZGVmZ2hp.a2xtbm9wcXJz/abc"} {
+		for _, cmd := range commands() {
+			words := append(strings.Fields(cmd.CommandPath())[1:], key)
+			if !strings.Contains(cmd.Use, " PROVIDER") && !strings.Contains(cmd.Use, "[PROVIDER]") && cmd.Name() != "list" {
+				continue
+			}
+			if strings.Contains(cmd.Use, " CONNECTION") {
+				words = append(words, "x")
+			}
+			if cmd.Flags().Lookup("to") != nil {
+				words = append(words, "--to", "second")
+			}
+			for _, args := range [][]string{words, append(slices.Clone(words), "--json")} {
+				var out bytes.Buffer
+				a := newApp()
+				a.In, a.Out, a.Err = strings.NewReader(""), &out, &out
+				a.Getenv = func(name string) string { return map[string]string{"AUTHSOME_HOME": home}[name] }
+				execute(t.Context(), a, args)
+				if strings.Contains(out.String(), key) {
+					t.Errorf("authsome %s prints it:\n%s", strings.Join(args, " "), out.String())
+				}
+			}
+		}
+	}
+}
+
 // The hint for a key on the command line of a login is the login that reads it.
 func TestLoginWithAKeyAsAnArgument(t *testing.T) {
 	home := t.TempDir()
@@ -98,6 +128,7 @@ func TestLoginWithAKeyAsAnArgument(t *testing.T) {
 		"login github ghp_0123456789abcdefghij0123":       "login github-pat --key-stdin < FILE",
 		"login resend notshapedlikeone":                   "login resend --key-stdin < FILE",
 		"login 0123456789abcdef0123456789abcdef":          "login PROVIDER --key-stdin < FILE",
+		"login 550e8400-e29b-41d4-a716-446655440000":      "login PROVIDER --key-stdin < FILE",
 		"login openai --api-key=sk-proj-4f7a9c1e2b8d6035": "login openai --key-stdin < FILE",
 		"login groq --connection gsk_0123456789abcdef":    "login groq --key-stdin < FILE",
 	} {

@@ -13,6 +13,7 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 	"github.com/authsome/authsome/internal/audit"
+	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/secret"
 )
 
@@ -31,8 +32,8 @@ func newExportCmd(a *app) *cobra.Command {
 real key or access token. A token that is due is refreshed first. Refresh tokens
 are never printed. Without PROVIDER, export prints the variables of all
 connections. If several connections have the same variable, the default
-connection has the plain name; for the others, provider and connection are
-appended to it.
+connection has the plain name, or nothing has it if the default connection
+cannot be used; for the others, provider and connection are appended to it.
 
 Anyone who reads the output has the credentials; the command of authsome run
 never gets them. An export is recorded in the audit log, and refused behind the
@@ -83,7 +84,8 @@ func export(ctx context.Context, a *app, provider string, o *exportOptions) erro
 	if failed != nil && provider != "" {
 		return failed
 	}
-	if err := disambiguate(all, o.prefix); err != nil {
+	all, err := disambiguate(all, o.prefix)
+	if err != nil {
 		return err
 	}
 	if len(all) > 1 && !o.yes && terminal.IsTerminal(a.Out) {
@@ -104,8 +106,8 @@ func export(ctx context.Context, a *app, provider string, o *exportOptions) erro
 }
 
 // exported returns the variables of a provider's connection, or of all connections if
-// no provider is named. From all connections, those without a usable credential are
-// left out with a warning, and the error is that of the first one.
+// no provider is named. Of all connections, those without a usable credential are left
+// out with a warning, and the error is that of the first one.
 func (a *app) exported(ctx context.Context, provider, connection string) (all []variable, failed error) {
 	credentials, err := a.auth()
 	if err != nil {
@@ -134,7 +136,7 @@ func (a *app) exported(ctx context.Context, provider, connection string) (all []
 		if err != nil {
 			a.Warnf("left out %s/%s: %v", c.Provider, c.Name, err)
 			failed = cmp.Or(failed, err)
-			continue
+			own = a.leftOut(c)
 		}
 		all = append(all, own...)
 	}
@@ -159,7 +161,7 @@ func (a *app) variablesOf(c auth.Connection) ([]variable, error) {
 		if err != nil {
 			continue // the connection does not have the value
 		}
-		own = append(own, variable{v.Name, secret.New(text), c})
+		own = append(own, variable{name: v.Name, value: secret.New(text), from: c})
 	}
 	if own == nil {
 		field := "_API_KEY"
@@ -170,9 +172,28 @@ func (a *app) variablesOf(c auth.Connection) ([]variable, error) {
 		if value.IsZero() {
 			return nil, exit.WithCommand(fmt.Errorf("the definition of %s names no variable to export", c.Provider), "inspect %s", c.Provider)
 		}
-		own = append(own, variable{upper(c.Provider) + field, value, c})
+		own = append(own, variable{name: upper(c.Provider) + field, value: value, from: c})
 	}
 	return own, nil
+}
+
+// leftOut returns the variables of a connection that cannot be used, without their values.
+func (a *app) leftOut(c auth.Connection) []variable {
+	lost := secret.New("lost") // a token that was revoked is not stored any more
+	switch {
+	case c.AuthType == providers.AuthOAuth2 && c.AccessToken.IsZero():
+		c.AccessToken = lost
+	case c.AuthType == providers.AuthAPIKey && c.APIKey.IsZero():
+		c.APIKey = lost
+	}
+	own, err := a.variablesOf(c)
+	if err != nil {
+		return nil // its definition is missing, so nothing knows its variables
+	}
+	for i := range own {
+		own[i].value, own[i].leftOut = secret.String{}, true
+	}
+	return own
 }
 
 // connectionsIn returns the connections that the variables are from.

@@ -15,9 +15,10 @@ import (
 
 // variable is an environment variable to export.
 type variable struct {
-	name  string
-	value secret.String
-	from  auth.Connection
+	name    string
+	value   secret.String
+	from    auth.Connection
+	leftOut bool // the connection cannot be used, so only the name counts: no other one gets it
 }
 
 // upper converts a name to a part of a variable's name.
@@ -34,8 +35,10 @@ var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // disambiguate keeps a name that several connections have for the default connection,
 // appends provider and connection to it for the others, and puts the prefix before all
-// names. Of the defaults of several providers, the first keeps the name.
-func disambiguate(all []variable, prefix string) error {
+// names. Of the defaults of several providers, the first keeps the name. It returns the
+// variables that are not left out: with the plain name of one that is left out, a program
+// would use another account.
+func disambiguate(all []variable, prefix string) ([]variable, error) {
 	count, plain := make(map[string]int), make(map[string]int) // plain: the index of the variable that keeps its name
 	for i, v := range all {
 		count[v.name]++
@@ -43,21 +46,25 @@ func disambiguate(all []variable, prefix string) error {
 			plain[v.name] = i
 		}
 	}
+	var kept []variable
 	seen := make(map[string]bool)
 	for i, v := range all {
+		if v.leftOut {
+			continue
+		}
 		if first, taken := plain[v.name]; count[v.name] > 1 && (!taken || first != i) {
 			v.name += "_" + upper(v.from.Provider) + "_" + upper(v.from.Name)
 		}
 		v.name = prefix + v.name
 		switch {
 		case !variableName.MatchString(v.name):
-			return exit.Usagef("--prefix %s: %s is not a valid variable name", prefix, v.name)
+			return nil, exit.Usagef("--prefix %s: %s is not a valid variable name", prefix, v.name)
 		case seen[v.name]:
-			return exit.WithCommand(fmt.Errorf("two variables would be called %s", v.name), "export %s --connection %s", v.from.Provider, v.from.Name)
+			return nil, exit.WithCommand(fmt.Errorf("two variables would be called %s", v.name), "export %s --connection %s", v.from.Provider, v.from.Name)
 		}
-		seen[v.name], all[i] = true, v
+		seen[v.name], kept = true, append(kept, v)
 	}
-	return nil
+	return kept, nil
 }
 
 // envLines formats variables as NAME=value lines, without quotes.

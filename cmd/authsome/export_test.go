@@ -72,18 +72,26 @@ func TestPlainNameIsOfOneDefault(t *testing.T) {
 	of := func(provider, name string, isDefault bool) variable {
 		return variable{name: "KEY", value: secret.New("k"), from: auth.Connection{Provider: provider, Name: name, Default: isDefault}}
 	}
+	lost := func(v variable) variable {
+		v.leftOut = true
+		return v
+	}
 	for want, all := range map[string][]variable{
 		"KEY":                         {of("a", "x", false)},
 		"KEY_A_X KEY":                 {of("a", "x", false), of("a", "y", true)},
 		"KEY_A_X KEY_A_Y":             {of("a", "x", false), of("a", "y", false)},
 		"KEY KEY_B_X KEY_B_Y":         {of("a", "x", true), of("b", "x", true), of("b", "y", false)},
+		"KEY_A_Y":                     {lost(of("a", "x", true)), of("a", "y", false)},
+		"KEY_B_X":                     {lost(of("a", "x", true)), of("b", "x", true)},
+		"":                            {lost(of("a", "x", true))},
 		"KEY_A_X KEY KEY_B_Y KEY_C_X": {of("a", "x", false), of("b", "x", true), of("b", "y", false), of("c", "x", true)},
 	} {
-		if err := disambiguate(all, ""); err != nil {
+		kept, err := disambiguate(all, "")
+		if err != nil {
 			t.Fatal(err)
 		}
 		var names []string
-		for _, v := range all {
+		for _, v := range kept {
 			names = append(names, v.name)
 		}
 		if got := strings.Join(names, " "); got != want {

@@ -11,6 +11,32 @@ import (
 	"github.com/authsome/authsome/internal/pythonhome/hometest"
 )
 
+// startPython starts a shell script as a Python authsome would run, and waits until it
+// says that it is ready.
+func startPython(t *testing.T, text string) *exec.Cmd {
+	t.Helper()
+	script := filepath.Join(t.TempDir(), "authsome")
+	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	other := exec.Command("sh", script)
+	if _, err := other.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := other.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { other.Process.Kill() })
+	if n, err := out.Read(make([]byte, 8)); n == 0 {
+		t.Fatal(err)
+	}
+	return other
+}
+
 // On a terminal, an import offers to stop the Python authsome that has the same refresh
 // token, and imports what that one stored last.
 func TestImportOffersToStopTheOtherHolder(t *testing.T) {
@@ -32,27 +58,8 @@ func TestImportOffersToStopTheOtherHolder(t *testing.T) {
 				t.Fatal(err)
 			}
 			store := filepath.Join("profiles", "default", "store.db")
-			script := filepath.Join(t.TempDir(), "authsome")
-			if err := os.WriteFile(script, fmt.Appendf(nil, "exec 3<%s; trap 'cp %s %s; exit' TERM; echo ready; while :; do read line; done",
-				filepath.Join(dir, store), filepath.Join(later, store), filepath.Join(dir, store)), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			other := exec.Command("sh", script)
-			in, err := other.StdinPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			out, err := other.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := other.Start(); err != nil {
-				t.Fatal(err)
-			}
-			defer in.Close()
-			if n, err := out.Read(make([]byte, 8)); n == 0 {
-				t.Fatal(err)
-			}
+			other := startPython(t, fmt.Sprintf("exec 3<%s; trap 'cp %s %s; exit' TERM; echo ready; while :; do read line; done",
+				filepath.Join(dir, store), filepath.Join(later, store), filepath.Join(dir, store)))
 			ended := make(chan error, 1)
 			go func() { ended <- other.Wait() }()
 
@@ -82,5 +89,32 @@ func TestImportOffersToStopTheOtherHolder(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// If the other process does not end, nothing is imported, and the hint ends it.
+func TestImportWhoseOtherHolderDoesNotEnd(t *testing.T) {
+	t.Parallel() // it waits for the process
+	b := newBench(t)
+	dir := filepath.Join(t.TempDir(), "python")
+	if err := hometest.Fixtures["rotating"].Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	store := filepath.Join(dir, "profiles", "default", "store.db")
+	other := startPython(t, "exec 3<"+store+"; trap '' TERM; echo ready; read line")
+	defer other.Wait()
+	defer other.Process.Kill()
+	s := onScreen(t, b.command("import", "--authsome", dir))
+	s.expect(`Import 5 items\? \[y/N\] `)
+	s.enter("y\n")
+	s.expect(`Stop process \d+ now\? \[y/N\] `)
+	s.enter("y\n")
+	s.expect(fmt.Sprintf(`error:.* process %d does not end; nothing was imported\r?\n`, other.Process.Pid))
+	s.expect(fmt.Sprintf(`hint:.* end it with kill -9 %d, and import again\r?\n`, other.Process.Pid))
+	if code := s.end(); code != 1 {
+		t.Errorf("exit code %d: %q", code, s.seen.String())
+	}
+	if listed, err := b.command("list", "--connected").Output(); err != nil || strings.Contains(string(listed), "gitlab") {
+		t.Errorf("%s, %v", listed, err)
 	}
 }

@@ -64,7 +64,7 @@ func describe(d *providers.Definition, aliases []string) [][]string {
 		}
 	}
 	for _, w := range d.Warnings() {
-		if w.Field != "metadata.unverified" {
+		if w.Field != "metadata.unverified" || !d.Metadata.Unverified { // which has a row
 			add("warning", w.Error())
 		}
 	}

@@ -97,7 +97,7 @@ func list(ctx context.Context, a *app, o *listOptions) error {
 			rest = append(rest, []string{p.Name, "-", "", "", "", p.AuthType, p.Source})
 		}
 	}
-	if err := a.warnAllDefinitions(); err != nil {
+	if err := a.warnListed(o, append(out.Bundled, out.Custom...)); err != nil {
 		return err
 	}
 	if a.JSON {
@@ -189,7 +189,9 @@ func (o *listOptions) noMatch() string {
 	if o.connected {
 		text = "no connected provider matches"
 	}
-	if o.text != "" {
+	if providers.MayBeKey(o.text) {
+		text += " this text"
+	} else if o.text != "" {
 		text += fmt.Sprintf(" %q", o.text)
 	}
 	if o.category != "" {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/providers"
@@ -30,13 +32,19 @@ func (a *app) warnDefinitions(problems []providers.Problem) {
 	}
 }
 
-// warnAllDefinitions reports the files of all providers.
-func (a *app) warnAllDefinitions() error {
+// warnListed reports the files of the providers that are listed, and those whose name has
+// the text that was asked for: their providers may be missing from the list.
+func (a *app) warnListed(o *listOptions, listed []providerView) error {
 	set, err := a.providers()
 	if err != nil {
 		return err
 	}
-	a.warnDefinitions(slices.Concat(set.Problems, set.Disabled))
+	all := slices.Concat(set.Problems, set.Disabled)
+	a.warnDefinitions(slices.DeleteFunc(all, func(p providers.Problem) bool {
+		name := strings.TrimSuffix(filepath.Base(p.Path), filepath.Ext(p.Path))
+		concerned := func(v providerView) bool { return v.Name == name }
+		return !strings.Contains(strings.ToLower(name), strings.ToLower(o.text)) && !slices.ContainsFunc(listed, concerned)
+	}))
 	return nil
 }
 

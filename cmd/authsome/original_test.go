@@ -128,7 +128,7 @@ func TestInspectIsReadAsTheDefinition(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, d := range set.All() {
-		rest, err := json.Marshal(viewInspection(d, nil, []connectionView{}))
+		rest, err := json.Marshal(viewInspection(d, set.Aliases(d.Name), []connectionView{}))
 		if err != nil {
 			t.Fatal(err)
 		}

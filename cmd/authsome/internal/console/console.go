@@ -106,6 +106,11 @@ func (c *Console) PrintJSON(v any) error {
 // Table and Facts print rows to Out; see package show.
 func (c *Console) Table(rows [][]string) { show.Table(c.Out, c.cells(rows)) }
 
+// TableWithNotes prints one of two tables to Out, and the notes; see package show.
+func (c *Console) TableWithNotes(whole, short [][]string, notes []string) {
+	show.TableWithNotes(c.Out, c.cells(whole), c.cells(short), c.cells([][]string{notes})[0])
+}
+
 // Facts prints rows of a name and a value to Out.
 func (c *Console) Facts(rows [][]string) { show.Facts(c.Out, c.cells(rows)) }
 

@@ -42,3 +42,38 @@ func TestLayout(t *testing.T) {
 		t.Error("a terminal of no width, or no rows")
 	}
 }
+
+func TestWrapped(t *testing.T) {
+	rows := [][]string{{"NAME", "RESULT"}, {"github", "refused: the address is not one of github"}, {"a-name-that-is-long", "new"}, {"é", ""}}
+	if got, want := wrapped(rows, 0), layout(rows, 0); got != want {
+		t.Errorf("without bound:\n%swant\n%s", got, want)
+	}
+	if got, want := wrapped(rows, 30), "NAME            RESULT\ngithub          refused: the\n                address is not\n                one of github\na-name-that-is  new\n-long\né\n"; got != want {
+		t.Errorf("in 30 columns:\n%swant\n%s", got, want)
+	}
+	for width := 18; width < 80; width++ {
+		text := wrapped(rows, width)
+		for line := range strings.Lines(text) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > width {
+				t.Errorf("%d columns in %d: %s", n, width, line)
+			}
+		}
+		if strings.Contains(text, "…") {
+			t.Errorf("in %d columns, something is cut:\n%s", width, text)
+		}
+	}
+}
+
+func TestTableWithNotes(t *testing.T) {
+	whole := [][]string{{"NAME", "RESULT"}, {"github", "refused: the address is not one of github"}}
+	short := [][]string{{"NAME", "RESULT"}, {"github", "refused"}}
+	notes := []string{"github: refused: the address is not one of github"}
+	for _, width := range []int{0, 49} {
+		if got, want := withNotes(whole, short, notes, width), layout(whole, 0); got != want {
+			t.Errorf("in %d columns:\n%swant\n%s", width, got, want)
+		}
+	}
+	if got, want := withNotes(whole, short, notes, 30), layout(short, 0)+"github: refused: the address\n  is not one of github\n"; got != want {
+		t.Errorf("in 30 columns:\n%swant\n%s", got, want)
+	}
+}

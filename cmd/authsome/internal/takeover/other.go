@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 	"github.com/authsome/authsome/internal/pythonhome"
 )
@@ -59,7 +60,7 @@ func (m *Importer) offerStop(ctx context.Context, o Options, items []item) (stop
 	ctx, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()
 	if err := p.Stop(ctx); err != nil {
-		return false, err
+		return false, exit.WithAdvice(fmt.Errorf("%w; nothing was imported", err), "end it with kill -9 %d, and import again", p.PID)
 	}
 	m.Console.Infof("stopped process %d", p.PID)
 	return true, nil

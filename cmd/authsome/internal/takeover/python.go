@@ -154,8 +154,9 @@ func (p *pythonImport) definition(name string) (*providers.Definition, error) {
 // record is a record with the provider and the name that it has in this home.
 type record struct {
 	pythonhome.Record
-	old  target // what it is in that home
-	from string // the same for people, if it differs
+	old    target // what it is in that home
+	from   string // the same for people, if it differs
+	chosen bool   // --as names it
 }
 
 // record returns the record as it is in this home: renamed by --as, and for an instance
@@ -167,6 +168,7 @@ func (p *pythonImport) record(r pythonhome.Record) record {
 	}
 	to := record{Record: r, old: target{old.Provider, old.Name}}
 	if r.Kind == pythonhome.Connection {
+		to.chosen = p.selection.chooses(old.Provider, r.Name) || p.selection.chooses(r.Provider, r.Name)
 		if to.Name = p.selection.name(old.Provider, r.Name); to.Name == r.Name {
 			to.Name = p.selection.name(r.Provider, r.Name)
 		}
@@ -203,12 +205,14 @@ func (p *pythonImport) profile(ctx context.Context, name, store string) error {
 		found = append(found, p.record(r))
 	}
 	clients := p.clients(found)
+	others := renamed(existing, found)
 	incoming := make(map[target]item) // connections, by what they are in that home
 	for _, r := range found {
 		if r.Kind != pythonhome.Connection {
 			continue
 		}
 		i := p.connection(to, r, clients[r.old.provider].id, existing)
+		i.findRenamed(r, others)
 		incoming[r.old] = i
 		p.items = append(p.items, i)
 	}

@@ -17,6 +17,9 @@ func (p *pythonImport) connection(to *destination, r record, clientID string, ex
 	i := item{kind: "connection", profile: to.name, provider: r.Provider, connection: r.Name, from: r.from, python: true}
 	c, err := p.parse(&i, r, clientID)
 	if err == nil {
+		if r.chosen {
+			c = withOrigin(c, cmp.Or(r.from, r.Provider+"/"+r.Name))
+		}
 		i.offer(c, existing, p.selection.force, to.open)
 		return i
 	}

@@ -62,6 +62,9 @@ func (s *selection) name(provider, old string) string {
 	return old
 }
 
+// chooses reports whether --as names a connection.
+func (s *selection) chooses(provider, old string) bool { return s.names[target{provider, old}] != "" }
+
 // settle gives the only name to the only connection that is not already there.
 func (s *selection) settle(items []item) error {
 	var found []target
@@ -78,14 +81,18 @@ func (s *selection) settle(items []item) error {
 	return nil
 }
 
-// checkUsed reports a connection that was to be renamed and does not exist.
+// checkUsed reports the first connection that was to be renamed and does not exist.
 func (s *selection) checkUsed() error {
+	var unused []string
 	for key, name := range s.names {
 		if !s.used[key] {
-			return exit.Usagef("--as %s/%s=%s: no such connection was found", key.provider, key.name, name)
+			unused = append(unused, key.provider+"/"+key.name+"="+name)
 		}
 	}
-	return nil
+	if len(unused) == 0 {
+		return nil
+	}
+	return exit.Usagef("--as %s: no such connection was found", slices.Min(unused))
 }
 
 var outsideNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)

@@ -10,20 +10,50 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
 )
 
-// rows is the table of the items.
-func rows(items []item) [][]string {
+// rows is the table of the items, with the reasons in their results or without them.
+func rows(items []item, reasons bool) [][]string {
 	all := [][]string{{"PROFILE", "PROVIDER", "WHAT", "FROM", "RESULT"}}
 	for _, i := range items {
 		what, result := i.kind, i.result
 		if i.connection != "" {
 			what += " " + i.connection
 		}
-		if i.reason != "" {
+		if i.storedAs != "" {
+			result += " as " + i.storedAs
+		}
+		if i.reason != "" && reasons {
 			result += ": " + i.reason
 		}
 		all = append(all, []string{cmp.Or(i.profile, "-"), i.provider, what, cmp.Or(i.from, "-"), result})
 	}
 	return all
+}
+
+// reasons are the reasons of the items, for a table without them.
+func reasons(items []item) []string {
+	var all []string
+	for _, i := range items {
+		if i.reason == "" {
+			continue
+		}
+		what := i.kind + " " + i.provider
+		if i.connection != "" {
+			what += "/" + i.connection
+		}
+		if i.profile != "" {
+			what += " of profile " + i.profile
+		}
+		all = append(all, what+": "+i.result+": "+i.reason)
+	}
+	return all
+}
+
+// oldName is the name that an item of a Python authsome had there, if that differs.
+func (i *item) oldName() string {
+	if i.kind == "connection" && !i.python {
+		return "" // from variables
+	}
+	return i.from
 }
 
 // report prints the result of each item, what was done with the .env file, and which
@@ -37,10 +67,12 @@ func (m *Importer) report(items []item, file *dotenvFile, other *otherHolder) er
 			Connection string `json:"connection,omitempty"`
 			Result     string `json:"result"`
 			Reason     string `json:"reason,omitempty"`
+			From       string `json:"from,omitempty"`
+			StoredAs   string `json:"stored_as,omitempty"`
 		}
 		views := []view{}
 		for _, i := range items {
-			views = append(views, view{i.kind, i.profile, i.provider, i.connection, i.result, i.reason})
+			views = append(views, view{i.kind, i.profile, i.provider, i.connection, i.result, i.reason, i.oldName(), i.storedAs})
 		}
 		return m.Console.PrintJSON(struct {
 			Items  []view       `json:"items"`
@@ -51,7 +83,7 @@ func (m *Importer) report(items []item, file *dotenvFile, other *otherHolder) er
 	if len(items) == 0 {
 		m.Console.Infof("found nothing to import")
 	} else {
-		m.Console.Table(rows(items))
+		m.Console.TableWithNotes(rows(items, true), rows(items, false), reasons(items))
 	}
 	file.report(m.Console)
 	m.warn(other)

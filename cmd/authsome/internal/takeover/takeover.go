@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/cmd/authsome/internal/console"
@@ -18,6 +19,7 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/opener"
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/internal/audit"
+	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/providers"
 )
 
@@ -27,7 +29,7 @@ type Options struct {
 	Dotenv       string   // API keys from this .env file
 	Placeholders bool     // replace the keys in the .env file without asking
 	Python       string   // this home of the Python authsome
-	As           []string // names for connections; see [parseNames]
+	As           []string // names for connections; see [newSelection]
 	Force        bool     // replace connections that have another credential
 	DryRun       bool     // show what would be imported
 	Yes          bool     // do not ask
@@ -58,6 +60,7 @@ type item struct {
 	from       string // the variables that it is from, with keys masked, or its old name; may be empty
 	result     string
 	reason     string                // why it is refused or a conflict
+	storedAs   string                // the other name under which it is already there; may be empty
 	as         string                // the --as with which it is not refused; may be empty
 	replaces   bool                  // of a new item: this home has another credential, which --force replaces
 	found      auth.Connection       // of a connection that can be stored
@@ -103,9 +106,13 @@ func (m *Importer) Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	recorder, err := m.recorder(items)
+	if err != nil {
+		return err
+	}
 	if !o.DryRun {
 		again := func() ([]item, error) { return m.find(ctx, o, file) }
-		if items, err = m.storeAll(ctx, items, o, again); err != nil {
+		if items, err = m.storeAll(ctx, items, o, recorder, again); err != nil {
 			return err
 		}
 	}
@@ -168,8 +175,8 @@ func findAll(ctx context.Context, sources []source) ([]item, error) {
 
 // storeAll stores the new items and returns all with their results. It asks first, unless
 // o.Yes is set. If it stopped a program that may have changed what was found, it finds the
-// items again.
-func (m *Importer) storeAll(ctx context.Context, items []item, o Options, find func() ([]item, error)) ([]item, error) {
+// items again. The results are recorded in the profile named recorder.
+func (m *Importer) storeAll(ctx context.Context, items []item, o Options, recorder string, find func() ([]item, error)) ([]item, error) {
 	count := 0
 	for _, i := range items {
 		if i.result == resultNew {
@@ -191,25 +198,47 @@ func (m *Importer) storeAll(ctx context.Context, items []item, o Options, find f
 			return nil, err
 		}
 	}
+	p, err := m.Opener.Ensure(recorder)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := p.Audit(); err != nil { // before something is stored that could not be recorded
+		return nil, err
+	}
 	for n := range items {
-		if err := m.store(ctx, &items[n]); err != nil {
+		if err := m.store(ctx, p, &items[n]); err != nil {
 			return nil, err
 		}
 	}
 	return items, nil
 }
 
+// recorder returns the name of the profile in use, whose audit log gets the results. It
+// exists, or the import creates it.
+func (m *Importer) recorder(items []item) (string, error) {
+	p, err := m.Opener.Profile()
+	if err == nil {
+		return p.Name, nil
+	}
+	name, unnamed := m.Opener.ProfileName()
+	imported := func(i item) bool { return i.profile == name }
+	if unnamed == nil && errors.Is(err, home.ErrNoProfile) && (name == m.Console.Profile || slices.ContainsFunc(items, imported)) {
+		return name, nil
+	}
+	return "", err
+}
+
 // confirm shows what would be stored and asks.
 func (m *Importer) confirm(ctx context.Context, items []item, count int) error {
 	if t := m.Console.Terminal(); t != nil {
-		show.Table(t.Out, rows(items))
+		show.TableWithNotes(t.Out, rows(items, true), rows(items, false), reasons(items))
 	}
 	return m.Console.Confirm(ctx, "Import "+show.Plural(count, "item")+"?", "--yes")
 }
 
 // store stores an item, if it is new, and records the result. An item that cannot be
 // stored is refused, and the import continues. If the vault fails, it ends.
-func (m *Importer) store(ctx context.Context, i *item) error {
+func (m *Importer) store(ctx context.Context, p *opener.Profile, i *item) error {
 	if i.result != resultNew {
 		return nil
 	}
@@ -227,10 +256,6 @@ func (m *Importer) store(ctx context.Context, i *item) error {
 		return err
 	default:
 		i.result, i.reason = resultRefused, err.Error()
-	}
-	p, err := m.Opener.Profile()
-	if err != nil {
-		return err
 	}
 	return p.Record(audit.Event{Event: audit.Import, Profile: i.profile, Provider: i.provider, Connection: i.connection, Outcome: outcomeOf(i)})
 }
