@@ -210,6 +210,19 @@ func (a *Auth) deregister(ctx context.Context, s *snapshot, provider string, cli
 	return config.Deregister(asking)
 }
 
+// Stored reports whether connections or client credentials of a provider are stored, even
+// if they cannot be read.
+func (a *Auth) Stored(ctx context.Context, provider string) (bool, error) {
+	if err := a.checkNames(provider); err != nil {
+		return false, err
+	}
+	s, err := a.view(ctx, a.providerPrefix(provider))
+	if err != nil {
+		return false, err
+	}
+	return len(s.connections)+len(s.unreadable)+len(s.clients[provider]) > 0, nil
+}
+
 // Remove deletes all records of a provider: connections, client credentials and the
 // default. It does not contact the provider. A provider without records is not an error.
 func (a *Auth) Remove(ctx context.Context, provider string) error {

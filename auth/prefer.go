@@ -164,6 +164,23 @@ func (a *Auth) table(tx *vault.Tx) *routing.Table {
 	return table
 }
 
+// Routes returns the routing table of the profile's connections, or nil if it cannot be
+// made. Unlike [Auth.Connections] it changes nothing.
+func (a *Auth) Routes(ctx context.Context) *routing.Table {
+	if a.checkNames() != nil {
+		return nil
+	}
+	var t *routing.Table
+	err := a.Vault.View(ctx, func(tx *vault.Tx) error {
+		t = a.table(tx)
+		return nil
+	})
+	if err != nil {
+		return nil
+	}
+	return t
+}
+
 // keepServing compares the routes with those before a change of connections. Where a
 // connection shares requests with one that the change brought, the one that served them
 // before is preferred from now on: a login must not move the requests of a running agent

@@ -54,6 +54,9 @@ func (u *upstream) steady(dial func(ctx context.Context, network, address string
 	}
 }
 
+// UpstreamSchemes are the schemes that the URL of [Proxy.UpstreamProxy] can have.
+var UpstreamSchemes = []string{"http", "https", "socks5", "socks5h"}
+
 // dialTunnel opens the upstream side of a tunnel, through the upstream proxy if
 // there is one.
 func (u *upstream) dialTunnel(ctx context.Context, t Target) (net.Conn, error) {

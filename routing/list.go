@@ -42,8 +42,9 @@ type Route struct {
 	Connection string
 	Pattern    string
 	Host       string // the host, or the suffix that the hosts of a wildcard share, with its dot
-	Serves     bool   // some requests get this route
-	Chosen     bool   // the connection is named for the run
+	Port       int
+	Serves     bool // some requests get this route
+	Chosen     bool // the connection is named for the run
 
 	pattern providers.Pattern
 }
@@ -56,7 +57,7 @@ func (r Route) MatchHost(host string) bool { return r.pattern.MatchHost(host) }
 func (t *Table) Routes() []Route {
 	all := make([]Route, len(t.all))
 	for i, r := range t.all {
-		all[i] = Route{Provider: r.definition.Name, Connection: r.connection, Pattern: r.pattern.String(), Host: r.pattern.Host(), Serves: r.serves, Chosen: r.chosen, pattern: r.pattern}
+		all[i] = Route{Provider: r.definition.Name, Connection: r.connection, Pattern: r.pattern.String(), Host: r.pattern.Host(), Port: r.pattern.Port(), Serves: r.serves, Chosen: r.chosen, pattern: r.pattern}
 	}
 	slices.SortStableFunc(all, func(a, b Route) int {
 		return cmp.Or(strings.Compare(a.Provider, b.Provider), strings.Compare(a.Pattern, b.Pattern))

@@ -50,7 +50,7 @@ func (a *app) refuseBehindProxy(cmd *cobra.Command) error {
 		Next:    suggest.Command("%s", asTyped(cmd)),
 	}
 	if cmd.Name() == "run" {
-		refused = &exit.RefusedError{Message: "already inside authsome run", Next: suggest.Advice("run %s directly", cmd.Flags().Arg(0))}
+		refused = &exit.RefusedError{Message: "already inside authsome run", Next: suggest.Advice("run %s directly", suggest.Words(cmd.Flags().Arg(0)))}
 	}
 	return refused
 }

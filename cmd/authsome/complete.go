@@ -23,7 +23,7 @@ func (a *app) complete(root *cobra.Command) {
 		"get": only(1, a.completeConnected), "export": only(1, a.completeConnected),
 		"logout": only(1, a.completeConnected), "revoke": only(1, a.completeConnected), "remove": only(1, a.completeConnected), "status": only(1, a.completeConnected),
 		"default": a.completeConnection, "connection accept": a.completeConnection, "connection copy": a.completeConnection, "connection move": a.completeConnection,
-		"connection prefer": only(1, a.completeConnected),
+		"connection prefer": a.completePrefer,
 		"profile use":       only(1, a.completeProfiles), "profile delete": only(1, a.completeProfiles),
 		"key mode": only(1, choices(keyModes...)), "completion": only(1, choices(shells...)), "help": completeCommands,
 		"man": files(cobra.ShellCompDirectiveFilterDirs),
@@ -61,6 +61,9 @@ func everyCommand(cmd *cobra.Command) iter.Seq[*cobra.Command] {
 func (a *app) completeFlag(cmd *cobra.Command, f *pflag.Flag) cobra.CompletionFunc {
 	switch f.Name {
 	case "provider":
+		if takesConnection(cmd) {
+			return a.completeChoices
+		}
 		return a.completeConnected
 	case "connection":
 		return a.completeConnections
@@ -159,12 +162,26 @@ func (a *app) completeConnected(cmd *cobra.Command, _ []string, prefix string) (
 	return matching(slices.Sorted(maps.Keys(a.peek().Connections(cmd.Context()))), prefix)
 }
 
+// takesConnection reports whether --provider and --connection of a command can name a
+// provider's connection, as PROVIDER=CONNECTION.
+func takesConnection(cmd *cobra.Command) bool {
+	return slices.Contains([]string{"run", "proxy", "why"}, cmd.Name())
+}
+
+// completeChoices offers a provider, and after its = a connection.
+func (a *app) completeChoices(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	if strings.Contains(prefix, "=") {
+		return a.completeConnections(cmd, args, prefix)
+	}
+	return a.completeConnected(cmd, args, prefix)
+}
+
 // completeConnections offers the connections of the provider that is the first
 // argument; for run, proxy and why it offers PROVIDER=CONNECTION.
 func (a *app) completeConnections(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	stored := a.peek().Connections(cmd.Context())
 	var names []string
-	if !slices.Contains([]string{"run", "proxy", "why"}, cmd.Name()) {
+	if !takesConnection(cmd) {
 		if len(args) > 0 {
 			names = stored[a.peek().Provider(args[0])]
 		}
@@ -185,6 +202,26 @@ func (a *app) completeConnection(cmd *cobra.Command, args []string, prefix strin
 		return a.completeConnections(cmd, args, prefix)
 	}
 	return only(1, a.completeConnected)(cmd, args, prefix)
+}
+
+// completePrefer offers a provider, and then the hosts that it shares with others.
+func (a *app) completePrefer(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	if len(args) != 1 {
+		return only(1, a.completeConnected)(cmd, args, prefix)
+	}
+	t := a.peek().Routes(cmd.Context())
+	if t == nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	o := &preferOptions{provider: a.peek().Provider(args[0])}
+	o.connection, _ = cmd.Flags().GetString("connection")
+	places, err := o.places(t)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	// A host that a definition has as an expression cannot be named.
+	unnamed := func(place string) bool { return (&preferOptions{host: place}).check() != nil }
+	return matching(slices.DeleteFunc(places, unnamed), prefix)
 }
 
 func (a *app) completeProfiles(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {

@@ -58,6 +58,29 @@ func TestConfirmRevokeAndRemove(t *testing.T) {
 	}
 }
 
+// The question before remove says that it also deletes a definition that was registered;
+// revoke keeps the definition, and does not ask if nothing else is stored.
+func TestConfirmDefinition(t *testing.T) {
+	b := newBench(t)
+	b.run(`{"schema_version":2,"name":"acme","flows":["api_key"],"hosts":["api.acme.test"]}`, "register", "-", "--yes")
+	s := onScreen(t, b.command("revoke", "acme"))
+	if code := s.end(); code != 0 || strings.Contains(s.seen.String(), "y/N") {
+		t.Errorf("revoke asked: exit %d: %q", code, s.seen.String())
+	}
+	ask := func(question, command string) {
+		t.Helper()
+		if screen, code := b.typed(question+" [y/N] ", "n\n", command, "acme"); code != 1 {
+			t.Errorf("%s: exit %d: %s", command, code, screen)
+		}
+	}
+	ask("Delete the registered definition of acme?", "remove")
+	b.run("key-one-0123456789", "login", "acme", "--key-stdin", "--no-verify")
+	ask("Delete acme/default and its registered definition?", "remove")
+	ask("Revoke and delete acme/default?", "revoke")
+	b.run("key-two-0123456789", "login", "acme", "--connection", "two", "--key-stdin", "--no-verify")
+	ask("Delete all that is stored of acme, the connections default, two, and its registered definition?", "remove")
+}
+
 // Ctrl-C at a confirmation has exit code 130, says that nothing was changed, and is
 // right about it.
 func TestCtrlCAtAConfirmation(t *testing.T) {
@@ -83,7 +106,7 @@ func TestCtrlCAtAConfirmation(t *testing.T) {
 		{"[y/N] ", []string{"ca", "rotate"}},
 		{"Let resend/default use this definition? [y/N] ", []string{"connection", "accept", "resend"}},
 		{"Revoke and delete resend/default? [y/N] ", []string{"revoke", "resend"}},
-		{"Delete resend/default? [y/N] ", []string{"remove", "resend"}},
+		{"Delete resend/default and its registered definition? [y/N] ", []string{"remove", "resend"}},
 	} {
 		screen, code := b.typed(tt.question, "y\x03", tt.args...)
 		if code != 130 || !strings.HasSuffix(screen, "\r\nauthsome: \x1b[31;1merror:\x1b[0m cancelled; nothing was changed\r\n") {

@@ -87,40 +87,62 @@ func (a *app) stillValid(provider string, authTypes []string) string {
 	return "; the service still accepts " + what + " until you delete " + them + " " + where
 }
 
-// confirmLeaving checks that the provider exists, and asks on a terminal before its
-// connections are deleted. Without a terminal it does not ask: scripts have always been
-// able to do this.
-func (a *app) confirmLeaving(ctx context.Context, provider, what string, yes bool) error {
-	reading, cancel := opener.Bounded(ctx) // not while somebody thinks about the answer
+// leaving is what a provider has that revoke or remove delete.
+type leaving struct {
+	stored     bool // connections or OAuth clients, even if they cannot be read
+	registered bool // a definition of the user; revoke keeps it
+}
+
+// leaving checks that the provider exists, and finds out what it has.
+func (a *app) leaving(ctx context.Context, provider string) (leaving, error) {
+	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
-	if err := checkKnown(reading, a, provider); err != nil {
-		return err
+	if err := checkKnown(ctx, a, provider); err != nil {
+		return leaving{}, err
 	}
-	if yes || a.Terminal() == nil {
-		return nil
+	credentials, err := a.auth()
+	if err != nil {
+		return leaving{}, err
 	}
-	own, err := connectionsOf(reading, a, provider)
+	stored, err := credentials.Stored(ctx, provider)
 	if exit.IsStore(err) {
-		return err // a record that cannot be read is another error, and can be deleted
+		return leaving{}, err // a record that cannot be read is another error, and can be deleted
 	}
 	set, errSet := a.providers()
 	if errSet != nil {
-		return errSet
+		return leaving{}, errSet
 	}
 	d, errSet := set.Lookup(provider)
-	if err == nil && len(own) == 0 && errSet == nil && d.Source == providers.Bundled {
-		return nil // there is nothing to lose
+	return leaving{stored: stored || err != nil, registered: errSet == nil && d.Source == providers.Custom}, nil
+}
+
+// confirmLeaving asks on a terminal before what is stored of a provider is deleted.
+// Without a terminal it does not ask: scripts have always been able to do this.
+func (a *app) confirmLeaving(ctx context.Context, provider, what string, l leaving, yes bool) error {
+	if yes || !l.stored && !l.registered || a.Terminal() == nil {
+		return nil
+	}
+	reading, cancel := opener.Bounded(ctx) // not while somebody thinks about the answer
+	defer cancel()
+	own, err := connectionsOf(reading, a, provider)
+	if exit.IsStore(err) {
+		return err
 	}
 	question := what + " all that is stored of " + provider
-	if len(own) > 0 {
+	switch {
+	case !l.stored:
+		question = what + " the registered definition of " + provider
+	case len(own) == 1:
+		question = fmt.Sprintf("%s %s/%s", what, provider, own[0].Name)
+	case len(own) > 1:
 		var names []string
 		for _, c := range own {
 			names = append(names, c.Name)
 		}
-		question += ", the connections " + strings.Join(names, ", ")
-		if len(own) == 1 {
-			question = fmt.Sprintf("%s %s/%s", what, provider, own[0].Name)
-		}
+		question += ", the connections " + strings.Join(names, ", ") + ","
 	}
-	return a.Confirm(ctx, question+"?", "--yes")
+	if l.stored && l.registered {
+		question += " and its registered definition"
+	}
+	return a.Confirm(ctx, strings.TrimSuffix(question, ",")+"?", "--yes")
 }

@@ -213,7 +213,7 @@ func (o *proxyCmdOptions) checkGuarded(token secret.String) error {
 	if !token.IsZero() {
 		return nil
 	}
-	withToken := suggest.Command("proxy --listen %s --token-file FILE", o.listen)
+	withToken := suggest.Command("proxy --listen %s --token-file FILE", suggest.Words(o.listen))
 	const noToken = "no token is set, neither by --token-file nor by AUTHSOME_PROXY_TOKEN"
 	if o.requireToken {
 		return exit.WithHint(exit.Usagef("--require-token was given, but %s", noToken), withToken.With("--require-token"))

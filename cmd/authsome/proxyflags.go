@@ -223,7 +223,7 @@ func (o *proxyOptions) proxyFunc(getenv func(string) string) (func(*url.URL) (*u
 	config := httpproxy.Config{HTTPProxy: either("HTTP_PROXY"), HTTPSProxy: either("HTTPS_PROXY"), NoProxy: either("NO_PROXY")}
 	if o.upstreamProxy != "" {
 		u, err := url.Parse(o.upstreamProxy)
-		if err != nil || u.Host == "" || !slices.Contains(proxySchemes, u.Scheme) {
+		if err != nil || u.Host == "" || !slices.Contains(intercept.UpstreamSchemes, u.Scheme) {
 			return nil, exit.Usagef("--upstream-proxy %s: use %s", withoutPassword(o.upstreamProxy), proxyForms)
 		}
 		return func(*url.URL) (*url.URL, error) { return u, nil }, nil
@@ -231,7 +231,7 @@ func (o *proxyOptions) proxyFunc(getenv func(string) string) (func(*url.URL) (*u
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY"} {
 		// Without a scheme, it is a host or host:port.
 		scheme, _, found := strings.Cut(either(name), "://")
-		if found && !slices.Contains(proxySchemes, strings.ToLower(scheme)) {
+		if found && !slices.Contains(intercept.UpstreamSchemes, strings.ToLower(scheme)) {
 			return nil, exit.WithAdvice(exit.Usagef("%s %s: use %s", name, withoutPassword(either(name)), proxyForms), "set %s to the URL of a proxy, or unset it", name)
 		}
 	}
@@ -240,9 +240,6 @@ func (o *proxyOptions) proxyFunc(getenv func(string) string) (func(*url.URL) (*u
 	}
 	return config.ProxyFunc(), nil
 }
-
-// proxySchemes are the kinds of upstream proxies that the proxy can use.
-var proxySchemes = []string{"http", "https", "socks5", "socks5h"}
 
 const proxyForms = "http://host:port, https://host:port or socks5://host:port"
 

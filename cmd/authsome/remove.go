@@ -27,7 +27,15 @@ bundled definition stays. On a terminal, remove asks first.`,
 }
 
 func remove(ctx context.Context, a *app, provider string, yes bool) error {
-	if err := a.confirmLeaving(ctx, provider, "Delete", yes); err != nil {
+	has, err := a.leaving(ctx, provider)
+	if err != nil {
+		return err
+	}
+	if !has.stored && !has.registered {
+		a.Infof("nothing to do: %s is not connected", provider)
+		return a.acknowledge(provider, "", "removed")
+	}
+	if err := a.confirmLeaving(ctx, provider, "Delete", has, yes); err != nil {
 		return err
 	}
 	ctx, cancel := opener.Bounded(ctx)
@@ -60,6 +68,13 @@ func remove(ctx context.Context, a *app, provider string, yes bool) error {
 	if err := a.record(audit.Event{Event: audit.Remove, Provider: provider, Outcome: "ok"}); err != nil {
 		return err
 	}
-	a.Infof("removed %s from this vault%s", provider, valid)
+	switch {
+	case !has.stored:
+		a.Infof("removed the registered definition of %s", provider)
+	case has.registered:
+		a.Infof("removed %s from this vault, and its registered definition%s", provider, valid)
+	default:
+		a.Infof("removed %s from this vault%s", provider, valid)
+	}
 	return a.acknowledge(provider, "", "removed")
 }

@@ -27,7 +27,16 @@ revoke asks first.`,
 }
 
 func revoke(ctx context.Context, a *app, provider string, yes bool) error {
-	if err := a.confirmLeaving(ctx, provider, "Revoke and delete", yes); err != nil {
+	has, err := a.leaving(ctx, provider)
+	if err != nil {
+		return err
+	}
+	if !has.stored {
+		a.Infof("nothing to do: %s is not connected", provider)
+		return a.acknowledge(provider, "", "revoked")
+	}
+	has.registered = false
+	if err := a.confirmLeaving(ctx, provider, "Revoke and delete", has, yes); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*opener.VaultWait) // once for the vault, once for the provider

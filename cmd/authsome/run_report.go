@@ -114,11 +114,16 @@ func (r *runReport) warnings() []string {
 	return all
 }
 
+// endedBySignal reports whether an exit code says that a signal, such as Ctrl-C, ended the
+// command or the program that the command started: a shell has only the exit code to say
+// so. Other codes over 127 are failures, such as git's 128 and Python's 255.
+func endedBySignal(code int) bool { return code > 128 && code < 160 }
+
 // unreached says that the command failed and sent no request to an intercepted host. It
-// says nothing about a command that a signal ended, such as Ctrl-C.
+// says nothing about a command that a signal ended.
 func (r *runReport) unreached() string {
 	itself := strings.TrimSuffix(r.name(), ".exe") == "authsome"
-	if r.code == 0 || r.code >= 128 || itself || len(r.placeholders) == 0 || r.used.Requests > 0 || r.summary() != "" {
+	if r.code == 0 || endedBySignal(r.code) || itself || len(r.placeholders) == 0 || r.used.Requests > 0 || r.summary() != "" {
 		return ""
 	}
 	var variables []string

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -125,10 +126,14 @@ func acceptCommands(credentials *auth.Auth, connections []auth.Connection) map[s
 	return commands
 }
 
+// hasScheme matches a URL that has a scheme. One in its query, as that of a redirect, is
+// not the URL's.
+var hasScheme = regexp.MustCompile(`^[^/?#]*://`)
+
 // parseURL reads the URL of a request. Without a scheme it is an https URL.
 func parseURL(raw string) (*url.URL, error) {
 	full := strings.TrimSpace(raw)
-	if !strings.Contains(full, "://") {
+	if !hasScheme.MatchString(full) {
 		full = "https://" + strings.TrimPrefix(full, "//")
 	}
 	u, err := url.Parse(full)

@@ -79,6 +79,8 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		`{"defualt_profile":"work"}`:                    `unknown member "defualt_profile"; it should probably be "default_profile"`,
 		`{"Default-Profile":"work"}`:                    `unknown member "Default-Profile"; it should probably be "default_profile"`,
 		`{"defaultProfile":"work"}`:                     `it should probably be "default_profile"`,
+		`{"audit":{"on_fail":"refuse"}}`:                `unknown member "audit.on_fail"; it should probably be "audit.on_failure"`,
+		`{"encryption":{"changed":"2026-01-02"}}`:       `unknown member "encryption.changed"; it should probably be "encryption.changed_at"`,
 		`{"encryption":{"mod":"keyring"}}`:              `unknown member "encryption.mod"; it should probably be "encryption.mode"`,
 		`{"audit":{"onfailure":"refuse"}}`:              `it should probably be "audit.on_failure"`,
 		`{"Encryption":{}}`:                             `it should probably be "encryption"`,

@@ -21,9 +21,22 @@ type ConfigError struct {
 func (e *ConfigError) Error() string { return e.Path + ": " + e.Problem }
 
 // misspelt is the greatest edit distance at which an unknown member of config.json is
-// taken for a known one. A new member must be farther from those that exist, or older
-// versions refuse the file.
+// taken for a known one.
 const misspelt = 2
+
+// meantMember returns the known member that a name is a misspelling or the beginning of, or
+// "". A new member must have a name for which it is "", or older versions refuse the file.
+func meantMember(name string, known []string) string {
+	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
+	if meant := near.Nearest(name, known, misspelt); meant != "" {
+		return meant
+	}
+	begins := func(k string) bool { return len(name) > misspelt && strings.HasPrefix(k, name) }
+	if i := slices.IndexFunc(known, begins); i >= 0 {
+		return known[i]
+	}
+	return ""
+}
 
 // UnknownMembers returns the members of config.json that this version does not know,
 // such as "audit.sink". A newer version may have written them, so they are ignored and
@@ -38,12 +51,12 @@ func (c Config) UnknownMembers() []string {
 	return all
 }
 
-// checkMembers reports the first unknown member whose name is almost that of a known one.
+// checkMembers reports the first unknown member whose name is almost that of a known one, or
+// its beginning.
 func (c Config) checkMembers() error {
 	for _, o := range c.objects() {
 		for _, name := range memberNames(o.unknown) {
-			plain := strings.ReplaceAll(strings.ToLower(name), "-", "_")
-			if meant := near.Nearest(plain, o.known, misspelt); meant != "" {
+			if meant := meantMember(name, o.known); meant != "" {
 				return fmt.Errorf("unknown member %q; it should probably be %q", o.prefix+name, o.prefix+meant)
 			}
 		}

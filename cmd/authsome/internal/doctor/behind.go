@@ -9,8 +9,12 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/intercept"
@@ -111,25 +115,59 @@ func (d *Doctor) checkNoSecrets(context.Context) []finding {
 	return ok("secrets", "the environment has none of authsome's secrets")
 }
 
-// checkBypass tries to reach an intercepted host directly. Only the machine's network
+// checkBypass tries to reach the intercepted hosts directly. Only the machine's network
 // can prevent that.
 func (d *Doctor) checkBypass(ctx context.Context) []finding {
 	t, err := d.table(ctx)
 	if err != nil {
 		return ok("bypass", "not checked: this process cannot read the vault")
 	}
+	var addresses []string
 	for _, r := range t.Routes() {
 		if strings.HasPrefix(r.Host, ".") {
 			continue // a wildcard, which has no address
 		}
-		dialing, cancel := context.WithTimeout(ctx, 5*time.Second)
-		direct, err := (&net.Dialer{}).DialContext(dialing, "tcp", net.JoinHostPort(r.Host, "443"))
-		cancel()
-		if err != nil {
-			return ok("bypass", "%s cannot be reached without the proxy", r.Host)
+		if a := net.JoinHostPort(r.Host, strconv.Itoa(r.Port)); !slices.Contains(addresses, a) {
+			addresses = append(addresses, a)
 		}
-		direct.Close()
-		return warning("bypass", "programs that ignore proxy settings reach "+r.Host+" directly, with placeholders", suggest.ByPerson("run the agent in a container that can only reach the sidecar"))
 	}
-	return ok("bypass", "not checked: no connections yet")
+	direct := reachable(ctx, addresses)
+	switch {
+	case direct != "":
+		return warning("bypass", "programs that ignore proxy settings reach "+withoutHTTPS(direct)+" directly, with placeholders", suggest.ByPerson("run the agent in a container that can only reach the sidecar"))
+	case t.Len() == 0:
+		return ok("bypass", "not checked: no connections yet")
+	case len(addresses) == 0:
+		return ok("bypass", "not checked: the connections have only wildcards, whose hosts are not known")
+	case len(addresses) == 1:
+		return ok("bypass", "%s cannot be reached without the proxy", withoutHTTPS(addresses[0]))
+	}
+	return ok("bypass", "none of the %d intercepted hosts can be reached without the proxy", len(addresses))
+}
+
+// withoutHTTPS is an address without the port of https.
+func withoutHTTPS(address string) string { return strings.TrimSuffix(address, ":443") }
+
+// reachable returns the first of the addresses that accepts a TCP connection, or "". A
+// single one that does not says little: its host may not exist any more.
+func reachable(ctx context.Context, addresses []string) string {
+	accepted := make(chan string, len(addresses))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(16)
+	for _, address := range addresses {
+		g.Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+			defer cancel()
+			c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+			if err != nil {
+				return nil
+			}
+			c.Close()
+			accepted <- address
+			return errors.New("one is enough") // ends the others
+		})
+	}
+	g.Wait()
+	close(accepted)
+	return <-accepted
 }

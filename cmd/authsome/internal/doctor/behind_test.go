@@ -45,3 +45,26 @@ func TestCause(t *testing.T) {
 		}
 	}
 }
+
+// One intercepted host that can be reached directly is enough for a warning, on any port,
+// even if others do not exist.
+func TestReachable(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	const gone, closed = "nowhere.invalid:443", "127.0.0.1:1"
+	for _, tt := range []struct {
+		addresses []string
+		want      string
+	}{
+		{nil, ""},
+		{[]string{gone, closed}, ""},
+		{[]string{gone, closed, l.Addr().String()}, l.Addr().String()},
+	} {
+		if got := reachable(t.Context(), tt.addresses); got != tt.want {
+			t.Errorf("of %v, %q is reachable, want %q", tt.addresses, got, tt.want)
+		}
+	}
+}

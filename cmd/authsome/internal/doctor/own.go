@@ -110,7 +110,7 @@ func (d *Doctor) checkDefinitions(context.Context) []finding {
 	}
 	var all []finding
 	for _, p := range set.Problems {
-		all = append(all, problem("definitions", p.String(), suggest.Command("register %s --check", p.Path))...)
+		all = append(all, problem("definitions", p.String(), suggest.Command("register %s --check", suggest.Words(p.Path)))...)
 	}
 	for _, p := range set.Disabled {
 		all = append(all, problem("definitions", p.String(), suggest.Advice("remove this from the file; nothing else changes"))...)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/authsome/authsome/ca"
@@ -38,6 +39,9 @@ func (d *Doctor) checkClock(ctx context.Context) []finding {
 	return ok("clock", "%s", now.Format(time.RFC3339))
 }
 
+// setProxy is the remedy for a variable that is not the URL of a proxy.
+var setProxy = suggest.Advice("set it to http://HOST:PORT, or unset it")
+
 // checkUpstreamProxies checks that the proxies through which services are reached
 // accept connections.
 func (d *Doctor) checkUpstreamProxies(ctx context.Context) []finding {
@@ -54,7 +58,11 @@ func (d *Doctor) checkUpstreamProxies(ctx context.Context) []finding {
 			u, err = url.Parse("http://" + value)
 		}
 		if err != nil || u.Host == "" {
-			all = append(all, problem("proxy", name+" is not the URL of a proxy, and services are reached through it", suggest.Advice("set it to http://HOST:PORT, or unset it"))...)
+			all = append(all, problem("proxy", name+" is not the URL of a proxy, and services are reached through it", setProxy)...)
+			continue
+		}
+		if !slices.Contains(intercept.UpstreamSchemes, u.Scheme) {
+			all = append(all, problem("proxy", fmt.Sprintf("services are reached through %s=%s, but %s is not a kind of proxy that authsome can use", name, u.Redacted(), u.Scheme), setProxy)...)
 			continue
 		}
 		if err := dialProxy(ctx, u); err != nil {

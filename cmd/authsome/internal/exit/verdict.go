@@ -70,7 +70,7 @@ func classifyCredential(err error) (Verdict, bool) {
 		next := suggest.Command("list")
 		switch {
 		case e.File != nil:
-			next = suggest.Command("register %s --check", e.File.Path)
+			next = suggest.Command("register %s --check", suggest.Words(e.File.Path))
 		case e.Near != "":
 			next = next.With(e.Near)
 		case e.Category != "":

@@ -12,6 +12,7 @@ import (
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/providers"
+	"github.com/authsome/authsome/routing"
 	"github.com/authsome/authsome/vault"
 )
 
@@ -80,17 +81,38 @@ func (p *Peek) Connections(ctx context.Context) map[string][]string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, peekWait)
 	defer cancel()
-	names, err := p.connections(ctx)
+	credentials, err := p.auth()
+	if err != nil {
+		return nil
+	}
+	names, err := credentials.Names(ctx)
 	if err != nil {
 		return nil
 	}
 	return names
 }
 
+// Routes is the routing table of the same connections, or nil.
+func (p *Peek) Routes(ctx context.Context) *routing.Table {
+	if p.home == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, peekWait)
+	defer cancel()
+	credentials, err := p.auth()
+	if err != nil {
+		return nil
+	}
+	if credentials.Providers, err = p.set(); err != nil {
+		return nil
+	}
+	return credentials.Routes(ctx)
+}
+
 // errLocked means that the master key cannot be read without unlocking something.
 var errLocked = errors.New("locked")
 
-func (p *Peek) connections(ctx context.Context) (map[string][]string, error) {
+func (p *Peek) auth() (*auth.Auth, error) {
 	name := cmp.Or(p.o.Profile, p.o.Getenv("AUTHSOME_PROFILE"), p.home.Config.DefaultProfile)
 	profile, err := p.home.Profile(name)
 	if err != nil {
@@ -107,7 +129,7 @@ func (p *Peek) connections(ctx context.Context) (map[string][]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return (&auth.Auth{Vault: v, Profile: name}).Names(ctx)
+	return &auth.Auth{Vault: v, Profile: name}, nil
 }
 
 // masterKey reads a key that is in a file. It does not finish an interrupted change of
