@@ -74,7 +74,7 @@ func (a *Auth) Login(ctx context.Context, l LoginRequest) (Connection, error) {
 	}
 	var known Known
 	if !l.Reset {
-		if known.Clients, err = s.clientsFor(c); err != nil {
+		if known.Clients, err = s.clientsFor(d, c); err != nil {
 			return Connection{}, err
 		}
 	}
