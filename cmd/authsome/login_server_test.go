@@ -61,7 +61,7 @@ func definitions(server string) map[string]string {
 		"acme-exact": `"flows":["pkce"],"key_url":"https://acme.test/apps","oauth":{"authorization_url":"SERVER/exact","token_url":"SERVER/token","client_secret":"none","redirect":{"port":FREE,"path":"/cb"}}`,
 		"acme-guided": `"flows":["pkce","device_code"],"key_url":"https://acme.test/apps","token_provider":"acme-token","oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token",
 			"device_authorization_url":"SERVER/device","scopes":["read","write"],"redirect":{"path":"/callback"},
-			"app_steps":[{"text":"Enter any name, and select the scopes {scopes}"},{"text":"Set the callback URL to {redirect_url}","flow":"pkce"},{"text":"Turn on sign-in codes","flow":"device_code"},{"text":"Copy the client ID and the client secret"}]}`,
+			"app_steps":[{"text":"Enter any name, and select the scopes {scopes}"},{"text":"Set the callback URL to {redirect_url}"},{"text":"Turn on sign-in codes","flow":"device_code"},{"text":"Copy the client ID and the client secret"}]}`,
 		"acme-token": `"flows":["api_key"],"key_url":"https://acme.test/tokens","params":[{"name":"api_key","label":"Token","secret":true,"pattern":"at-[a-z0-9-]+","hint":"tokens begin with at-"}]`,
 		"acme-busy":  `"flows":["pkce"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","client_id":"client-1","token_auth":"none","redirect":{"port":PORT}}`,
 	}
@@ -261,8 +261,9 @@ var (
 )
 
 // browser is a program for BROWSER. It follows redirects and refreshes, and fills in
-// the first form with the values in FORM, as NAME=VALUE;NAME=VALUE, and the second one
-// with those in FORM2. It writes the form and the last page to the pipe PAGES.
+// the first form with the values in FORM, as NAME=VALUE;NAME=VALUE, the second one with
+// those in FORM2, and further ones with those in FORM3 and FORM4, if they are set. It
+// writes the last form that it filled in and the last page to the pipe PAGES.
 func browser() {
 	jar, _ := cookiejar.New(nil)
 	client := &http.Client{Jar: jar, Timeout: time.Minute}
@@ -279,7 +280,13 @@ func browser() {
 		os.Exit(0)
 	}
 	response, err := client.Get(os.Args[len(os.Args)-1])
-	for forms := []string{os.Getenv("FORM"), os.Getenv("FORM2")}; ; {
+	forms := []string{os.Getenv("FORM"), os.Getenv("FORM2")}
+	for _, name := range []string{"FORM3", "FORM4"} {
+		if values := os.Getenv(name); values != "" {
+			forms = append(forms, values)
+		}
+	}
+	for {
 		if err != nil {
 			finish(err.Error())
 		}

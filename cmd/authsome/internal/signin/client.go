@@ -186,7 +186,7 @@ func (l *Login) clientQuestion() question {
 		purpose: l.d.DisplayName + " needs an OAuth app. Create one, then paste its ID and secret.",
 		create:  "Create an OAuth app", keyURL: l.keyURL(), redirect: l.redirectURL, optional: true,
 	}
-	if !l.ownRedirect {
+	if !l.ownRedirect || !inBrowser(l.flow) { // after Back, the URL can be that of another flow
 		q.redirect = ""
 	}
 	if l.deviceClient() == secretOptional {
