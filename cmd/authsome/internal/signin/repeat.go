@@ -22,11 +22,17 @@ func (l *Login) repeat(invalid string) suggest.Suggestion {
 }
 
 // repeatAfter is [Login.repeat] after an error of the server. If that may be about the OAuth
-// client, the login asks for the client again.
+// client, the login asks for the client again, or if nobody can be asked, reads its secret.
 func (l *Login) repeatAfter(err error) suggest.Suggestion {
 	next := l.repeat("")
-	if flows.UnknownClient(err) && !l.o.Reset {
+	if !flows.UnknownClient(err) {
+		return next
+	}
+	if !l.o.Reset {
 		next = next.With("--reset")
+	}
+	if !l.asks() && !l.o.KeyStdin && !l.o.SecretsStdin && l.d.OAuth.ClientSecret == secretOptional && l.isGiven(valueClientID) {
+		next = next.With("--key-stdin < FILE")
 	}
 	return next
 }
