@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 
@@ -27,6 +28,9 @@ func (l *Login) repeatAfter(err error) suggest.Suggestion {
 	next := l.repeat("")
 	if !flows.UnknownClient(err) {
 		return next
+	}
+	if _, ok := errors.AsType[*flows.AuthorizationError](err); ok { // nobody checked the secret, so the ID is wrong
+		return l.withOtherClient()
 	}
 	if !l.o.Reset {
 		next = next.With("--reset")

@@ -25,6 +25,7 @@ func TestRepeatAfterWrongClient(t *testing.T) {
 		{false, "optional", Options{ClientID: "id", KeyStdin: true, Reset: true}, "authsome login acme --client-id id --reset --key-stdin < FILE", wrong},
 		{false, "required", Options{ClientID: "id"}, "authsome login acme --client-id id --reset", wrong},
 		{false, "optional", Options{}, "authsome login acme --reset", wrong},
+		{true, "optional", Options{ClientID: "id"}, "authsome login acme --client-id ID --reset", &flows.AuthorizationError{Code: "unauthorized_client"}},
 		{false, "optional", Options{ClientID: "id"}, "authsome login acme --client-id id", &flows.TokenError{Code: "invalid_grant"}},
 	} {
 		l := &Login{
