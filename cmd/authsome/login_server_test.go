@@ -58,6 +58,8 @@ func definitions(server string) map[string]string {
 			"client_id":"client-1","token_auth":"none","scopes":["read"],"redirect":{"path":"/callback"},"response":{"account_label":["who"]}}`,
 		"acme-new":   `"flows":["dcr_pkce"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","registration_url":"SERVER/register","token_auth":"none"}`,
 		"acme-local": `"flows":["dcr_pkce"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","registration_url":"SERVER/register-localhost","token_auth":"none"}`,
+		"acme-gone":  `"flows":["dcr_pkce","pkce"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","registration_url":"SERVER/gone","client_secret":"optional"}`,
+		"acme-shut":  `"flows":["dcr_pkce"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","registration_url":"SERVER/gone","token_auth":"none","redirect":{"path":"/callback"}}`,
 		"acme-exact": `"flows":["pkce"],"key_url":"https://acme.test/apps","oauth":{"authorization_url":"SERVER/exact","token_url":"SERVER/token","client_secret":"none","redirect":{"port":FREE,"path":"/cb"}}`,
 		"acme-guided": `"flows":["pkce","device_code"],"key_url":"https://acme.test/apps","token_provider":"acme-token","oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token",
 			"device_authorization_url":"SERVER/device","scopes":["read","write"],"redirect":{"path":"/callback"},
@@ -170,6 +172,8 @@ func (s *signIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.token(w, r.PostForm)
 	case "/device":
 		fmt.Fprintf(w, `{"device_code":"device-canary-1","user_code":"WDJB-MJHT","verification_uri":"http://%s/enter","verification_uri_complete":"http://%s/enter?code=WDJB-MJHT","expires_in":900,"interval":1}`, r.Host, r.Host)
+	case "/gone":
+		http.NotFound(w, r)
 	case "/register", "/register-localhost":
 		var asked struct {
 			RedirectURIs []string `json:"redirect_uris"`
