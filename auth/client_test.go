@@ -155,6 +155,37 @@ func TestClientsThatALoginMayUse(t *testing.T) {
 	}
 }
 
+// However the address of a connection is written, the next login to it has its client: the
+// flow stores the usual address, and a login that names none is for that one.
+func TestClientsOfTheUsualAddress(t *testing.T) {
+	p := newProfile(t)
+	p.install(t, `{"schema_version":2,"name":"inst","flows":["pkce"],"hosts":["{base_url}"],"base_url":"https://inst.test",
+		"oauth":{"authorization_url":"{base_url}/authorize","token_url":"{base_url}/token"}}`)
+	a := p.open(t)
+	for _, c := range []struct{ name, address string }{{"default", "https://inst.test"}, {"two", "https://inst.test/"}, {"own", "https://own.test"}} {
+		_, err := a.Login(t.Context(), auth.LoginRequest{Provider: "inst", Connection: c.name, BaseURL: c.address,
+			Obtain: func(context.Context, *providers.Definition, auth.Known) (flows.Obtained, error) {
+				return flows.Obtained{Flow: "pkce", Token: flows.Token{AccessToken: secret.New("t")}, Client: flows.Client{ID: "c-" + c.name, Issuer: "i"}}, nil
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct{ name, address, want string }{
+		{"two", "", "c-two"}, {"two", "https://INST.test:443", "c-two"}, {"new", "", "c-default"}, {"own", "https://own.test/", "c-own"},
+	} {
+		var got flows.Client
+		_, err := a.Login(t.Context(), auth.LoginRequest{Provider: "inst", Connection: test.name, BaseURL: test.address, Force: true,
+			Obtain: func(_ context.Context, _ *providers.Definition, known auth.Known) (flows.Obtained, error) {
+				got = known.Client("i", "")
+				return flows.Obtained{}, context.Canceled
+			}})
+		if !errors.Is(err, context.Canceled) || got.ID != test.want {
+			t.Errorf("%+v: client %q, error %v", test, got.ID, err)
+		}
+	}
+}
+
 // TestConnectionOfPythonHasItsClient heals connections that were imported without naming
 // their client.
 func TestConnectionOfPythonHasItsClient(t *testing.T) {

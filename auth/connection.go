@@ -67,6 +67,7 @@ type Connection struct {
 
 	endpoints      []string      // the OAuth endpoints that were discovered for its token
 	pin            providers.Pin // the definition that it was made with; zero in records of older versions
+	scopesAssumed  bool          // Scopes are those that the login requested: no answer named any
 	movedFrom      string        // fingerprint of the refresh token with which it was moved from another profile
 	renewalBlocked string        // a Reason constant: why the token must not be renewed; set by checkRenewal
 	replaces       *Connection   // the stored connection that a login may replace with this one; nil if none

@@ -74,7 +74,7 @@ func (a *Auth) Login(ctx context.Context, l LoginRequest) (Connection, error) {
 	}
 	var known Known
 	if !l.Reset {
-		if known.Clients, err = s.clientsFor(c); err != nil {
+		if known.Clients, err = s.clientsFor(d, c); err != nil {
 			return Connection{}, err
 		}
 	}
@@ -118,7 +118,12 @@ func (a *Auth) withObtained(d *providers.Definition, c Connection, o flows.Obtai
 	if u := o.Client.RegistrationURL; u != "" && o.Token.Endpoints != nil {
 		o.Token.Endpoints = append(slices.Clip(o.Token.Endpoints), u) // RFC 7592: it returns the client's secret
 	}
-	return c.withToken(d, o.Token, a.now())
+	c, err := c.withToken(d, o.Token, a.now())
+	if err != nil || c.Scopes != nil {
+		return c, err
+	}
+	c.Scopes, c.scopesAssumed = o.Scopes, o.Scopes != nil
+	return c, nil
 }
 
 // publicClient returns the id of the definition's own client, which everyone may use

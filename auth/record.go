@@ -30,6 +30,7 @@ type connectionRecord struct {
 	BaseURL          string            `json:"base_url,omitzero"`
 	Params           map[string]string `json:"params,omitzero"`
 	Scopes           []string          `json:"scopes,omitzero"`
+	ScopesAssumed    bool              `json:"scopes_assumed,omitzero"`
 	AccessToken      string            `json:"access_token,omitzero"`
 	RefreshToken     string            `json:"refresh_token,omitzero"`
 	TokenType        string            `json:"token_type,omitzero"`
@@ -85,6 +86,7 @@ func parseConnection(key, provider, name string, data []byte) (Connection, error
 		Metadata:      r.Metadata,
 		endpoints:     r.Endpoints,
 		pin:           r.Pin,
+		scopesAssumed: r.ScopesAssumed,
 		movedFrom:     r.MovedFrom,
 		schemaVersion: r.SchemaVersion,
 		unknown:       secret.New(string(r.Unknown)),
@@ -110,7 +112,7 @@ func (c Connection) record(profile string) ([]byte, error) {
 		AccessToken: c.AccessToken.Reveal(), RefreshToken: c.RefreshToken.Reveal(), TokenType: c.TokenType,
 		ExpiresAt: c.ExpiresAt.UTC(), RefreshExpiresAt: c.RefreshExpiresAt.UTC(), RefreshStarted: c.RefreshStarted.UTC(), RefreshAttempts: c.RefreshAttempts, ObtainedAt: c.ObtainedAt.UTC(),
 		Issuer: c.Issuer, TokenEndpoint: c.TokenEndpoint, RevocationURL: c.RevocationURL, ClientID: c.ClientID, Flow: c.Flow, APIKey: c.APIKey.Reveal(),
-		Metadata: c.Metadata, Endpoints: c.endpoints, Pin: c.pin, MovedFrom: c.movedFrom,
+		Metadata: c.Metadata, Endpoints: c.endpoints, Pin: c.pin, ScopesAssumed: c.scopesAssumed, MovedFrom: c.movedFrom,
 		Unknown: jsontext.Value(c.unknown.Reveal()),
 	}
 	if c.Fields != nil {

@@ -1,12 +1,14 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 	"strings"
 
 	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/vault"
 )
 
@@ -90,14 +92,15 @@ func (s *snapshot) clientsOf(provider string) ([]flows.Client, error) {
 // clientsFor returns a provider's clients in the order in which a login prefers them:
 // clients of connections to the same address, and among them the client of the connection
 // with the same name, and then the default connection's.
-func (s *snapshot) clientsFor(wanted Connection) ([]flows.Client, error) {
+func (s *snapshot) clientsFor(d *providers.Definition, wanted Connection) ([]flows.Client, error) {
 	clients, err := s.clientsOf(wanted.Provider)
 	if err != nil {
 		return nil, err
 	}
+	address := func(c Connection) string { return cmp.Or(c.BaseURL, d.BaseURL) }
 	rank := func(c Connection) int {
 		switch {
-		case c.BaseURL != wanted.BaseURL:
+		case !sameAddress(address(c), address(wanted)):
 			return 3
 		case c.Name == wanted.Name:
 			return 0

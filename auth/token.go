@@ -29,7 +29,11 @@ func requestToken(ctx context.Context, config *flows.Config, c Connection) (flow
 	case providers.FlowJWTBearer:
 		return config.JWTBearer(ctx, c.Scopes)
 	}
-	return config.Refresh(ctx, c.RefreshToken, c.Scopes)
+	scopes := c.Scopes
+	if c.scopesAssumed {
+		scopes = nil // some servers grant fewer without saying so, and refuse a refresh that names more
+	}
+	return config.Refresh(ctx, c.RefreshToken, scopes)
 }
 
 // config returns what the protocols need to act for a connection. If a stored secret
@@ -76,7 +80,7 @@ func (c Connection) withToken(d *providers.Definition, t flows.Token, now time.T
 		c.RefreshExpiresAt = wallTime(t.RefreshExpiresAt)
 	}
 	if t.Scopes != nil {
-		c.Scopes = t.Scopes
+		c.Scopes, c.scopesAssumed = t.Scopes, false
 	}
 	if t.Account.ID != "" {
 		c.Account.ID, c.Account.Label = t.Account.ID, t.Account.Label

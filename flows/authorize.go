@@ -44,7 +44,7 @@ func (c *Config) AuthorizationURL(state, verifier, redirectURI string, scopes []
 		return "", fmt.Errorf("%s: oauth.authorization_url: its query is invalid", c.Definition.Name)
 	}
 	q.Set("response_type", "code")
-	c.addScopes(q, c.allowedScopes(scopes))
+	c.addScopes(q, c.RequestedScopes(scopes))
 	if err := c.addResource(q); err != nil {
 		return "", err
 	}
@@ -64,9 +64,9 @@ func (c *Config) AuthorizationURL(state, verifier, redirectURI string, scopes []
 	return u.String(), nil
 }
 
-// allowedScopes returns the scopes to request: the given ones, or the default ones if they
+// RequestedScopes returns the scopes to request: the given ones, or the default ones if they
 // are nil, without those that the client was not registered for.
-func (c *Config) allowedScopes(scopes []string) []string {
+func (c *Config) RequestedScopes(scopes []string) []string {
 	if scopes == nil {
 		scopes = c.defaultScopes()
 	}

@@ -24,7 +24,7 @@ func (c *Config) ClientCredentials(ctx context.Context, scopes []string) (Token,
 // grantWithoutUser makes a token request that needs no user. It drops a refresh token,
 // which the answer should not contain (RFC 6749 section 4.4.3).
 func (c *Config) grantWithoutUser(ctx context.Context, form url.Values, scopes []string) (Token, error) {
-	c.addScopes(form, c.allowedScopes(scopes))
+	c.addScopes(form, c.RequestedScopes(scopes))
 	if err := c.addResource(form); err != nil {
 		return Token{}, err
 	}

@@ -12,6 +12,7 @@ type Obtained struct {
 	Values map[string]secret.String // the definition's params that were entered or derived, including api_key
 	Client Client                   // the client that the token was issued to; zero for an API key
 	Flow   string                   // as in the definition
+	Scopes []string                 // the requested ones; they are granted if the token's answer has none (RFC 6749 section 5.1)
 }
 
 // Token is a token endpoint's answer, read according to the definition.

@@ -44,7 +44,7 @@ func (c *Config) DeviceAuthorize(ctx context.Context, scopes []string) (DeviceAu
 		return DeviceAuthorization{}, fmt.Errorf("%s: %w", c.Definition.Name, ErrNoClient)
 	}
 	form := make(url.Values)
-	scopes = c.allowedScopes(scopes)
+	scopes = c.RequestedScopes(scopes)
 	c.addScopes(form, scopes)
 	if err := c.addResource(form); err != nil {
 		return DeviceAuthorization{}, err

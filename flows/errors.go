@@ -106,6 +106,19 @@ func (e *TokenError) Error() string {
 
 func (e *TokenError) Unwrap() error { return e.Err }
 
+// RegistrationError is the error of a request to register a client. Its cause is mostly a
+// [*TokenError].
+type RegistrationError struct {
+	URL string // of the registration endpoint
+	Err error
+}
+
+func (e *RegistrationError) Error() string {
+	return fmt.Sprintf("register an OAuth client at %s: %v", e.URL, e.Err)
+}
+
+func (e *RegistrationError) Unwrap() error { return e.Err }
+
 // protocolError returns the error for an answer that does not follow the protocol.
 func protocolError(status int, format string, args ...any) *TokenError {
 	return &TokenError{Kind: Protocol, Status: status, Err: fmt.Errorf(format, args...)}

@@ -49,7 +49,7 @@ func (c *Config) JWTBearer(ctx context.Context, scopes []string) (Token, error) 
 		return Token{}, err
 	}
 	// Google reads the scope in the assertion; RFC 7521 section 4.1 has it in the form.
-	if requested := c.allowedScopes(scopes); len(requested) > 0 {
+	if requested := c.RequestedScopes(scopes); len(requested) > 0 {
 		claims["scope"] = joinScopes(c.Definition.OAuth, requested)
 	}
 	assertion, err := c.sign(claims)

@@ -100,23 +100,27 @@ func (c *Config) register(ctx context.Context, redirectURIs []string, scopes []s
 		return Client{}, fmt.Errorf("%s: write the registration: %w", c.Definition.Name, err)
 	}
 	header := http.Header{"Accept": {"application/json"}, "Content-Type": {"application/json"}}
-	r, err := send(ctx, request{client: e.client, method: http.MethodPost, url: e.url, header: header, body: string(body)})
+	client, err := c.sendRegistration(ctx, request{client: e.client, method: http.MethodPost, url: e.url, header: header, body: string(body)}, requested)
 	if err != nil {
-		return Client{}, err
-	}
-	a, err := c.answer(r, nil)
-	if err != nil {
-		return Client{}, err
-	}
-	client, err := c.registeredClient(a, requested)
-	if err != nil {
-		return Client{}, err
+		return Client{}, &RegistrationError{e.url.String(), err}
 	}
 	if c.Definition.DiscoversRegistration() {
 		client.RegisteredAt = found.RegistrationURL
 	}
 	client.Issuer, err = c.ID()
 	return client, err
+}
+
+func (c *Config) sendRegistration(ctx context.Context, r request, requested registration) (Client, error) {
+	got, err := send(ctx, r)
+	if err != nil {
+		return Client{}, err
+	}
+	a, err := c.answer(got, nil)
+	if err != nil {
+		return Client{}, err
+	}
+	return c.registeredClient(a, requested)
 }
 
 // findRegistration asks the host of the authorization endpoint where clients are registered,

@@ -20,7 +20,7 @@ func (d *Definition) AcceptsBaseURL() bool { return d.UsesBaseURL() || d.ownBase
 // OAuth endpoints, or on another host of their registered domains, such as the web site.
 func (d *Definition) OwnsAddress(address string) bool {
 	u, err := url.Parse(withScheme(address))
-	if err != nil || u.Scheme != "https" || u.Port() != "" && u.Port() != "443" {
+	if err != nil || u.User != nil || u.Scheme != "https" || u.Port() != "" && u.Port() != "443" {
 		return false
 	}
 	domain, err := publicsuffix.EffectiveTLDPlusOne(strings.ToLower(u.Hostname()))

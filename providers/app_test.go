@@ -30,12 +30,16 @@ func TestBundledAppSteps(t *testing.T) {
 		}
 		const redirectURL = "http://127.0.0.1:7999/callback"
 		for _, flow := range d.Flows {
-			text := strings.Join(d.OAuth.Steps(flow, redirectURL, []string{"a", "b"}), "\n")
+			steps := d.OAuth.Steps(flow, redirectURL, []string{"a", "b"})
+			text := strings.Join(steps, "\n")
 			if text == "" || strings.Contains(text, "{") || strings.HasSuffix(text, ".") || strings.Contains(text, ".\n") {
 				t.Errorf("%s, %s: the steps are %q", d.Name, flow, text)
 			}
 			if got := strings.Count(text, redirectURL); flow == FlowPKCE && got != 1 {
 				t.Errorf("%s: the steps have the redirect URL %d times", d.Name, got)
+			}
+			if left := d.OAuth.Steps(flow, "", nil); flow == FlowDeviceCode && len(left) != len(steps) {
+				t.Errorf("%s, %s: without a redirect URL the steps are only %q", d.Name, flow, left)
 			}
 		}
 	}
@@ -56,13 +60,17 @@ func TestBundledTokenProviders(t *testing.T) {
 }
 
 func TestSteps(t *testing.T) {
-	o := &OAuth{AppSteps: []AppStep{{Text: "Add {redirect_url}", Flow: FlowPKCE}, {Text: "Enable codes", Flow: FlowDeviceCode}, {Text: "Add {scopes}"}}}
-	for flow, want := range map[string][]string{
-		FlowPKCE:       {"Add http://localhost/cb", "Add read, write"},
-		FlowDeviceCode: {"Enable codes", "Add read, write"},
+	o := &OAuth{AppSteps: []AppStep{{Text: "Add {redirect_url}"}, {Text: "Sign in", Flow: FlowPKCE}, {Text: "Enable codes", Flow: FlowDeviceCode}, {Text: "Add {scopes}"}}}
+	for _, tt := range []struct {
+		flow, redirectURL string
+		want              []string
+	}{
+		{FlowPKCE, "http://localhost/cb", []string{"Add http://localhost/cb", "Sign in", "Add read, write"}},
+		{FlowDeviceCode, "http://localhost/cb", []string{"Add http://localhost/cb", "Enable codes", "Add read, write"}},
+		{FlowDeviceCode, "", []string{"Enable codes", "Add read, write"}},
 	} {
-		if got := o.Steps(flow, "http://localhost/cb", []string{"read", "write"}); !slices.Equal(got, want) {
-			t.Errorf("%s: %q", flow, got)
+		if got := o.Steps(tt.flow, tt.redirectURL, []string{"read", "write"}); !slices.Equal(got, tt.want) {
+			t.Errorf("%s, %q: %q", tt.flow, tt.redirectURL, got)
 		}
 	}
 }

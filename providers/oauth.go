@@ -72,12 +72,14 @@ const (
 	nameScopes      = "scopes"
 )
 
-// Steps returns the steps of a flow, with the values filled in.
+// Steps returns the steps of a flow, with the values filled in. Without a redirect URL,
+// it leaves out the steps that are about it.
 func (o *OAuth) Steps(flow, redirectURL string, scopes []string) []string {
 	fill := strings.NewReplacer("{"+nameRedirectURL+"}", redirectURL, "{"+nameScopes+"}", strings.Join(scopes, ", "))
 	var steps []string
 	for _, s := range o.AppSteps {
-		if s.Flow == "" || s.Flow == flow {
+		needsURL := strings.Contains(s.Text, "{"+nameRedirectURL+"}")
+		if (s.Flow == "" || s.Flow == flow) && (!needsURL || redirectURL != "") {
 			steps = append(steps, fill.Replace(s.Text))
 		}
 	}

@@ -149,7 +149,7 @@ func (a *app) connectionFields(c auth.Connection, show bool) []field {
 	}
 	if err := c.Err(time.Now()); err != nil {
 		add("problem", err.Detail())
-		fix, who := a.Next(suggest.Relogin(c.Provider, c.Name))
+		fix, who := a.Next(suggest.Login(c.Provider, c.Name))
 		add("fix", fix)
 		add("who", who)
 	}

@@ -17,6 +17,7 @@ type cancelledLogin struct {
 	name    string
 	args    []string
 	browser bool   // a browser is open; otherwise the terminal asks
+	asks    string // what it asks first, and what is left empty; may be empty
 	waiting string // what the screen has then
 }
 
@@ -28,7 +29,7 @@ var cancelledLogins = []cancelledLogin{
 	{name: "form in the browser", args: []string{"openai"}, browser: true, waiting: `opened your browser`},
 	{name: "client form in the browser", args: []string{"acme"}, browser: true, waiting: `opened your browser`},
 	{name: "sign-in code", args: []string{"acme-both", "--flow", "device_code"}, waiting: `the code expires in`},
-	{name: "sign-in with a new client", args: []string{"acme", "--client-id", "client-canary-1"}, waiting: `Address of the last page \(hidden\): `},
+	{name: "sign-in with a new client", args: []string{"acme", "--client-id", "client-canary-1"}, asks: `Client secret for Acme \(.*\): `, waiting: `Address of the last page \(hidden\): `},
 }
 
 // newCancelBench is a home with providers and one connection.
@@ -51,6 +52,10 @@ func (l cancelledLogin) logIn(t *testing.T, b *bench, more ...string) *screen {
 	cmd := b.command(args...)
 	cmd.Env = append(cmd.Env, "BROWSER=true")
 	s := onScreen(t, cmd)
+	if l.asks != "" {
+		s.expect(l.asks)
+		s.enter("\r")
+	}
 	s.expect(l.waiting)
 	return s
 }

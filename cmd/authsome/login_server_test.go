@@ -58,10 +58,12 @@ func definitions(server string) map[string]string {
 			"client_id":"client-1","token_auth":"none","scopes":["read"],"redirect":{"path":"/callback"},"response":{"account_label":["who"]}}`,
 		"acme-new":   `"flows":["dcr_pkce"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","registration_url":"SERVER/register","token_auth":"none"}`,
 		"acme-local": `"flows":["dcr_pkce"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","registration_url":"SERVER/register-localhost","token_auth":"none"}`,
+		"acme-gone":  `"flows":["dcr_pkce","pkce"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","registration_url":"SERVER/gone","client_secret":"optional"}`,
+		"acme-shut":  `"flows":["dcr_pkce"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","registration_url":"SERVER/gone","token_auth":"none","redirect":{"path":"/callback"}}`,
 		"acme-exact": `"flows":["pkce"],"key_url":"https://acme.test/apps","oauth":{"authorization_url":"SERVER/exact","token_url":"SERVER/token","client_secret":"none","redirect":{"port":FREE,"path":"/cb"}}`,
 		"acme-guided": `"flows":["pkce","device_code"],"key_url":"https://acme.test/apps","token_provider":"acme-token","oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token",
 			"device_authorization_url":"SERVER/device","scopes":["read","write"],"redirect":{"path":"/callback"},
-			"app_steps":[{"text":"Enter any name, and select the scopes {scopes}"},{"text":"Set the callback URL to {redirect_url}","flow":"pkce"},{"text":"Turn on sign-in codes","flow":"device_code"},{"text":"Copy the client ID and the client secret"}]}`,
+			"app_steps":[{"text":"Enter any name, and select the scopes {scopes}"},{"text":"Set the callback URL to {redirect_url}"},{"text":"Turn on sign-in codes","flow":"device_code"},{"text":"Copy the client ID and the client secret"}]}`,
 		"acme-token": `"flows":["api_key"],"key_url":"https://acme.test/tokens","params":[{"name":"api_key","label":"Token","secret":true,"pattern":"at-[a-z0-9-]+","hint":"tokens begin with at-"}]`,
 		"acme-busy":  `"flows":["pkce"],"oauth":{"authorization_url":"SERVER/authorize","token_url":"SERVER/token","client_id":"client-1","token_auth":"none","redirect":{"port":PORT}}`,
 	}
@@ -170,6 +172,8 @@ func (s *signIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.token(w, r.PostForm)
 	case "/device":
 		fmt.Fprintf(w, `{"device_code":"device-canary-1","user_code":"WDJB-MJHT","verification_uri":"http://%s/enter","verification_uri_complete":"http://%s/enter?code=WDJB-MJHT","expires_in":900,"interval":1}`, r.Host, r.Host)
+	case "/gone":
+		http.NotFound(w, r)
 	case "/register", "/register-localhost":
 		var asked struct {
 			RedirectURIs []string `json:"redirect_uris"`
@@ -261,8 +265,9 @@ var (
 )
 
 // browser is a program for BROWSER. It follows redirects and refreshes, and fills in
-// the first form with the values in FORM, as NAME=VALUE;NAME=VALUE, and the second one
-// with those in FORM2. It writes the form and the last page to the pipe PAGES.
+// the first form with the values in FORM, as NAME=VALUE;NAME=VALUE, the second one with
+// those in FORM2, and further ones with those in FORM3 and FORM4, if they are set. It
+// writes the last form that it filled in and the last page to the pipe PAGES.
 func browser() {
 	jar, _ := cookiejar.New(nil)
 	client := &http.Client{Jar: jar, Timeout: time.Minute}
@@ -279,7 +284,13 @@ func browser() {
 		os.Exit(0)
 	}
 	response, err := client.Get(os.Args[len(os.Args)-1])
-	for forms := []string{os.Getenv("FORM"), os.Getenv("FORM2")}; ; {
+	forms := []string{os.Getenv("FORM"), os.Getenv("FORM2")}
+	for _, name := range []string{"FORM3", "FORM4"} {
+		if values := os.Getenv(name); values != "" {
+			forms = append(forms, values)
+		}
+	}
+	for {
 		if err != nil {
 			finish(err.Error())
 		}

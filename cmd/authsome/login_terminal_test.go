@@ -108,6 +108,8 @@ func TestSignInOverSSH(t *testing.T) {
 		cmd := b.command("login", "acme", "--client-id", "client-1")
 		cmd.Env = append(cmd.Env, "SSH_CONNECTION=10.0.0.1 1 10.0.0.2 22", "DISPLAY=localhost:10")
 		s := onScreen(t, cmd)
+		s.expect(`Client secret for Acme \(hidden, Enter if there is none\): `)
+		s.enter("\r")
 		address := s.expect(`(http://127.0.0.1:\d+/authorize\?[^\s]+)`)[1]
 		s.expect(`ssh -L \d+:127.0.0.1:\d+`)
 		s.expect(`Address of the last page \(hidden\): `)

@@ -138,8 +138,8 @@ func checkNamed(r routing.Options, connections []auth.Connection, now time.Time)
 		state[c.Provider] = state[c.Provider] || usable
 		state[c.Provider+"="+c.Name] = usable
 		if !usable {
-			relogin := suggest.Relogin(c.Provider, c.Name)
-			login[c.Provider], login[c.Provider+"="+c.Name] = relogin, relogin
+			next := suggest.Login(c.Provider, c.Name)
+			login[c.Provider], login[c.Provider+"="+c.Name] = next, next
 		}
 	}
 	check := func(key string) error {

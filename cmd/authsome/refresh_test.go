@@ -274,7 +274,7 @@ func checkPermanentRefusal(t *testing.T, p *provider, api *apiClient) {
 	if header.Get("X-Authsome-Error") != "login_required" || p.asked() != before {
 		t.Errorf("after a permanent refusal: %v; %d more token requests", header, p.asked()-before)
 	}
-	contains(t, "answer after a permanent refusal", said, "authsome login live --force", "invalid since 20", "(invalid_grant)")
+	contains(t, "answer after a permanent refusal", said, "authsome login live", "invalid since 20", "(invalid_grant)")
 }
 
 // checkRefusalIsReported checks that commands and metrics report a connection that

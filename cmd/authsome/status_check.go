@@ -117,6 +117,7 @@ func (c *checker) check(ctx context.Context, connection auth.Connection) outcome
 		return end(checkUnusable, "the definition of "+connection.Provider+" is missing")
 	}
 	if login := connection.Err(time.Now()); login != nil {
+		o.next = suggest.Login(connection.Provider, connection.Name)
 		return end(checkUnusable, login.Detail())
 	}
 	switch {
@@ -130,6 +131,7 @@ func (c *checker) check(ctx context.Context, connection auth.Connection) outcome
 		if now, err := c.credentials.Connection(ctx, connection.Provider, connection.Name); err == nil {
 			o.connection = now
 		}
+		o.next = suggest.Login(connection.Provider, connection.Name)
 		return end(checkUnusable, login.Detail())
 	}
 	if err != nil {

@@ -355,7 +355,7 @@ func TestStatusRefreshesTokens(t *testing.T) {
 	p.logIn(b, time.Now().Add(-time.Second))
 	p.set(func() { p.refresh = "" })
 	out, said, code := b.answer("status")
-	if want := "authsome: warning: live/default does not work: invalid since "; code != 4 || !strings.Contains(out, "invalid") || !strings.HasPrefix(said, want) || !strings.HasSuffix(said, ": authsome login live --force\n") {
+	if want := "authsome: warning: live/default does not work: invalid since "; code != 4 || !strings.Contains(out, "invalid") || !strings.HasPrefix(said, want) || !strings.HasSuffix(said, ": authsome login live\n") {
 		t.Errorf("without a valid refresh token, exit code %d: %s%s", code, out, said)
 	}
 	b.noLeaks(map[string]string{}, providerAccess, providerRefresh, providerClient)

@@ -38,7 +38,7 @@ func (a *app) viewConnection(c auth.Connection) connectionView {
 	v.Renewable, v.Waiting = c.Renewable(now), a.viewWaiting(c)
 	if err := c.Err(now); err != nil {
 		v.Problem = err.Detail()
-		v.Fix, v.Who = a.Next(suggest.Relogin(c.Provider, c.Name))
+		v.Fix, v.Who = a.Next(suggest.Login(c.Provider, c.Name))
 	}
 	if v.Scopes == nil {
 		v.Scopes = []string{}

@@ -145,7 +145,7 @@ func (d *Doctor) checkConnections(ctx context.Context) []finding {
 	now := time.Now()
 	var all []finding
 	for _, c := range connections {
-		name, relogin := c.Provider+"/"+c.Name, suggest.Relogin(c.Provider, c.Name)
+		name := c.Provider + "/" + c.Name
 		if _, err := set.Lookup(c.Provider); err != nil {
 			next := suggest.Command("remove %s", c.Provider)
 			all = append(all, problem("connections", name+" is not used: the definition of "+c.Provider+" is missing; register it again, or delete what is stored", next)...)
@@ -158,11 +158,11 @@ func (d *Doctor) checkConnections(ctx context.Context) []finding {
 		login, rejected := c.Err(now), p.RejectedSince(c)
 		switch {
 		case login != nil:
-			all = append(all, problem("connections", name+" needs a new login, and its requests are refused: "+login.Detail(), relogin)...)
+			all = append(all, problem("connections", name+" needs a new login, and its requests are refused: "+login.Detail(), suggest.Login(c.Provider, c.Name))...)
 		case !rejected.IsZero() && !c.Renewable(now):
 			all = append(all, warning("connections", name+" was rejected by its service "+show.Relative(rejected, now), suggest.Command("status %s", c.Provider))...)
 		case !c.ExpiresAt.IsZero() && c.RefreshToken.IsZero() && c.ExpiresAt.Sub(now) < expirySoon:
-			all = append(all, warning("connections", name+" expires "+show.Relative(c.ExpiresAt, now)+" and cannot be refreshed", relogin)...)
+			all = append(all, warning("connections", name+" expires "+show.Relative(c.ExpiresAt, now)+" and cannot be refreshed", suggest.Relogin(c.Provider, c.Name))...)
 		}
 	}
 	if all == nil {

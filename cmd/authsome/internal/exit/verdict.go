@@ -79,11 +79,7 @@ func classifyCredential(err error) (Verdict, bool) {
 		return Verdict{ProviderNotFound, "ProviderNotFound", next}, true
 	}
 	if e, ok := errors.AsType[*auth.LoginRequiredError](err); ok {
-		next := suggest.Relogin(e.Provider, e.Connection)
-		if e.Reason == auth.ReasonMissing {
-			next = suggest.Login(e.Provider, e.Connection)
-		}
-		return Verdict{CredentialMissing, "CredentialMissing", next}, true
+		return Verdict{CredentialMissing, "CredentialMissing", suggest.Login(e.Provider, e.Connection)}, true
 	}
 	if errors.Is(err, auth.ErrRefreshUnavailable) {
 		return Verdict{Refresh, "RefreshFailed", suggest.Advice("try again later; the provider's token endpoint does not give a new token now")}, true

@@ -29,7 +29,7 @@ func Decision(set *providers.Set, e routing.Explanation, waiting map[string]sugg
 		if e.Problem != "" {
 			text += ": " + e.Problem
 		}
-		return text, suggest.Relogin(e.Provider, e.Connection)
+		return text, suggest.Login(e.Provider, e.Connection)
 	case routing.RouteAmbiguous:
 		return "refused (route_ambiguous): several connections match: " + strings.Join(e.Choices, ", "), choose(e.Choices, e.HasDefault, e.Host)
 	case routing.PathOutside:

@@ -17,7 +17,7 @@ func TestDecision(t *testing.T) {
 	}
 	for reason, want := range map[routing.Reason]struct{ text, next string }{
 		routing.Matched:         {"intercepted, with the credential of acme/work", ""},
-		routing.LoginRequired:   {"refused (login_required): acme/work needs a new login: expired", "authsome login acme --connection work --force"},
+		routing.LoginRequired:   {"refused (login_required): acme/work needs a new login: expired", "authsome login acme --connection work"},
 		routing.RouteAmbiguous:  {"refused (route_ambiguous): several connections match: acme=one, acme=two", "authsome default acme one"},
 		routing.PathOutside:     {"forwarded without a credential: acme does not cover this path", "authsome inspect acme"},
 		routing.MethodOutside:   {"forwarded without a credential: acme does not cover the method PUT", "authsome inspect acme"},

@@ -15,7 +15,7 @@ func Fix(profile string) intercept.Fixes {
 func fix(r *intercept.Refusal) suggest.Suggestion {
 	switch r.Code {
 	case intercept.CodeLoginRequired:
-		return suggest.Relogin(r.Provider, r.Connection)
+		return suggest.Login(r.Provider, r.Connection)
 	case intercept.CodeRouteAmbiguous:
 		return choose(r.Choices, r.HasDefault, r.Host)
 	case intercept.CodeHTTPSRequired:

@@ -14,10 +14,10 @@ func TestFix(t *testing.T) {
 		refusal   intercept.Refusal
 		want, who string
 	}{
-		{"", intercept.Refusal{Code: intercept.CodeLoginRequired, Provider: "acme", Connection: "default"}, run + "authsome login acme --force", "person"},
-		{"", intercept.Refusal{Code: intercept.CodeLoginRequired, Provider: "acme", Connection: "work"}, run + "authsome login acme --connection work --force", "person"},
-		{"", intercept.Refusal{Code: intercept.CodeLoginRequired, Provider: "acme"}, run + "authsome login acme --force", "person"},
-		{"p", intercept.Refusal{Code: intercept.CodeLoginRequired, Provider: "acme", Connection: "work"}, run + "authsome --profile p login acme --connection work --force", "person"},
+		{"", intercept.Refusal{Code: intercept.CodeLoginRequired, Provider: "acme", Connection: "default"}, run + "authsome login acme", "person"},
+		{"", intercept.Refusal{Code: intercept.CodeLoginRequired, Provider: "acme", Connection: "work"}, run + "authsome login acme --connection work", "person"},
+		{"", intercept.Refusal{Code: intercept.CodeLoginRequired, Provider: "acme"}, run + "authsome login acme", "person"},
+		{"p", intercept.Refusal{Code: intercept.CodeLoginRequired, Provider: "acme", Connection: "work"}, run + "authsome --profile p login acme --connection work", "person"},
 		{"", intercept.Refusal{Code: intercept.CodeRouteAmbiguous, Host: "a.test", Choices: []string{"acme", "other"}}, run + "authsome connection prefer acme", "person"},
 		{"", intercept.Refusal{Code: intercept.CodeRouteAmbiguous, Host: "a.test", Choices: []string{"acme=a", "acme=b", "other"}}, run + "authsome connection prefer acme a.test --connection a", "person"},
 		{"", intercept.Refusal{Code: intercept.CodeRouteAmbiguous, Host: "a.test", Choices: []string{"acme=a", "acme=b"}}, run + "authsome default acme a", "person"},

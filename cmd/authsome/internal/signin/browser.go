@@ -73,7 +73,7 @@ func (l *Login) withAccount(ctx context.Context, config *flows.Config, token flo
 		}
 		token.Account = account
 	}
-	return flows.Obtained{Token: token, Values: config.Values, Client: config.Client}
+	return flows.Obtained{Token: token, Values: config.Values, Client: config.Client, Scopes: config.RequestedScopes(l.scopes())}
 }
 
 // awaitAnswer waits for the answer of the authorization server: the redirect, or an

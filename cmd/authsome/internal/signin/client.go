@@ -27,7 +27,7 @@ func (l *Login) configure(ctx context.Context) (*flows.Config, error) {
 		}
 		values, err = l.collect(ctx, fields, l.clientQuestion())
 	} else {
-		values, err = l.collectClient(ctx, append(fields, l.clientFields()...), "")
+		values, err = l.collectClient(ctx, append(fields, l.clientFields()...), nil)
 	}
 	if err != nil {
 		return nil, err
@@ -43,11 +43,7 @@ func (l *Login) configure(ctx context.Context) (*flows.Config, error) {
 		if done, err := l.reuseClient(ctx, config); done || err != nil {
 			return config, err
 		}
-		also := ""
-		if l.mayNeedSecret(config) {
-			also = valueClientSecret
-		}
-		more, err := l.collectClient(ctx, l.clientFields(), also)
+		more, err := l.collectClient(ctx, l.clientFields(), config)
 		if err != nil {
 			return nil, err
 		}
@@ -57,16 +53,21 @@ func (l *Login) configure(ctx context.Context) (*flows.Config, error) {
 }
 
 // collectClient collects values, those of the user's client among them. If the user can
-// be asked, it listens for the redirect, because the question shows the redirect URL. also
-// is an optional field that the user is asked for all the same, or empty.
-func (l *Login) collectClient(ctx context.Context, fields []loopback.Field, also string) (providers.Values, error) {
+// be asked, it listens for the redirect, because the question shows the redirect URL. config
+// is nil before the discovery.
+func (l *Login) collectClient(ctx context.Context, fields []loopback.Field, config *flows.Config) (providers.Values, error) {
 	if l.asks() {
 		if err := l.listenForOwn(flows.Client{}); err != nil {
 			return nil, err
 		}
 	}
 	q := l.clientQuestion()
-	q.also = cmp.Or(also, q.also)
+	if l.mayNeedSecret(config) {
+		q.also = valueClientSecret
+		if l.isGiven(valueClientID) {
+			q.purpose, q.steps, q.keyURL = "Enter the secret of your OAuth app at "+l.d.DisplayName+", or leave it empty if it has none.", nil, ""
+		}
+	}
 	return l.collect(ctx, fields, q)
 }
 
@@ -186,7 +187,7 @@ func (l *Login) clientQuestion() question {
 		purpose: l.d.DisplayName + " needs an OAuth app. Create one, then paste its ID and secret.",
 		create:  "Create an OAuth app", keyURL: l.keyURL(), redirect: l.redirectURL, optional: true,
 	}
-	if !l.ownRedirect {
+	if !l.ownRedirect || !inBrowser(l.flow) { // after Back, the URL can be that of another flow
 		q.redirect = ""
 	}
 	if l.deviceClient() == secretOptional {

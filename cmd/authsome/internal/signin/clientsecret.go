@@ -43,12 +43,13 @@ func withSecret(c flows.Client, key secret.String) flows.Client {
 	return c
 }
 
-// mayNeedSecret reports whether a client that the user has may need its secret at a
-// discovered server: if the client itself is asked for, or if the server does not say that
-// clients need none (RFC 8414 section 2).
+// mayNeedSecret reports whether a client that the user has may need its secret, so that
+// the user is asked for it even if the client ID is known. At a discovered server it may if
+// the client itself is asked for, or if the server does not say that clients need none (RFC
+// 8414 section 2). config is nil before the discovery.
 func (l *Login) mayNeedSecret(config *flows.Config) bool {
-	if config.Server == nil {
-		return false
+	if config == nil || config.Server == nil {
+		return l.d.OAuth.ClientSecret == secretOptional && l.isGiven(valueClientID)
 	}
 	return l.given[valueClientID].IsZero() || !slices.Contains(config.Server.TokenAuth, "none")
 }

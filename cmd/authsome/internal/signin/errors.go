@@ -100,11 +100,7 @@ func (l *Login) explain(ctx context.Context, err error) error {
 		return failed(err, e.Description, l.repeatAfter(err))
 	}
 	if e, ok := errors.AsType[*flows.TokenError](err); ok {
-		next := l.repeatAfter(err)
-		if e.Code == "invalid_redirect_uri" && l.o.RedirectURL == "" { // of a registration, mostly by servers that accept only localhost
-			next = next.With("--redirect-url http://localhost:7999/callback")
-		}
-		return failed(err, e.Description, next)
+		return failed(err, e.Description, l.repeatAfter(err))
 	}
 	if _, ok := errors.AsType[*loopback.PortError](err); ok {
 		return failed(fmt.Errorf("%w; another login may be waiting there: end it first", err), "", l.repeat(""))

@@ -2,12 +2,14 @@ package signin
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/internal/loopback"
+	"github.com/authsome/authsome/providers"
 )
 
 // missingValueError says which values are missing, where they were looked for, and why
@@ -16,6 +18,7 @@ type missingValueError struct {
 	provider string
 	labels   []string
 	reasons  []string
+	token    string // the provider for a token to enter instead; may be empty
 }
 
 func (e *missingValueError) Error() string {
@@ -23,7 +26,11 @@ func (e *missingValueError) Error() string {
 	if reasons != "" {
 		reasons += ", and "
 	}
-	return fmt.Sprintf("%s: no %s: %s", e.provider, strings.Join(e.labels, ", no "), reasons+e.reasons[len(e.reasons)-1])
+	text := fmt.Sprintf("%s: no %s: %s", e.provider, strings.Join(e.labels, ", no "), reasons+e.reasons[len(e.reasons)-1])
+	if e.token != "" {
+		text += "; a token is for the provider " + e.token
+	}
+	return text
 }
 
 // Verdict implements the interface of package exit.
@@ -32,6 +39,9 @@ func (e *missingValueError) Verdict() exit.Verdict { return authenticationFailed
 // missingValues is the error for values that are nowhere and cannot be asked for.
 func (l *Login) missingValues(missing []loopback.Field) error {
 	e := &missingValueError{provider: l.d.Name}
+	if d := l.tokenInstead(missing); d != nil {
+		e.token = d.Name
+	}
 	var variables, lines []string
 	for _, field := range missing {
 		label := show.LowerFirst(field.Label)
@@ -77,6 +87,9 @@ func (l *Login) notGiven(err error, missing []loopback.Field) error {
 
 // commandFor is the command that gives missing values without a terminal.
 func (l *Login) commandFor(missing []loopback.Field) suggest.Suggestion {
+	if d := l.tokenInstead(missing); d != nil {
+		return suggest.Login(d.Name, l.o.Connection).With("--key-stdin < FILE")
+	}
 	command := l.command("")
 	secrets := 0
 	for _, field := range missing {
@@ -99,4 +112,14 @@ func (l *Login) commandFor(missing []loopback.Field) suggest.Suggestion {
 		return command.With("--key-stdin < FILE")
 	}
 	return command
+}
+
+// tokenInstead is the provider for a token, if an OAuth client is missing, nobody can be
+// asked, and nothing says that a client is meant. Unlike a sign-in, a token needs no browser.
+func (l *Login) tokenInstead(missing []loopback.Field) *providers.Definition {
+	meant := l.o.Flow != "" || l.o.RedirectURL != "" || l.o.Scopes != nil || l.o.Reset || l.o.SecretsStdin || l.isGiven(valueClientID)
+	if meant || l.asks() || l.d.HasFlow(providers.FlowAPIKey) || !slices.ContainsFunc(missing, func(f loopback.Field) bool { return f.Name == valueClientID }) {
+		return nil
+	}
+	return l.tokenProvider()
 }

@@ -55,6 +55,9 @@ func (l *Login) readOptions() error {
 	if err := l.checkFlow(); err != nil {
 		return err
 	}
+	if err := l.checkClientFlags(); err != nil {
+		return err
+	}
 	l.given = make(map[string]givenValue)
 	for _, p := range l.o.Params {
 		name, value, ok := strings.Cut(p, "=")
@@ -97,6 +100,27 @@ func (l *Login) readOptions() error {
 		return err
 	}
 	return l.checkGivenBaseURL()
+}
+
+// checkClientFlags refuses flags about an OAuth client, which a login with a key would
+// ignore.
+func (l *Login) checkClientFlags() error {
+	if l.d.OAuth != nil && l.o.Flow != providers.FlowAPIKey {
+		return nil
+	}
+	flag := ""
+	switch {
+	case l.o.ClientID != "":
+		flag = "--client-id"
+	case len(l.o.Scopes) > 0:
+		flag = "--scopes"
+	case l.o.Reset:
+		flag = "--reset"
+	default:
+		return nil
+	}
+	l.o.ClientID, l.o.Scopes, l.o.Reset = "", nil, false
+	return exit.WithHint(exit.Usagef("%s: a login to %s with a key has no OAuth client", flag, l.d.Name), l.repeat(""))
 }
 
 // setGiven sets a value, unless the provider has no value of that name.

@@ -61,8 +61,11 @@ func (l *Login) onPage(ctx context.Context, fn func(context.Context) error) erro
 
 // visitTime is how long a browser may take to open the page. Some programs that BROWSER
 // names open none, for example in CI, and then nobody may be there. Once the page is
-// open, a person has the whole time of the login.
-func (l *Login) visitTime() time.Duration { return l.o.Timeout / 20 }
+// open, a person has the whole time of the login. A browser that starts can take many
+// seconds, so a short login waits for it most of its time.
+func (l *Login) visitTime() time.Duration {
+	return max(l.o.Timeout/20, min(30*time.Second, l.o.Timeout*3/4))
+}
 
 // checkVisited returns an error if the page was not opened and nobody can be told.
 func (l *Login) checkVisited() error {

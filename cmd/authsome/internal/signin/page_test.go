@@ -47,3 +47,14 @@ func TestPageThatNobodyOpens(t *testing.T) {
 		t.Errorf("after a visit: %v", err)
 	}
 }
+
+// A browser has time to start, also in a short login.
+func TestVisitTime(t *testing.T) {
+	for timeout, want := range map[time.Duration]time.Duration{
+		4 * time.Second: 3 * time.Second, time.Minute: 30 * time.Second, 10 * time.Minute: 30 * time.Second, time.Hour: 3 * time.Minute,
+	} {
+		if got := (&Login{o: Options{Timeout: timeout}}).visitTime(); got != want {
+			t.Errorf("%v: %v, want %v", timeout, got, want)
+		}
+	}
+}

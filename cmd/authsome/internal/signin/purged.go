@@ -15,13 +15,14 @@ func (l *Login) registeredBefore(config *flows.Config) bool {
 	return l.flow == providers.FlowDCRPKCE && client.ID != "" && registered(client) && l.known.Client(client.Issuer, client.ID).ID != ""
 }
 
-// checkStillKnown replaces a client that the server has deleted since an earlier login, if
-// authsome registered it. The browser would show the server's refusal, and the login would
-// wait in vain. About another client it warns: the server may mean something else.
+// checkStillKnown asks the server whether it has the client: the browser would show the
+// server's refusal, and the login would wait in vain. A client that authsome registered, and
+// that the server has deleted since, is replaced. About another client it warns: its ID may be
+// mistyped, but the server may also mean the redirect URL or something else.
 func (l *Login) checkStillKnown(ctx context.Context, config *flows.Config) error {
 	before := l.registeredBefore(config)
-	isNew := registered(config.Client) && !before
-	if l.flow != providers.FlowDCRPKCE || isNew || config.Client.ID == l.d.OAuth.ClientID {
+	isNew := l.flow == providers.FlowDCRPKCE && registered(config.Client) && !before
+	if isNew || config.Client.ID == l.d.OAuth.ClientID {
 		return nil
 	}
 	// Some servers refuse a deleted client only after the user has signed in.
@@ -33,7 +34,7 @@ func (l *Login) checkStillKnown(ctx context.Context, config *flows.Config) error
 		return l.registerAgain(ctx, config)
 	}
 	l.mayBePurged = true
-	l.console.Warnf("%s may not know this OAuth client; if its page says so, cancel with Ctrl-C and run %s", l.d.DisplayName, l.console.Suggest(l.withOtherClient()))
+	l.console.Warnf("%s may not know this OAuth client or its redirect URL; if its page says so, cancel with Ctrl-C and run %s", l.d.DisplayName, l.console.Suggest(l.withOtherClient()))
 	return nil
 }
 

@@ -1,11 +1,13 @@
 package signin
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/flows"
+	"github.com/authsome/authsome/providers"
 )
 
 // repeat is the command that this login was started with, for a hint. If a flag had an
@@ -22,13 +24,44 @@ func (l *Login) repeat(invalid string) suggest.Suggestion {
 }
 
 // repeatAfter is [Login.repeat] after an error of the server. If that may be about the OAuth
-// client, the login asks for the client again.
+// client, the login asks for the client again, or if nobody can be asked, reads its secret.
 func (l *Login) repeatAfter(err error) suggest.Suggestion {
 	next := l.repeat("")
-	if flows.UnknownClient(err) && !l.o.Reset {
+	if e, ok := errors.AsType[*flows.RegistrationError](err); ok {
+		return l.afterRegistration(e)
+	}
+	if !flows.UnknownClient(err) {
+		return next
+	}
+	if _, ok := errors.AsType[*flows.AuthorizationError](err); ok { // nobody checked the secret, so the ID is wrong
+		return l.withOtherClient()
+	}
+	if !l.o.Reset {
 		next = next.With("--reset")
 	}
+	if !l.asks() && !l.o.KeyStdin && !l.o.SecretsStdin && l.d.OAuth.ClientSecret == secretOptional && l.isGiven(valueClientID) {
+		next = next.With("--key-stdin < FILE")
+	}
 	return next
+}
+
+// afterRegistration is the command after a registration that failed: with a redirect URL
+// that most servers accept if the server refused this one, and otherwise with a client that
+// the user registers.
+func (l *Login) afterRegistration(err *flows.RegistrationError) suggest.Suggestion {
+	refused, ok := errors.AsType[*flows.TokenError](err)
+	switch {
+	case ok && (refused.Kind == flows.Transient || refused.Kind == flows.Ambiguous):
+		return l.repeat("")
+	case ok && refused.Code == "invalid_redirect_uri" && l.o.RedirectURL == "": // mostly of servers that accept only localhost
+		return l.repeat("").With("--redirect-url http://localhost:7999/callback")
+	case ok && refused.Code == "invalid_redirect_uri":
+		return l.repeat("--redirect-url")
+	case l.d.HasFlow(providers.FlowPKCE):
+		l.o.Flow = providers.FlowPKCE
+		return l.repeat("")
+	}
+	return l.repeat("").With("--client-id ID")
 }
 
 // oneWord is text that shells read as one word, as it is written.

@@ -35,7 +35,7 @@ func (l *Login) collect(ctx context.Context, fields []loopback.Field, q question
 	if err != nil {
 		return nil, err
 	}
-	missing, err := l.readKeyStdin(required(open), values)
+	missing, err := l.readKeyStdin(open, values)
 	if err != nil {
 		return nil, err
 	}
@@ -154,22 +154,26 @@ func defaults(open []loopback.Field, values providers.Values) map[string]secret.
 	return all
 }
 
-// readKeyStdin uses standard input for the one secret that is missing, and returns what
-// else is.
-func (l *Login) readKeyStdin(missing []loopback.Field, values providers.Values) (rest []loopback.Field, err error) {
+// readKeyStdin uses standard input for the one secret that has no value yet, and returns
+// the required fields that are still missing. An optional secret is meant only if none is
+// required.
+func (l *Login) readKeyStdin(open []loopback.Field, values providers.Values) (missing []loopback.Field, err error) {
+	missing = required(open)
 	if !l.o.KeyStdin || l.keyRead {
 		return missing, nil
 	}
-	var secrets []loopback.Field
-	for _, field := range missing {
-		if field.Secret {
-			secrets = append(secrets, field)
-		} else {
-			rest = append(rest, field)
-		}
+	isSecret := func(f loopback.Field) bool { return f.Secret }
+	candidates := missing
+	if !slices.ContainsFunc(missing, isSecret) {
+		candidates = open
 	}
-	if len(secrets) != 1 {
-		return nil, exit.WithHint(exit.Usagef("--key-stdin reads one secret, but %s needs %s", l.d.Name, show.Plural(len(secrets), "secret")), l.commandFor(missing))
+	secrets := slices.DeleteFunc(slices.Clone(candidates), func(f loopback.Field) bool { return !f.Secret })
+	switch len(secrets) {
+	case 0:
+		return nil, exit.WithHint(exit.Usagef("--key-stdin reads one secret, but %s needs none", l.d.Name), l.command(""))
+	case 1:
+	default:
+		return nil, exit.WithHint(exit.Usagef("--key-stdin reads one secret, but %s needs %s", l.d.Name, show.Plural(len(secrets), "secret")), l.commandFor(append(missing, secrets...)))
 	}
 	field := secrets[0]
 	key, err := readKey(l.console.In)
@@ -182,7 +186,7 @@ func (l *Login) readKeyStdin(missing []loopback.Field, values providers.Values) 
 	if values[field.Name], err = field.Take(key.Reveal()); err != nil {
 		return nil, l.invalid(field.Name, field.Label, err)
 	}
-	return rest, nil
+	return slices.DeleteFunc(missing, isSecret), nil
 }
 
 // invalid is the error for a value that was found without asking.

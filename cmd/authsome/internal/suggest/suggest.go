@@ -50,7 +50,8 @@ func ByPerson(format string, args ...any) Suggestion {
 	return Suggestion{text: fmt.Sprintf(format, args...), person: true}
 }
 
-// Login proposes to obtain a credential for a connection.
+// Login proposes to obtain a credential for a connection that does not exist or needs a
+// new login.
 func Login(provider, connection string) Suggestion {
 	s := Command("login %s", provider)
 	if connection != "" && connection != auth.DefaultName {
@@ -59,7 +60,7 @@ func Login(provider, connection string) Suggestion {
 	return s
 }
 
-// Relogin proposes to replace the credential of a connection that exists.
+// Relogin proposes to replace the credential of a connection that may still work.
 func Relogin(provider, connection string) Suggestion {
 	return Login(provider, connection).With("--force")
 }
