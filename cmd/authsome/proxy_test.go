@@ -47,7 +47,7 @@ func TestProxyServesUntilSIGTERM(t *testing.T) {
 		status, body = fetch(t, c, "https://"+s.host+"/emails")
 		return status == 403
 	})
-	if !strings.Contains(body, "login_required") || !strings.Contains(body, `"fix":"ask the person to run, in another terminal: authsome login resend --force","who":"person"`) {
+	if !strings.Contains(body, "login_required") || !strings.Contains(body, `"fix":"ask the person to run, in another terminal: authsome login resend","who":"person"`) {
 		t.Errorf("after the logout: %s", body)
 	}
 	// And logs in with another key, which is used without a restart.
