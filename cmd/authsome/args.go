@@ -3,12 +3,14 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/providers"
 )
@@ -87,6 +89,21 @@ func fileCause(err error) error {
 		return e.Err
 	}
 	return err
+}
+
+// checkDirectory returns an error if dir, into which a command writes, is not a directory.
+// The flag that names it, if any, is how the error begins.
+func checkDirectory(dir, flag string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return exit.WithAdvice(exit.Usagef("%s%s does not exist", flag, dir), "mkdir -p %s", suggest.Words(dir))
+	case err != nil:
+		return exit.Usagef("%s%s: %v", flag, dir, fileCause(err))
+	case !info.IsDir():
+		return exit.Usagef("%s%s is not a directory", flag, dir)
+	}
+	return nil
 }
 
 // checkConnectionFlag checks the flag --connection of commands in which it is the name

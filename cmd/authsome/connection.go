@@ -64,12 +64,13 @@ func transferCmd(a *app, cmd *cobra.Command, run func(context.Context, *app, *tr
 
 // open opens both profiles, and finds the connection that is used if none is named.
 func (o *transferOptions) open(ctx context.Context, a *app, command string) (from *auth.Auth, t auth.Transfer, err error) {
-	if err := o.check(); err != nil {
+	if err := o.check(command); err != nil {
 		return nil, t, err
 	}
 	if from, err = a.auth(); err != nil {
 		return nil, t, err
 	}
+	o.to = cmp.Or(o.to, from.Profile)
 	to, err := a.otherAuth(from, o.to)
 	if err != nil {
 		return nil, t, err
@@ -90,9 +91,14 @@ func (o *transferOptions) open(ctx context.Context, a *app, command string) (fro
 	return from, auth.Transfer{Provider: o.provider, Connection: name, To: to, As: o.as, Force: o.force}, nil
 }
 
-// check checks the names that were given.
-func (o *transferOptions) check() error {
-	if o.to == "" {
+// check checks the names that were given. A move that has only a new name is within the
+// profile.
+func (o *transferOptions) check(command string) error {
+	switch {
+	case o.to != "" || command == "move" && o.as != "":
+	case command == "move":
+		return exit.WithFlag(exit.Usagef("name the target profile with --to, or give the connection another name with --as"), "--to PROFILE")
+	default:
 		return exit.WithFlag(exit.Usagef("name the target profile with --to"), "--to PROFILE")
 	}
 	return cmp.Or(checkName("CONNECTION", o.connection), checkName("--to", o.to), checkName("--as", o.as), checkNewName("--as", o.as))

@@ -20,11 +20,11 @@ Running proxies of this profile stop using the connection within a second. The
 provider is not contacted.
 
 If the command is interrupted, the connection is in both profiles; run the same
-command again to finish. To rename a connection, name its own profile with --to
-and the new name with --as.`,
+command again to finish. With --as and without --to, move renames the
+connection.`,
 		Example: `  authsome connection move github --to agents
   authsome connection move github work --profile agents --to default --as old
-  authsome connection move github old --to default --as new`,
+  authsome connection move github old --as new`,
 	}, moveConnection)
 }
 

@@ -68,8 +68,8 @@ accounts: it says at its start what it contains. The exit code is then 0.`,
 // writeReport writes a report to a new file, or to stdout.
 func writeReport(ctx context.Context, a *app, d *doctor.Doctor, path string) error {
 	if path != stdoutReport {
-		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-			return exit.Usagef("--report: %s is not a directory", filepath.Dir(path))
+		if err := checkDirectory(filepath.Dir(path), "--report: "); err != nil {
+			return err
 		}
 		if _, err := os.Lstat(path); err == nil {
 			return exit.WithAdvice(exit.Usagef("--report: %s already exists", path), "choose another name, or delete the file")

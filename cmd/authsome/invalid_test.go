@@ -76,6 +76,8 @@ const invalidLines = `
 	doctor --report nowhere/report.md
 	doctor --report a b
 	log --verify --jsonl
+	log --verify --since 1h
+	log --event nope
 	log now
 	log -n many
 	log -n -5

@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 )
 
 // newManCmd is for packagers, and for people who want the pages on their machine.
@@ -21,8 +19,8 @@ have the text of the commands' help. Existing pages of authsome are replaced.`,
 		Args:    exactArgs("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := filepath.Clean(args[0])
-			if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-				return exit.Usagef("%s is not a directory", args[0])
+			if err := checkDirectory(dir, ""); err != nil {
+				return err
 			}
 			written := 0
 			for c := range everyCommand(cmd.Root()) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -124,9 +125,17 @@ var roffEscapes = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\
 func roff(line string) string {
 	line = roffEscapes.Replace(line)
 	if strings.HasPrefix(line, ".") {
-		return `\&` + line
+		line = `\&` + line
 	}
-	return line
+	var b strings.Builder
+	for _, r := range line {
+		if r <= unicode.MaxASCII {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, `\[u%04X]`, r) // groff reads its input as Latin-1
+		}
+	}
+	return b.String()
 }
 
 // sourceDate is the date of the source of this build, or empty if it is not known.

@@ -83,8 +83,8 @@ func backup(ctx context.Context, a *app, path string, o *backupOptions) error {
 // checkBackupPath finds out before a passphrase is asked for whether the file can be
 // written.
 func checkBackupPath(path string, force bool) error {
-	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-		return exit.Usagef("%s is not a directory", filepath.Dir(path))
+	if err := checkDirectory(filepath.Dir(path), ""); err != nil {
+		return err
 	}
 	info, err := os.Lstat(path)
 	switch {
