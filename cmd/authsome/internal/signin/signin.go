@@ -39,6 +39,7 @@ type Login struct {
 	flow        string
 	chosen      bool // the flow, by the user
 	mayBePurged bool // the server may not have the OAuth client
+	hasToken    bool // a token of Options.Token works, under the name of the connection
 	keyRead     bool // --key-stdin was read
 
 	redirectURL string // that the authorization server is told; empty for other flows
@@ -83,6 +84,7 @@ func (l *Login) Run(ctx context.Context, credentials *auth.Auth) (auth.Connectio
 	ctx, cancel := context.WithTimeoutCause(ctx, l.o.Timeout, errTimeout)
 	defer cancel()
 	asked := l.d
+	l.hasToken = l.findToken(ctx, credentials)
 	c, err := l.logIn(ctx, credentials)
 	for err != nil {
 		if errors.Is(err, errOtherProvider) {
