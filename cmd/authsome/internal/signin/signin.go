@@ -46,6 +46,8 @@ type Login struct {
 	ownRedirect bool   // the user's client must be registered with redirectURL
 	elsewhere   bool   // redirectURL is a page that this login does not serve
 
+	unstored *flows.Config // has the client that this login registered; nil if none
+
 	page            *loopback.Server // nil until a browser is needed
 	opened          bool             // the page is open in the browser
 	cancelledOnPage bool             // by the user
@@ -95,6 +97,9 @@ func (l *Login) Run(ctx context.Context, credentials *auth.Auth) (auth.Connectio
 			break
 		}
 		c, err = l.logIn(ctx, credentials)
+	}
+	if err != nil {
+		l.deregister(ctx)
 	}
 	if e, ok := errors.AsType[*auth.ConnectedError](err); ok {
 		err = l.connected(ctx, credentials, e, err)
