@@ -29,7 +29,7 @@ type registration struct {
 // ObtainClient returns a client for a login: c.Client if it belongs to this server and is
 // usable, or else the definition's public client, or else a new one that it registers. The
 // error is [ErrNoClient] if the user must register one. If the result is not c.Client,
-// store it before it is used.
+// store it with the token that it obtains, or delete it with [Config.Deregister].
 func (c *Config) ObtainClient(ctx context.Context, redirectURIs []string, scopes []string) (Client, error) {
 	c, err := c.Discover(ctx)
 	if err != nil {
@@ -62,8 +62,8 @@ func (c Client) usable(redirectURI string, now time.Time) bool {
 
 // register registers a client at the provider (RFC 7591), with the redirect URIs of the
 // logins to come. Where the server's answer differs from the request, the answer counts.
-// The client is for this server only. Store it at once: if it is lost, it stays registered
-// and cannot be deleted.
+// The client is for this server only. If it is lost, it stays registered and cannot be
+// deleted.
 func (c *Config) register(ctx context.Context, redirectURIs []string, scopes []string) (Client, error) {
 	c, err := c.Discover(ctx)
 	if err != nil {

@@ -26,12 +26,13 @@ import (
 // authorization server on the same host, by how they differ from a server that has
 // everything.
 var mcpServers = map[string]mcpServer{
-	"plain":    {},
+	"plain":    {managed: true},
 	"slash":    {issuer: "https://slash.test/", named: "https://slash.test"},
 	"noslash":  {issuer: "https://noslash.test", named: "https://noslash.test/", iss: "https://noslash.test"},
 	"tenant":   {issuer: "https://tenant.test/a", named: "https://tenant.test/a/"},
 	"stranger": {issuer: "https://stranger.test", named: "https://evil.test/"},
 	"mixup":    {iss: "https://evil.test"},
+	"managed":  {managed: true, iss: "https://evil.test"},
 	"address":  {path: "/mcp/", query: "team=1"},
 	"http":     {challenge: "http://http.test/meta"},
 	"gone":     {challenge: "https://gone.test/nothing"},
@@ -65,6 +66,7 @@ type mcpServer struct {
 	methods       string // of client authentication; ["none"] if empty, absent if []
 	pkce          string // instead of S256; absent if "-"
 	unregistered  bool   // clients cannot be registered
+	managed       bool   // a client that was registered can be deleted
 	secret        string // how the secret must be sent; empty if it must not
 	purges        string // the endpoint that knows a client only until its first token
 	life          string // expires_in of the first token
@@ -171,7 +173,14 @@ func (w *mcpWorld) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		id := fmt.Sprintf("%s-%d", name, len(w.clients))
 		w.clients[id] = true
 		rw.WriteHeader(http.StatusCreated)
-		answer(map[string]any{"client_id": id})
+		client := map[string]any{"client_id": id}
+		if s.managed {
+			client["registration_client_uri"], client["registration_access_token"] = host+"/client/"+id, "registration-canary-"+id
+		}
+		answer(client)
+	case r.Method == http.MethodDelete && r.Header.Get("Authorization") == "Bearer registration-canary-"+strings.TrimPrefix(path, "/client/"):
+		fmt.Fprintf(&w.requests, "%s deleted the client\n", name)
+		rw.WriteHeader(http.StatusNoContent)
 	case path == "/authorize" && w.knows(s, path, r.Form.Get("client_id")):
 		back, _ := url.Parse(r.Form.Get("redirect_uri"))
 		q := url.Values{"state": {r.Form.Get("state")}, "code": {"the-code"}}

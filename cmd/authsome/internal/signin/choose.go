@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
 	"github.com/authsome/authsome/internal/loopback"
@@ -36,7 +38,8 @@ func (l *Login) ways() []loopback.Choice {
 		return nil
 	}
 	var ways []loopback.Choice
-	if (l.tokenProvider() != nil || l.d.HasFlow(providers.FlowAPIKey)) && l.o.Scopes == nil {
+	canPaste := (l.tokenProvider() != nil || l.d.HasFlow(providers.FlowAPIKey)) && l.o.Scopes == nil
+	if canPaste && !l.hasToken {
 		ways = append(ways, loopback.Choice{Name: wayToken, Title: "Paste a token", Text: "Create one at " + l.d.DisplayName + " and enter it. The quickest way."})
 	}
 	if l.d.HasFlow(providers.FlowPKCE) {
@@ -44,6 +47,9 @@ func (l *Login) ways() []loopback.Choice {
 	}
 	if l.d.HasFlow(providers.FlowDeviceCode) {
 		ways = append(ways, loopback.Choice{Name: wayDevice, Title: "Use a device code", Text: "Needs an OAuth app, too. Sign in with a short code."})
+	}
+	if canPaste && l.hasToken { // last, because it ends with an error
+		ways = append(ways, loopback.Choice{Name: wayToken, Title: "Paste a token", Text: "One works already: " + l.o.Token.Name + "/" + l.o.Connection + "."})
 	}
 	if len(ways) < 2 {
 		return nil
@@ -57,6 +63,16 @@ func (l *Login) tokenProvider() *providers.Definition {
 		return nil
 	}
 	return l.o.Token
+}
+
+// findToken reports whether a token that could be entered is stored already. It is replaced
+// only with --force.
+func (l *Login) findToken(ctx context.Context, credentials *auth.Auth) bool {
+	if l.o.Force || l.d.HasFlow(providers.FlowAPIKey) || l.tokenProvider() == nil {
+		return false
+	}
+	c, err := credentials.Connection(ctx, l.o.Token.Name, l.o.Connection)
+	return err == nil && c.Err(time.Now()) == nil
 }
 
 // choose asks for one of the ways, and sets the flow. The error is errOtherProvider if

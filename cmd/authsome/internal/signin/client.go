@@ -100,17 +100,13 @@ func (l *Login) reuseClient(ctx context.Context, config *flows.Config) (found bo
 	if err := l.listenForRegistered(config.Client); err != nil {
 		return false, err
 	}
-	client, err := config.ObtainClient(ctx, []string{l.redirectURL}, l.scopes())
+	err = l.registerClient(ctx, config)
 	if errors.Is(err, flows.ErrNoClient) {
 		l.console.Infof("%s does not register OAuth clients automatically", l.d.DisplayName)
 		config.Client = flows.Client{}
 		return false, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	config.Client = client
-	return true, nil
+	return err == nil, err
 }
 
 // useClient uses the client that the user gave, or without one the definition's. It

@@ -108,9 +108,6 @@ func (l *Login) explain(ctx context.Context, err error) error {
 	if errors.Is(err, flows.ErrNoPKCE) {
 		return failed(err, "", l.repeat("").With("--allow-no-pkce"))
 	}
-	if errors.Is(err, flows.ErrRefused) {
-		return failed(err, "", l.repeat("").With("--no-verify"))
-	}
 	if errors.Is(err, errNotVisited) {
 		return failed(err, "", l.repeat("").With("--no-browser"))
 	}

@@ -2,6 +2,7 @@ package signin
 
 import (
 	"context"
+	"time"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/flows"
@@ -43,12 +44,37 @@ func (l *Login) checkStillKnown(ctx context.Context, config *flows.Config) error
 func (l *Login) registerAgain(ctx context.Context, config *flows.Config) error {
 	l.console.Infof("%s no longer has the OAuth client of an earlier login; registering a new one", l.d.DisplayName)
 	config.Client = flows.Client{}
-	client, err := config.ObtainClient(ctx, []string{l.redirectURL}, l.scopes())
-	if err == nil {
-		config.Client = client
-	}
-	return err
+	return l.registerClient(ctx, config)
 }
+
+// registerClient uses the client in config, or registers one, which is stored at the end of
+// the login.
+func (l *Login) registerClient(ctx context.Context, config *flows.Config) error {
+	before := config.Client.ID
+	client, err := config.ObtainClient(ctx, []string{l.redirectURL}, l.scopes())
+	if err != nil {
+		return err
+	}
+	config.Client = client
+	if client.ID != before {
+		l.unstored = config
+	}
+	return nil
+}
+
+// deregister deletes the client that a failed login registered, where the server supports
+// that (RFC 7592). Nobody knows the client then, so it does not matter if the server fails.
+func (l *Login) deregister(ctx context.Context) {
+	if l.unstored == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deregisterTime)
+	defer cancel()
+	_ = l.unstored.Deregister(ctx)
+}
+
+// deregisterTime limits how long the end of a failed login takes.
+const deregisterTime = 3 * time.Second
 
 // withOtherClient is the command that repeats the login with another OAuth client.
 func (l *Login) withOtherClient() suggest.Suggestion {

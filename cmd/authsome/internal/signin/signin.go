@@ -39,11 +39,14 @@ type Login struct {
 	flow        string
 	chosen      bool // the flow, by the user
 	mayBePurged bool // the server may not have the OAuth client
+	hasToken    bool // a token of Options.Token works, under the name of the connection
 	keyRead     bool // --key-stdin was read
 
 	redirectURL string // that the authorization server is told; empty for other flows
 	ownRedirect bool   // the user's client must be registered with redirectURL
 	elsewhere   bool   // redirectURL is a page that this login does not serve
+
+	unstored *flows.Config // has the client that this login registered; nil if none
 
 	page            *loopback.Server // nil until a browser is needed
 	opened          bool             // the page is open in the browser
@@ -83,6 +86,7 @@ func (l *Login) Run(ctx context.Context, credentials *auth.Auth) (auth.Connectio
 	ctx, cancel := context.WithTimeoutCause(ctx, l.o.Timeout, errTimeout)
 	defer cancel()
 	asked := l.d
+	l.hasToken = l.findToken(ctx, credentials)
 	c, err := l.logIn(ctx, credentials)
 	for err != nil {
 		if errors.Is(err, errOtherProvider) {
@@ -93,6 +97,9 @@ func (l *Login) Run(ctx context.Context, credentials *auth.Auth) (auth.Connectio
 			break
 		}
 		c, err = l.logIn(ctx, credentials)
+	}
+	if err != nil {
+		l.deregister(ctx)
 	}
 	if e, ok := errors.AsType[*auth.ConnectedError](err); ok {
 		err = l.connected(ctx, credentials, e, err)
