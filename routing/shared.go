@@ -24,8 +24,11 @@ type Shared struct {
 }
 
 // MatchHost reports whether the requests are on a host, or on the hosts of a wildcard,
-// written as in s.Host.
-func (s Shared) MatchHost(host string) bool { return host == s.Host || s.pattern.MatchHost(host) }
+// written as in s.Host. Part of the hosts of a wildcard is not an entry: only the hosts
+// of a wildcard as a whole, or one of them, can be preferred.
+func (s Shared) MatchHost(host string) bool {
+	return host == s.Host || !strings.HasPrefix(host, "*") && s.pattern.MatchHost(host)
+}
 
 // Has reports whether a connection is among those that match.
 func (s Shared) Has(c Choice) bool { return slices.Contains(s.Among, c) }
@@ -45,7 +48,8 @@ type claim struct {
 // Server returns the connection that serves the requests of s in this table, which may
 // be another than the one that s is from. It is zero if there is none, or more than one.
 func (t *Table) Server(s Shared) Choice {
-	return serverOf(t.serving(t.named(t.claims()[claim{s.key, s.Port, s.Path}]), s.Host))
+	c := claim{s.key, s.Port, s.Path}
+	return serverOf(t.serving(t.matching(t.named(t.claims()[c]), c, s.Host), s.Host))
 }
 
 func serverOf(left []*route) Choice {
@@ -98,13 +102,17 @@ func (t *Table) findShared() {
 		pattern := contested[0].pattern
 		places := []string{c.key}
 		for host := range t.prefer { // of a wildcard, single hosts can be preferred
-			if pattern.Kind() != providers.Exact && host != c.key && pattern.MatchHost(host) {
+			if pattern.Kind() != providers.Exact && !strings.HasPrefix(host, "*") && pattern.MatchHost(host) {
 				places = append(places, host)
 			}
 		}
 		for _, host := range places {
-			s := Shared{Host: host, Port: c.port, Path: c.path, Among: connections(contested), key: c.key, pattern: pattern}
-			left := t.serving(slices.Clone(contested), host)
+			matching := t.matching(slices.Clone(contested), c, host)
+			if len(matching) == 0 {
+				continue
+			}
+			s := Shared{Host: host, Port: c.port, Path: c.path, Among: connections(matching), key: c.key, pattern: pattern}
+			left := t.serving(matching, host)
 			if s.Server = serverOf(left); s.Server == (Choice{}) {
 				s.Choices, s.HasDefault = t.choices(left)
 			} else {
@@ -121,6 +129,33 @@ func (t *Table) findShared() {
 	slices.SortFunc(t.shared, func(a, b Shared) int {
 		return cmp.Or(strings.Compare(a.Host, b.Host), strings.Compare(a.Path, b.Path), cmp.Compare(a.Port, b.Port))
 	})
+}
+
+// matching leaves out the routes with a claim that requests to host do not get: they match
+// another route better, such as one for this host alone.
+func (t *Table) matching(routes []*route, c claim, host string) []*route {
+	if host == c.key {
+		return routes
+	}
+	return slices.DeleteFunc(routes, func(r *route) bool { return t.hasBetter(r, c, host) })
+}
+
+// hasBetter reports whether all requests to host that r matches with a claim match another
+// route better.
+func (t *Table) hasBetter(r *route, c claim, host string) bool {
+	return slices.ContainsFunc(t.named(t.onHost(nil, host)), func(o *route) bool {
+		length, ok := o.pattern.MatchPath(c.path)
+		return ok && length == len(c.path) && o.pattern.Port() == c.port && o.pattern.Compare(r.pattern) > 0 &&
+			o.allowsAllOf(r)
+	})
+}
+
+// allowsAllOf reports whether o's definition allows all methods and paths that r's allows.
+func (o *route) allowsAllOf(r *route) bool {
+	a, b := o.definition, r.definition
+	methods := len(a.Methods) == 0 ||
+		len(b.Methods) > 0 && !slices.ContainsFunc(b.Methods, func(m string) bool { return !a.Allows(m) })
+	return methods && !slices.ContainsFunc(a.Exclude, func(p string) bool { return !slices.Contains(b.Exclude, p) })
 }
 
 // sharesMethods reports whether requests with some method match both definitions.

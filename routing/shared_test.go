@@ -185,6 +185,45 @@ func TestShared(t *testing.T) {
 	}
 }
 
+// A preference for one host of a wildcard is listed once, and only where requests to that
+// host match the wildcard: another entry of the definitions may match them better.
+func TestPreferredHostsOfAWildcard(t *testing.T) {
+	for _, tt := range []struct{ a, b, prefer, want string }{
+		{`"hosts":["api.a.com","*.a.com"]`, `"hosts":["api.a.com","*.a.com"]`, "api.a.com", "*.a.com api.a.com"},
+		{`"hosts":["*.a.com"]`, `"hosts":["*.a.com"]`, "api.a.com", "*.a.com api.a.com"},
+		{`"hosts":["api.a.com","*.a.com"]`, `"hosts":["*.a.com"]`, "api.a.com", "*.a.com"},
+		{`"hosts":["*.b.a.com","*.a.com"]`, `"hosts":["*.b.a.com","*.a.com"]`, "x.b.a.com", "*.a.com *.b.a.com x.b.a.com"},
+		{`"hosts":["*.a.com"]`, `"hosts":["*.a.com"]`, "*.b.a.com", "*.a.com"},
+		{`"hosts":["api.a.com:8443","*.a.com"]`, `"hosts":["*.a.com"]`, "api.a.com", "*.a.com api.a.com"},
+		{`"hosts":["*.a.com"]`, `"hosts":["*.a.com"]`, "third.a.com", "*.a.com third.a.com"}, // third allows GET only
+		{`"hosts":["*.a.com"],"methods":["GET"]`, `"hosts":["*.a.com"],"methods":["GET"]`, "third.a.com", "*.a.com"},
+		{`"hosts":["*.b.com"]`, `"hosts":["*.b.com"]`, "third.b.com", "*.b.com third.b.com"}, // third excludes /x
+		{`"hosts":["*.b.com"],"exclude_paths":["/x"]`, `"hosts":["*.b.com"],"exclude_paths":["/x"]`, "third.b.com", "*.b.com"},
+	} {
+		o := Options{Prefer: map[string]Choice{tt.prefer: {Provider: "b"}}}
+		table, err := newTable([]*providers.Definition{
+			define2(t, "a", ","+tt.a), define2(t, "b", ","+tt.b),
+			define2(t, "gets", `,"hosts":["third.a.com"],"methods":["GET"]`), define2(t, "most", `,"hosts":["third.b.com"],"exclude_paths":["/x"]`),
+		}, []Binding{bind("a", "c"), bind("b", "c"), bind("gets", "c"), bind("most", "c")}, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, s := range table.Shared() {
+			got = append(got, s.Host)
+			if server := table.Server(s); server != s.Server {
+				t.Errorf("%s and %s: %s is served by %v, and the list says %v", tt.a, tt.b, s.Host, server, s.Server)
+			}
+			if s.MatchHost("*.b.a.com") != (s.Host == "*.b.a.com") {
+				t.Errorf("%s and %s: %s can be preferred as *.b.a.com", tt.a, tt.b, s.Host)
+			}
+		}
+		if got := strings.Join(got, " "); got != tt.want {
+			t.Errorf("%s and %s, %s preferred: %q, want %q", tt.a, tt.b, tt.prefer, got, tt.want)
+		}
+	}
+}
+
 // Uses leaves out connections that can never serve a request, so that their tokens are
 // not refreshed in the background.
 func TestUses(t *testing.T) {

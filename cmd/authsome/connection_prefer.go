@@ -160,6 +160,9 @@ func (o *preferOptions) places(t *routing.Table) ([]string, error) {
 // notShared returns an error if a preference for the host would be a mistake, and not
 // only unnecessary: the connection does not cover it, or other ones cover other parts of it.
 func (o *preferOptions) notShared(t *routing.Table) error {
+	if err := o.partOfWildcard(t); err != nil {
+		return err
+	}
 	name, covered := o.name(), false
 	var others []string
 	for _, r := range t.Routes() {
@@ -177,6 +180,23 @@ func (o *preferOptions) notShared(t *routing.Table) error {
 	case len(others) > 0:
 		return exit.WithCommand(exit.Usagef("%s and %s cover different requests to %s: the one that names the host and path more precisely serves them",
 			name, strings.Join(slices.Compact(others), ", "), o.host), "why %s", suggest.Words("https://"+o.host+"/"))
+	}
+	return nil
+}
+
+// partOfWildcard returns an error if the host is only a part of what the provider shares.
+func (o *preferOptions) partOfWildcard(t *routing.Table) error {
+	for _, s := range t.Shared() {
+		suffix, wildcard := strings.CutPrefix(s.Host, "*")
+		own := func(c routing.Choice) bool { return c.Provider == o.provider }
+		if !wildcard || !strings.HasPrefix(o.host, "*") || !strings.HasSuffix(o.host, suffix) || !slices.ContainsFunc(s.Among, own) {
+			continue
+		}
+		whole := suggest.Command("connection prefer %s %s", o.provider, suggest.Words(s.Host))
+		if o.connection != "" {
+			whole = whole.With("--connection " + o.connection)
+		}
+		return exit.WithHint(exit.Usagef("%s is part of %s: only one host, or all of %[2]s, can be preferred", o.host, s.Host), whole)
 	}
 	return nil
 }

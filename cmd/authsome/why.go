@@ -85,14 +85,40 @@ func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 	if err != nil {
 		return exit.Usagef("%v", err)
 	}
+	p := explain.Profile{Providers: set, Waiting: acceptCommands(credentials, connections)}
+	for _, c := range connections {
+		p.Connected = append(p.Connected, c.Provider)
+	}
+	if len(options.Only) > 0 {
+		options.Only = nil
+		whole, err := sidecar.Table(ctx, credentials, connections, options)
+		if err != nil {
+			return err
+		}
+		p.LeftOut = leftOut(whole, e)
+	}
+	v := a.viewWhy(e, connections)
+	text, next := p.Decision(e)
+	v.Explanation = text
+	v.Fix, v.Who = a.Next(next)
+	if a.JSON {
+		return a.PrintJSON(v)
+	}
+	a.Printf("%s\n", v.Explanation)
+	a.Facts(v.rows(time.Now(), a.Behind()))
+	if v.Fix != "" {
+		a.Printf("next: %s\n", v.Fix)
+	}
+	return nil
+}
+
+// viewWhy returns the facts of a decision, without its explanation.
+func (a *app) viewWhy(e routing.Explanation, connections []auth.Connection) whyView {
 	v := whyView{
 		Method: e.Method, Host: e.Host, Port: e.Port, Path: e.Path,
 		Decision: string(e.Reason), Injected: e.Action == routing.Inject,
 		Provider: e.Provider, Connection: e.Connection, Pattern: e.Pattern, Choices: e.Choices,
 	}
-	text, next := explain.Decision(set, e, acceptCommands(credentials, connections))
-	v.Explanation = text
-	v.Fix, v.Who = a.Next(next)
 	for _, c := range connections {
 		if c.Provider == e.Provider && c.Name == e.Connection {
 			state := a.viewConnection(c)
@@ -103,15 +129,28 @@ func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 		v.Among = explain.Names(e.Among)
 	}
 	v.NoProxy = a.bypasses(e.Host)
-	if a.JSON {
-		return a.PrintJSON(v)
+	return v
+}
+
+// leftOut returns the connections that cover the host in a table with all connections, if
+// the request was decided to be for a host that no connection covers.
+func leftOut(whole *routing.Table, e routing.Explanation) []routing.Choice {
+	switch e.Reason {
+	case routing.TunnelUnmatched, routing.HostDenied:
+		if whole.Host(e.Host, e.Port) != routing.Intercept {
+			return nil
+		}
+	case routing.NoRoute: // plain http, on any port
+	default:
+		return nil
 	}
-	a.Printf("%s\n", v.Explanation)
-	a.Facts(v.rows(time.Now(), a.Behind()))
-	if v.Fix != "" {
-		a.Printf("next: %s\n", v.Fix)
+	var all []routing.Choice
+	for _, r := range whole.Routes() {
+		if c := (routing.Choice{Provider: r.Provider, Connection: r.Connection}); r.MatchHost(e.Host) && !slices.Contains(all, c) {
+			all = append(all, c)
+		}
 	}
-	return nil
+	return all
 }
 
 // acceptCommands returns how to accept the changed definitions that connections do not

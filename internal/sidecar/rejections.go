@@ -30,7 +30,6 @@ type rejections struct {
 	known atomic.Pointer[map[connectionKey]*verdict] // immutable
 
 	mu    sync.Mutex // guards all below, and replaces known
-	stale bool       // known has verdicts that were not read from the store
 	read  time.Time  // the store's Changed when it was read
 	write time.Time  // nothing is written before
 	said  bool       // that the store cannot be written
@@ -43,7 +42,9 @@ type verdict struct {
 	stored     int64        // what the store has; guarded by rejections.mu
 }
 
-// use replaces the connections. What is known about a credential that stays is kept.
+// use replaces the connections. What is known about a credential that stays is kept. What
+// the store has of a new one is read at once: a success only clears a known rejection, and
+// a short run can end before the first sync.
 func (r *rejections) use(connections []auth.Connection, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -54,15 +55,17 @@ func (r *rejections) use(connections []auth.Connection, now time.Time) {
 			continue
 		}
 		key := connectionKey{c.Provider, c.Name}
-		known[key] = &verdict{credential: CredentialOf(c)}
-		if before == nil {
-			continue
+		if before != nil {
+			if v := (*before)[key]; v != nil && v.credential.Obtained.Equal(c.ObtainedAt) {
+				known[key] = v
+				continue
+			}
 		}
-		if v := (*before)[key]; v != nil && v.credential.Obtained.Equal(c.ObtainedAt) {
-			known[key] = v
+		known[key] = &verdict{credential: CredentialOf(c)}
+		if r.store.Dir != "" {
+			r.load(known[key])
 		}
 	}
-	r.stale = true
 	r.known.Store(&known)
 }
 
@@ -98,8 +101,8 @@ func (r *rejections) sync(now time.Time, last bool) {
 	if known == nil || r.store.Dir == "" {
 		return
 	}
-	if changed := r.store.Changed(); r.stale || !changed.Equal(r.read) {
-		r.stale, r.read = false, changed
+	if changed := r.store.Changed(); !changed.Equal(r.read) {
+		r.read = changed
 		for _, v := range *known {
 			r.load(v)
 		}

@@ -94,6 +94,21 @@ func TestRejectionsAreShared(t *testing.T) {
 	}
 }
 
+// A run that ends before the first regular sync clears an older rejection by a success.
+func TestShortRunClearsARejection(t *testing.T) {
+	one, c := newRejections(filepath.Join(t.TempDir(), "rejected"))
+	one.observe(answer(401))
+	one.sync(time.Now(), true)
+	two := &rejections{store: one.store, log: one.log}
+	if two.use([]auth.Connection{c}, time.Now()); len(two.current()) != 1 {
+		t.Fatalf("at its start, the second process knows %v", two.current())
+	}
+	two.observe(answer(200))
+	if two.sync(time.Now(), true); !one.store.Since(CredentialOf(c)).IsZero() {
+		t.Error("the rejection is still stored after a success")
+	}
+}
+
 // What was known about a key says nothing about the one that replaces it.
 func TestNewKeyIsNotRejected(t *testing.T) {
 	r, c := newRejections(filepath.Join(t.TempDir(), "rejected"))

@@ -29,10 +29,10 @@ func TestDecision(t *testing.T) {
 		routing.NoRoute:         {"forwarded without a credential: this is plain http", ""},
 		routing.TunnelUnmatched: {"passed through: resend covers api.resend.com, but is not connected", "authsome login resend"},
 	} {
-		text, next := Decision(set, routing.Explanation{
+		text, next := Profile{Providers: set}.Decision(routing.Explanation{
 			Method: "PUT", Host: "api.resend.com", Port: 443, Path: "/a b",
 			Decision: routing.Decision{Reason: reason, Provider: "acme", Connection: "work", Problem: "expired", Choices: []string{"acme=one", "acme=two"}},
-		}, nil)
+		})
 		if got := next.In(""); !strings.HasPrefix(text, want.text) || !strings.HasPrefix(got, want.next) || (got == "") != (want.next == "") || !next.IsZero() && !next.IsCommand() {
 			t.Errorf("%s: %q, %q", reason, text, got)
 		}
@@ -54,7 +54,7 @@ func TestDecisionOnUnknownHost(t *testing.T) {
 		"api.github.com":  "passed through: none of the providers that cover api.github.com is connected: github, github-pat | authsome login github",
 	} {
 		e := routing.Explanation{Method: "GET", Host: host, Port: 443, Decision: routing.Decision{Reason: routing.TunnelUnmatched}}
-		text, next := Decision(set, e, nil)
+		text, next := Profile{Providers: set}.Decision(e)
 		if got := text + " | " + next.In(""); got != want {
 			t.Errorf("%s: %q, want %q", host, got, want)
 		}
