@@ -27,7 +27,7 @@ func TestRefusedKey(t *testing.T) {
 		return stderr.String(), err
 	}
 	output, err := login("wrong-0123456789")
-	if err == nil || !strings.Contains(output, "authsome: error: checked: ") || !strings.Contains(output, "authsome: hint: authsome login checked --key-stdin < FILE --no-verify\n") {
+	if err == nil || !strings.Contains(output, "authsome: error: checked: ") || !strings.Contains(output, "authsome: hint: authsome login checked --key-stdin < FILE\n") {
 		t.Errorf("%v: %s", err, output)
 	}
 	if out := r.authsome("", "list", "--connected"); strings.Contains(out, "checked") {
