@@ -21,6 +21,12 @@ func TestReportIsRedacted(t *testing.T) {
 	b.run(key, "login", "resend", "--connection", "acmecorp", "--key-stdin", "--no-verify")
 	b.run("", "profile", "create", "initech")
 	b.run(token, "--profile", "initech", "login", "openai", "--key-stdin", "--no-verify")
+	// What is in a definition is not in the report, not even if it is a fault.
+	writeText(t, filepath.Join(b.home, "providers", "wonka.json"), `{"schema_version": 2, "name": "wonka", "cyberdyne": true}`)
+	writeText(t, filepath.Join(b.home, "providers", "soylent.json"), `{"schema_version": 2, "name": "soylent", "flows": ["api_key"], "hosts": ["api.soylent.test"]}`)
+	b.run(key, "--profile", "initech", "login", "soylent", "--key-stdin", "--no-verify")
+	writeText(t, filepath.Join(b.home, "providers", "soylent.json"), `{"schema_version": 2, "name": "soylent", "flows": ["api_key"], "hosts": ["{cyberdyne}.soylent.test"], "params": [{"name": "api_key", "label": "Key", "secret": true}, {"name": "cyberdyne", "label": "Cyberdyne"}]}`)
+	b.run("", "--profile", "initech", "connection", "accept", "soylent", "--yes", "--host", "{cyberdyne}.soylent.test")
 	var log strings.Builder
 	for name, form := range forms(key) {
 		fmt.Fprintf(&log, "time=2026-11-30T00:00:00Z level=INFO msg=%q err=\"before %s after\"\n", name, form)
@@ -51,12 +57,12 @@ func TestReportIsRedacted(t *testing.T) {
 				t.Errorf("%v contains a secret %s", args, form)
 			}
 		}
-		for _, name := range []string{"acmecorp", "initech", "umbrella", "wayne", "stark", "10.9.8.7", "oscorp", "OSCORP", b.home} {
+		for _, name := range []string{"acmecorp", "initech", "umbrella", "wayne", "stark", "10.9.8.7", "oscorp", "OSCORP", "cyberdyne", "CYBERDYNE", b.home} {
 			if strings.Contains(string(out), name) {
 				t.Errorf("%v contains %s", args, name)
 			}
 		}
-		for _, want := range []string{"no response from upstream", "<host-1>", "<address-1>", "<profile-1>", "HTTPS_PROXY", "http proxy, port 9, with credentials", "local_key", "profiles/<profile-1>/vault.json", "C.UTF-8"} {
+		for _, want := range []string{"no response from upstream", "<host-1>", "<address-1>", "<profile-1>", "HTTPS_PROXY", "http proxy, port 9, with credentials", "local_key", "profiles/<profile-1>/vault.json", "C.UTF-8", "<home>/providers/wonka.json; the reason is not in the report", "requests to soylent/default get no credential"} {
 			if !strings.Contains(string(out), want) {
 				t.Errorf("%v does not contain %s:\n%s", args, want, out)
 			}

@@ -128,6 +128,21 @@ func checkChosen(r routing.Options, t *routing.Table) error {
 	return nil
 }
 
+// checkExist returns an error if a flag names a connection that does not exist.
+func checkExist(r routing.Options, connections []auth.Connection) error {
+	for _, c := range slices.Concat(r.Only, r.Choose) {
+		same := func(o auth.Connection) bool { return o.Provider == c.Provider && o.Name == c.Connection }
+		if c.Connection != "" && !slices.ContainsFunc(connections, same) {
+			return missingConnection(c)
+		}
+	}
+	return nil
+}
+
+func missingConnection(c routing.Choice) error {
+	return exit.WithHint(&exit.MissingError{Message: fmt.Sprintf("%s has no connection named %q", c.Provider, c.Connection)}, suggest.Login(c.Provider, c.Connection))
+}
+
 // checkNamed returns an error if a provider or connection in a flag has no usable
 // credential. Otherwise the agent would learn this from its first request.
 func checkNamed(r routing.Options, connections []auth.Connection, now time.Time) error {
@@ -157,7 +172,7 @@ func checkNamed(r routing.Options, connections []auth.Connection, now time.Time)
 		case exists:
 			return exit.WithHint(&exit.MissingError{Message: provider + " needs a new login"}, next)
 		case named:
-			return exit.WithHint(&exit.MissingError{Message: fmt.Sprintf("%s has no connection named %q", provider, connection)}, next)
+			return missingConnection(routing.Choice{Provider: provider, Connection: connection})
 		}
 		return exit.WithHint(&exit.MissingError{Message: provider + " is not connected"}, next)
 	}

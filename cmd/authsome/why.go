@@ -74,11 +74,8 @@ func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 	if err != nil {
 		return err
 	}
-	t, err := sidecar.Table(ctx, credentials, connections, options)
+	t, err := tableFor(ctx, credentials, connections, options)
 	if err != nil {
-		return err
-	}
-	if err := checkChosen(options, t); err != nil {
 		return err
 	}
 	e, err := t.Explain(o.method, u)
@@ -151,6 +148,20 @@ func leftOut(whole *routing.Table, e routing.Explanation) []routing.Choice {
 		}
 	}
 	return all
+}
+
+// tableFor is the routing table that a proxy with the options would have. The error is the
+// one that the proxy would have about a connection that does not exist, or that others
+// that are named exclude.
+func tableFor(ctx context.Context, credentials *auth.Auth, connections []auth.Connection, options routing.Options) (*routing.Table, error) {
+	if err := checkExist(options, connections); err != nil {
+		return nil, err
+	}
+	t, err := sidecar.Table(ctx, credentials, connections, options)
+	if err != nil {
+		return nil, err
+	}
+	return t, checkChosen(options, t)
 }
 
 // acceptCommands returns how to accept the changed definitions that connections do not

@@ -33,7 +33,8 @@ type finding struct {
 	Remedy string `json:"remedy,omitempty"`
 	Who    string `json:"who,omitempty"` // who has to act, if it is not the one who runs doctor
 
-	next suggest.Suggestion // becomes Remedy and Who
+	next   suggest.Suggestion // becomes Remedy and Who
+	public string             // for a report, if Detail has what is in a definition
 }
 
 // Statuses of findings.
@@ -121,6 +122,14 @@ func warning(name, detail string, next suggest.Suggestion) []finding {
 
 func problem(name, detail string, next suggest.Suggestion) []finding {
 	return []finding{{Check: name, Status: statusProblem, Detail: detail, next: next}}
+}
+
+// inReport makes a report show another detail.
+func inReport(public string, findings []finding) []finding {
+	for i := range findings {
+		findings[i].public = public
+	}
+	return findings
 }
 
 // failed makes a finding of an error, with the hint that a command gives for it.

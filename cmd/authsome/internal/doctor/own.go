@@ -110,10 +110,10 @@ func (d *Doctor) checkDefinitions(context.Context) []finding {
 	}
 	var all []finding
 	for _, p := range set.Problems {
-		all = append(all, problem("definitions", p.String(), suggest.Command("register %s --check", suggest.Words(p.Path)))...)
+		all = append(all, inReport("ignored "+p.Path+"; the reason is not in the report", problem("definitions", p.String(), suggest.Command("register %s --check", suggest.Words(p.Path))))...)
 	}
 	for _, p := range set.Disabled {
-		all = append(all, problem("definitions", p.String(), suggest.Advice("remove this from the file; nothing else changes"))...)
+		all = append(all, inReport(p.Path+" has a part that is ignored", problem("definitions", p.String(), suggest.Advice("remove this from the file; nothing else changes")))...)
 	}
 	if all == nil {
 		return ok("definitions", "%s", show.Plural(len(set.All()), "provider"))
@@ -188,7 +188,8 @@ func (d *Doctor) checkRoutes(ctx context.Context) []finding {
 	}
 	var all, served []finding
 	for _, p := range t.Problems() {
-		all = append(all, problem("routes", fmt.Sprintf("requests to %s/%s get no credential: %v", p.Provider, p.Connection, p.Err), suggest.Relogin(p.Provider, p.Connection))...)
+		refused := fmt.Sprintf("requests to %s/%s get no credential", p.Provider, p.Connection)
+		all = append(all, inReport(refused, problem("routes", fmt.Sprintf("%s: %v", refused, p.Err), suggest.Relogin(p.Provider, p.Connection)))...)
 	}
 	for _, c := range explain.Contests(t) {
 		switch {

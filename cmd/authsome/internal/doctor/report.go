@@ -93,7 +93,7 @@ func (d *Doctor) WriteReport(ctx context.Context, w io.Writer, b Build) error {
 	r := newRedactor(definitions)
 	d.learn(ctx, r)
 	for _, f := range findings {
-		f.Detail, f.Remedy = r.text(f.Detail), r.text(f.Remedy)
+		f.Detail, f.Remedy = r.text(cmp.Or(f.public, f.Detail)), r.text(f.Remedy)
 		v.Doctor = append(v.Doctor, f)
 	}
 	for _, p := range definitions {

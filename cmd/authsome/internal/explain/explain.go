@@ -54,7 +54,8 @@ func (p Profile) Decision(e routing.Explanation) (text string, next suggest.Sugg
 	case routing.PathAmbiguous:
 		return "refused (bad_request): servers read this path in different ways, with different decisions; write it without dot segments, semicolons, doubled slashes and encoded slashes", none
 	case routing.HTTPSRequired:
-		return "refused (https_required): credentials of " + e.Provider + " are sent over https only; use https://" + e.Host, suggest.Command("why %s", suggest.Words("https://"+e.Host+e.Path))
+		secure := map[string]string{"http": "https", "ws": "wss"}[e.Scheme]
+		return fmt.Sprintf("refused (https_required): credentials of %s are sent over %s only; use %[2]s://%s", e.Provider, secure, e.Host), suggest.Command("why %s", suggest.Words(secure+"://"+e.Host+e.Path))
 	case routing.HostDenied:
 		why := "no connected provider covers this host"
 		if len(p.LeftOut) > 0 {
@@ -66,9 +67,9 @@ func (p Profile) Decision(e routing.Explanation) (text string, next suggest.Sugg
 		return fmt.Sprintf("passed through: a connected provider covers this host on another port than %d", e.Port), none
 	case routing.NoRoute:
 		if len(p.LeftOut) > 0 {
-			return "forwarded without a credential: this is plain http, and " + p.leftOut(e), none
+			return "forwarded without a credential: this is plain " + e.Scheme + ", and " + p.leftOut(e), none
 		}
-		return "forwarded without a credential: this is plain http, and no connected provider covers " + e.Host, none
+		return "forwarded without a credential: this is plain " + e.Scheme + ", and no connected provider covers " + e.Host, none
 	}
 	return p.passedThrough(e)
 }

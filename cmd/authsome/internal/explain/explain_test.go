@@ -30,7 +30,7 @@ func TestDecision(t *testing.T) {
 		routing.TunnelUnmatched: {"passed through: resend covers api.resend.com, but is not connected", "authsome login resend"},
 	} {
 		text, next := Profile{Providers: set}.Decision(routing.Explanation{
-			Method: "PUT", Host: "api.resend.com", Port: 443, Path: "/a b",
+			Method: "PUT", Scheme: "http", Host: "api.resend.com", Port: 443, Path: "/a b",
 			Decision: routing.Decision{Reason: reason, Provider: "acme", Connection: "work", Problem: "expired", Choices: []string{"acme=one", "acme=two"}},
 		})
 		if got := next.In(""); !strings.HasPrefix(text, want.text) || !strings.HasPrefix(got, want.next) || (got == "") != (want.next == "") || !next.IsZero() && !next.IsCommand() {

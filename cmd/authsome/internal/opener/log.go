@@ -62,10 +62,10 @@ func (n *Opener) logWriter() io.Writer {
 			return io.Discard // a command that needs the home reports it
 		}
 		path, open = h.LogPath(), regular.Append
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		n.o.Warnf("cannot write the log: %v", err)
-		return io.Discard
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			n.o.Warnf("cannot write the log: %v", err)
+			return io.Discard
+		}
 	}
 	f, err := openLogFile(path, logLimit, open)
 	if err != nil {
