@@ -245,6 +245,10 @@ func logRow(l audit.Line, profile string) []string {
 		subject = l.Profile + ": " + subject
 	}
 	var details []string
+	outcome, more, found := strings.Cut(l.Outcome, ": ")
+	if found { // at the end of the line, where a list of hosts makes no column wide
+		details = append(details, more)
+	}
 	if l.Method != "" {
 		details = append(details, l.Method+" "+l.Host+l.Path)
 	}
@@ -264,7 +268,7 @@ func logRow(l audit.Line, profile string) []string {
 	case l.Count != 0:
 		details = append(details, show.Plural(int(l.Count), "attempt"))
 	}
-	return []string{l.Time.Local().Format(time.DateTime), l.Event, subject, l.Outcome, strings.Join(details, "  ")}
+	return []string{l.Time.Local().Format(time.DateTime), l.Event, subject, outcome, strings.Join(details, "  ")}
 }
 
 // runDetails says which run a line is about.

@@ -208,6 +208,25 @@ func isHostName(name string, hasPort bool) bool {
 	return public || slices.Contains(privateDomains, strings.ToLower(last))
 }
 
+// ownFile matches the names that authsome itself gives to files and directories of a home.
+var ownFile = regexp.MustCompile(`^(version|config\.(json|lock)|master\.key(\.next)?|key\.lock|audit(-[0-9TZ.:-]+)?\.log|providers|backups|runs|logs|authsome\.log(\.1)?|` +
+	`profiles|metadata\.json|ca\.pem|rejected|locks|[0-9a-f]+\.lock|vault|vault\.(json|lock|lock\.turn)|generation|KEYREGISTRY|MANIFEST|[0-9]+\.sst)$`)
+
+// chosenBelow are the directories of a home whose entries have names that the user chose.
+var chosenBelow = []string{"profiles", "providers", "backups", "rejected"}
+
+// file returns the path of a file below the home without names that the user chose. The
+// names that authsome gives stay: a connection can have the name "log".
+func (r *redactor) file(path string) string {
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		if i > 0 && slices.Contains(chosenBelow, parts[i-1]) || !ownFile.MatchString(part) {
+			parts[i] = r.replaceWords(part)
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
 // replaceWords replaces names where they are whole words.
 func (r *redactor) replaceWords(s string) string {
 	for _, w := range r.words {

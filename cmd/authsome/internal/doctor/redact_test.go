@@ -63,3 +63,27 @@ func FuzzRedact(f *testing.F) {
 		}
 	})
 }
+
+// In the list of files, names that authsome gave stay even if a connection or a profile has
+// the same name.
+func TestRedactFiles(t *testing.T) {
+	r := newRedactor(nil)
+	for _, name := range []string{"log", "vault", "work", "json", "lock"} {
+		r.renameAs("name", name)
+	}
+	for path, want := range map[string]string{
+		"audit.log":                                    "audit.log",
+		"audit-20261130T051200.123Z.log":               "audit-20261130T051200.123Z.log",
+		"logs/authsome.log.1":                          "logs/authsome.log.1",
+		"profiles/vault/vault.json":                    "profiles/<name-2>/vault.json",
+		"profiles/default/vault/000001.sst":            "profiles/default/vault/000001.sst",
+		"profiles/default/locks/0123456789abcdef.lock": "profiles/default/locks/0123456789abcdef.lock",
+		"profiles/default/rejected/openai=work.json":   "profiles/default/rejected/openai=<name-3>.<name-4>",
+		"providers/work.txt":                           "providers/<name-3>.txt",
+		"notes-work.txt":                               "notes-<name-3>.txt",
+	} {
+		if got := r.file(path); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}

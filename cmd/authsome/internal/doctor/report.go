@@ -148,7 +148,7 @@ func files(dir string, r *redactor) []file {
 		info, err := e.Info()
 		name, errRel := filepath.Rel(dir, path)
 		if cmp.Or(err, errRel) == nil {
-			all = append(all, file{r.replaceWords(filepath.ToSlash(name)), info.Mode().String(), info.Size()})
+			all = append(all, file{r.file(filepath.ToSlash(name)), info.Mode().String(), info.Size()})
 		}
 		return nil
 	})
