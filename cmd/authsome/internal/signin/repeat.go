@@ -2,8 +2,8 @@ package signin
 
 import (
 	"errors"
-	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/flows"
@@ -64,17 +64,14 @@ func (l *Login) afterRegistration(err *flows.RegistrationError) suggest.Suggesti
 	return l.repeat("").With("--client-id ID")
 }
 
-// oneWord is text that shells read as one word, as it is written.
-var oneWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%,+-]+$`)
-
 // command is [Login.repeat] without the flags for standard input.
 func (l *Login) command(invalid string) suggest.Suggestion {
 	s := suggest.Login(l.d.Name, l.o.Connection)
 	add := func(flag, separator, value, placeholder string) {
-		if flag == invalid || !oneWord.MatchString(value) {
+		if flag == invalid || strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			value = placeholder
 		}
-		s = s.With(flag + separator + value)
+		s = s.With(flag + separator + suggest.Words(value))
 	}
 	if l.o.Flow != "" {
 		s = s.With("--flow " + l.o.Flow)
