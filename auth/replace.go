@@ -49,7 +49,7 @@ func (l *LoginRequest) mayReplace(d *providers.Definition, old Connection, needs
 	switch {
 	case l.Force:
 		return nil
-	case address != "" && !sameAddress(address, stored):
+	case address != "" && !SameAddress(address, stored):
 		refused.BaseURL = stored
 		return refused
 	case needsLogin, l.Scopes != nil && !sameScopes(l.Scopes, old.Scopes):
@@ -64,9 +64,9 @@ func sameScopes(a, b []string) bool {
 	return slices.Equal(set(a), set(b))
 }
 
-// sameAddress reports whether two base URLs are the same address. One that schema 1
+// SameAddress reports whether two base URLs are the same address. One that schema 1
 // accepts may have no scheme.
-func sameAddress(a, b string) bool {
+func SameAddress(a, b string) bool {
 	return canonicalAddress(a) == canonicalAddress(b)
 }
 

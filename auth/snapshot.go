@@ -100,7 +100,7 @@ func (s *snapshot) clientsFor(d *providers.Definition, wanted Connection) ([]flo
 	address := func(c Connection) string { return cmp.Or(c.BaseURL, d.BaseURL) }
 	rank := func(c Connection) int {
 		switch {
-		case !sameAddress(address(c), address(wanted)):
+		case !SameAddress(address(c), address(wanted)):
 			return 3
 		case c.Name == wanted.Name:
 			return 0

@@ -112,6 +112,7 @@ func TestSuggestedProvider(t *testing.T) {
 	for name, want := range map[string]string{
 		"jira-cloud": "", "jra": "", "gx": "", "zz": "", "xyz": "",
 		"stack": "slack", "opnai": "openai", "antropic": "anthropic", "gitub": "github", "chatgtp": "openai", "clade": "anthropic", "resendd": "resend",
+		"stripe.com": "stripe", "api.openai.com": "openai", "API.Stripe.com": "stripe", "slack.com": "slack", "example.com": "", "co.uk": "", "com": "",
 		"Workspaces": "", "s2s": "zoom-s2s", "sigv4": "", "bot": "", "token": "",
 		"email": "category mail", "git": "category dev", "llm": "category llm", "code": "category dev", "database": "category data",
 	} {

@@ -5,15 +5,20 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/net/publicsuffix"
+
 	"github.com/authsome/authsome/internal/near"
 )
 
 // notFound is the error for a name that no provider has. It proposes what a person may
-// have meant: a provider that has the name as a word, else a category, else a provider
-// with a similar name or alias.
+// have meant: a provider that has the name as a word, else the one that covers it as a
+// host, else a category, else a provider with a similar name or alias.
 func (s *Set) notFound(name string) *NotFoundError {
 	lower := strings.ToLower(name)
 	if found := s.byWord(lower); found != "" {
+		return &NotFoundError{Name: name, Near: found}
+	}
+	if found := s.byHost(lower); found != "" {
 		return &NotFoundError{Name: name, Near: found}
 	}
 	if category := categoryOf(lower); category != "" {
@@ -65,6 +70,38 @@ func (s *Set) byWord(word string) string {
 		return ""
 	}
 	return found[0]
+}
+
+// byHost returns the provider that covers a host, or another host of its domain. If several
+// do, it returns the one that has the name of the domain as a word, or "".
+func (s *Set) byHost(host string) string {
+	domain, err := publicsuffix.EffectiveTLDPlusOne(host)
+	if err != nil {
+		return ""
+	}
+	found, same := make(map[string]bool), make(map[string]bool)
+	for _, d := range s.All() {
+		for _, h := range d.hosts {
+			covered := strings.TrimPrefix(h.pattern.host, ".")
+			if own, err := publicsuffix.EffectiveTLDPlusOne(covered); err != nil || own != domain {
+				continue
+			}
+			same[d.Name] = true
+			if covered == host {
+				found[d.Name] = true
+			}
+		}
+	}
+	for _, names := range []map[string]bool{found, same} {
+		if name := only(maps.Keys(names), func(string) bool { return true }); name != "" {
+			return name
+		}
+	}
+	label, _, _ := strings.Cut(domain, ".")
+	if name := s.Resolve(label); same[name] {
+		return name
+	}
+	return ""
 }
 
 // commonWords are in the names of providers, and mean none of them.

@@ -80,7 +80,8 @@ func (e *misplacedKey) Error() string {
 func (e *misplacedKey) Unwrap() error { return e.error }
 
 // loginWith is the login with a key that args contain: to the provider that they name,
-// else to the one with such keys.
+// else to the one with such keys. If the named provider takes no keys, it is the help, because
+// the key may be anyone's.
 func (a *app) loginWith(args []string) suggest.Suggestion {
 	provider := "PROVIDER"
 	// An invalid command line does not open the home, which would create it.
@@ -95,10 +96,18 @@ func (a *app) loginWith(args []string) suggest.Suggestion {
 			}
 		}
 		for _, arg := range args {
-			if d, err := set.Lookup(set.Resolve(arg)); err == nil && d.HasFlow(providers.FlowAPIKey) {
+			d, err := set.Lookup(set.Resolve(arg))
+			switch {
+			case err != nil:
+				continue
+			case d.HasFlow(providers.FlowAPIKey):
 				provider = d.Name
-				break
+			case d.TokenProvider != "":
+				provider = d.TokenProvider
+			default:
+				return suggest.Command("login --help")
 			}
+			break
 		}
 	}
 	return suggest.Command("login %s --key-stdin < FILE", provider)

@@ -121,16 +121,18 @@ func TestKeyAsAProviderIsNotEchoed(t *testing.T) {
 func TestLoginWithAKeyAsAnArgument(t *testing.T) {
 	home := t.TempDir()
 	for line, want := range map[string]string{
-		"login sk-proj-4f7a9c1e2b8d6035aabbccdd":          "login openai --key-stdin < FILE",
-		"login openai sk-proj-4f7a9c1e2b8d6035aabbccdd":   "login openai --key-stdin < FILE",
-		"login sk-ant-api03-4f7a9c1e2b8d6035aabb claude":  "login anthropic --key-stdin < FILE",
-		"login ghp_0123456789abcdefghij0123":              "login github-pat --key-stdin < FILE",
-		"login github ghp_0123456789abcdefghij0123":       "login github-pat --key-stdin < FILE",
-		"login resend notshapedlikeone":                   "login resend --key-stdin < FILE",
-		"login 0123456789abcdef0123456789abcdef":          "login PROVIDER --key-stdin < FILE",
-		"login 550e8400-e29b-41d4-a716-446655440000":      "login PROVIDER --key-stdin < FILE",
-		"login openai --api-key=sk-proj-4f7a9c1e2b8d6035": "login openai --key-stdin < FILE",
-		"login groq --connection gsk_0123456789abcdef":    "login groq --key-stdin < FILE",
+		"login sk-proj-4f7a9c1e2b8d6035aabbccdd":                                   "login openai --key-stdin < FILE",
+		"login openai sk-proj-4f7a9c1e2b8d6035aabbccdd":                            "login openai --key-stdin < FILE",
+		"login sk-ant-api03-4f7a9c1e2b8d6035aabb claude":                           "login anthropic --key-stdin < FILE",
+		"login ghp_0123456789abcdefghij0123":                                       "login github-pat --key-stdin < FILE",
+		"login github ghp_0123456789abcdefghij0123":                                "login github-pat --key-stdin < FILE",
+		"login resend notshapedlikeone":                                            "login resend --key-stdin < FILE",
+		"login 0123456789abcdef0123456789abcdef":                                   "login PROVIDER --key-stdin < FILE",
+		"login openai --api-key=sk-proj-4f7a9c1e2b8d6035":                          "login openai --key-stdin < FILE",
+		"login mcp --redirect-url https://x.test/sk-proj-4f7a9c1e2b8d6035aabbccdd": "login --help",
+		"login slack --connection sk-proj-4f7a9c1e2b8d6035aabbccdd":                "login slack-token --key-stdin < FILE",
+		"login groq --connection gsk_0123456789abcdef":                             "login groq --key-stdin < FILE",
+		"login 550e8400-e29b-41d4-a716-446655440000":                               "login PROVIDER --key-stdin < FILE",
 	} {
 		var out bytes.Buffer
 		a := newApp()

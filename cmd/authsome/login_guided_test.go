@@ -38,6 +38,7 @@ func (s *screen) wantNarrow() {
 func TestGuidedToken(t *testing.T) {
 	b, s := guidedLogin(t)
 	s.enter("7\r")
+	s.expect(`not a number from 1 to 3\r\n`)
 	s.expect(`Choose 1 to 3 \[1\]: `)
 	s.enter("\r")
 	s.expect(`Create a key at https://acme.test/tokens\r\n`)

@@ -111,7 +111,7 @@ func TestSignInOverSSH(t *testing.T) {
 		s.expect(`Client secret for Acme \(hidden, Enter if there is none\): `)
 		s.enter("\r")
 		address := s.expect(`(http://127.0.0.1:\d+/authorize\?[^\s]+)`)[1]
-		s.expect(`ssh -L \d+:127.0.0.1:\d+`)
+		s.expect(`\r\n  ssh -L \d+:127.0.0.1:\d+ HOST\r\n`)
 		s.expect(`Address of the last page \(hidden\): `)
 		ended := browserElsewhere(t, address)
 		if forwarded {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/cmd/authsome/internal/terminal"
@@ -79,7 +80,7 @@ func (l *Login) showInstructions(q question) {
 
 // askField asks for one value. The error wraps [errNoAnswer] if the input ends.
 func (l *Login) askField(ctx context.Context, field loopback.Field) (secret.String, error) {
-	question := field.Label + " for " + l.d.DisplayName
+	question := field.Label + " for " + withoutLabel(l.d.DisplayName, field.Label)
 	switch {
 	case field.Secret && field.Optional:
 		question += " (hidden, Enter if there is none)"
@@ -105,6 +106,16 @@ func (l *Login) askField(ctx context.Context, field loopback.Field) (secret.Stri
 		}
 		l.show("%v", err)
 	}
+}
+
+// withoutLabel is the display name of a provider without the label in parentheses at its
+// end, which a question has already: GitHub (personal access token).
+func withoutLabel(displayName, label string) string {
+	end := " (" + label + ")"
+	if n := len(displayName) - len(end); n > 0 && strings.EqualFold(displayName[n:], end) {
+		return displayName[:n]
+	}
+	return displayName
 }
 
 // show prints a line on the terminal, in several lines if it is long.

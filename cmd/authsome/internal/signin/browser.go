@@ -58,7 +58,7 @@ func (l *Login) tokenFor(ctx context.Context, config *flows.Config) (flows.Token
 // account, it asks the service.
 func (l *Login) withAccount(ctx context.Context, config *flows.Config, token flows.Token) flows.Obtained {
 	if end := token.ExpiresAt; !end.IsZero() && !end.After(time.Now()) && token.RefreshToken.IsZero() {
-		l.console.Warnf("%s issued a token that has already expired, and no refresh token", l.d.Name)
+		l.console.Warnf("%s issued a token that has already expired, and no refresh token", l.d.DisplayName)
 	}
 	if token.Account == (flows.Account{}) && l.d.Verify != nil {
 		values := make(providers.Values)
@@ -69,7 +69,7 @@ func (l *Login) withAccount(ctx context.Context, config *flows.Config, token flo
 		if err != nil {
 			// The token is kept: the provider issued it, and the request may need other scopes.
 			l.notes = []string{l.d.DisplayName + " issued the token but refused a first request with it. It may lack scopes."}
-			l.console.Warnf("%s issued a token but refused a first request with it; it may lack scopes", l.d.Name)
+			l.console.Warnf("%s issued a token but refused a first request with it; it may lack scopes", l.d.DisplayName)
 		}
 		token.Account = account
 	}
@@ -87,8 +87,8 @@ func (l *Login) awaitAnswer(ctx context.Context, a flows.Authorization) (url.Val
 	if l.browser == nil {
 		l.console.Notef("%s\n\n  %s\n", wrapped(fmt.Sprintf("sign in to %s%s: open this address in a browser", l.d.DisplayName, l.scopeText())), a.URL)
 		if at, err := url.Parse(l.redirectURL); err == nil && paste && !l.elsewhere {
-			l.console.Infof("%s", wrapped(fmt.Sprintf("on another machine the last page will not load: copy its address and paste it here, or forward the port first: ssh -L %s:127.0.0.1:%s HOST",
-				at.Port(), at.Port())))
+			// The command has its own line, so that it can be copied.
+			l.console.Infof("%s\n  ssh -L %s:127.0.0.1:%s HOST", wrapped("on another machine the last page will not load: copy its address and paste it here, or forward the port first:"), at.Port(), at.Port())
 		}
 	}
 	var got url.Values

@@ -144,9 +144,11 @@ func (l *Login) chooseOnTerminal(ctx context.Context, purpose string, ways []loo
 		if n, err := strconv.Atoi(typed); err == nil && n >= 1 && n <= len(ways) {
 			return ways[n-1].Name, nil
 		}
+		err = fmt.Errorf("not a number from 1 to %d", len(ways))
 		if try == maxTries {
-			return "", &valueError{provider: l.d.Name, label: "Choice", err: fmt.Errorf("not a number from 1 to %d", len(ways))}
+			return "", &valueError{provider: l.d.Name, label: "Choice", err: err}
 		}
+		l.show("%v", err)
 	}
 }
 

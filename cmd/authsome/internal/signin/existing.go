@@ -1,12 +1,14 @@
 package signin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/authsome/authsome/auth"
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
@@ -61,8 +63,8 @@ func (l *Login) connected(ctx context.Context, credentials *auth.Auth, e *auth.C
 			continue
 		}
 		taken[c.Name] = true
-		if strings.TrimRight(c.BaseURL, "/") == strings.TrimRight(l.baseURL(), "/") {
-			l.o.Connection = c.Name
+		if auth.SameAddress(cmp.Or(c.BaseURL, l.d.BaseURL), l.baseURL()) {
+			l.o.Connection, l.o.Force = c.Name, c.Err(time.Now()) == nil
 			return exit.WithHint(err, l.repeat(""))
 		}
 	}

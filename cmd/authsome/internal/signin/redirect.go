@@ -2,10 +2,12 @@ package signin
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/flows"
@@ -30,14 +32,18 @@ func (l *Login) checkRedirectURL() error {
 	}
 	u, err := url.Parse(l.o.RedirectURL)
 	switch {
+	case strings.ContainsAny(l.o.RedirectURL, " \t\r\n"): // a server compares the text, and no client can be registered with this one
+		err = errors.New("a URL has no blanks")
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		err = errors.New("expected a URL without a query, such as http://localhost:8080/callback")
 	case u.Scheme == "https":
-	case u.Scheme != "http" || u.Hostname() != "127.0.0.1" && u.Hostname() != "localhost":
+	case u.Scheme != "http" || u.Hostname() != "127.0.0.1" && !strings.EqualFold(u.Hostname(), "localhost"):
 		err = errors.New("expected http://127.0.0.1, http://localhost or an https address")
+	case u.Port() == "":
+		err = errors.New("a port is missing, as in http://localhost:8080/callback")
 	default:
 		if port, atoiErr := strconv.Atoi(u.Port()); atoiErr != nil || port < 1 || port > 65535 {
-			err = errors.New("a port is missing, as in http://localhost:8080/callback")
+			err = fmt.Errorf("%s is not a port, which is a number from 1 to 65535", u.Port())
 		}
 	}
 	if err != nil {
@@ -131,7 +137,7 @@ func (l *Login) listenAt(address string, anyPort bool) error {
 	if l.elsewhere {
 		return nil
 	}
-	r := loopback.Redirect{Host: at.Hostname(), Path: at.Path}
+	r := loopback.Redirect{Host: strings.ToLower(at.Hostname()), Path: at.Path}
 	if r.Path == "" {
 		r.Path = "/"
 	}

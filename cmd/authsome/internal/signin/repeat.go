@@ -2,8 +2,8 @@ package signin
 
 import (
 	"errors"
-	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/flows"
@@ -30,6 +30,12 @@ func (l *Login) repeatAfter(err error) suggest.Suggestion {
 	if e, ok := errors.AsType[*flows.RegistrationError](err); ok {
 		return l.afterRegistration(e)
 	}
+	if wrongRedirect(err) && l.o.RedirectURL == "" {
+		return next.With("--redirect-url URL")
+	}
+	if wrongRedirect(err) {
+		return l.repeat("--redirect-url")
+	}
 	if !flows.UnknownClient(err) {
 		return next
 	}
@@ -45,6 +51,19 @@ func (l *Login) repeatAfter(err error) suggest.Suggestion {
 	return next
 }
 
+// wrongRedirect reports whether a server refused the redirect URL, by the code of RFC 7591
+// or that of GitHub and Google.
+func wrongRedirect(err error) bool {
+	code := ""
+	if e, ok := errors.AsType[*flows.TokenError](err); ok {
+		code = e.Code
+	}
+	if e, ok := errors.AsType[*flows.AuthorizationError](err); ok {
+		code = e.Code
+	}
+	return code == "invalid_redirect_uri" || code == "redirect_uri_mismatch"
+}
+
 // afterRegistration is the command after a registration that failed: with a redirect URL
 // that most servers accept if the server refused this one, and otherwise with a client that
 // the user registers.
@@ -53,9 +72,9 @@ func (l *Login) afterRegistration(err *flows.RegistrationError) suggest.Suggesti
 	switch {
 	case ok && (refused.Kind == flows.Transient || refused.Kind == flows.Ambiguous):
 		return l.repeat("")
-	case ok && refused.Code == "invalid_redirect_uri" && l.o.RedirectURL == "": // mostly of servers that accept only localhost
+	case wrongRedirect(err) && l.o.RedirectURL == "": // mostly of servers that accept only localhost
 		return l.repeat("").With("--redirect-url http://localhost:7999/callback")
-	case ok && refused.Code == "invalid_redirect_uri":
+	case wrongRedirect(err):
 		return l.repeat("--redirect-url")
 	case l.d.HasFlow(providers.FlowPKCE):
 		l.o.Flow = providers.FlowPKCE
@@ -64,17 +83,14 @@ func (l *Login) afterRegistration(err *flows.RegistrationError) suggest.Suggesti
 	return l.repeat("").With("--client-id ID")
 }
 
-// oneWord is text that shells read as one word, as it is written.
-var oneWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%,+-]+$`)
-
 // command is [Login.repeat] without the flags for standard input.
 func (l *Login) command(invalid string) suggest.Suggestion {
 	s := suggest.Login(l.d.Name, l.o.Connection)
 	add := func(flag, separator, value, placeholder string) {
-		if flag == invalid || !oneWord.MatchString(value) {
+		if flag == invalid || strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			value = placeholder
 		}
-		s = s.With(flag + separator + value)
+		s = s.With(flag + separator + suggest.Words(value))
 	}
 	if l.o.Flow != "" {
 		s = s.With("--flow " + l.o.Flow)

@@ -10,8 +10,9 @@ import (
 	"github.com/authsome/authsome/secret"
 )
 
-// Where nobody can be asked for the secret of a client, the hint is a command that reads it.
-func TestRepeatAfterWrongClient(t *testing.T) {
+// The hint does not repeat the value that a server refused. Where nobody can be asked for the
+// secret of a client, it is a command that reads it.
+func TestRepeatAfterRefusal(t *testing.T) {
 	wrong := &flows.TokenError{Code: "invalid_client"}
 	for _, tt := range []struct {
 		asks    bool
@@ -27,6 +28,8 @@ func TestRepeatAfterWrongClient(t *testing.T) {
 		{false, "optional", Options{}, "authsome login acme --reset", wrong},
 		{true, "optional", Options{ClientID: "id"}, "authsome login acme --client-id ID --reset", &flows.AuthorizationError{Code: "unauthorized_client"}},
 		{false, "optional", Options{ClientID: "id"}, "authsome login acme --client-id id", &flows.TokenError{Code: "invalid_grant"}},
+		{true, "required", Options{}, "authsome login acme --redirect-url URL", &flows.AuthorizationError{Code: "redirect_uri_mismatch"}},
+		{true, "required", Options{RedirectURL: "http://localhost:1/cb"}, "authsome login acme --redirect-url URL", &flows.TokenError{Code: "redirect_uri_mismatch"}},
 	} {
 		l := &Login{
 			d: &providers.Definition{Name: "acme", OAuth: &providers.OAuth{ClientSecret: tt.secret}}, o: tt.o, given: make(map[string]givenValue),
