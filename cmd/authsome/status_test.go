@@ -361,6 +361,40 @@ func TestStatusRefreshesTokens(t *testing.T) {
 	b.noLeaks(map[string]string{}, providerAccess, providerRefresh, providerClient)
 }
 
+// A token that the service refuses before its time is refreshed and checked again, as the
+// proxy does. Only a connection that needs a login does not work.
+func TestStatusRefreshesARefusedToken(t *testing.T) {
+	b, p := newBench(t), startProvider(t)
+	b.run("", "init")
+	b.more = []string{"HTTPS_PROXY=" + forwardProxy(t, p.addr), "SSL_CERT_FILE=" + p.ca}
+	old := time.Now().Add(-10 * time.Minute).UTC().Format(time.RFC3339)
+	refused := func() {
+		p.logIn(b, time.Now().Add(time.Hour))
+		p.age(b, old)
+		p.set(func() { p.alive = "another" })
+	}
+	refused()
+	if out, said, code := b.answer("status"); code != 0 || !strings.Contains(out, "works") || said != "" || p.asked() != 1 {
+		t.Errorf("exit code %d, %d refreshes: %s%s", code, p.asked(), out, said)
+	}
+	p.set(func() { p.alive = "another" })
+	if out, said, code := b.answer("status"); code != 4 || !strings.Contains(out, "rejected") || p.asked() != 1 {
+		t.Errorf("a new token that is refused: exit code %d, %d refreshes: %s%s", code, p.asked(), out, said)
+	}
+	refused()
+	p.set(func() { p.down = true })
+	out, said, code := b.answer("status")
+	if want := "authsome: live/default was not checked: the service refused its token, and refreshing it failed: "; code != 0 || !strings.HasPrefix(said, want) || strings.Contains(said, "login") {
+		t.Errorf("while the token endpoint is down: exit code %d: %s%s", code, out, said)
+	}
+	p.set(func() { p.down, p.refresh = false, "" })
+	out, said, code = b.answer("status", "--json")
+	if code != 4 || !strings.Contains(out, `"check": "unusable"`) || !strings.Contains(out, `"fix": "authsome login live --force"`) {
+		t.Errorf("without a valid refresh token: exit code %d: %s%s", code, out, said)
+	}
+	b.noLeaks(map[string]string{}, providerAccess, providerRefresh, providerClient)
+}
+
 // Status shows what several connections cover, as list does.
 func TestStatusShowsSharedHosts(t *testing.T) {
 	b, _ := statusBench(t)
