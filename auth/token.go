@@ -78,9 +78,7 @@ func (c Connection) withToken(d *providers.Definition, t flows.Token, now time.T
 	if t.Scopes != nil {
 		c.Scopes = t.Scopes
 	}
-	if t.Account.ID != "" {
-		c.Account.ID, c.Account.Label = t.Account.ID, t.Account.Label
-	}
+	c.setAccount(t.Account)
 	if t.Endpoints != nil {
 		c.endpoints = t.Endpoints
 	}
@@ -89,6 +87,14 @@ func (c Connection) withToken(d *providers.Definition, t flows.Token, now time.T
 	c.Status, c.StatusSince, c.StatusCode = StatusConnected, time.Time{}, ""
 	c.RefreshStarted, c.RefreshAttempts = time.Time{}, 0
 	return c, nil
+}
+
+// setAccount stores the account that a service named. One without an ID does not replace
+// one with an ID: the answers of some services to a refresh say less.
+func (c *Connection) setAccount(a flows.Account) {
+	if a.ID != "" || a.Label != "" && c.Account.ID == "" {
+		c.Account.ID, c.Account.Label = a.ID, a.Label
+	}
 }
 
 // setValues stores values of the definition's params: secrets in Fields, others in

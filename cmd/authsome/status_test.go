@@ -164,6 +164,22 @@ func TestStatus(t *testing.T) {
 	b.noLeaks(map[string]string{}, goodKey, deadKey)
 }
 
+// The account that a login finds out is stored with the key, and goes with it.
+func TestAccountOfAKeyIsStored(t *testing.T) {
+	b, _ := statusBench(t)
+	b.run(goodKey, "login", "acme", "--key-stdin")
+	b.more[0] = "HTTPS_PROXY=http://127.0.0.1:9"
+	for _, args := range [][]string{{"list", "--connected"}, {"list", "--json", "--connected"}, {"get", "acme"}, {"get", "acme", "--json"}, {"status"}} {
+		if out, said, _ := b.answer(args...); !strings.Contains(out, "octocat") {
+			t.Errorf("authsome %v: %s%s", args, out, said)
+		}
+	}
+	b.run(deadKey, "login", "acme", "--force", "--key-stdin", "--no-verify")
+	if out, _, _ := b.answer("get", "acme"); strings.Contains(out, "octocat") {
+		t.Errorf("the next key has the account of the first: %s", out)
+	}
+}
+
 // A service that cannot be asked says nothing about the credential.
 func TestStatusWithoutAnAnswer(t *testing.T) {
 	b, s := statusBench(t)
