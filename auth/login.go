@@ -110,6 +110,7 @@ func (a *Auth) withObtained(d *providers.Definition, c Connection, o flows.Obtai
 	c.ClientID, c.Issuer = o.Client.ID, o.Client.Issuer
 	if o.Token.AccessToken.IsZero() {
 		c.ObtainedAt = wallTime(a.now())
+		c.setAccount(o.Token.Account)
 		return c, nil
 	}
 	if at := o.Client.RegisteredAt; at != "" {

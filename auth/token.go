@@ -82,9 +82,7 @@ func (c Connection) withToken(d *providers.Definition, t flows.Token, now time.T
 	if t.Scopes != nil {
 		c.Scopes, c.scopesAssumed = t.Scopes, false
 	}
-	if t.Account.ID != "" {
-		c.Account.ID, c.Account.Label = t.Account.ID, t.Account.Label
-	}
+	c.setAccount(t.Account)
 	if t.Endpoints != nil {
 		c.endpoints = t.Endpoints
 	}
@@ -93,6 +91,14 @@ func (c Connection) withToken(d *providers.Definition, t flows.Token, now time.T
 	c.Status, c.StatusSince, c.StatusCode = StatusConnected, time.Time{}, ""
 	c.RefreshStarted, c.RefreshAttempts = time.Time{}, 0
 	return c, nil
+}
+
+// setAccount stores the account that a service named. One without an ID does not replace
+// one with an ID: the answers of some services to a refresh say less.
+func (c *Connection) setAccount(a flows.Account) {
+	if a.ID != "" || a.Label != "" && c.Account.ID == "" {
+		c.Account.ID, c.Account.Label = a.ID, a.Label
+	}
 }
 
 // setValues stores values of the definition's params: secrets in Fields, others in

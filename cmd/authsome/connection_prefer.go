@@ -218,8 +218,31 @@ func (a *app) prefer(ctx context.Context, c routing.Choice, places []string) err
 	if c.Connection != "" {
 		name = explain.Name(c)
 	}
-	a.Infof("%s now serves %s", name, strings.Join(places, ", "))
+	refused := a.undecided(ctx, c, places)
+	if len(refused) == 0 {
+		a.Infof("%s now serves %s", name, strings.Join(places, ", "))
+		return nil
+	}
+	a.Infof("%s is now preferred for %s", name, strings.Join(places, ", "))
+	for _, s := range refused {
+		a.Warnf("%s", a.contestLine(s, routing.Choice{}))
+	}
 	return nil
+}
+
+// undecided returns what is refused although c was preferred: requests that several
+// connections of the provider match, of which none is its default. The preference is
+// stored, so an error is only reported.
+func (a *app) undecided(ctx context.Context, c routing.Choice, places []string) []explain.Contest {
+	t, err := a.routes(ctx)
+	if err != nil {
+		a.Warnf("cannot read which connection serves the hosts of %s: %v", c.Provider, err)
+		return nil
+	}
+	return slices.DeleteFunc(explain.Contests(t), func(s explain.Contest) bool {
+		preferred := slices.ContainsFunc(s.Among, func(o routing.Choice) bool { return c.Covers(o.Provider, o.Connection) })
+		return !s.Ambiguous() || !preferred || !slices.ContainsFunc(s.Keys, func(key string) bool { return slices.Contains(places, key) })
+	})
 }
 
 // routes is the routing table that a proxy for the profile in use would have now.

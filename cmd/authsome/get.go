@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -166,6 +167,6 @@ func (a *app) connectionFields(c auth.Connection, show bool) []field {
 	when("obtained_at", c.ObtainedAt)
 	add("issuer", c.Issuer)
 	add("client_id", c.ClientID)
-	add("account", c.Account.Label)
+	add("account", cmp.Or(c.Account.Label, c.Account.ID))
 	return all
 }

@@ -110,19 +110,22 @@ func checkContradictions(r routing.Options) error {
 	return nil
 }
 
-// checkChosen returns an error if the flags name several connections of a provider that
-// cover the same requests: only one of them could be used.
+// checkChosen returns an error if the flags name several connections that cover the same
+// requests: only one of them could be used.
 func checkChosen(r routing.Options, t *routing.Table) error {
-	named := slices.Concat(r.Only, r.Choose)
 	for _, s := range t.Shared() {
-		var chosen []routing.Choice
-		for _, c := range s.Among {
-			if slices.Contains(named, c) && (len(chosen) == 0 || chosen[0].Provider == c.Provider) {
-				chosen = append(chosen, c)
-			}
+		named := func(all []routing.Choice) []routing.Choice {
+			return slices.DeleteFunc(slices.Clone(s.Among), func(c routing.Choice) bool { return !slices.Contains(all, c) })
 		}
-		if len(chosen) > 1 {
-			return exit.Usagef("%s and %s both cover %s: name only one of them", chosen[0], chosen[1], s.Host)
+		chosen, only := named(r.Choose), named(r.Only)
+		several := func(of []routing.Choice) error {
+			return exit.Usagef("%s and %s both cover %s: name only one of them", of[0], of[1], s.Host)
+		}
+		switch {
+		case len(chosen) > 1:
+			return several(chosen)
+		case len(chosen) == 0 && len(only) > 1:
+			return exit.WithAdvice(several(only), "to use both, say which one serves %s: --connection %s or --connection %s", s.Host, only[0], only[1])
 		}
 	}
 	return nil

@@ -23,9 +23,9 @@ func newStatusCmd(a *app) *cobra.Command {
 shows whether the service accepts the credential, which account it belongs to,
 and when it expires. It also shows the hosts that several connections cover.
 
-A credential is sent only to its own service. Tokens that have expired are
-refreshed first. Behind the proxy no credential is sent; status then shows what
-is known.
+A credential is sent only to its own service. Tokens that have expired, or that
+the service refuses, are refreshed first. Behind the proxy no credential is
+sent; status then shows what is known.
 
 The exit code is 4 if a credential does not work. One that could not be checked
 does not count.`,

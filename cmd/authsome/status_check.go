@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -127,18 +128,21 @@ func (c *checker) check(ctx context.Context, connection auth.Connection) outcome
 		return end(checkNone, "its definition has no check")
 	}
 	fresh, err := c.credentials.Fresh(ctx, connection.Provider, connection.Name)
-	if login, ok := errors.AsType[*auth.LoginRequiredError](err); ok {
-		if now, err := c.credentials.Connection(ctx, connection.Provider, connection.Name); err == nil {
-			o.connection = now
-		}
-		o.next = suggest.Login(connection.Provider, connection.Name)
-		return end(checkUnusable, login.Detail())
-	}
 	if err != nil {
-		return end(checkUnknown, exit.Message(err))
+		return c.unusable(ctx, o, err)
 	}
 	o.connection, o.sent = fresh, true
-	account, err := flows.Verify(ctx, nil, d, providers.Credential{Values: fresh.Values(), TokenType: fresh.TokenType})
+	account, err := verify(ctx, d, fresh)
+	if errors.Is(err, flows.ErrRefused) && fresh.Renewable(time.Now()) {
+		// The proxy refreshes a token that is refused, so a login may be unnecessary.
+		renewed, failed := c.credentials.FreshAfterRefusal(ctx, fresh)
+		if failed != nil {
+			return c.unusable(ctx, o, fmt.Errorf("the service refused its token, and refreshing it failed: %w", failed))
+		}
+		if o.connection = renewed; !renewed.AccessToken.Equal(fresh.AccessToken) {
+			account, err = verify(ctx, d, renewed)
+		}
+	}
 	switch {
 	case errors.Is(err, flows.ErrRefused):
 		return end(checkRejected, err.Error())
@@ -147,6 +151,24 @@ func (c *checker) check(ctx context.Context, connection auth.Connection) outcome
 	}
 	o.account = cmp.Or(account.Label, account.ID)
 	return end(checkWorks, "")
+}
+
+func verify(ctx context.Context, d *providers.Definition, c auth.Connection) (flows.Account, error) {
+	return flows.Verify(ctx, nil, d, providers.Credential{Values: c.Values(), TokenType: c.TokenType})
+}
+
+// unusable is the result of a check if no credential is available because of err.
+func (c *checker) unusable(ctx context.Context, o outcome, err error) outcome {
+	login, ok := errors.AsType[*auth.LoginRequiredError](err)
+	if !ok {
+		o.result, o.detail = checkUnknown, exit.Message(err)
+		return o
+	}
+	if now, err := c.credentials.Connection(ctx, o.connection.Provider, o.connection.Name); err == nil {
+		o.connection = now
+	}
+	o.result, o.detail, o.next = checkUnusable, login.Detail(), suggest.Login(o.connection.Provider, o.connection.Name)
+	return o
 }
 
 // remember stores what the services said: in the audit log, and for commands that do not

@@ -164,6 +164,22 @@ func TestStatus(t *testing.T) {
 	b.noLeaks(map[string]string{}, goodKey, deadKey)
 }
 
+// The account that a login finds out is stored with the key, and goes with it.
+func TestAccountOfAKeyIsStored(t *testing.T) {
+	b, _ := statusBench(t)
+	b.run(goodKey, "login", "acme", "--key-stdin")
+	b.more[0] = "HTTPS_PROXY=http://127.0.0.1:9"
+	for _, args := range [][]string{{"list", "--connected"}, {"list", "--json", "--connected"}, {"get", "acme"}, {"get", "acme", "--json"}, {"status"}} {
+		if out, said, _ := b.answer(args...); !strings.Contains(out, "octocat") {
+			t.Errorf("authsome %v: %s%s", args, out, said)
+		}
+	}
+	b.run(deadKey, "login", "acme", "--force", "--key-stdin", "--no-verify")
+	if out, _, _ := b.answer("get", "acme"); strings.Contains(out, "octocat") {
+		t.Errorf("the next key has the account of the first: %s", out)
+	}
+}
+
 // A service that cannot be asked says nothing about the credential.
 func TestStatusWithoutAnAnswer(t *testing.T) {
 	b, s := statusBench(t)
@@ -357,6 +373,40 @@ func TestStatusRefreshesTokens(t *testing.T) {
 	out, said, code := b.answer("status")
 	if want := "authsome: warning: live/default does not work: invalid since "; code != 4 || !strings.Contains(out, "invalid") || !strings.HasPrefix(said, want) || !strings.HasSuffix(said, ": authsome login live\n") {
 		t.Errorf("without a valid refresh token, exit code %d: %s%s", code, out, said)
+	}
+	b.noLeaks(map[string]string{}, providerAccess, providerRefresh, providerClient)
+}
+
+// A token that the service refuses before its time is refreshed and checked again, as the
+// proxy does. Only a connection that needs a login does not work.
+func TestStatusRefreshesARefusedToken(t *testing.T) {
+	b, p := newBench(t), startProvider(t)
+	b.run("", "init")
+	b.more = []string{"HTTPS_PROXY=" + forwardProxy(t, p.addr), "SSL_CERT_FILE=" + p.ca}
+	old := time.Now().Add(-10 * time.Minute).UTC().Format(time.RFC3339)
+	refused := func() {
+		p.logIn(b, time.Now().Add(time.Hour))
+		p.age(b, old)
+		p.set(func() { p.alive = "another" })
+	}
+	refused()
+	if out, said, code := b.answer("status"); code != 0 || !strings.Contains(out, "works") || said != "" || p.asked() != 1 {
+		t.Errorf("exit code %d, %d refreshes: %s%s", code, p.asked(), out, said)
+	}
+	p.set(func() { p.alive = "another" })
+	if out, said, code := b.answer("status"); code != 4 || !strings.Contains(out, "rejected") || p.asked() != 1 {
+		t.Errorf("a new token that is refused: exit code %d, %d refreshes: %s%s", code, p.asked(), out, said)
+	}
+	refused()
+	p.set(func() { p.down = true })
+	out, said, code := b.answer("status")
+	if want := "authsome: live/default was not checked: the service refused its token, and refreshing it failed: "; code != 0 || !strings.HasPrefix(said, want) || strings.Contains(said, "login") {
+		t.Errorf("while the token endpoint is down: exit code %d: %s%s", code, out, said)
+	}
+	p.set(func() { p.down, p.refresh = false, "" })
+	out, said, code = b.answer("status", "--json")
+	if code != 4 || !strings.Contains(out, `"check": "unusable"`) || !strings.Contains(out, `"fix": "authsome login live --force"`) {
+		t.Errorf("without a valid refresh token: exit code %d: %s%s", code, out, said)
 	}
 	b.noLeaks(map[string]string{}, providerAccess, providerRefresh, providerClient)
 }
