@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -217,7 +218,8 @@ type whyView struct {
 func (v *whyView) rows(now time.Time, behindProxy bool) [][]string {
 	rows := [][]string{{"  request", fmt.Sprintf("%s, host %s, port %d, path %s", v.Method, v.Host, v.Port, v.Path)}}
 	if v.Pattern != "" {
-		rows = append(rows, []string{"  matches", v.Pattern + " of " + v.Provider})
+		// Connections of several providers may match, and none of them be chosen.
+		rows = append(rows, []string{"  matches", v.Pattern + " of " + cmp.Or(v.Provider, strings.Join(v.Among, ", "))})
 	}
 	if len(v.Among) > 1 && v.Connection != "" {
 		rows = append(rows, []string{"  shared", "by " + strings.Join(v.Among, ", ") + "; " + v.Provider + "/" + v.Connection + " serves it"})
