@@ -405,7 +405,7 @@ func TestStatusRefreshesARefusedToken(t *testing.T) {
 	}
 	p.set(func() { p.down, p.refresh = false, "" })
 	out, said, code = b.answer("status", "--json")
-	if code != 4 || !strings.Contains(out, `"check": "unusable"`) || !strings.Contains(out, `"fix": "authsome login live --force"`) {
+	if code != 4 || !strings.Contains(out, `"check": "unusable"`) || !strings.Contains(out, `"fix": "authsome login live"`) {
 		t.Errorf("without a valid refresh token: exit code %d: %s%s", code, out, said)
 	}
 	b.noLeaks(map[string]string{}, providerAccess, providerRefresh, providerClient)
