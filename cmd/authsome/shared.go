@@ -38,7 +38,8 @@ func (a *app) viewShared(t *routing.Table, c auth.Connection) []sharedView {
 			v.ServedBy = explain.Name(s.Server)
 		}
 		if s.Server != choiceOf(c) {
-			v.Fix, v.Who = a.Next(s.FixFor(choiceOf(c)))
+			fix, _ := s.FixFor(choiceOf(c))
+			v.Fix, v.Who = a.Next(fix)
 		}
 		all = append(all, v)
 	}
@@ -54,7 +55,17 @@ func (a *app) contestLine(s explain.Contest, c routing.Choice) string {
 	if others := s.Others(s.Server); !slices.Contains(others, c) {
 		c = others[0]
 	}
-	return s.String() + "; to use " + explain.Name(c) + " there: " + a.Suggest(s.FixFor(c))
+	return s.String() + "; to use " + explain.Name(c) + " " + a.preferring(s, c)
+}
+
+// preferring names the command that makes c serve the requests, and says where: c may also
+// share other hosts.
+func (a *app) preferring(s explain.Contest, c routing.Choice) string {
+	fix, more := s.FixFor(c)
+	if more {
+		return "there and on the other hosts that it shares: " + a.Suggest(fix)
+	}
+	return "there: " + a.Suggest(fix)
 }
 
 // keptFrom returns what other connections serve although c, which was just changed, covers
@@ -83,7 +94,8 @@ func (a *app) settle(ctx context.Context, c auth.Connection, kept []explain.Cont
 		a.Notef("%s", s)
 		err := a.Confirm(ctx, "Use "+explain.Name(choiceOf(c))+" there from now on?", "")
 		if errors.Is(err, terminal.ErrDeclined) || errors.Is(err, terminal.ErrInterrupted) {
-			a.Notef("nothing changes there; to change it later: %s", a.Suggest(s.FixFor(choiceOf(c))))
+			fix, _ := s.FixFor(choiceOf(c))
+			a.Notef("nothing changes there; to change it later: %s", a.Suggest(fix))
 			continue
 		}
 		if err != nil {

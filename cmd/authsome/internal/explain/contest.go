@@ -16,6 +16,8 @@ type Contest struct {
 	routing.Shared          // of the first host
 	Hosts          []string // for people: with their ports, if not 443, and paths
 	Keys           []string // as [routing.Shared.Host]
+
+	all []Contest // of the table
 }
 
 // Contests returns what several connections of a table match equally well.
@@ -33,7 +35,10 @@ func Contests(t *routing.Table) []Contest {
 			all[i].Hosts, all[i].Keys = append(all[i].Hosts, host), append(all[i].Keys, s.Host)
 			continue
 		}
-		all = append(all, Contest{s, []string{host}, []string{s.Host}})
+		all = append(all, Contest{Shared: s, Hosts: []string{host}, Keys: []string{s.Host}})
+	}
+	for i := range all {
+		all[i].all = all
 	}
 	return all
 }
@@ -76,15 +81,44 @@ func (c Contest) Others(one routing.Choice) []routing.Choice {
 }
 
 // Fix is the command that ends an ambiguity.
-func (c Contest) Fix() suggest.Suggestion { return choose(c.Choices, c.HasDefault, c.Host) }
-
-// FixFor is the command that makes one of the connections serve the requests.
-func (c Contest) FixFor(one routing.Choice) suggest.Suggestion {
-	host := c.Host
-	if len(c.Keys) > 1 {
-		host = "" // all of them
+func (c Contest) Fix() suggest.Suggestion {
+	if !c.hasOneHost() {
+		return choose(c.Choices, c.HasDefault, "")
 	}
-	return prefer(c.Preference(one), host)
+	// PROVIDER=CONNECTION as a provider covers nothing, so it changes no more.
+	if first := (routing.Choice{Provider: c.Choices[0]}); c.changesMore(first) {
+		return prefer(first, c.Host)
+	}
+	return choose(c.Choices, c.HasDefault, c.Host)
+}
+
+// FixFor is the command that makes one of the connections serve the requests. If its hosts
+// cannot be named in one command, it is for all that the connection shares with others;
+// more reports whether it then changes who serves hosts outside of c.
+func (c Contest) FixFor(one routing.Choice) (fix suggest.Suggestion, more bool) {
+	p := c.Preference(one)
+	more = c.changesMore(p)
+	switch {
+	case !c.hasOneHost():
+		return prefer(p, ""), more
+	case p.Connection == "" && !more:
+		return prefer(p, ""), false // shorter, and the same
+	}
+	return prefer(p, c.Host), false
+}
+
+// hasOneHost reports whether `connection prefer` can name the hosts in one command.
+func (c Contest) hasOneHost() bool { return len(c.Keys) == 1 && !strings.HasPrefix(c.Host, "regex:") }
+
+// changesMore reports whether a preference for all hosts that p shares with others changes
+// who serves hosts outside of c.
+func (c Contest) changesMore(p routing.Choice) bool {
+	own := func(o routing.Choice) bool { return p.Covers(o.Provider, o.Connection) }
+	return slices.ContainsFunc(c.all, func(other Contest) bool {
+		outside := slices.ContainsFunc(other.Keys, func(key string) bool { return !slices.Contains(c.Keys, key) })
+		contested := slices.ContainsFunc(other.Among, own) && slices.ContainsFunc(other.Among, func(o routing.Choice) bool { return !own(o) })
+		return outside && contested && !own(other.Server)
+	})
 }
 
 // Preference is how to prefer one of the connections: by its provider, unless that has
@@ -116,18 +150,21 @@ func choose(choices []string, hasDefault bool, host string) suggest.Suggestion {
 	if oneProvider && !hasDefault {
 		return suggest.Command("default %s %s", provider, connection)
 	}
+	if connection == "" {
+		host = ""
+	}
 	return prefer(routing.Choice{Provider: provider, Connection: connection}, host)
 }
 
-// prefer proposes that a provider serves all hosts that it shares with others, or that one
-// of its connections serves a host, or all that it shares if host is empty.
+// prefer proposes that a provider, or one of its connections, serves a host, or all hosts
+// that it shares with others if host is empty.
 func prefer(c routing.Choice, host string) suggest.Suggestion {
 	s := suggest.Command("connection prefer %s", c.Provider)
-	if c.Connection == "" {
-		return s
-	}
 	if host != "" {
 		s = s.With(suggest.Words(host))
 	}
-	return s.With("--connection " + c.Connection)
+	if c.Connection != "" {
+		s = s.With("--connection " + c.Connection)
+	}
+	return s
 }
