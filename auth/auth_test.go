@@ -234,3 +234,15 @@ func TestConcurrentUse(t *testing.T) {
 	close(stop)
 	readers.Wait()
 }
+
+// Connections are sorted by provider, also if the name of one begins with that of another.
+func TestConnectionsAreSorted(t *testing.T) {
+	p := newProfile(t)
+	p.install(t, strings.Replace(definitions[2], `"name":"git"`, `"name":"git-pat"`, 1))
+	a := p.open(t)
+	for _, provider := range []string{"git-pat", "git"} {
+		login(t, a, provider, "y", "k")
+		login(t, a, provider, "x", "k")
+	}
+	wantConnections(t, a, "git/x", "git/y (default)", "git-pat/x", "git-pat/y (default)")
+}

@@ -59,6 +59,8 @@ func (a *Auth) read(tx *vault.Tx, prefix string) (*snapshot, error) {
 			s.clients[provider] = append(s.clients[provider], record{r.Key, r.Value})
 		}
 	}
+	// The order of the keys is another one: git-pat:… comes before git:….
+	slices.SortStableFunc(s.connections, func(one, other Connection) int { return strings.Compare(one.Provider, other.Provider) })
 	for i, c := range s.connections {
 		if clients, err := s.clientsOf(c.Provider); err == nil { // otherwise the error is returned when the clients are used
 			c = c.withImportedClient(clients)
