@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -45,7 +46,7 @@ func Verify(ctx context.Context, client *http.Client, d *providers.Definition, c
 	response, err := client.Do(r)
 	if err != nil {
 		// The error contains the URL, which may contain the credential.
-		return Account{}, fmt.Errorf("%w: %s cannot be reached", ErrUnverified, r.URL.Host)
+		return Account{}, fmt.Errorf("%w: %s %s", ErrUnverified, r.URL.Host, noAnswer(ctx, err))
 	}
 	defer response.Body.Close()
 	switch status := response.StatusCode; {
@@ -63,6 +64,18 @@ func Verify(ctx context.Context, client *http.Client, d *providers.Definition, c
 		return Account{}, nil
 	}
 	return Account{member(document, d.Verify.ID), member(document, d.Verify.Label)}, nil
+}
+
+// noAnswer says why a service gave no answer.
+func noAnswer(ctx context.Context, err error) string {
+	timeout, ok := errors.AsType[net.Error](err)
+	switch {
+	case !ok || !timeout.Timeout():
+		return "cannot be reached"
+	case ctx.Err() != nil:
+		return "did not answer in time" // the caller has spent some of it on a refresh
+	}
+	return fmt.Sprintf("did not answer in %d seconds", int(verifyWait.Seconds()))
 }
 
 // verification returns the request, with the credential as the proxy would put it on.

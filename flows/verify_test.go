@@ -1,12 +1,15 @@
 package flows_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/authsome/authsome/flows"
 	"github.com/authsome/authsome/providers"
@@ -70,5 +73,33 @@ func TestVerify(t *testing.T) {
 				t.Errorf("the error contains the key: %v", err)
 			}
 		})
+	}
+}
+
+// late is a connection that times out.
+type late struct{}
+
+func (late) RoundTrip(*http.Request) (*http.Response, error) { return nil, os.ErrDeadlineExceeded }
+
+// A service that is slow can be reached, and the error says so.
+func TestVerifyTimeout(t *testing.T) {
+	d, err := providers.Parse([]byte(`{"schema_version":2,"name":"acme","flows":["api_key"],"params":[{"name":"api_key","secret":true}],
+		"hosts":["api.acme.test"],"verify":{"url":"https://api.acme.test/me"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	over, cancel := context.WithDeadline(t.Context(), time.Now())
+	defer cancel()
+	for _, tt := range []struct {
+		ctx  context.Context
+		want string
+	}{
+		{t.Context(), "the credential could not be checked: api.acme.test did not answer in 10 seconds"},
+		{over, "the credential could not be checked: api.acme.test did not answer in time"},
+	} {
+		_, err := flows.Verify(tt.ctx, &http.Client{Transport: late{}}, d, providers.Credential{Values: providers.Values{"api_key": secret.New("ak")}})
+		if !errors.Is(err, flows.ErrUnverified) || err.Error() != tt.want {
+			t.Errorf("%v, want %q", err, tt.want)
+		}
 	}
 }
