@@ -76,37 +76,35 @@ const peekWait = 500 * time.Millisecond
 // Connections are the names of the connections of the profile in use, by provider. It is
 // empty if the master key is in the keyring, or has a passphrase.
 func (p *Peek) Connections(ctx context.Context) map[string][]string {
-	if p.home == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, peekWait)
-	defer cancel()
-	credentials, err := p.auth()
-	if err != nil {
-		return nil
-	}
-	names, err := credentials.Names(ctx)
-	if err != nil {
-		return nil
-	}
+	var names map[string][]string
+	p.read(ctx, func(ctx context.Context, credentials *auth.Auth) {
+		names, _ = credentials.Names(ctx)
+	})
 	return names
 }
 
 // Routes is the routing table of the same connections, or nil.
 func (p *Peek) Routes(ctx context.Context) *routing.Table {
+	var t *routing.Table
+	p.read(ctx, func(ctx context.Context, credentials *auth.Auth) {
+		var err error
+		if credentials.Providers, err = p.set(); err == nil {
+			t = credentials.Routes(ctx)
+		}
+	})
+	return t
+}
+
+// read calls fn with the credentials of the profile in use, if they can be read.
+func (p *Peek) read(ctx context.Context, fn func(context.Context, *auth.Auth)) {
 	if p.home == nil {
-		return nil
+		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, peekWait)
 	defer cancel()
-	credentials, err := p.auth()
-	if err != nil {
-		return nil
+	if credentials, err := p.auth(); err == nil {
+		fn(ctx, credentials)
 	}
-	if credentials.Providers, err = p.set(); err != nil {
-		return nil
-	}
-	return credentials.Routes(ctx)
 }
 
 // errLocked means that the master key cannot be read without unlocking something.
