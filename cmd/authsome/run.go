@@ -255,7 +255,6 @@ func (a *app) sidecarOptions(ctx context.Context, o *proxyOptions) (sidecar.Opti
 	if err != nil {
 		return none, nil, err
 	}
-	a.suggestImport(ctx)
 	a.warnConnected(set, connections)
 	a.warnWaiting(options.Auth, connections)
 	if err := checkNamed(options.Routing, connections, time.Now()); err != nil {
@@ -268,6 +267,7 @@ func (a *app) sidecarOptions(ctx context.Context, o *proxyOptions) (sidecar.Opti
 	if err := checkChosen(options.Routing, table); err != nil {
 		return none, nil, err
 	}
+	a.suggestImport(ctx) // execute does if a credential is missing
 	if options.Audit, err = p.Audit(); err != nil {
 		return none, nil, err
 	}
