@@ -108,7 +108,7 @@ func (a *Auth) Fresh(ctx context.Context, provider, connection string) (Connecti
 
 // FreshAfterRefusal is [Auth.Fresh] after the service refused the credential of c. The
 // result has the same credential as c if it cannot be refreshed, or not yet: the limit of
-// [Auth.Renew] holds here too.
+// [Auth.Renew] applies here too.
 func (a *Auth) FreshAfterRefusal(ctx context.Context, c Connection) (Connection, error) {
 	e, mark := a.cached().entries[target{c.Provider, c.Name}], a.mark(c.AccessToken)
 	if e != nil && e.loginErr == nil && e.mark == mark {

@@ -15,7 +15,7 @@ func newCAExportCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "export", Short: "Print the certificate for a client",
 		Long: `Export prints the authority's certificate, never its private key: as pem, as
-der, or as p12, a trust store for Java with the usual password` + ca.TrustStorePassword + `.`,
+der, or as p12, a trust store for Java with the usual password ` + ca.TrustStorePassword + `.`,
 		Example: `  authsome ca export > authsome.pem
   authsome ca export --format p12 > authsome.p12`,
 		Args: noArgs,

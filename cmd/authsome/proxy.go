@@ -58,7 +58,7 @@ a token as the password in the proxy URL: http://authsome:TOKEN@host:8080. If
 --listen is not a loopback address, proxy does not start without a token.
 
 The admin port serves /metrics, /healthz, /readyz and /ca.pem. None of them
-holds a secret. It answers requests for an address, for a name without a dot,
+contains a secret. It answers requests for an address, for a name without a dot,
 such as that of a container, and for the names in --admin-host.`,
 		Example: `  authsome proxy
   authsome proxy --listen 0.0.0.0:8080 --admin 0.0.0.0:9464 \
