@@ -39,9 +39,6 @@ const (
 	maxWgetrc = 1 << 20
 )
 
-//go:embed node.cjs
-var nodeScript []byte
-
 // WriteFiles writes the files for one child into a new directory in tmp. bundle and
 // authority are PEM; wgetrc is the user's file, which the child's wgetrc includes.
 // WriteFiles first removes the directories of runs that were killed. The caller must
@@ -75,29 +72,6 @@ func WriteFiles(tmp string, bundle, authority, wgetrc []byte) (f Files, err erro
 		}
 	}
 	return f, nil
-}
-
-// AddJava adds support for Java: it writes the trust store, in PKCS #12, and the
-// child's variables will make Java use the proxy.
-func (f *Files) AddJava(trustStore []byte) error {
-	f.Java = filepath.Join(f.dir, "truststore.p12")
-	if err := os.WriteFile(f.Java, trustStore, 0o600); err != nil {
-		return fmt.Errorf("write the settings of the command: %w", err)
-	}
-	return nil
-}
-
-// AddPHP adds support for PHP: it writes settings that make PHP trust the bundle.
-func (f *Files) AddPHP() error {
-	f.PHP = filepath.Join(f.dir, "php")
-	if err := os.Mkdir(f.PHP, 0o700); err != nil {
-		return fmt.Errorf("write the settings of the command: %w", err)
-	}
-	settings := fmt.Sprintf("curl.cainfo = %q\nopenssl.cafile = %[1]q\n", f.Bundle)
-	if err := os.WriteFile(filepath.Join(f.PHP, "authsome.ini"), []byte(settings), 0o600); err != nil {
-		return fmt.Errorf("write the settings of the command: %w", err)
-	}
-	return nil
 }
 
 func withNewline(b []byte) []byte {
