@@ -30,7 +30,7 @@ var systemDirectories = []string{"/etc/ssl/certs", "/etc/pki/tls/certs"}
 var extraVariables = []string{
 	"NODE_EXTRA_CA_CERTS", "DENO_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "AWS_CA_BUNDLE", "PIP_CERT",
 	"CARGO_HTTP_CAINFO", "NPM_CONFIG_CAFILE", "npm_config_cafile", "HTTPLIB2_CA_CERTS", "PERL_LWP_SSL_CA_FILE", "HTTPS_CA_FILE",
-	"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "NIX_SSL_CERT_FILE", "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
+	"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "NIX_SSL_CERT_FILE", "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", "BUNDLE_SSL_CA_CERT", "HEX_CACERTS_PATH", "YARN_HTTPS_CA_FILE_PATH",
 }
 
 // maxBundle limits the size of a file with certificates, in bytes. Those of operating

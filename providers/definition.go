@@ -140,10 +140,13 @@ type Inject struct {
 
 // Env is an environment variable that clients of the service read. If Value
 // contains a secret, the command that authsome runs gets Placeholder instead.
-// Otherwise it gets the value.
+// Otherwise it gets the value. With Unset, the command does not get the variable at
+// all: some clients refuse two names of one key, or prefer another kind of credential
+// to the key. It needs no Value then.
 type Env struct {
 	Name        string `json:"name"`                 // name of the variable
-	Value       string `json:"value"`                // template of the value
+	Value       string `json:"value,omitzero"`       // template of the value; required unless unset is true
+	Unset       bool   `json:"unset,omitzero"`       // true: commands do not get the variable, because it has another credential of the service, or a second name of one
 	Placeholder string `json:"placeholder,omitzero"` // template of the placeholder, with {mark}, {mark_word} or {mark_hex}, and with params that are not secret
 }
 

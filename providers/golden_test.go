@@ -108,6 +108,10 @@ func render(t *testing.T, d *Definition) string {
 	}
 	env := d.Environment(values)
 	for _, v := range d.Variables() {
+		if v.Unset {
+			line("child", "not %s", v.Name)
+			continue
+		}
 		line("child", "%s=%s", v.Name, env[v.Name])
 	}
 	if v := d.Verify; v != nil {

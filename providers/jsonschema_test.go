@@ -83,8 +83,12 @@ func (s schema) object(t reflect.Type, at string) map[string]any {
 	if needed != nil {
 		object["required"] = needed
 	}
-	if t == reflect.TypeFor[Inject]() {
+	switch t {
+	case reflect.TypeFor[Inject]():
 		object["allOf"] = injectRules()
+	case reflect.TypeFor[Env]():
+		unset := map[string]any{"properties": map[string]any{"unset": map[string]any{"const": true}}, "required": []string{"unset"}}
+		object["anyOf"] = []any{map[string]any{"required": []string{"value"}}, unset}
 	}
 	return object
 }

@@ -213,7 +213,7 @@ func mentions(file []byte, isSet func(string) bool) bool {
 		if end < 0 {
 			return false
 		}
-		if word := file[:end]; len(word) > 0 && len(word) < 64 && !bytes.ContainsAny(word, " /:.{") && isSet(string(word)) {
+		if word := file[:end]; len(word) > 0 && len(word) < 64 && !bytes.ContainsAny(word, " {") && isSet(string(word)) {
 			return true
 		}
 		file = file[end+1:]

@@ -17,7 +17,7 @@ var (
 	validName     = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 	validName1    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`) // in schema 1
 	validParam    = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
-	validVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+	validVariable = regexp.MustCompile(`^(?:[A-Za-z_][A-Za-z0-9_]{0,127}|npm_config_//[a-z0-9.-]{1,100}/:_authToken)$`)
 )
 
 // ValidateName checks the name of a provider. Its errors are [*FieldError].

@@ -17,7 +17,12 @@ func (d *Definition) checkEnv(f *faults) {
 			f.add(at+"name", e.Name+" is listed twice", "")
 		}
 		if e.Value == "" {
-			f.add(at+"value", "missing", "for example {api_key}")
+			if !e.Unset {
+				f.add(at+"value", "missing", "for example {api_key}")
+			}
+			if e.Placeholder != "" {
+				f.add(at+"placeholder", "there is no value that it stands for", "remove the placeholder")
+			}
 			continue
 		}
 		f.addError(d.checkNames(at+"value", e.Value, nameCredential))
@@ -83,6 +88,10 @@ var otherVariables = map[string]string{
 	"TF_TOKEN":                 "scripts for Terraform Cloud",
 }
 
+// registryToken is the shape of the variables in which npm reads the token of a registry.
+// Only programs can set them: they are not names in a shell.
+var registryToken = regexp.MustCompile(`^npm_config_//`)
+
 // toolWords are first words of variables that belong to systems, shells, runtimes and
 // tools.
 var toolWords = strings.Fields(`
@@ -105,7 +114,7 @@ func refusedVariable(name string) string {
 	switch {
 	case !validVariable.MatchString(name):
 		return fmt.Sprintf("%.80q is not a valid variable name", name)
-	case otherVariables[name] != "" || apiKeyShape.MatchString(name) && word != "AUTHSOME":
+	case otherVariables[name] != "" || registryToken.MatchString(name) || apiKeyShape.MatchString(name) && word != "AUTHSOME":
 		return ""
 	case slices.Contains(toolWords, word):
 		return name + " can change how programs run: its first word is that of a tool or the system"

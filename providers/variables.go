@@ -44,6 +44,10 @@ type Variable struct {
 	// the value. Placeholder is a template that can name params that are not secret.
 	Secret      bool
 	Placeholder string
+
+	// Unset is true if the command does not get the variable. A variable without a
+	// template has a credential that is not one of the definition's values.
+	Unset bool
 }
 
 // Variables returns the variables of the service's clients, in the order of the
@@ -51,13 +55,13 @@ type Variable struct {
 func (d *Definition) Variables() []Variable {
 	all := make([]Variable, 0, len(d.Env))
 	for _, e := range d.Env {
-		v := Variable{Name: e.Name, Value: e.Value}
+		v := Variable{Name: e.Name, Value: e.Value, Unset: e.Unset}
 		in := names(e.Value)
 		if len(in) == 1 && e.Value == "{"+in[0]+"}" {
 			v.Field = in[0]
 		}
-		v.Secret = slices.ContainsFunc(in, d.secret)
-		if v.Secret {
+		v.Secret = slices.ContainsFunc(in, d.secret) || e.Value == ""
+		if v.Secret && e.Value != "" {
 			v.Placeholder = d.placeholder(e)
 		}
 		all = append(all, v)
@@ -68,33 +72,40 @@ func (d *Definition) Variables() []Variable {
 // Environment returns the variables for a command that authsome runs: values of a
 // connection, and placeholders instead of its secrets. Of a secret in values only
 // its presence matters. A variable is left out if the connection has no value for
-// it.
+// it, or if commands do not get it.
 func (d *Definition) Environment(values Values) map[string]string {
 	env := make(map[string]string)
-	absent := func(name string) bool {
-		p := d.Param(name)
-		return p != nil && p.Optional && d.value(values, name) == ""
-	}
 	for _, v := range d.Variables() {
-		template := v.Value
-		if v.Secret {
-			template = v.Placeholder
-		}
-		if slices.ContainsFunc(names(v.Value), absent) {
-			continue
-		}
-		text, err := fill(template, func(name string) (string, error) {
-			value := d.value(values, name)
-			if value == "" || d.secret(name) {
-				return "", &UnfilledError{v.Name, name}
-			}
-			return value, nil
-		})
-		if err == nil {
+		if text, ok := d.Public(v, values); ok && !v.Unset {
 			env[v.Name] = text
 		}
 	}
 	return env
+}
+
+// Public returns what a program may know of the value of a variable: the value, or a
+// placeholder if the value contains a secret. It reports false if the connection has no
+// value for it.
+func (d *Definition) Public(v Variable, values Values) (text string, ok bool) {
+	absent := func(name string) bool {
+		p := d.Param(name)
+		return p != nil && p.Optional && d.value(values, name) == ""
+	}
+	template := v.Value
+	if v.Secret {
+		template = v.Placeholder
+	}
+	if v.Value == "" || slices.ContainsFunc(names(v.Value), absent) {
+		return "", false
+	}
+	text, err := fill(template, func(name string) (string, error) {
+		value := d.value(values, name)
+		if value == "" || d.secret(name) {
+			return "", &UnfilledError{v.Name, name}
+		}
+		return value, nil
+	})
+	return text, err == nil
 }
 
 // placeholder returns the template of the placeholder for a variable.

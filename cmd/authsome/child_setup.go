@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"maps"
 	"net/url"
 	"os"
@@ -33,7 +34,7 @@ type childSetup struct {
 func (c *childSetup) close() { c.files.Close() }
 
 // environ writes the files and returns the environment.
-func (c *childSetup) environ() ([]string, error) {
+func (c *childSetup) environ(ctx context.Context) ([]string, error) {
 	if err := c.writeFiles(); err != nil {
 		return nil, err
 	}
@@ -45,7 +46,10 @@ func (c *childSetup) environ() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := child.Environment{Parent: os.Environ(), Home: h.Dir, Proxy: c.proxy, Files: c.files, Placeholders: make(map[string]string)}
+	env := child.Environment{
+		Parent: os.Environ(), Home: h.Dir, Proxy: c.proxy, Files: c.files, Placeholders: make(map[string]string),
+		Configured: child.FindConfigured(ctx, c.app.Getenv),
+	}
 	c.placeholders = make(map[string][]string)
 	intercepted := make(map[string]bool)
 	for _, r := range c.table.Routes() {
@@ -59,17 +63,51 @@ func (c *childSetup) environ() ([]string, error) {
 			c.placeholders[connection.Provider] = placeholdersOf(own)
 		}
 	}
+	c.hideKeys(set, intercepted, &env)
 	environ, dropped := env.Environ()
 	for _, d := range dropped {
 		c.app.Warnf("%s", d)
-	}
-	if exposed := c.exposed(set, intercepted, env.Placeholders); len(exposed) > 0 {
-		c.app.Warnf("these keys reach the command unprotected: %s; store them: %s", strings.Join(exposed, ", "), c.app.Suggest(suggest.Command("import --env")))
 	}
 	if len(c.connections) == 0 {
 		c.app.Infof("no connections yet, so requests go out without credentials; connect a provider: %s", c.app.Suggest(suggest.Command("login PROVIDER")))
 	}
 	return environ, nil
+}
+
+// hideKeys keeps credentials of connected services from the command, whatever variables
+// they are in, and reports keys that reach the command.
+func (c *childSetup) hideKeys(set *providers.Set, intercepted map[string]bool, env *child.Environment) {
+	f := newKeyFinder(set, env.Placeholders)
+	for _, connection := range c.connections {
+		if _, used := intercepted[connection.Provider]; !used {
+			continue
+		}
+		if d, _, err := c.credentials.Definition(connection); err == nil {
+			f.add(d, connection)
+		}
+	}
+	exposed := c.exposed(set, intercepted, env.Placeholders)
+	for _, key := range exposed {
+		f.addRelated(key.provider)
+	}
+	found := f.find(env.Parent, slices.Collect(maps.Keys(exposed)))
+	env.Unset = found.unset
+	maps.Copy(env.Placeholders, found.replaced)
+	for name := range found.providers {
+		delete(exposed, name)
+	}
+	if len(found.unset) > 0 {
+		c.app.Infof("the command does not get %s: requests get the connected credentials", found.list(found.unset))
+	}
+	if replaced := slices.Sorted(maps.Keys(found.replaced)); len(replaced) > 0 {
+		c.app.Infof("the command gets placeholders in %s: they have keys of connected providers", found.list(replaced))
+	}
+	if len(exposed) > 0 {
+		c.app.Warnf("these keys reach the command unprotected: %s", c.storing(exposed))
+	}
+	if len(found.possible) > 0 {
+		c.app.Warnf("these variables may have keys of connected providers, and reach the command: %s", strings.Join(found.possible, ", "))
+	}
 }
 
 // byPrecedence returns for each provider in serves the connection whose values its
@@ -117,23 +155,44 @@ func (c *childSetup) routed(provider string) (found auth.Connection, ok bool) {
 	return found, ok
 }
 
-// exposed returns the variables that hold a real key in the command's environment,
-// with their providers.
-func (c *childSetup) exposed(set *providers.Set, intercepted map[string]bool, placeholders map[string]string) []string {
-	var exposed []string
+// exposed returns the variables that hold a real key of a provider that is not connected,
+// with their definitions.
+func (c *childSetup) exposed(set *providers.Set, intercepted map[string]bool, placeholders map[string]string) map[string]exposedKey {
+	exposed := make(map[string]exposedKey)
 	for _, d := range set.WithVariable(func(name string) bool { return c.app.Getenv(name) != "" }) {
 		if intercepted[d.Name] {
 			continue
 		}
 		for _, v := range d.Variables() {
+			value := c.app.Getenv(v.Name)
+			_, found := exposed[v.Name]
 			// If two providers have the variable and one of them is connected, it holds a
 			// placeholder.
-			if v.Secret && c.app.Getenv(v.Name) != "" && placeholders[v.Name] == "" {
-				exposed = append(exposed, v.Name+" ("+d.Name+")")
+			if v.Secret && !found && value != "" && !providers.HasPlaceholder(value) && placeholders[v.Name] == "" {
+				exposed[v.Name] = exposedKey{d.Name, v}
 			}
 		}
 	}
-	return slices.Compact(exposed)
+	return exposed
+}
+
+// exposedKey is a variable with a real key, and its provider.
+type exposedKey struct {
+	provider string
+	variable providers.Variable
+}
+
+// storing lists keys and says how to store them.
+func (c *childSetup) storing(keys map[string]exposedKey) string {
+	var all []string
+	next := suggest.Command("login %s", keys[slices.Sorted(maps.Keys(keys))[0]].provider)
+	for _, name := range slices.Sorted(maps.Keys(keys)) {
+		all = append(all, name+" ("+keys[name].provider+")")
+		if keys[name].variable.Value != "" { // otherwise it is another kind of credential than authsome stores
+			next = suggest.Command("import --env")
+		}
+	}
+	return strings.Join(all, ", ") + "; store them: " + c.app.Suggest(next)
 }
 
 // writeFiles writes the certificates and the settings that clients read from files.
@@ -148,6 +207,11 @@ func (c *childSetup) writeFiles() error {
 	}
 	if c.files, err = child.WriteFiles(os.TempDir(), ca.Bundle(c.authority, roots, extra), ca.Bundle(c.authority, extra), child.UserWgetrc(c.app.Getenv)); err != nil {
 		return err
+	}
+	if curlrc := child.UserCurlrc(c.app.Getenv); curlrc != nil {
+		if err := c.files.AddCurl(curlrc); err != nil {
+			return err
+		}
 	}
 	if slices.Contains(c.trust, runtimePHP) {
 		if err := c.files.AddPHP(); err != nil {

@@ -158,8 +158,8 @@ func (a *app) variablesOf(c auth.Connection) ([]variable, error) {
 	values := c.Values()
 	for _, v := range d.Variables() {
 		text, err := d.Expand("env", v.Value, values)
-		if err != nil {
-			continue // the connection does not have the value
+		if err != nil || v.Unset || !variableName.MatchString(v.Name) {
+			continue // the connection does not have the value, or no shell can set the variable
 		}
 		own = append(own, variable{name: v.Name, value: secret.New(text), from: c})
 	}

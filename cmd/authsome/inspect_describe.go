@@ -47,6 +47,10 @@ func describe(d *providers.Definition, aliases []string) [][]string {
 	}
 	var variables []string
 	for _, v := range d.Variables() {
+		if v.Unset {
+			variables = append(variables, v.Name+", which commands do not get")
+			continue
+		}
 		variables = append(variables, v.Name+"="+cmp.Or(v.Placeholder, v.Value))
 	}
 	add("variables", variables...)

@@ -132,7 +132,7 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 	a.warnNotServed(s.Table())
 	c := &childSetup{app: a, table: s.Table(), credentials: options.Auth, connections: connections, proxy: proxyURL, authority: options.Authority.CertificatePEM(), trust: o.trust}
 	defer c.close()
-	env, err := c.environ()
+	env, err := c.environ(ctx)
 	if err != nil {
 		return err
 	}

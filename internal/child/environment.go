@@ -24,6 +24,12 @@ type Environment struct {
 	// Placeholders are the variables of connected providers, by name.
 	Placeholders map[string]string
 
+	// Configured is what the user's configuration says about proxies.
+	Configured Configured
+
+	// Unset are variables of the parent that the child does not get.
+	Unset []string
+
 	// Hosts are intercepted, so NO_PROXY must not exclude them. A host that begins
 	// with a dot means every name below it.
 	Hosts []string
@@ -44,7 +50,7 @@ func (e *Environment) Environ() ([]string, []Dropped) {
 			}
 		}
 	}
-	for _, name := range ownSecrets {
+	for _, name := range slices.Concat(ownSecrets, e.Unset) {
 		delete(env, name)
 	}
 	maps.Copy(env, e.Placeholders) // first, so that a provider's definition cannot replace our own variables

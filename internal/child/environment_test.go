@@ -35,19 +35,21 @@ func TestEnvironment(t *testing.T) {
 		Parent: []string{
 			"KEEP=1", "KEEP=2", "EMPTY=", "WITH=a=b", "OPENAI_API_KEY=real", "AUTHSOME_HOME=h", "HTTPS_PROXY=http://corporate:1", "http_proxy=http://corporate:1",
 			"AUTHSOME_PROXY_TOKEN=t", "AUTHSOME_MASTER_KEY_FILE=f", "AUTHSOME_PASSPHRASE_FILE=p", "SSLKEYLOGFILE=k",
-			"SSL_CERT_DIR=d", "SSL_CERT_FILE=own", "NODE_EXTRA_CA_CERTS=own", "npm_config_cafile=own", "Npm_Config_CaFile=own", "NIX_SSL_CERT_FILE=own", "WGETRC=own", "NODE_OPTIONS=--max-old-space-size=100",
+			"SSL_CERT_DIR=d", "SSL_CERT_FILE=own", "NODE_EXTRA_CA_CERTS=own", "npm_config_cafile=own", "NPM_CONFIG_HTTPS_PROXY=http://corporate:1", "LEFT_OVER=real", "Npm_Config_CaFile=own", "NIX_SSL_CERT_FILE=own", "WGETRC=own", "NODE_OPTIONS=--max-old-space-size=100",
 		},
 		Proxy: &url.URL{Scheme: "http", Host: "127.0.0.1:1234", User: url.UserPassword("authsome", "tok")},
 		Files: Files{Bundle: "/b", Authority: "/a", Wgetrc: "/w", Node: `/a "b\c`},
+		Unset: []string{"LEFT_OVER"},
 		// A provider's definition cannot replace our own variables.
 		Placeholders: map[string]string{"OPENAI_API_KEY": "placeholder", "NEW_TOKEN": "placeholder", "HTTPS_PROXY": "elsewhere", "NO_PROXY": "*", "SSL_CERT_FILE": "elsewhere"},
 	})
 	for name, want := range map[string]string{
 		"KEEP": "1", "EMPTY": "", "WITH": "a=b", "OPENAI_API_KEY": "placeholder", "NEW_TOKEN": "placeholder", "AUTHSOME_HOME": "h", ModeVariable: "true",
-		"HTTP_PROXY": proxy, "http_proxy": proxy, "HTTPS_PROXY": proxy, "https_proxy": proxy, "ALL_PROXY": proxy, "all_proxy": proxy, "grpc_proxy": proxy,
+		"HTTP_PROXY": proxy, "http_proxy": proxy, "HTTPS_PROXY": proxy, "https_proxy": proxy, "ALL_PROXY": proxy, "all_proxy": proxy, "grpc_proxy": proxy, "ws_proxy": proxy, "wss_proxy": proxy, "npm_config_proxy": proxy, "npm_config_https_proxy": proxy,
+		"npm_config_noproxy": "localhost,127.0.0.1,::1", "MOJO_PROXY": "1",
 		"NO_PROXY": "localhost,127.0.0.1,::1", "no_proxy": "localhost,127.0.0.1,::1",
 		"NODE_USE_ENV_PROXY": "1", "PERL_LWP_ENV_PROXY": "1", "GIT_HTTP_PROXY_AUTHMETHOD": "basic",
-		"SSL_CERT_FILE": "/b", "REQUESTS_CA_BUNDLE": "/b", "CURL_CA_BUNDLE": "/b", "GIT_SSL_CAINFO": "/b", "AWS_CA_BUNDLE": "/b", "PIP_CERT": "/b",
+		"SSL_CERT_FILE": "/b", "REQUESTS_CA_BUNDLE": "/b", "CURL_CA_BUNDLE": "/b", "GIT_SSL_CAINFO": "/b", "PIP_CERT": "/b", "BUNDLE_SSL_CA_CERT": "/b", "HEX_CACERTS_PATH": "/b", "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE": "/b",
 		"CARGO_HTTP_CAINFO": "/b", "NPM_CONFIG_CAFILE": "/b", "HTTPLIB2_CA_CERTS": "/b", "PERL_LWP_SSL_CA_FILE": "/b", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": "/b",
 		"NIX_SSL_CERT_FILE": "/b", "NODE_EXTRA_CA_CERTS": "/a", "DENO_CERT": "/a", "WGETRC": "/w",
 		"NODE_OPTIONS": `--max-old-space-size=100 --require "/a \"b\\c"`,

@@ -21,6 +21,7 @@ type Files struct {
 	Bundle    string // the roots that the parent trusts, and the authority
 	Authority string // the authority, and the certificates that the parent had added
 	Wgetrc    string
+	Curl      string // the directory of a curlrc; empty unless the user's has to be replaced
 	Node      string // the script that Node loads first
 	Java      string // a trust store; empty unless Java is supported
 	PHP       string // a directory of settings; empty unless PHP is supported
@@ -121,9 +122,9 @@ func sweep(tmp string) {
 	}
 }
 
-// UserWgetrc returns the content of the wgetrc that wget would read: the file that
-// WGETRC names, or the one in the user's home. It returns nil if that cannot be read,
-// which wget ignores too.
+// UserWgetrc returns the content of the wgetrc that wget would read, without what would
+// overrule the proxy and its authority: the file that WGETRC names, or the one in the
+// user's home. It returns nil if that cannot be read, which wget ignores too.
 func UserWgetrc(getenv func(string) string) []byte {
 	path := getenv("WGETRC")
 	if home := getenv("HOME"); path == "" && home != "" {
@@ -133,5 +134,5 @@ func UserWgetrc(getenv func(string) string) []byte {
 	if err != nil {
 		return nil
 	}
-	return b
+	return withoutSettings(b, wgetSetting, wgetProxies...)
 }

@@ -89,17 +89,17 @@ func (m *Importer) match(ctx context.Context, f *dotenvFile, items []item) error
 			continue // another source registers this provider
 		}
 		values := c.Values()
-		placeholders := d.Environment(values)
 		for _, v := range d.Variables() {
 			text, err := d.Expand("env", v.Value, values)
+			placeholder, ok := d.Public(v, values)
 			// A placeholder must be read as it is written, in any quotes or without them.
-			if err != nil || !v.Secret || !IsPlainValue(placeholders[v.Name]) {
+			if err != nil || !ok || !v.Secret || !IsPlainValue(placeholder) {
 				continue
 			}
 			for _, a := range f.assignments {
 				if a.name == v.Name && a.doubt == nil && a.value.Equal(secret.New(text)) && !done[a.start] {
 					done[a.start] = true
-					f.replacements = append(f.replacements, replacement{a, placeholders[v.Name]})
+					f.replacements = append(f.replacements, replacement{a, placeholder})
 				}
 			}
 		}
