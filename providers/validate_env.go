@@ -21,7 +21,7 @@ func (d *Definition) checkEnv(f *faults) {
 				f.add(at+"value", "missing", "for example {api_key}")
 			}
 			if e.Placeholder != "" {
-				f.add(at+"placeholder", "there is no value that it stands for", "remove the placeholder")
+				f.add(at+"placeholder", "there is no value for which the command gets it", "remove the placeholder")
 			}
 			continue
 		}
