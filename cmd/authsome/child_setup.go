@@ -213,20 +213,5 @@ func (c *childSetup) writeFiles() error {
 			return err
 		}
 	}
-	if slices.Contains(c.trust, runtimePHP) {
-		if err := c.files.AddPHP(); err != nil {
-			return err
-		}
-	}
-	if !slices.Contains(c.trust, runtimeJava) {
-		return nil
-	}
-	if c.proxy.User != nil {
-		c.app.Warnf("Java's requests will be refused: on this system the proxy requires a token, which Java does not send for https")
-	}
-	store, err := ca.TrustStore(c.authority, roots, extra)
-	if err != nil {
-		return err
-	}
-	return c.files.AddJava(store)
+	return c.addRuntimes(roots, extra)
 }

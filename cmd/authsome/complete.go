@@ -12,6 +12,7 @@ import (
 
 	"github.com/authsome/authsome/cmd/authsome/internal/opener"
 	"github.com/authsome/authsome/internal/audit"
+	"github.com/authsome/authsome/internal/child"
 	"github.com/authsome/authsome/providers"
 )
 
@@ -82,7 +83,7 @@ func (a *app) completeFlag(cmd *cobra.Command, f *pflag.Flag) cobra.CompletionFu
 	case "event":
 		return choices(audit.Events...)
 	case "trust":
-		return elements(choices(runtimeJava, runtimePHP))
+		return elements(choices(append(slices.Clone(child.Runtimes), child.AllRuntimes)...))
 	case "unmatched":
 		return choices("allow", "deny")
 	case "method":

@@ -39,22 +39,6 @@ type runOptions struct {
 	trust []string
 }
 
-// Runtimes that --trust knows.
-const (
-	runtimeJava = "java"
-	runtimePHP  = "php"
-)
-
-// checkTrust returns an error if --trust names an unknown runtime.
-func (o *runOptions) checkTrust() error {
-	for _, r := range o.trust {
-		if r != runtimeJava && r != runtimePHP {
-			return exit.Usagef("--trust %s: use %s or %s; other clients need no option", r, runtimeJava, runtimePHP)
-		}
-	}
-	return nil
-}
-
 func newRunCmd(a *app) *cobra.Command {
 	o := &runOptions{}
 	cmd := &cobra.Command{
@@ -83,12 +67,12 @@ killed, 126 if it cannot be executed, and 127 if it is not found, as in a shell.
 	}
 	cmd.Flags().SetInterspersed(false) // flags after the command are the command's
 	o.addFlags(cmd)
-	cmd.Flags().StringSliceVar(&o.trust, "trust", nil, "make the `RUNTIMES` use and trust the proxy too: java, php, or java,php")
+	cmd.Flags().StringSliceVar(&o.trust, "trust", nil, "make the `RUNTIMES` use and trust the proxy too: "+child.RuntimeNames()+"; several with commas")
 	return cmd
 }
 
 func run(ctx context.Context, a *app, o *runOptions) error {
-	if err := o.checkTrust(); err != nil {
+	if err := checkTrust(o.trust); err != nil {
 		return err
 	}
 	options, connections, err := a.sidecarOptions(ctx, &o.proxyOptions)

@@ -59,6 +59,7 @@ func (e *Environment) Environ() ([]string, []Dropped) {
 	e.setNode(env)
 	e.setJava(env)
 	e.setPHP(env)
+	e.setPython(env)
 	e.setMode(env)
 	all := make([]string, 0, len(env))
 	for _, name := range slices.Sorted(maps.Keys(env)) {

@@ -25,6 +25,7 @@ type Files struct {
 	Node      string // the script that Node loads first
 	Java      string // a trust store; empty unless Java is supported
 	PHP       string // a directory of settings; empty unless PHP is supported
+	Python    string // a directory of modules; empty unless Python is supported
 
 	dir  string
 	lock *flock.Flock

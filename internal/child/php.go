@@ -1,20 +1,33 @@
 package child
 
 import (
+	_ "embed"
 	"fmt"
 	"os"
 	"path/filepath"
 )
 
-// AddPHP adds support for PHP: it writes settings that make PHP trust the bundle.
+//go:embed php/prepend.php
+var phpPrepend []byte
+
+// AddPHP adds support for PHP: it writes settings that make PHP trust the bundle, and the
+// script that makes its streams use the proxy.
 func (f *Files) AddPHP() error {
 	f.PHP = filepath.Join(f.dir, "php")
-	if err := os.Mkdir(f.PHP, 0o700); err != nil {
+	prepend := filepath.Join(f.PHP, "prepend.php")
+	settings := fmt.Sprintf("curl.cainfo = %q\nopenssl.cafile = %[1]q\nauto_prepend_file = %q\n", f.Bundle, prepend)
+	return writeDirectory(f.PHP, map[string][]byte{"authsome.ini": []byte(settings), "prepend.php": phpPrepend})
+}
+
+// writeDirectory creates a directory with files in the directory of the run.
+func writeDirectory(dir string, files map[string][]byte) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		return fmt.Errorf("write the settings of the command: %w", err)
 	}
-	settings := fmt.Sprintf("curl.cainfo = %q\nopenssl.cafile = %[1]q\n", f.Bundle)
-	if err := os.WriteFile(filepath.Join(f.PHP, "authsome.ini"), []byte(settings), 0o600); err != nil {
-		return fmt.Errorf("write the settings of the command: %w", err)
+	for name, data := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			return fmt.Errorf("write the settings of the command: %w", err)
+		}
 	}
 	return nil
 }
