@@ -127,7 +127,7 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 		return exit.WithCode(err, code)
 	}
 	drain() // first, so that the report has the last requests
-	(&runReport{app: a, command: o.args[0], code: code, id: options.Audit.Run(), placeholders: c.placeholders, used: options.Usage.Report()}).print()
+	(&runReport{app: a, command: o.args, trust: o.trust, code: code, id: options.Audit.Run(), placeholders: c.placeholders, used: options.Usage.Report()}).print()
 	if code != 0 {
 		return exit.CodeError(code)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+	"github.com/authsome/authsome/internal/child"
 	"github.com/authsome/authsome/internal/sidecar"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"
@@ -19,7 +20,8 @@ import (
 // did not get them.
 type runReport struct {
 	app          *app
-	command      string
+	command      []string
+	trust        []string            // the runtimes that --trust named
 	code         int                 // exit code of the command
 	id           string              // of the run in the audit log
 	placeholders map[string][]string // variables, by provider with routes
@@ -39,7 +41,7 @@ func (r *runReport) print() {
 	}
 }
 
-func (r *runReport) name() string { return filepath.Base(r.command) }
+func (r *runReport) name() string { return filepath.Base(r.command[0]) }
 
 // summary is what the requests of the run came to. It is empty if there is nothing to
 // tell, as after a command that asked for no intercepted host.
@@ -119,26 +121,59 @@ func (r *runReport) warnings() []string {
 // so. Other codes over 127 are failures, such as git's 128 and Python's 255.
 func endedBySignal(code int) bool { return code > 128 && code < 160 }
 
-// unreached says that the command failed and sent no request to an intercepted host. It
-// says nothing about a command that a signal ended.
+// unreached says why the command may have sent no request to an intercepted host, if it sent
+// none: its client refused the certificate, or is one that is known not to come to the
+// proxy. Of other commands it says something only if they failed, and never if a signal
+// ended them.
 func (r *runReport) unreached() string {
 	itself := strings.TrimSuffix(r.name(), ".exe") == "authsome"
-	if r.code == 0 || endedBySignal(r.code) || itself || len(r.placeholders) == 0 || r.used.Requests > 0 || r.summary() != "" {
+	if endedBySignal(r.code) || itself || len(r.placeholders) == 0 || r.used.Requests > 0 || r.summary() != "" {
 		return ""
 	}
+	name, did := r.name(), "sent no request to a connected provider"
+	if !r.used.Seen {
+		did = "sent nothing through the proxy"
+	}
+	if r.code != 0 {
+		name += " failed, and"
+	}
+	client, known := child.ClientOf(r.command)
+	switch {
+	case len(r.used.Unused) > 0:
+		return fmt.Sprintf("%s ended its connections to %s before a request%s; its client may not trust the proxy's certificate, because it expects the service's own or has roots of its own",
+			name, namesOf(r.used.Unused), r.unused())
+	case known && !child.Trusts(r.trust, client.Runtime):
+		return fmt.Sprintf("%s %s; %s %s%s", name, did, client.Name, client.Reason, withTrust(client))
+	case r.code == 0:
+		return ""
+	}
+	text := fmt.Sprintf("%s %s%s; a client that ignores proxy settings gets no credential", name, did, r.unused())
+	var others, runtimes []string
+	for _, c := range child.Installed(r.trust) {
+		others, runtimes = append(others, c.Name), append(runtimes, c.Runtime)
+	}
+	if len(others) > 0 {
+		text += fmt.Sprintf(" (for %s: --trust %s)", strings.Join(others, ", "), strings.Join(runtimes, ","))
+	}
+	return text
+}
+
+// withTrust says which option makes a kind of client come to the proxy.
+func withTrust(c child.Client) string {
+	if c.Runtime == "" {
+		return ""
+	}
+	return "; use authsome run --trust " + c.Runtime
+}
+
+// unused says that placeholders were not used.
+func (r *runReport) unused() string {
 	var variables []string
 	for _, names := range r.placeholders {
 		variables = append(variables, names...)
 	}
 	slices.Sort(variables)
-	unused := unusedVariables(slices.Compact(variables))
-	switch {
-	case len(r.used.Unused) > 0:
-		return fmt.Sprintf("%s failed, and ended its connections to %s before a request%s; its client may not trust the proxy's certificate", r.name(), namesOf(r.used.Unused), unused)
-	case r.used.Seen:
-		return fmt.Sprintf("%s failed, and sent no request to a connected provider%s; see which clients use the proxy", r.name(), unused)
-	}
-	return fmt.Sprintf("%s failed, and nothing came through the proxy%s; a client that ignores proxy settings gets no credential", r.name(), unused)
+	return unusedVariables(slices.Compact(variables))
 }
 
 // unusedVariables says that the placeholders in these variables were not used.
