@@ -20,7 +20,7 @@ func (p *Proxy) greet(raw *trackedConn) {
 	c := &clientConn{Conn: raw, proxy: p, id: p.nextID.Add(1)}
 	if h.request.Method != http.MethodConnect {
 		early := append(h.raw, h.rest...)
-		if !p.plain.put(&prefixConn{Conn: p.steady(raw), early: early}) {
+		if !p.plain.put(p.newPlainConn(raw, early)) {
 			raw.Close()
 		}
 		return
