@@ -22,6 +22,7 @@ const (
 	CodeLoginRequired       Code = "login_required"
 	CodeRouteAmbiguous      Code = "route_ambiguous"
 	CodeHTTPSRequired       Code = "https_required"
+	CodeTunnelRequired      Code = "tunnel_required"
 	CodePlaceholder         Code = "placeholder_refused"
 	CodeAuthorityMismatch   Code = "authority_mismatch"
 	CodeBadRequest          Code = "bad_request"
@@ -38,7 +39,7 @@ const (
 func Codes() []Code {
 	return []Code{
 		CodeProxyAuthRequired, CodeNotYourProxy, CodeHostDenied, CodePrivateTarget, CodeLoginRequired, CodeRouteAmbiguous,
-		CodeHTTPSRequired, CodePlaceholder, CodeAuthorityMismatch, CodeBadRequest, CodeRefreshUnavailable, CodeVaultUnavailable,
+		CodeHTTPSRequired, CodeTunnelRequired, CodePlaceholder, CodeAuthorityMismatch, CodeBadRequest, CodeRefreshUnavailable, CodeVaultUnavailable,
 		CodeAuditUnavailable, CodeUpstreamUnreachable, CodeUpstreamTLS, CodeUpstreamTimeout, CodeInternal,
 	}
 }

@@ -116,7 +116,7 @@ func TestMethodSpellings(t *testing.T) {
 		{"TRACK", "X-Other", "", 400},
 		{"trace", "X-Other", "", 400},
 	} {
-		for _, c := range []*http.Client{r.client(), r.http1()} {
+		for _, c := range []*http.Client{r.client(), r.http1(), r.absolute()} {
 			before := len(r.requests())
 			q, err := http.NewRequest(tt.method, "https://"+routedHost+"/", nil)
 			if err != nil {

@@ -82,7 +82,10 @@ func (c *call) forward() {
 		}()
 	}
 	c.tries.to, c.tries.via, c.tries.repeatable = c.target, c.via, repeatable(c.out)
-	c.hints.w, c.hints.applied = c.w, c.applied
+	if c.r.ProtoAtLeast(1, 1) { // HTTP/1.0 has no 1xx
+		c.hints.w = c.w
+	}
+	c.hints.applied = c.applied
 	c.exchange.Added = time.Since(c.exchange.Start)
 	response, err := c.send(c.out)
 	c.exchange.Masked += c.hints.end()

@@ -75,6 +75,28 @@ func TestNoCredentialAtOAuthEndpoints(t *testing.T) {
 	checkUpstream(t, r)
 }
 
+// TestNoCredentialAtOAuthEndpointsInAbsoluteForm is the same for requests that name the
+// host in their URL.
+func TestNoCredentialAtOAuthEndpointsInAbsoluteForm(t *testing.T) {
+	r := endpointRig(t)
+	c := r.raw()
+	for _, path := range append(endpointSpellings(t), "/oauth/token?x=y", "/oauth/token#x", "/oauth/token\t", "/oauth/token\x00", "/oauth/token\xa0", "//oauth/token") {
+		for _, host := range []string{routedHost, strings.ToUpper(otherHost) + ".:443"} {
+			response, body := exchange(t, c, "POST https://"+host+path+" HTTP/1.1\r\nHost: "+host+"\r\nContent-Length: 0\r\n\r\n")
+			if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusBadRequest {
+				t.Errorf("%s%q: %d %s", host, path, response.StatusCode, body)
+			}
+			if response.Close {
+				c = r.raw()
+			}
+		}
+	}
+	if _, body := exchange(t, c, "GET https://"+otherHost+"/v1/oauth/tokens HTTP/1.1\r\nHost: "+otherHost+"\r\n\r\n"); !strings.Contains(body, "auth=Bearer "+realKey) {
+		t.Errorf("an ordinary request: %s", body)
+	}
+	checkUpstream(t, r)
+}
+
 // TestNoCredentialAtOAuthEndpointsOverHTTP2 is the same for HTTP/2.
 func TestNoCredentialAtOAuthEndpointsOverHTTP2(t *testing.T) {
 	r := endpointRig(t)

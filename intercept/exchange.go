@@ -12,8 +12,8 @@ type Kind string
 
 // The kinds.
 const (
-	KindRequest Kind = "request" // on an intercepted connection
-	KindPlain   Kind = "plain"   // over plain http
+	KindRequest Kind = "request" // to an intercepted host
+	KindPlain   Kind = "plain"   // to another host, and not through a tunnel: over plain http, or for an https URL in absolute form
 	KindTunnel  Kind = "tunnel"  // a connection that was passed through
 	KindRefused Kind = "refused" // a connection that was refused
 	KindUnused  Kind = "unused"  // an intercepted connection that its client ended before a request: it may not trust the certificate

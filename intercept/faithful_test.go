@@ -303,7 +303,7 @@ func TestUpstreamIsSeenAsItIs(t *testing.T) {
 			if !strings.Contains(want, s.want) {
 				t.Errorf("%s, %s: seen directly: %s", s.name, protocol, want)
 			}
-			for name, c := range map[string]*http.Client{"h1": r.http1(), "h2": r.client()} {
+			for name, c := range map[string]*http.Client{"h1": r.http1(), "h2": r.client(), "absolute": r.absolute()} {
 				c.Transport.(*http.Transport).ExpectContinueTimeout = time.Hour
 				got := observe(t, c, number, &s)
 				if gotBody := upstream.body(&s); got != want || gotBody != body {
@@ -334,7 +334,7 @@ func TestAnswerDoesNotWaitForTheBody(t *testing.T) {
 	for _, protocol := range []string{"http/1.1", "h2"} {
 		upstream := &player{}
 		r := newRig(t, func(r *rig) { upstream.serve(t, r, protocol) })
-		for name, c := range map[string]*http.Client{"h1": r.http1(), "h2": r.client()} {
+		for name, c := range map[string]*http.Client{"h1": r.http1(), "h2": r.client(), "absolute": r.absolute()} {
 			for _, length := range []int64{5, -1} {
 				body, more := io.Pipe()
 				q, err := http.NewRequest("POST", fmt.Sprintf("https://%s/%d", routedHost, number), body)

@@ -137,7 +137,7 @@ func TestWhoseFaultAFailedRequestIs(t *testing.T) {
 		{"closed after the request", io.EOF, true, CodeUpstreamUnreachable, "got the request and sent no valid response"},
 		{"malformed response", errors.New("malformed"), true, CodeUpstreamUnreachable, "got the request and sent no valid response"},
 		{"dial of a second try", op("dial", syscall.ECONNREFUSED), true, CodeUpstreamUnreachable, "cannot reach "},
-		{"alert in the handshake", op("remote error", tls.AlertError(40)), false, CodeUpstreamTLS, "the credential was not sent"},
+		{"alert in the handshake", op("remote error", tls.AlertError(40)), false, CodeUpstreamTLS, "the request was not sent"},
 		{"alert after the request", op("remote error", tls.AlertError(116)), true, CodeUpstreamTLS, "ended TLS after the request was sent"},
 		{"no descriptors", op("dial", os.NewSyscallError("socket", syscall.EMFILE)), false, CodeInternal, "too many open files"},
 		{"no ports", op("dial", os.NewSyscallError("connect", syscall.EADDRNOTAVAIL)), false, CodeInternal, "the proxy's machine"},

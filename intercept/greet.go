@@ -20,7 +20,7 @@ func (p *Proxy) greet(raw *trackedConn) {
 	c := &clientConn{Conn: raw, proxy: p, id: p.nextID.Add(1)}
 	if h.request.Method != http.MethodConnect {
 		early := append(h.raw, h.rest...)
-		if !p.plain.put(&prefixConn{Conn: p.steady(raw), early: early}) {
+		if !p.plain.put(p.newPlainConn(raw, early)) {
 			raw.Close()
 		}
 		return
@@ -36,28 +36,47 @@ func (p *Proxy) greet(raw *trackedConn) {
 
 // refuseHead answers a head that was not accepted, and closes the connection.
 func (p *Proxy) refuseHead(raw *trackedConn, err error) {
-	defer raw.Close()
 	stranger := p.tracker.strangers.has(raw)
-	status := 0
+	status, message := 0, err.Error()
 	fault, malformed := errors.AsType[*headError](err)
+	other, isForeign := errors.AsType[*foreignError](err)
 	switch {
 	case malformed:
+		status, message = http.StatusBadRequest, fault.fault
+	case isForeign:
 		status = http.StatusBadRequest
+		p.logForeign(other, stranger)
 	case errors.Is(err, errHeadTooLarge):
 		status = http.StatusRequestHeaderFieldsTooLarge
 	case errors.Is(err, errHeadTimeout):
 		status = http.StatusRequestTimeout
-	default:
-		return // the client closed the connection
+	default: // the client closed the connection
+		raw.Close()
+		return
 	}
-	message := err.Error()
-	if malformed {
-		message = fault.fault
-	}
+	defer linger(raw)
 	a := &Refusal{Status: status, Code: CodeBadRequest, Message: message}
 	raw.SetWriteDeadline(time.Now().Add(headTimeout))
-	p.connectAnswer(nil, a).Write(raw)
-	p.Record(Exchange{Kind: KindRefused, Code: a.Code, Status: status, Start: time.Now(), Stranger: stranger})
+	if isForeign && other.answer != nil {
+		raw.Write(other.answer)
+		a.Status = 0
+	} else {
+		p.connectAnswer(nil, a).Write(raw)
+	}
+	p.Record(Exchange{Kind: KindRefused, Code: a.Code, Status: a.Status, Start: time.Now(), Stranger: stranger})
+}
+
+// logForeign logs why a client was refused, which many clients do not show. Strangers
+// must not fill the log: one of them is logged a minute.
+func (p *Proxy) logForeign(e *foreignError, stranger bool) {
+	if stranger {
+		now := time.Now().Unix()
+		last := p.strangerLogged.Load()
+		if now-last < 60 || !p.strangerLogged.CompareAndSwap(last, now) {
+			return
+		}
+	}
+	p.Log.Warn("refused a connection: " + e.fault)
 }
 
 func (p *Proxy) closeOnPanic(c net.Conn) {

@@ -226,6 +226,30 @@ func (r *rig) http1() *http.Client {
 	return c
 }
 
+// absolute returns a client that sends https:// URLs to the proxy in absolute form, as
+// some HTTP libraries do.
+func (r *rig) absolute() *http.Client {
+	c := r.http1()
+	transport := c.Transport.(*http.Transport)
+	transport.Proxy, transport.TLSNextProto = nil, map[string]func(string, *tls.Conn) http.RoundTripper{}
+	transport.RegisterProtocol("https", absoluteForm{r.addr, transport})
+	return c
+}
+
+type absoluteForm struct {
+	proxy     string
+	transport http.RoundTripper
+}
+
+func (a absoluteForm) RoundTrip(r *http.Request) (*http.Response, error) {
+	sent := r.WithContext(r.Context())
+	sent.URL = &url.URL{Scheme: "http", Host: a.proxy, Opaque: "https://" + r.URL.Host + r.URL.RequestURI()}
+	if sent.Host == "" {
+		sent.Host = r.URL.Host
+	}
+	return a.transport.RoundTrip(sent)
+}
+
 // raw returns a plain connection to the proxy.
 func (r *rig) raw() net.Conn {
 	r.t.Helper()

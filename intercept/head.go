@@ -40,11 +40,22 @@ func readHead(c net.Conn, early []byte, idle time.Duration) (head, error) {
 	} else {
 		c.SetReadDeadline(time.Now().Add(headTimeout))
 	}
+	checked, begun := 0, false // begun: the request line is complete
 	for {
+		if !begun {
+			if err := foreign(buf); err != nil {
+				return head{}, err
+			}
+			begun = bytes.IndexByte(buf, '\n') >= 0
+		}
 		if i := bytes.Index(buf, []byte("\r\n\r\n")); i >= 0 && i+4 <= maxHeadBytes {
 			c.SetReadDeadline(time.Time{})
 			return parseHead(buf[:i+4], buf[i+4:])
 		}
+		if err := ambiguous(buf, checked); err != nil {
+			return head{}, err
+		}
+		checked = max(0, len(buf)-1)
 		if len(buf) >= maxHeadBytes {
 			return head{}, errHeadTooLarge
 		}
@@ -69,20 +80,35 @@ func readHead(c net.Conn, early []byte, idle time.Duration) (head, error) {
 	}
 }
 
-// parseHead refuses what parsers are known to read differently (bare line feeds,
-// NUL, folded lines) and leaves the rest to net/http.
-func parseHead(raw, rest []byte) (head, error) {
-	for i, b := range raw {
+// ambiguous returns an error for what parsers are known to read differently: bare line
+// feeds, NUL, folded lines. It checks the bytes of a head, or of its beginning, from the
+// given one on.
+func ambiguous(raw []byte, from int) error {
+	for i, b := range raw[from:] {
+		i += from
+		next := byte(0)
+		more := i+1 < len(raw)
+		if more {
+			next = raw[i+1]
+		}
 		switch {
 		case b == '\n' && (i == 0 || raw[i-1] != '\r'):
-			return head{}, &headError{"bare line feed in the request head"}
-		case b == '\r' && raw[i+1] != '\n': // raw ends in \n, so i+1 exists
-			return head{}, &headError{"bare carriage return in the request head"}
+			return &headError{"bare line feed in the request head"}
+		case b == '\r' && more && next != '\n':
+			return &headError{"bare carriage return in the request head"}
 		case b == 0:
-			return head{}, &headError{"NUL in the request head"}
-		case b == '\n' && i+1 < len(raw) && (raw[i+1] == ' ' || raw[i+1] == '\t'):
-			return head{}, &headError{"folded header line in the request head"}
+			return &headError{"NUL in the request head"}
+		case b == '\n' && (next == ' ' || next == '\t'):
+			return &headError{"folded header line in the request head"}
 		}
+	}
+	return nil
+}
+
+// parseHead refuses what is ambiguous and leaves the rest to net/http.
+func parseHead(raw, rest []byte) (head, error) {
+	if err := ambiguous(raw, 0); err != nil {
+		return head{}, err
 	}
 	request, err := http.ReadRequest(bufio.NewReaderSize(bytes.NewReader(raw), 512))
 	if err != nil {

@@ -58,7 +58,7 @@ func TestMalformedResponse(t *testing.T) {
 			answers(t, r, text)
 			r.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		})
-		for _, c := range []*http.Client{r.client(), r.http1()} {
+		for _, c := range []*http.Client{r.client(), r.http1(), r.absolute()} {
 			response, err := c.Get("https://" + routedHost + "/")
 			if err != nil {
 				t.Errorf("%q: %v", text, err)

@@ -95,6 +95,15 @@ func ownAddresses(t *testing.T, port int) []string {
 	return all
 }
 
+// everyForm returns the requests with which a client can name target to a proxy.
+func everyForm(target, path string) []string {
+	return []string{
+		"CONNECT " + target + " HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET http://" + target + path + " HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET https://" + target + path + " HTTP/1.1\r\nHost: " + target + "\r\n\r\n",
+	}
+}
+
 // Neither tunnels nor plain requests reach the proxy or its admin port, however they
 // are spelled, with and without an upstream proxy.
 func TestOwnPortsAreRefused(t *testing.T) {
@@ -128,8 +137,8 @@ func TestOwnPortsAreRefused(t *testing.T) {
 		r.addr = net.JoinHostPort("127.0.0.1", fmt.Sprint(listener.Addr().(*net.TCPAddr).Port))
 		for _, port := range []int{listener.Addr().(*net.TCPAddr).Port, l.Addr().(*net.TCPAddr).Port} {
 			for _, target := range ownAddresses(t, port) {
-				for _, head := range []string{"CONNECT " + target, "GET http://" + target + "/ca.pem"} {
-					response, body := exchange(t, r.raw(), head+" HTTP/1.1\r\nHost: x\r\n\r\n")
+				for _, head := range everyForm(target, "/ca.pem") {
+					response, body := exchange(t, r.raw(), head)
 					if response.StatusCode != http.StatusForbidden || response.Header.Get(errorHeader) != string(CodePrivateTarget) {
 						t.Errorf("upstream proxy %v: %s: %d %s", upstream != nil, head, response.StatusCode, body)
 					}
@@ -176,8 +185,8 @@ func TestMetadataIsRefusedThroughAnUpstreamProxy(t *testing.T) {
 		}
 	})
 	for _, host := range []string{"169.254.169.254", "[::ffff:169.254.169.254]", "[64:ff9b:1:a9fe:a9:fe00::]", "192.0.0.192", "[fd00:ec2::254]", "metadata.google.internal", "Metadata.Google.Internal."} {
-		for _, head := range []string{"CONNECT " + host + ":80", "GET http://" + host + "/latest"} {
-			response, body := exchange(t, r.raw(), head+" HTTP/1.1\r\nHost: x\r\n\r\n")
+		for _, head := range everyForm(host+":80", "/latest") {
+			response, body := exchange(t, r.raw(), head)
 			if response.StatusCode != http.StatusForbidden || !strings.Contains(body, "metadata") {
 				t.Errorf("%s: %d %s", head, response.StatusCode, body)
 			}

@@ -15,7 +15,8 @@ import (
 type connKey struct{}
 
 // newPlainServer makes the server for everything that is not CONNECT: requests for
-// http:// URLs, which are streamed to their host and never get a credential.
+// http:// URLs, which are streamed to their host and never get a credential, and those
+// for https:// URLs in absolute form.
 func (p *Proxy) newPlainServer() *http.Server {
 	return &http.Server{
 		Handler:                      http.HandlerFunc(p.servePlain),
@@ -25,19 +26,21 @@ func (p *Proxy) newPlainServer() *http.Server {
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(p.Log.Handler(), slog.LevelInfo),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, connKey{}, c.(*prefixConn).Conn.(*steadyConn).Conn)
+			return context.WithValue(ctx, connKey{}, c.(*plainConn))
 		},
 	}
 }
 
 func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
+	on := r.Context().Value(connKey{}).(*plainConn)
+	head := on.heads.next()
 	if r.Method == http.MethodConnect {
-		p.connectAfterPlain(w, r)
+		p.connectAfterPlain(w, r, head)
 		return
 	}
 	c := p.begin(KindPlain, w, r)
 	defer c.end()
-	client := r.Context().Value(connKey{}).(*trackedConn)
+	client := on.client
 	c.client = client
 	if refused := p.identify(client, r.Header.Get("Proxy-Authorization")); refused != nil {
 		w.Header().Set("Connection", "close")
@@ -45,30 +48,38 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 		c.refuse(refused)
 		return
 	}
+	if head.fault != "" {
+		w.Header().Set("Connection", "close")
+		c.refuse(badRequest(head.fault))
+		return
+	}
+	if r.URL.Scheme == "https" {
+		c.serveAbsolute(client, head.hosts)
+		return
+	}
+	c.servePlain()
+}
+
+// servePlain answers a request for an http:// URL.
+func (c *call) servePlain() {
+	r := c.r
 	t, refused := plainTarget(r)
 	if refused != nil {
 		c.refuse(refused)
 		return
 	}
 	c.setTarget(t)
-	if d := p.Routes().Plain(t.Host); d.Action == routing.Refuse {
+	if d := c.proxy.Routes().Plain(t.Host); d.Action == routing.Refuse {
 		c.exchange.Reason, c.exchange.Provider = d.Reason, d.Provider
 		c.refuse(decisionRefusal(d, t.Host))
 		return
-	}
-	if via, err := p.upstream.proxyFor(r); err != nil || via != nil {
-		if err := p.guard.checkRemote(t); err != nil {
-			c.refuse(dialRefusal(t, err))
-			return
-		}
 	}
 	host := t.String()
 	if t.Port == 80 {
 		host = strings.TrimSuffix(host, ":80")
 	}
 	c.out = outgoing(r, &url.URL{Scheme: "http", Host: host, Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery})
-	c.via = p.upstream.plain
-	c.forward()
+	c.forwardAny(c.proxy.upstream.plain)
 }
 
 // plainTarget returns the authority of a request in absolute form.
@@ -79,7 +90,7 @@ func plainTarget(r *http.Request) (Target, *Refusal) {
 	case r.URL.Scheme == "" || r.URL.Host == "":
 		return Target{}, badRequest("this is a proxy: set it as HTTPS_PROXY, and send requests in absolute form or by CONNECT")
 	case r.URL.Scheme != "http":
-		return Target{}, badRequest("only http:// URLs can be sent in absolute form; use CONNECT for others")
+		return Target{}, badRequest("only http:// and https:// URLs can be sent in absolute form; use CONNECT for others")
 	case r.URL.User != nil:
 		return Target{}, badRequest("user name in the request target")
 	}
@@ -96,7 +107,7 @@ func plainTarget(r *http.Request) (Target, *Refusal) {
 
 // connectAfterPlain hands a connection to gomitmproxy on which a CONNECT came after
 // plain requests, as clients with a connection pool send it.
-func (p *Proxy) connectAfterPlain(w http.ResponseWriter, r *http.Request) {
+func (p *Proxy) connectAfterPlain(w http.ResponseWriter, r *http.Request, seen observed) {
 	if !p.handling.enter() {
 		panic(http.ErrAbortHandler)
 	}
@@ -106,7 +117,11 @@ func (p *Proxy) connectAfterPlain(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	hijacked.SetDeadline(time.Time{})
-	raw := r.Context().Value(connKey{}).(*trackedConn)
+	raw := r.Context().Value(connKey{}).(*plainConn).client
+	if seen.fault != "" {
+		p.refuseHead(raw, &headError{fault: seen.fault})
+		return
+	}
 	rest, _ := buffered.Peek(buffered.Reader.Buffered())
 	c := &clientConn{Conn: raw, proxy: p, id: p.nextID.Add(1)}
 	if err := c.prepare(head{request: r, rest: append([]byte(nil), rest...)}); err != nil {

@@ -27,10 +27,9 @@ func TestPlainHTTP(t *testing.T) {
 		t.Errorf("routed host: %d %q", response.StatusCode, body)
 	}
 	for name, request := range map[string]string{
-		"origin form":    "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-		"https absolute": "GET https://" + routedHost + "/ HTTP/1.1\r\nHost: " + routedHost + "\r\n\r\n",
-		"user name":      "GET http://u:p@" + l.Addr().String() + "/ HTTP/1.1\r\nHost: x\r\n\r\n",
-		"TRACE":          "TRACE http://" + l.Addr().String() + "/ HTTP/1.1\r\nHost: x\r\n\r\n",
+		"origin form": "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		"user name":   "GET http://u:p@" + l.Addr().String() + "/ HTTP/1.1\r\nHost: x\r\n\r\n",
+		"TRACE":       "TRACE http://" + l.Addr().String() + "/ HTTP/1.1\r\nHost: x\r\n\r\n",
 	} {
 		if response, body := exchange(t, r.raw(), request); response.StatusCode != 400 {
 			t.Errorf("%s: %d %q", name, response.StatusCode, body)

@@ -102,6 +102,8 @@ type Proxy struct {
 	heads        sync.Map // connection id → *clientConn, until adopted or closed
 	nextID       atomic.Uint64
 	decided      atomic.Uint64 // number of OnRequest calls, for tests
+	// strangerLogged is when logForeign last logged a stranger, in seconds.
+	strangerLogged atomic.Int64
 	// identifyWithin is [identifyTime], except in tests.
 	identifyWithin time.Duration
 	closing        atomic.Bool

@@ -111,7 +111,7 @@ func upstreamRefusal(t Target, err error, sent bool) *Refusal {
 	switch {
 	case certificate || (record || alert) && !sent:
 		return &Refusal{Status: http.StatusBadGateway, Code: CodeUpstreamTLS,
-			Message: "TLS with " + t.String() + " failed, so the credential was not sent; the proxy's log says why"}
+			Message: "TLS with " + t.String() + " failed, so the request was not sent; the proxy's log says why"}
 	case record || alert:
 		return &Refusal{Status: http.StatusBadGateway, Code: CodeUpstreamTLS,
 			Message: t.String() + " ended TLS after the request was sent; the proxy's log says why"}

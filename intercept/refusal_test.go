@@ -43,7 +43,7 @@ func TestUpstreamFailures(t *testing.T) {
 		done := make(chan struct{})
 		defer close(done)
 		r.handle(func(http.ResponseWriter, *http.Request) { <-done })
-		for _, c := range []*http.Client{r.client(), r.http1()} {
+		for _, c := range []*http.Client{r.client(), r.http1(), r.absolute()} {
 			response, body := get(t, c, "https://"+routedHost+"/")
 			if response.StatusCode != 504 || response.Header.Get(errorHeader) != string(CodeUpstreamTimeout) {
 				t.Errorf("got %d %q", response.StatusCode, body)

@@ -216,7 +216,7 @@ func TestRefusalBeforeTheWholeBodyIsReplayed(t *testing.T) {
 		b, err := io.ReadAll(q.Body)
 		fmt.Fprint(w, string(b), err)
 	})
-	for _, client := range []*http.Client{r.client(), r.http1()} {
+	for _, client := range []*http.Client{r.client(), r.http1(), r.absolute()} {
 		c.mu.Lock()
 		c.current = 1
 		c.mu.Unlock()

@@ -21,13 +21,20 @@ func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 	}
 	c.client = inner
 	c.setTarget(inner.target)
-	if refused := checkRequest(r, c.target); refused != nil {
+	if refused := checkRequest(r, c.target, "its CONNECT to "); refused != nil {
 		c.refuse(refused)
 		return
 	}
+	c.serveTarget()
+}
+
+// serveTarget decides and answers a request in origin form for c.target, whose requests
+// are intercepted.
+func (c *call) serveTarget() {
+	r := c.r
 	if c.target.isSelf() {
 		c.exchange.Status = http.StatusOK
-		serveSelf(w)
+		serveSelf(c.w)
 		return
 	}
 	d, refused := c.decide()
@@ -53,7 +60,7 @@ func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 	if c.exchange.Injected {
 		key = connectionKey{d.Provider, d.Connection}
 	}
-	c.via = p.upstream.transport(key)
+	c.via = c.proxy.upstream.transport(key)
 	c.forward()
 }
 
@@ -117,9 +124,9 @@ func echoes(method string) bool {
 	return strings.EqualFold(method, http.MethodTrace) || strings.EqualFold(method, "TRACK")
 }
 
-// checkRequest refuses a request that is malformed for a tunnel, or that does not
-// match the authority of its connection.
-func checkRequest(r *http.Request, t Target) *Refusal {
+// checkRequest refuses a request that is malformed for a tunnel, or that does not match
+// the authority t, which source names in the answer.
+func checkRequest(r *http.Request, t Target, source string) *Refusal {
 	switch {
 	case r.Method == http.MethodConnect:
 		return badRequest("CONNECT inside a tunnel")
@@ -132,7 +139,7 @@ func checkRequest(r *http.Request, t Target) *Refusal {
 	case strings.ContainsFunc(r.RequestURI, func(c rune) bool { return c <= ' ' || c == 0x7f }): // HTTP/2 carries what would end an HTTP/1.1 target
 		return badRequest("blank or control character in the request target")
 	case !t.matches(r.Host) || slices.ContainsFunc(r.Header["Host"], func(host string) bool { return !t.matches(host) }): // HTTP/2 can have Host beside :authority
-		return &Refusal{Status: http.StatusMisdirectedRequest, Code: CodeAuthorityMismatch, Message: "the request names another host or port than its CONNECT to " + t.String()}
+		return &Refusal{Status: http.StatusMisdirectedRequest, Code: CodeAuthorityMismatch, Message: "the request names another host or port than " + source + t.String()}
 	}
 	return nil
 }

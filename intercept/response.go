@@ -144,6 +144,9 @@ func (c *call) switchProtocols(response *http.Response) {
 		return
 	}
 	defer client.Close()
+	if on, ok := client.(*plainConn); ok {
+		on.heads.stop("") // what follows is not HTTP
+	}
 	response.Body = nil
 	response.Status = "" // the upstream's text may repeat the request
 	if err := response.Write(buffered); err != nil || buffered.Flush() != nil {

@@ -56,7 +56,7 @@ func TestIncompleteResponseIsIncompleteForTheClient(t *testing.T) {
 		w.(http.Flusher).Flush()
 		panic(http.ErrAbortHandler)
 	})
-	for _, c := range []*http.Client{r.client(), r.http1()} {
+	for _, c := range []*http.Client{r.client(), r.http1(), r.absolute()} {
 		response, err := c.Get("https://" + routedHost + "/")
 		if err != nil {
 			t.Fatal(err)

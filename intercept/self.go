@@ -5,9 +5,9 @@ import (
 	"net/http"
 )
 
-// SelfHost is the name under which the proxy itself answers over TLS. A client
-// that gets the answer uses the proxy and trusts its authority; nothing is sent
-// upstream for it. Names under .invalid never resolve (RFC 6761 section 6.4).
+// SelfHost is the name under which the proxy itself answers https requests. A client
+// that gets the answer uses the proxy and, if it opens a tunnel, trusts its authority;
+// nothing is sent upstream for it. Names under .invalid never resolve (RFC 6761 section 6.4).
 const SelfHost = "proxy.authsome.invalid"
 
 // SelfAnswer is the body of every answer from [SelfHost].

@@ -201,7 +201,7 @@ func TestInvalidStatusOverHTTP2(t *testing.T) {
 		upstream.http2(t, r, func(f *frames, h *http2.MetaHeadersFrame) { f.head(h.StreamID, true, ":status", <-status) })
 	})
 	for _, s := range []string{"99999", "1000", "99", "-1", "abc", "2e2", ""} {
-		for _, c := range []*http.Client{r.client(), r.http1()} {
+		for _, c := range []*http.Client{r.client(), r.http1(), r.absolute()} {
 			status <- s
 			response, body := get(t, c, "https://"+routedHost+"/")
 			if response.StatusCode != 502 || response.Header.Get(errorHeader) != string(CodeUpstreamUnreachable) {

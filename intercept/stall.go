@@ -52,6 +52,8 @@ func socket(c net.Conn) net.Conn {
 		switch inner := c.(type) {
 		case *interceptedConn:
 			c = inner.Conn
+		case *plainConn:
+			c = inner.Conn
 		case *prefixConn:
 			c = inner.Conn
 		case *steadyConn:

@@ -29,6 +29,14 @@ func (c *trackedConn) Close() error {
 	return c.Conn.Close()
 }
 
+// confidential reports whether what the client sends can be read only on this machine. It
+// is the one place that decides whether a client may leave TLS to the proxy.
+func (c *trackedConn) confidential() bool {
+	client, ok1 := addrPort(c.RemoteAddr())
+	ours, ok2 := addrPort(c.LocalAddr())
+	return ok1 && ok2 && client.Addr().IsLoopback() && ours.Addr().IsLoopback()
+}
+
 // CloseWrite ends our side of the stream and leaves the other side open.
 func (c *trackedConn) CloseWrite() error { return closeWrite(c.Conn) }
 

@@ -1,6 +1,7 @@
 package intercept
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -43,6 +44,7 @@ type upstream struct {
 	redirects map[Target]Target
 	tlsConfig *tls.Config
 	plain     *http.Transport // for http://; shared, since no credential is sent on it
+	forwarded *http.Transport // for https:// in absolute form to hosts without a route; shared for the same reason
 
 	mu         sync.Mutex // guards transports
 	transports map[connectionKey]*http.Transport
@@ -63,6 +65,7 @@ func newUpstream(p *Proxy) *upstream {
 		MaxResponseHeaderBytes: maxResponseHead,
 	}
 	u.tlsConfig = &tls.Config{RootCAs: p.UpstreamRoots, MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(256)}
+	u.forwarded = u.secure(u.dialAny)
 	return u
 }
 
@@ -73,25 +76,30 @@ func (u *upstream) transport(key connectionKey) *http.Transport {
 	defer u.mu.Unlock()
 	t := u.transports[key]
 	if t == nil {
-		t = &http.Transport{
-			DialContext:           u.steady(u.dialNamed),
-			Proxy:                 u.proxyFor,
-			TLSClientConfig:       u.tlsConfig.Clone(),
-			TLSHandshakeTimeout:   handshakeTime,
-			ForceAttemptHTTP2:     true,
-			DisableCompression:    true, // encoded bodies are passed on unchanged
-			MaxIdleConnsPerHost:   64,
-			IdleConnTimeout:       90 * time.Second,
-			ExpectContinueTimeout: time.Second,
-			ResponseHeaderTimeout: u.proxy.ResponseTimeout,
-
-			MaxResponseHeaderBytes: maxResponseHead,
-			// Notices a dead HTTP/2 connection without limiting a slow answer.
-			HTTP2: &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
-		}
+		t = u.secure(u.dialNamed)
 		u.transports[key] = t
 	}
 	return t
+}
+
+// secure makes a transport for https:// with its own sockets.
+func (u *upstream) secure(dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Transport {
+	return &http.Transport{
+		DialContext:           u.steady(dial),
+		Proxy:                 u.proxyFor,
+		TLSClientConfig:       u.tlsConfig.Clone(),
+		TLSHandshakeTimeout:   handshakeTime,
+		ForceAttemptHTTP2:     true,
+		DisableCompression:    true, // encoded bodies are passed on unchanged
+		MaxIdleConnsPerHost:   64,
+		IdleConnTimeout:       90 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		ResponseHeaderTimeout: u.proxy.ResponseTimeout,
+
+		MaxResponseHeaderBytes: maxResponseHead,
+		// Notices a dead HTTP/2 connection without limiting a slow answer.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
+	}
 }
 
 // proxyFor returns the upstream proxy for a request, or nil. A redirected target is
@@ -124,6 +132,7 @@ func (u *upstream) closeIdle() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.plain.CloseIdleConnections()
+	u.forwarded.CloseIdleConnections()
 	for _, t := range u.transports {
 		t.CloseIdleConnections()
 	}

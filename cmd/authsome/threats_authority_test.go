@@ -48,6 +48,33 @@ var authorityThreats = []threat{
 		l.want(l.send("api.resend.com", "GET https://api.resend.com/ HTTP/1.1\r\nHost: api.resend.com\r\n\r\n"), "400 bad_request")
 	}, []edit{{"intercept/request.go", `case r.URL.Host != "" || r.URL.Scheme != "" || r.URL.Opaque != "":`, `case false && r.URL.Opaque != "":`}, {"intercept/request.go", "case len(r.RequestURI) == 0 || r.RequestURI[0] != '/':", "case len(r.RequestURI) == 0:"}}},
 
+	{3, "another Host than in an absolute URL", func(l *lab) {
+		c := l.dial() // after a plain request, and after one that is allowed
+		l.status(c, requestFor("http://"+l.service.addr+"/", l.service.addr))
+		l.before = l.service.count()
+		l.want(l.status(c, requestFor("https://api.resend.com/", "api.resend.com")), "200", connectionBearer)
+		l.before = l.service.count()
+		for target, host := range map[string]string{"https://api.resend.com/": "evil.example.com", "https://evil.example.com/": "api.resend.com", "https://api.resend.com:8443/": "api.resend.com"} {
+			l.want(l.status(c, requestFor(target, host)), "421 authority_mismatch")
+		}
+		l.want(l.status(c, requestFor("https://evil.example.com/", "evil.example.com")), "200", "")
+	}, []edit{{"intercept/absolute.go", `in.Host = strings.Join(hosts, ", ")`, "in.Host = t.authority()"}}},
+
+	{4, "two Hosts with an absolute URL", func(l *lab) {
+		l.want(l.status(l.dial(), requestFor("https://api.resend.com/", "api.resend.com", "Host: evil.example.com")), "400 bad_request")
+		c := l.dial()
+		l.status(c, requestFor("https://evil.example.com/", "evil.example.com"))
+		l.before = l.service.count()
+		l.want(l.status(c, "GET https://api.resend.com/ HTTP/1.1\nHost: api.resend.com\n\n"), "400 bad_request")
+	}, []edit{{"intercept/plain.go", `if head.fault != "" {`, "if false {"}}},
+
+	{15, "another port, or an address, in an absolute URL", func(l *lab) {
+		l.want(l.status(l.dial(), requestFor("https://api.resend.com:8443/", "api.resend.com:8443")), "200", "")
+		l.before = l.service.count()
+		l.want(l.status(l.dial(), requestFor("https://"+l.proxy+"/", l.proxy)), "403 private_target")
+		l.want(l.status(l.dial(), requestFor("https://169.254.169.254/", "169.254.169.254")), "403 private_target")
+	}, []edit{{"intercept/absolute.go", "decided == routing.Intercept || t.isSelf():", "decided != routing.Deny:"}, {"routing/routing.go", "for _, r := range t.exact[host] {\n\t\tif r.pattern.Port() == port {", "for range t.exact[host] {\n\t\tif true {"}}},
+
 	{15, "another port of the provider's host", func(l *lab) {
 		roots := x509.NewCertPool()
 		roots.AppendCertsFromPEM(l.service.authority.CertificatePEM())
@@ -94,6 +121,11 @@ var authorityThreats = []threat{
 		for _, target := range []string{"evil.example.com:443@api.resend.com:443", "user:pw@api.resend.com:443", "api.resend.com:0443", "api.resend.com:443/path", "http://api.resend.com:443", "2130706433:443", "0x7f.1:443", "\u0430pi.resend.com:443%00", "api.resend.com", "[::ffff:127.0.0.1%25eth0]:443"} {
 			if got := l.status(l.dial(), "CONNECT "+target+" HTTP/1.1\r\nHost: x\r\n\r\n"); got != "400 bad_request" {
 				l.t.Errorf("CONNECT %s: %s", target, got)
+			}
+		}
+		for _, target := range []string{"evil.example.com:443@api.resend.com", "api.resend.com:0443", "api.resend.com#.evil.example.com", `api.resend.com\@evil.example.com`, "2130706433", "%61pi.resend.com"} {
+			if got := l.status(l.dial(), requestFor("https://"+target+"/", "api.resend.com")); !strings.HasPrefix(got, "400") {
+				l.t.Errorf("GET https://%s/: %s", target, got)
 			}
 		}
 		c := tls.Client(l.tunnel("API.Resend.COM.:443"), &tls.Config{ServerName: "api.resend.com", RootCAs: l.roots})

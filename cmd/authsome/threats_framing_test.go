@@ -35,14 +35,34 @@ var framingThreats = []threat{
 		}
 	}, []edit{{"intercept/head.go", "case b == '\\n' && (i == 0 || raw[i-1] != '\\r'):", "case b == 1:"}}},
 
+	{6, "a request within the body of one with an absolute URL", func(l *lab) {
+		smuggled := requestFor("https://api.resend.com/smuggled", "api.resend.com")
+		for _, framed := range []string{fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(smuggled), smuggled), fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(smuggled), smuggled)} {
+			c := l.dial()
+			l.status(c, "POST https://evil.example.com/ HTTP/1.1\r\nHost: evil.example.com\r\n"+framed)
+			if got := l.status(c, requestFor("https://api.resend.com/", "evil.example.com")); got != "421 authority_mismatch" {
+				l.t.Errorf("the next request: %s", got)
+			}
+		}
+		for _, a := range l.arrived() {
+			if a.URL.Path != "/" || a.body != smuggled || a.Header.Get("Authorization") != "" {
+				l.t.Errorf("the service received %s %s with %q", a.Method, a.URL, a.body)
+			}
+		}
+		if n := len(l.arrived()); n != 2 {
+			l.t.Errorf("the service received %d requests", n)
+		}
+	}, []edit{{"intercept/observe.go", "case r.ContentLength > 0:", "case r.ContentLength > 1<<40:"}}},
+
 	{7, "a Connection header that names the credential's header", func(l *lab) {
 		l.want(l.send("api.resend.com", requestFor("/", "api.resend.com", "Connection: Authorization")), "200", connectionBearer)
 	}, []edit{{"intercept/request.go", "c.applied, c.exchange.Injected = applied, true", "c.applied, c.exchange.Injected = applied, true\n\t\tfor _, name := range connectionOptions(c.r.Header) {\n\t\t\tc.out.Header.Del(name)\n\t\t}"}}},
 
 	{9, "an upgrade to another protocol than WebSocket", func(l *lab) {
 		l.want(l.send("api.resend.com", requestFor("/", "api.resend.com", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")), "200", connectionBearer)
+		l.want(l.status(l.dial(), requestFor("https://api.resend.com/", "api.resend.com", "Connection: Authorization, Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__", "Proxy-Authorization: Basic eDp5")), "200", connectionBearer, connectionBearer)
 		for _, a := range l.arrived() {
-			if a.Header.Get("Upgrade") != "" || a.Header.Get("Http2-Settings") != "" {
+			if a.Header.Get("Proxy-Authorization") != "" || a.Header.Get("Upgrade") != "" || a.Header.Get("Http2-Settings") != "" {
 				l.t.Errorf("the service received %v", a.Header)
 			}
 		}

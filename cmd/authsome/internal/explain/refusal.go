@@ -20,6 +20,8 @@ func fix(r *intercept.Refusal) suggest.Suggestion {
 		return choose(r.Choices, r.HasDefault, r.Host)
 	case intercept.CodeHTTPSRequired:
 		return suggest.Advice("use https://%s", r.Host)
+	case intercept.CodeTunnelRequired:
+		return suggest.Advice("use a client that opens a tunnel with CONNECT for https")
 	case intercept.CodePlaceholder:
 		return suggest.Command("why %s", suggest.Words(r.URL))
 	case intercept.CodeHostDenied:

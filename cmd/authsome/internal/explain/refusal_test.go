@@ -23,6 +23,7 @@ func TestFix(t *testing.T) {
 		{"", intercept.Refusal{Code: intercept.CodeRouteAmbiguous, Host: "a.test", Choices: []string{"acme=a", "acme=b"}}, run + "authsome default acme a", "person"},
 		{"", intercept.Refusal{Code: intercept.CodeRouteAmbiguous, Host: "a.test", Choices: []string{"acme=a", "acme=b"}, HasDefault: true}, run + "authsome connection prefer acme a.test --connection a", "person"},
 		{"p", intercept.Refusal{Code: intercept.CodeRouteAmbiguous, Host: "a.test", Choices: []string{"acme=a", "acme=b"}}, run + "authsome --profile p default acme a", "person"},
+		{"p", intercept.Refusal{Code: intercept.CodeTunnelRequired}, "use a client that opens a tunnel with CONNECT for https", ""},
 		{"p", intercept.Refusal{Code: intercept.CodeHTTPSRequired, Host: "api.acme.test"}, "use https://api.acme.test", ""},
 		{"", intercept.Refusal{Code: intercept.CodePlaceholder, URL: "https://api.acme.test/v1"}, "authsome why https://api.acme.test/v1", ""},
 		{"p", intercept.Refusal{Code: intercept.CodePlaceholder, URL: "https://api.acme.test/v1"}, "authsome --profile p why https://api.acme.test/v1", ""},
