@@ -149,6 +149,9 @@ func (c *childSetup) writeFiles() error {
 	if c.files, err = child.WriteFiles(os.TempDir(), ca.Bundle(c.authority, roots, extra), ca.Bundle(c.authority, extra), child.UserWgetrc(c.app.Getenv)); err != nil {
 		return err
 	}
+	if cache, err := os.UserCacheDir(); err == nil {
+		c.files.UseCache(cache) // if it fails, the files of the run's directory serve as long as the run
+	}
 	if slices.Contains(c.trust, runtimePHP) {
 		if err := c.files.AddPHP(); err != nil {
 			return err
