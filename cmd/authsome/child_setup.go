@@ -208,6 +208,9 @@ func (c *childSetup) writeFiles() error {
 	if c.files, err = child.WriteFiles(os.TempDir(), ca.Bundle(c.authority, roots, extra), ca.Bundle(c.authority, extra), child.UserWgetrc(c.app.Getenv)); err != nil {
 		return err
 	}
+	if cache, err := os.UserCacheDir(); err == nil {
+		c.files.UseCache(cache) // if it fails, the files of the run's directory serve as long as the run
+	}
 	if curlrc := child.UserCurlrc(c.app.Getenv); curlrc != nil {
 		if err := c.files.AddCurl(curlrc); err != nil {
 			return err
