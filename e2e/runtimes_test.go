@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -123,5 +124,49 @@ func TestTrustPHP(t *testing.T) {
 	delete(authorized, "curl")
 	if len(authorized) > 0 || strings.Count(out, " 200\n") > 1 {
 		t.Errorf("without --trust: %v\n%s", authorized, out)
+	}
+}
+
+// Chromium reaches an intercepted host with --trust chromium, and its user's database does
+// not trust the authority after the run.
+func TestTrustChromium(t *testing.T) {
+	r := newRig(t)
+	chromium := []string{need(t, "chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "https://" + routeHost + "/x"}
+	if out := r.run(nil, append([]string{"--trust=chromium"}, chromium...)...); !strings.Contains(out, "hello from "+routeHost) {
+		t.Errorf("Chromium printed %s", out)
+	}
+	r.wantAuthorized("/x")
+	database := filepath.Join(r.tmp, ".pki", "nssdb")
+	list := func() string {
+		out, err := exec.Command(need(t, "certutil"), "-L", "-d", "sql:"+database).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return string(out)
+	}
+	if strings.Contains(list(), "authsome") {
+		t.Errorf("after the run: %s", list())
+	}
+	if out := r.run(nil, "--trust=chromium", need(t, "certutil"), "-L", "-d", "sql:"+database); !strings.Contains(out, "authsome run authority ") {
+		t.Errorf("during the run: %s", out)
+	}
+	if out, _ := r.command(nil, chromium...).Output(); strings.Contains(string(out), "hello") {
+		t.Errorf("without --trust, Chromium printed %s", out)
+	}
+}
+
+// wantAuthorized checks that a request for path arrived with the credential, and no
+// request without it.
+func (r *rig) wantAuthorized(path string) {
+	r.t.Helper()
+	found := false
+	for _, a := range r.arrivals() {
+		found = found || a.Path == path
+		if !a.Authorized {
+			r.t.Errorf("arrived without the credential: %+v", a)
+		}
+	}
+	if !found {
+		r.t.Errorf("no request for %s arrived with the credential", path)
 	}
 }

@@ -79,7 +79,7 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 	if err != nil {
 		return err
 	}
-	if options.Authority, err = ca.New(ca.Options{CommonName: "authsome run authority"}); err != nil {
+	if options.Authority, err = ca.New(ca.Options{CommonName: "authsome run authority " + shortRun(options.Audit.Run())}); err != nil {
 		return fmt.Errorf("create the authority of this run: %w", err)
 	}
 	proxyURL := &url.URL{Scheme: "http"}
@@ -114,7 +114,7 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 	}
 	defer leave()
 	a.warnNotServed(s.Table())
-	c := &childSetup{app: a, table: s.Table(), credentials: options.Auth, connections: connections, proxy: proxyURL, authority: options.Authority.CertificatePEM(), trust: o.trust}
+	c := &childSetup{app: a, table: s.Table(), credentials: options.Auth, connections: connections, proxy: proxyURL, authority: options.Authority, trust: o.trust}
 	defer c.close()
 	env, err := c.environ()
 	if err != nil {

@@ -86,7 +86,7 @@ func withNewline(b []byte) []byte {
 func (f Files) Close() error {
 	var err error
 	if f.dir != "" {
-		err = os.RemoveAll(f.dir)
+		err = errors.Join(removeChromium(f.dir), os.RemoveAll(f.dir))
 	}
 	if f.lock != nil {
 		err = errors.Join(err, f.lock.Close())
@@ -116,6 +116,7 @@ func sweep(tmp string) {
 			continue
 		}
 		if locked, err := lock.TryLock(); err == nil && locked {
+			removeChromium(dir)
 			os.RemoveAll(dir)
 		}
 		lock.Close()
