@@ -17,12 +17,16 @@ import (
 // certutilTime limits a change of the database.
 const certutilTime = 20 * time.Second
 
-// chromiumRecord is a file in the directory of a run. It has the database and the
-// nickname of the certificate that must be removed when the run has ended.
-const chromiumRecord = "nss"
+// nssEntry is a certificate in a database of NSS, which must be removed when the run has
+// ended.
+type nssEntry struct{ database, nickname string }
 
-// maxChromiumRecord limits the size of that file, in bytes.
-const maxChromiumRecord = 8 << 10
+// nssRecord is a file in the directory of a run. It has the run's nssEntry, for the run
+// that removes the directory if this one is killed.
+const nssRecord = "nss"
+
+// maxNSSRecord limits the size of that file, in bytes.
+const maxNSSRecord = 8 << 10
 
 // AddChromium adds support for Chromium, which reads the proxy variables, but no file of
 // certificates: until Close, the NSS database of the user trusts certificate, in PEM.
@@ -39,18 +43,20 @@ func (f *Files) AddChromium(getenv func(string) string, name string, certificate
 	if err != nil {
 		return err
 	}
-	file, record := filepath.Join(f.dir, "chromium.pem"), filepath.Join(f.dir, chromiumRecord)
+	e := &nssEntry{database, name}
+	file, record := filepath.Join(f.dir, "chromium.pem"), filepath.Join(f.dir, nssRecord)
 	// The record is written first, so that a run that is killed leaves no certificate
 	// that another run cannot find.
-	for path, data := range map[string]string{file: string(certificate), record: database + "\n" + name} {
+	for path, data := range map[string]string{file: string(certificate), record: e.database + "\n" + e.nickname} {
 		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
 			return fmt.Errorf("write the settings of the command: %w", err)
 		}
 	}
-	if err := certutil("-A", "-d", "sql:"+database, "-n", name, "-t", "C,,", "-i", file); err != nil {
+	if err := certutil("-A", "-d", "sql:"+e.database, "-n", e.nickname, "-t", "C,,", "-i", file); err != nil {
 		os.Remove(record)
 		return &UnavailableError{Chromium, err.Error()}
 	}
+	f.nss = e
 	return nil
 }
 
@@ -87,15 +93,22 @@ func hasDatabase(dir string) bool {
 	return err == nil
 }
 
-// removeChromium removes the certificate of the run with the directory dir, if it has one.
-func removeChromium(dir string) error {
-	record, err := regular.Read(filepath.Join(dir, chromiumRecord), maxChromiumRecord)
+// readNSSEntry returns the certificate of the run with a directory, or nil.
+func readNSSEntry(dir string) *nssEntry {
+	record, err := regular.Read(filepath.Join(dir, nssRecord), maxNSSRecord)
 	if err != nil {
-		return nil // it has none
+		return nil
 	}
-	database, name, _ := strings.Cut(string(record), "\n")
-	if err := certutil("-D", "-d", "sql:"+database, "-n", name); err != nil {
-		return fmt.Errorf("remove the run's certificate from %s: %w", database, err)
+	database, nickname, _ := strings.Cut(string(record), "\n")
+	return &nssEntry{database, nickname}
+}
+
+func (e *nssEntry) remove() error {
+	if e == nil {
+		return nil
+	}
+	if err := certutil("-D", "-d", "sql:"+e.database, "-n", e.nickname); err != nil {
+		return fmt.Errorf("remove the run's certificate from %s: %w", e.database, err)
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ type Files struct {
 
 	dir  string
 	lock *flock.Flock
+	nss  *nssEntry // nil unless Chromium is supported
 }
 
 const (
@@ -86,7 +87,7 @@ func withNewline(b []byte) []byte {
 func (f Files) Close() error {
 	var err error
 	if f.dir != "" {
-		err = errors.Join(removeChromium(f.dir), os.RemoveAll(f.dir))
+		err = errors.Join(f.nss.remove(), os.RemoveAll(f.dir))
 	}
 	if f.lock != nil {
 		err = errors.Join(err, f.lock.Close())
@@ -116,7 +117,7 @@ func sweep(tmp string) {
 			continue
 		}
 		if locked, err := lock.TryLock(); err == nil && locked {
-			removeChromium(dir)
+			readNSSEntry(dir).remove()
 			os.RemoveAll(dir)
 		}
 		lock.Close()
