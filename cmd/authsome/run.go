@@ -67,7 +67,7 @@ killed, 126 if it cannot be executed, and 127 if it is not found, as in a shell.
 	}
 	cmd.Flags().SetInterspersed(false) // flags after the command are the command's
 	o.addFlags(cmd)
-	cmd.Flags().StringSliceVar(&o.trust, "trust", nil, "make the `RUNTIMES` use and trust the proxy too: "+child.RuntimeNames()+"; several with commas")
+	cmd.Flags().StringSliceVar(&o.trust, "trust", nil, "make the `RUNTIMES` use and trust the proxy too: "+child.RuntimeNames()+"; repeatable")
 	return cmd
 }
 

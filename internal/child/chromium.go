@@ -34,10 +34,10 @@ const maxNSSRecord = 8 << 10
 // So the certificate must be constrained to the intercepted hosts. name must be unique.
 func (f *Files) AddChromium(getenv func(string) string, name string, certificate []byte) error {
 	if runtime.GOOS != "linux" {
-		return &UnavailableError{Chromium, "it reads certificates from a database of its user only on Linux"}
+		return &unavailableError{Chromium, "it reads certificates from a database of its user only on Linux"}
 	}
 	if _, err := exec.LookPath("certutil"); err != nil {
-		return &UnavailableError{Chromium, "certutil is missing; install libnss3-tools (on Fedora nss-tools, on Arch nss)"}
+		return &unavailableError{Chromium, "certutil is missing; install libnss3-tools (on Fedora nss-tools, on Arch nss)"}
 	}
 	database, err := nssDatabase(getenv)
 	if err != nil {
@@ -54,7 +54,7 @@ func (f *Files) AddChromium(getenv func(string) string, name string, certificate
 	}
 	if err := certutil("-A", "-d", "sql:"+e.database, "-n", e.nickname, "-t", "C,,", "-i", file); err != nil {
 		os.Remove(record)
-		return &UnavailableError{Chromium, err.Error()}
+		return &unavailableError{Chromium, err.Error()}
 	}
 	f.nss = e
 	return nil
@@ -65,7 +65,7 @@ func (f *Files) AddChromium(getenv func(string) string, name string, certificate
 func nssDatabase(getenv func(string) string) (string, error) {
 	home := getenv("HOME")
 	if home == "" {
-		return "", &UnavailableError{Chromium, "HOME is not set, so its database of certificates is unknown"}
+		return "", &unavailableError{Chromium, "HOME is not set, so its database of certificates is unknown"}
 	}
 	data := getenv("XDG_DATA_HOME")
 	if data == "" {
@@ -83,7 +83,7 @@ func nssDatabase(getenv func(string) string) (string, error) {
 		err = certutil("-N", "-d", "sql:"+dir, "--empty-password")
 	}
 	if err != nil {
-		return "", &UnavailableError{Chromium, err.Error()}
+		return "", &unavailableError{Chromium, err.Error()}
 	}
 	return dir, nil
 }

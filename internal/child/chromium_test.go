@@ -88,7 +88,7 @@ func TestChromiumUnavailable(t *testing.T) {
 	check := func(home, want string) {
 		t.Helper()
 		err := f.AddChromium(func(name string) string { return map[string]string{"HOME": home}[name] }, "run", nil)
-		if _, ok := errors.AsType[*UnavailableError](err); !ok || !strings.Contains(err.Error(), want) {
+		if _, ok := errors.AsType[*unavailableError](err); !ok || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 // all means what can be set up; a runtime that is named must be.
 func TestAddRuntimes(t *testing.T) {
-	missing := &UnavailableError{Chromium, "certutil is missing"}
+	missing := &unavailableError{Chromium, "certutil is missing"}
 	broken := errors.New("disk full")
 	for _, tt := range []struct {
 		names   string
