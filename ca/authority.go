@@ -4,7 +4,7 @@
 //
 // It does not listen and does not store anything: the caller keeps the key of a
 // lasting authority in the vault. Its invariant: a leaf has exactly one name and is
-// valid for at most a day, and the authority signs nothing else.
+// valid for at most a day, and the authority signs only leaves and itself.
 package ca
 
 import (

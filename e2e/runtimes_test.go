@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -95,7 +96,7 @@ func TestTrustPython(t *testing.T) {
 	const python = "/usr/bin/python3" // which has Debian's packages
 	r := newRig(t)
 	env := []string{"PINNED_ROOTS=" + r.ca}
-	clients := []string{"http_client", "urllib3_pool", "requests_certifi", "requests_without_environment", "httpx_certifi", "aiohttp_default", "aiohttp_connector", "asyncio_streams", "websockets_client", "process_pool"}
+	clients := []string{"http_client", "urllib3_pool", "requests_certifi", "requests_without_environment", "httpx_certifi", "aiohttp_default", "aiohttp_connector", "asyncio_streams", "websockets_client", "httplib2_client", "process_pool"}
 	out, authorized := r.scriptClients(env, "--trust=python", python, script(t, "clients.py"), routeHost)
 	for _, client := range clients {
 		path := strings.Replace(client, "websockets_client", "socket", 1)
@@ -123,5 +124,93 @@ func TestTrustPHP(t *testing.T) {
 	delete(authorized, "curl")
 	if len(authorized) > 0 || strings.Count(out, " 200\n") > 1 {
 		t.Errorf("without --trust: %v\n%s", authorized, out)
+	}
+}
+
+// What a program does not send to the proxy itself stays as it is: loopback, the hosts in
+// NO_PROXY, another proxy, unix sockets. The settings of the user stay in effect too.
+func TestTrustKeeps(t *testing.T) {
+	r := newRig(t)
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"sitecustomize.py": "print('sitecustomize of the user')\n", "usermodule.py": "",
+		"user.ini": "auto_prepend_file = " + filepath.Join(dir, "prepend.php") + "\n", "prepend.php": "<?php echo \"prepend of the user\\n\";\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := []string{"NO_PROXY=excluded.test", "PYTHONPATH=" + dir, "PHP_INI_SCAN_DIR=:" + dir}
+	const refused, unknown = "(ConnectionRefusedError|.*refused|.*Cannot connect to host|.*Connect call failed)", "(gaierror|.*Name or service not known)"
+	for _, tt := range []struct {
+		args []string
+		want map[string]string // patterns of the lines that begin with a name
+	}{
+		{[]string{"/usr/bin/python3", script(t, "clients.py"), "direct"}, map[string]string{
+			"direct_loopback": refused, "direct_loopback_pool": refused, "direct_loopback_asyncio": refused, "direct_loopback_aiohttp": refused,
+			"direct_excluded": unknown, "direct_excluded_asyncio": unknown, "direct_own_proxy": "ProxyError", "direct_own_proxy_pool": "ProxyError",
+			"direct_own_proxy_aiohttp": "ClientProxyConnectionError", "direct_unix_socket": "UnixClientConnectorError",
+		}},
+		{[]string{need(t, "php"), script(t, "clients.php"), "direct"}, map[string]string{
+			"loopback": refused, "plain": refused, "own_proxy": refused, "excluded": ".*getaddrinfo",
+		}},
+	} {
+		out, _ := r.scriptClients(env, append([]string{"--trust=python,php"}, tt.args...)...)
+		for name, pattern := range tt.want {
+			if !regexp.MustCompile(`(?m)^` + name + ` failed: ` + pattern).MatchString(out) {
+				t.Errorf("%s does not match %q:\n%s", name, pattern, out)
+			}
+		}
+		if !strings.Contains(out, " of the user\n") {
+			t.Errorf("the settings of the user are lost:\n%s", out)
+		}
+	}
+	// The module of the user can be imported, and the path has no directory of authsome.
+	if out := r.run(env, "--trust=all", "/usr/bin/python3", "-c", "import usermodule, sys; print(sys.path)"); strings.Contains(out, "authsome-run") {
+		t.Errorf("the path is %s", out)
+	}
+}
+
+// Chromium reaches an intercepted host with --trust chromium, and its user's database does
+// not trust the authority after the run.
+func TestTrustChromium(t *testing.T) {
+	r := newRig(t)
+	chromium := []string{need(t, "chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "https://" + routeHost + "/x"}
+	if out := r.run(nil, append([]string{"--trust=chromium"}, chromium...)...); !strings.Contains(out, "hello from "+routeHost) {
+		t.Errorf("Chromium printed %s", out)
+	}
+	r.wantAuthorized("/x")
+	database := filepath.Join(r.tmp, ".pki", "nssdb")
+	list := func() string {
+		out, err := exec.Command(need(t, "certutil"), "-L", "-d", "sql:"+database).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return string(out)
+	}
+	if strings.Contains(list(), "authsome") {
+		t.Errorf("after the run: %s", list())
+	}
+	if out := r.run(nil, "--trust=chromium", need(t, "certutil"), "-L", "-d", "sql:"+database); !strings.Contains(out, "authsome run authority ") {
+		t.Errorf("during the run: %s", out)
+	}
+	if out, _ := r.command(nil, chromium...).Output(); strings.Contains(string(out), "hello") {
+		t.Errorf("without --trust, Chromium printed %s", out)
+	}
+}
+
+// wantAuthorized checks that a request for path arrived with the credential, and no
+// request without it.
+func (r *rig) wantAuthorized(path string) {
+	r.t.Helper()
+	found := false
+	for _, a := range r.arrivals() {
+		found = found || a.Path == path
+		if !a.Authorized {
+			r.t.Errorf("arrived without the credential: %+v", a)
+		}
+	}
+	if !found {
+		r.t.Errorf("no request for %s arrived with the credential", path)
 	}
 }

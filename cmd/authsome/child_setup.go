@@ -24,14 +24,18 @@ type childSetup struct {
 	credentials *auth.Auth
 	connections []auth.Connection
 	proxy       *url.URL
-	authority   []byte // its certificate, in PEM
+	authority   *ca.Authority
 	trust       []string
 
 	files        child.Files
 	placeholders map[string][]string // the variables that hold placeholders, sorted, by provider
 }
 
-func (c *childSetup) close() { c.files.Close() }
+func (c *childSetup) close() {
+	if err := c.files.Close(); err != nil {
+		c.app.Warnf("%v", err)
+	}
+}
 
 // environ writes the files and returns the environment.
 func (c *childSetup) environ(ctx context.Context) ([]string, error) {
@@ -205,7 +209,8 @@ func (c *childSetup) writeFiles() error {
 	if err != nil {
 		return err
 	}
-	if c.files, err = child.WriteFiles(os.TempDir(), ca.Bundle(c.authority, roots, extra), ca.Bundle(c.authority, extra), child.UserWgetrc(c.app.Getenv)); err != nil {
+	certificate := c.authority.CertificatePEM()
+	if c.files, err = child.WriteFiles(os.TempDir(), ca.Bundle(certificate, roots, extra), ca.Bundle(certificate, extra), child.UserWgetrc(c.app.Getenv)); err != nil {
 		return err
 	}
 	if cache, err := os.UserCacheDir(); err == nil {

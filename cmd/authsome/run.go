@@ -67,7 +67,7 @@ killed, 126 if it cannot be executed, and 127 if it is not found, as in a shell.
 	}
 	cmd.Flags().SetInterspersed(false) // flags after the command are the command's
 	o.addFlags(cmd)
-	cmd.Flags().StringSliceVar(&o.trust, "trust", nil, "make the `RUNTIMES` use and trust the proxy too: "+child.RuntimeNames()+"; several with commas")
+	cmd.Flags().StringSliceVar(&o.trust, "trust", nil, "make the `RUNTIMES` use and trust the proxy too: "+child.RuntimeNames()+"; repeatable")
 	return cmd
 }
 
@@ -79,7 +79,7 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 	if err != nil {
 		return err
 	}
-	if options.Authority, err = ca.New(ca.Options{CommonName: "authsome run authority"}); err != nil {
+	if options.Authority, err = ca.New(ca.Options{CommonName: "authsome run authority " + shortRun(options.Audit.Run())}); err != nil {
 		return fmt.Errorf("create the authority of this run: %w", err)
 	}
 	proxyURL := &url.URL{Scheme: "http"}
@@ -114,7 +114,7 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 	}
 	defer leave()
 	a.warnNotServed(s.Table())
-	c := &childSetup{app: a, table: s.Table(), credentials: options.Auth, connections: connections, proxy: proxyURL, authority: options.Authority.CertificatePEM(), trust: o.trust}
+	c := &childSetup{app: a, table: s.Table(), credentials: options.Auth, connections: connections, proxy: proxyURL, authority: options.Authority, trust: o.trust}
 	defer c.close()
 	env, err := c.environ(ctx)
 	if err != nil {

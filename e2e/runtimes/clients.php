@@ -1,6 +1,7 @@
 <?php
 // Requests https://HOST/NAME with each client, and prints NAME and the status, or the error.
-// With --trust php, all of them reach the proxy; without it, none does.
+// With --trust php, all of them reach the proxy; without it, only curl does. With "direct"
+// for HOST, each request must go where the script sends it.
 $host = $argv[1];
 $headers = ['Authorization: Bearer ' . getenv('UPSTREAM_API_KEY')];
 $context = stream_context_create(['http' => ['header' => $headers, 'ignore_errors' => true]]);
@@ -33,6 +34,17 @@ $clients = [
         return strpos(file_get_contents($url), 'hello') === 0 ? 200 : 'no body';
     },
 ];
+if ($host === 'direct') {
+    $own = stream_context_create(['http' => ['proxy' => 'tcp://127.0.0.1:9']]);
+    $requests = ['loopback' => ['https://127.0.0.1:9/', $context], 'plain' => ['http://127.0.0.1:9/', $context],
+        'excluded' => ['https://a.excluded.test/', $context], 'own_proxy' => ['https://other.test/', $own]];
+    set_error_handler(function ($level, $message) { echo " failed: $message\n"; });
+    foreach ($requests as $name => $request) {
+        echo $name;
+        file_get_contents($request[0], false, $request[1]);
+    }
+    exit;
+}
 foreach ($clients as $name => $client) {
     try {
         echo $name, ' ', @$client("https://$host/$name"), "\n";

@@ -1,5 +1,6 @@
 # Requests https://HOST/NAME with each client, and prints NAME and the status, or the error.
-# With --trust python, all of them reach the proxy; without it, none does.
+# With --trust python, all of them reach the proxy; without it, none does. With "direct" for
+# HOST, each request must go where the program sends it.
 import asyncio, base64, os, ssl, sys
 
 HOST = sys.argv[1]
@@ -103,6 +104,12 @@ def websockets_client(name):
     return asyncio.run(talk())
 
 
+def httplib2_client(name):
+    import httplib2
+
+    return httplib2.Http(ca_certs=certifi()).request(url(name), headers=HEADERS)[0].status
+
+
 def process_pool(name):
     import concurrent.futures, multiprocessing
 
@@ -110,12 +117,84 @@ def process_pool(name):
         return pool.submit(http_client, name).result()
 
 
-CLIENTS = (http_client, urllib3_pool, requests_certifi, requests_without_environment, httpx_certifi, aiohttp_default, aiohttp_connector, asyncio_streams, websockets_client, process_pool)
+def direct_loopback(name):
+    import http.client
+
+    http.client.HTTPSConnection("127.0.0.1", 9, timeout=20).request("GET", "/")
+
+
+def direct_loopback_pool(name):
+    import urllib3
+
+    urllib3.PoolManager().request("GET", "https://localhost:9/", retries=False)
+
+
+def direct_loopback_asyncio(name):
+    asyncio.run(asyncio.open_connection("127.0.0.1", 9, ssl=True))
+
+
+def direct_loopback_aiohttp(name):
+    import aiohttp
+
+    async def get():
+        async with aiohttp.ClientSession() as s:
+            await s.get("https://127.0.0.1:9/")
+
+    asyncio.run(get())
+
+
+def direct_excluded(name):
+    import http.client
+
+    http.client.HTTPSConnection("a.excluded.test", timeout=20).request("GET", "/")
+
+
+def direct_excluded_asyncio(name):
+    asyncio.run(asyncio.open_connection("a.excluded.test", 443, ssl=True))
+
+
+# Nothing listens at a proxy that the program has chosen itself.
+def direct_own_proxy(name):
+    import requests
+
+    requests.get("https://excluded.test/", proxies={"https": "http://127.0.0.1:9"})
+
+
+def direct_own_proxy_pool(name):
+    import urllib3
+
+    urllib3.ProxyManager("http://127.0.0.1:9").request("GET", "https://other.test/", retries=False)
+
+
+def direct_own_proxy_aiohttp(name):
+    import aiohttp
+
+    async def get():
+        async with aiohttp.ClientSession() as s:
+            await s.get("https://other.test/", proxy="http://127.0.0.1:9")
+
+    asyncio.run(get())
+
+
+def direct_unix_socket(name):
+    import aiohttp
+
+    async def get():
+        async with aiohttp.ClientSession(connector=aiohttp.UnixConnector("/nonexistent")) as s:
+            await s.get("https://other.test/")
+
+    asyncio.run(get())
+
+
+CLIENTS = (
+    http_client, urllib3_pool, requests_certifi, requests_without_environment, httpx_certifi, aiohttp_default, aiohttp_connector,
+    asyncio_streams, websockets_client, httplib2_client, process_pool,
+)
+
+DIRECT = [client for name, client in sorted(globals().items()) if name.startswith("direct_")]
 
 if __name__ == "__main__":
-    for client in CLIENTS:
-        if len(sys.argv) > 2 and client.__name__ not in sys.argv[2:]:
-            continue
+    for client in DIRECT if HOST == "direct" else CLIENTS:
         try:
             print(client.__name__, client(client.__name__), flush=True)
         except Exception as e:

@@ -5,6 +5,7 @@ package child
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -60,6 +62,25 @@ func proxyUser(r *http.Request) (user, token string, ok bool) {
 	return r.BasicAuth()
 }
 
+const debianPython = "/usr/bin/python3" // has the packages of Debian
+
+const pythonAsyncio = `
+import asyncio
+async def get():
+    r, w = await asyncio.open_connection("api.example.invalid", 443, ssl=True)
+    w.write(b"GET / HTTP/1.1\r\nHost: api.example.invalid\r\n\r\n")
+    await r.readline()
+asyncio.run(get())
+`
+
+const pythonAIOHTTP = `
+import asyncio, sys, aiohttp
+async def get():
+    async with aiohttp.ClientSession() as s:
+        await s.get(sys.argv[1])
+asyncio.run(get())
+`
+
 // Each client reaches a host that only the proxy can reach, with a certificate that
 // only the files make it trust, although the parent's settings are wrong.
 func TestClientsUseTheProxy(t *testing.T) {
@@ -82,6 +103,10 @@ func TestClientsUseTheProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer files.Close()
+	stream := filepath.Join(tmp, "stream.php")
+	if err := errors.Join(files.AddPython(), files.AddPHP(), os.WriteFile(stream, []byte("<?php file_get_contents($argv[1]);"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	env, _ := environment(t, Environment{
 		Parent: []string{
 			"PATH=" + os.Getenv("PATH"), "HOME=" + tmp, "LANG=C.UTF-8",
@@ -104,6 +129,11 @@ func TestClientsUseTheProxy(t *testing.T) {
 		{"npm", []string{"npm", "--version"}, []string{"npm", "ping", "--fetch-retries=0", "--registry", site}},
 		{"pip", []string{"python3", "-m", "pip", "--version"}, []string{"python3", "-m", "pip", "download", "--no-cache-dir", "--retries=0", "--no-deps", "-d", tmp, "-i", site, "no-such-project"}},
 		{"Python urllib", []string{"python3", "-V"}, []string{"python3", "-c", "import sys, urllib.request as u; u.urlopen(sys.argv[1])", site}},
+		{"Python http.client", []string{"python3", "-V"}, []string{"python3", "-c", "import http.client as c; c.HTTPSConnection('api.example.invalid').request('GET', '/')"}},
+		{"Python asyncio", []string{"python3", "-V"}, []string{"python3", "-c", pythonAsyncio}},
+		{"Python aiohttp", []string{debianPython, "-c", "import aiohttp"}, []string{debianPython, "-c", pythonAIOHTTP, site}},
+		{"Python httplib2", []string{debianPython, "-c", "import httplib2"}, []string{debianPython, "-c", "import sys, httplib2; httplib2.Http().request(sys.argv[1])", site}},
+		{"PHP stream", []string{"php", "-v"}, []string{"php", stream, site}},
 		{"Python requests", []string{"python3", "-c", "import requests"}, []string{"python3", "-c", "import sys, requests; requests.get(sys.argv[1])", site}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

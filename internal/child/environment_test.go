@@ -67,11 +67,11 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// With their files, Java and PHP get settings in addition to the user's own.
-func TestEnvironmentForJavaAndPHP(t *testing.T) {
+// With their files, runtimes get settings in addition to the user's own.
+func TestEnvironmentForRuntimes(t *testing.T) {
 	env, _ := environment(t, Environment{
-		Parent: []string{"JAVA_TOOL_OPTIONS=-Xmx1g", "PHP_INI_SCAN_DIR=/own", "NO_PROXY=.corp.test,*.wild.test,10.0.0.1,10.0.0.0/8,host:8080,bare,a'b"},
-		Files:  Files{Java: "/with space/t.p12", PHP: "/php"},
+		Parent: []string{"JAVA_TOOL_OPTIONS=-Xmx1g", "PHP_INI_SCAN_DIR=/own", "NO_PROXY=.corp.test,*.wild.test,10.0.0.1,10.0.0.0/8,host:8080,bare,a'b", "PYTHONPATH=/modules:/more"},
+		Files:  Files{Java: "/with space/t.p12", PHP: "/php", Python: "/python"},
 	})
 	const hosts = "127.*|[::1]|corp.test|*.corp.test|wild.test|*.wild.test|10.0.0.1|bare|localhost|127.0.0.1"
 	const want = `-Xmx1g -Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=1 -Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=1 -Dhttp.nonProxyHosts=` + hosts +
@@ -81,6 +81,13 @@ func TestEnvironmentForJavaAndPHP(t *testing.T) {
 	}
 	if got := env["PHP_INI_SCAN_DIR"]; got != "/own:/php" {
 		t.Errorf("PHP_INI_SCAN_DIR=%s", got)
+	}
+	if got := env["PYTHONPATH"]; got != "/python:/modules:/more" {
+		t.Errorf("PYTHONPATH=%s", got)
+	}
+	env, _ = environment(t, Environment{Parent: []string{"PYTHONPATH="}, Files: Files{Python: "/python"}})
+	if got := env["PYTHONPATH"]; got != "/python" {
+		t.Errorf("PYTHONPATH=%s", got)
 	}
 	env, _ = environment(t, Environment{Files: Files{PHP: "/php"}})
 	if got, set := env["JAVA_TOOL_OPTIONS"]; set || env["PHP_INI_SCAN_DIR"] != ":/php" {

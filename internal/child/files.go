@@ -29,6 +29,7 @@ type Files struct {
 
 	dir  string
 	lock *flock.Flock
+	nss  *nssEntry // nil unless Chromium is supported
 }
 
 const (
@@ -87,7 +88,7 @@ func withNewline(b []byte) []byte {
 func (f Files) Close() error {
 	var err error
 	if f.dir != "" {
-		err = os.RemoveAll(f.dir)
+		err = errors.Join(f.nss.remove(), os.RemoveAll(f.dir))
 	}
 	if f.lock != nil {
 		err = errors.Join(err, f.lock.Close())
@@ -117,6 +118,7 @@ func sweep(tmp string) {
 			continue
 		}
 		if locked, err := lock.TryLock(); err == nil && locked {
+			readNSSEntry(dir).remove()
 			os.RemoveAll(dir)
 		}
 		lock.Close()

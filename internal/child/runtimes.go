@@ -21,10 +21,10 @@ var Runtimes = []string{Java, PHP, Python, Chromium}
 // AllRuntimes means every runtime that can be set up on this machine.
 const AllRuntimes = "all"
 
-// UnavailableError says why a runtime cannot be set up on this machine.
-type UnavailableError struct{ Runtime, Reason string }
+// unavailableError says why a runtime cannot be set up on this machine.
+type unavailableError struct{ Runtime, Reason string }
 
-func (e *UnavailableError) Error() string { return e.Runtime + " cannot be set up: " + e.Reason }
+func (e *unavailableError) Error() string { return e.Runtime + " cannot be set up: " + e.Reason }
 
 // AddRuntimes adds the runtimes in names with add. A runtime that is only part of
 // [AllRuntimes] is left out if it is unavailable; skipped is told why.
@@ -35,7 +35,7 @@ func AddRuntimes(names []string, add func(runtime string) error, skipped func(er
 			continue
 		}
 		err := add(r)
-		if unavailable, ok := errors.AsType[*UnavailableError](err); ok && !named {
+		if unavailable, ok := errors.AsType[*unavailableError](err); ok && !named {
 			skipped(unavailable)
 		} else if err != nil {
 			return err

@@ -18,8 +18,8 @@ final class HttpsStream implements \ArrayAccess, \IteratorAggregate, \Countable
     {
         \stream_wrapper_restore('https');
         try {
-            $context = $this->withProxy($url);
-            $this->stream = $options & STREAM_REPORT_ERRORS ? \fopen($url, $mode, false, $context) : @\fopen($url, $mode, false, $context);
+            \get_defined_vars(); // gives this function a symbol table, where PHP puts the heads
+            $this->stream = \fopen($url, $mode, false, $this->withProxy($url)); // its warning says what failed
             $this->headers = $this->responseHeaders(\get_defined_vars());
         } finally {
             register();

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,11 +23,27 @@ import (
 
 // checksBehindProxy returns the checks for a command that authsome run started.
 func (d *Doctor) checksBehindProxy() []check {
-	checks := []check{d.checkVariables, d.checkProxyAnswers, d.checkNoSecrets, d.checkBypass}
-	for _, c := range clientChecks {
-		checks = append(checks, func(ctx context.Context) []finding { return c.run(ctx, d) })
+	return []check{d.checkVariables, d.checkProxyAnswers, d.checkNoSecrets, d.checkBypass, d.checkEachClient}
+}
+
+// checkEachClient tries the clients, some at the same time, because a browser and a JVM
+// take seconds. If the proxy does not answer, that is the one problem to report.
+func (d *Doctor) checkEachClient(ctx context.Context) []finding {
+	if d.checkProxyAnswers(ctx)[0].Status != statusOK {
+		return nil
 	}
-	return checks
+	checks := slices.Concat(clientChecks, trustChecks)
+	findings := make([][]finding, len(checks))
+	var g errgroup.Group
+	g.SetLimit(max(2, runtime.NumCPU()))
+	for i, c := range checks {
+		g.Go(func() error {
+			findings[i] = c.run(ctx, d)
+			return nil
+		})
+	}
+	g.Wait()
+	return slices.Concat(findings...)
 }
 
 // selfURL is the address of the page that the proxy itself serves.

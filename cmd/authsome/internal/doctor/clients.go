@@ -13,6 +13,7 @@ import (
 
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/intercept"
+	"github.com/authsome/authsome/internal/child"
 )
 
 // clientCheck requests the page that the proxy itself serves with one program.
@@ -22,6 +23,8 @@ type clientCheck struct {
 	args    []string
 	file    string // written to a temporary directory, which becomes the working directory
 	source  string
+	answer  string // a part of the output that shows success; empty if only the page itself does
+	reason  string // for a failure, if the program's output does not say it
 	remedy  suggest.Suggestion
 }
 
@@ -35,7 +38,7 @@ var clientChecks = []clientCheck{
 	{name: "git", program: "git", args: []string{"-c", "http.lowSpeedTime=20", "-c", "http.lowSpeedLimit=1", "ls-remote", selfURL}},
 	{name: "Java", program: "java", args: []string{"Self.java"}, file: "Self.java", source: `class Self { public static void main(String[] a) throws Exception {
   System.out.print(new String(new java.net.URL("` + selfURL + `").openStream().readAllBytes())); } }`,
-		remedy: suggest.ByPerson("start the command with authsome run --trust java, if it uses Java")},
+		remedy: withTrust(child.Java, "Java")},
 }
 
 var nodeRemedy = suggest.Advice("use Node 22.21, 24.5, or later")
@@ -63,13 +66,15 @@ func (c clientCheck) run(ctx context.Context, d *Doctor) []finding {
 	err = cmd.Run()
 	reason := mainLine(problems.String())
 	switch {
-	case out.String() == intercept.SelfAnswer:
+	case out.String() == intercept.SelfAnswer, c.answer != "" && strings.Contains(out.String(), c.answer):
 		return ok(c.name, "uses the proxy and trusts it")
 	case c.program == "git" && strings.Contains(problems.String(), "not valid: is this a git repository"):
 		return ok(c.name, "uses the proxy and trusts it")
-	case err == nil:
+	case c.reason != "":
+		reason = c.reason
+	case err == nil && out.Len() > 0:
 		reason = "it got a page of another server"
-	case reason == "":
+	case reason == "" && err != nil:
 		reason = fmt.Sprint(err)
 	}
 	return warning(c.name, "does not reach the proxy: "+reason, c.remedy)
