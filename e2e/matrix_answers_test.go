@@ -100,7 +100,7 @@ func carriesSecret(r *http.Request, body []byte) bool {
 // serverName reads a ClientHello and returns its server name.
 func serverName(c net.Conn) (name string) {
 	name = "unknown:443"
-	tls.Server(readOnly{c}, &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	tls.Server(c, &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if hello.ServerName != "" {
 			name = hello.ServerName
 		}

@@ -1,13 +1,14 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -170,16 +171,15 @@ func (tr *trap) listen() error {
 func (tr *trap) record(c net.Conn, port string) {
 	defer c.Close()
 	c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	first := bufio.NewReader(c)
+	if _, err := first.Peek(1); err != nil {
+		return // opened for a request that did not come, perhaps through the proxy
+	}
 	name := "unknown:" + port
 	if port == "443" {
-		name = serverName(c)
-	} else if b := make([]byte, 4096); true {
-		n, _ := c.Read(b)
-		for line := range strings.Lines(string(b[:n])) {
-			if key, value, _ := strings.Cut(line, ":"); strings.EqualFold(key, "Host") {
-				name = strings.TrimSpace(value) + ":80"
-			}
-		}
+		name = serverName(readFirst{c, first})
+	} else if request, err := http.ReadRequest(first); err == nil {
+		name = request.Host + ":80"
 	}
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -229,7 +229,11 @@ func resolve(packets net.PacketConn) {
 
 var errRecorded = errors.New("recorded")
 
-// readOnly is a connection whose writes go nowhere.
-type readOnly struct{ net.Conn }
+// readFirst is a connection that is read through a buffer. Writes go nowhere.
+type readFirst struct {
+	net.Conn
+	first *bufio.Reader
+}
 
-func (readOnly) Write(b []byte) (int, error) { return io.Discard.Write(b) }
+func (r readFirst) Read(b []byte) (int, error) { return r.first.Read(b) }
+func (readFirst) Write(b []byte) (int, error)  { return len(b), nil }

@@ -95,24 +95,30 @@ func streams(body []byte) bool {
 	return request.Stream
 }
 
+const (
+	openaiItem     = `{"id":"msg_1","type":"message","role":"assistant","status":"completed","content":[{"type":"output_text","text":"` + said + `","annotations":[]}]}`
+	openaiResponse = `{"id":"resp_1","object":"response","created_at":1,"status":"completed","model":"m","output":[` + openaiItem + `],"parallel_tool_calls":false,"tool_choice":"auto","tools":[],"usage":{"input_tokens":1,"input_tokens_details":{"cached_tokens":0},"output_tokens":1,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":2}}`
+)
+
+// openaiEvents are the events of one response.
+var openaiEvents = []string{
+	`{"type":"response.created","sequence_number":0,"response":{"id":"resp_1","object":"response","created_at":1,"status":"in_progress","model":"m","output":[]}}`,
+	`{"type":"response.output_item.added","sequence_number":1,"output_index":0,"item":{"id":"msg_1","type":"message","role":"assistant","status":"in_progress","content":[]}}`,
+	`{"type":"response.content_part.added","sequence_number":2,"item_id":"msg_1","output_index":0,"content_index":0,"part":{"type":"output_text","text":"","annotations":[]}}`,
+	`{"type":"response.output_text.delta","sequence_number":3,"item_id":"msg_1","output_index":0,"content_index":0,"delta":"` + said + `"}`,
+	`{"type":"response.output_text.done","sequence_number":4,"item_id":"msg_1","output_index":0,"content_index":0,"text":"` + said + `"}`,
+	`{"type":"response.output_item.done","sequence_number":5,"output_index":0,"item":` + openaiItem + `}`,
+	`{"type":"response.completed","sequence_number":6,"response":` + openaiResponse + `}`,
+}
+
 func openaiAnswer(w http.ResponseWriter, r *http.Request, body []byte) {
-	const (
-		item     = `{"id":"msg_1","type":"message","role":"assistant","status":"completed","content":[{"type":"output_text","text":"` + said + `","annotations":[]}]}`
-		response = `{"id":"resp_1","object":"response","created_at":1,"status":"completed","model":"m","output":[` + item + `],"parallel_tool_calls":false,"tool_choice":"auto","tools":[],"usage":{"input_tokens":1,"input_tokens_details":{"cached_tokens":0},"output_tokens":1,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":2}}`
-	)
 	switch {
 	case r.Header.Get("Upgrade") != "":
-		realtime(w, r)
+		openaiSocket(w, r)
 	case r.URL.Path == "/v1/responses" && streams(body):
-		sendEvents(w, true, `{"type":"response.created","sequence_number":0,"response":{"id":"resp_1","object":"response","created_at":1,"status":"in_progress","model":"m","output":[]}}`,
-			`{"type":"response.output_item.added","sequence_number":1,"output_index":0,"item":{"id":"msg_1","type":"message","role":"assistant","status":"in_progress","content":[]}}`,
-			`{"type":"response.content_part.added","sequence_number":2,"item_id":"msg_1","output_index":0,"content_index":0,"part":{"type":"output_text","text":"","annotations":[]}}`,
-			`{"type":"response.output_text.delta","sequence_number":3,"item_id":"msg_1","output_index":0,"content_index":0,"delta":"`+said+`"}`,
-			`{"type":"response.output_text.done","sequence_number":4,"item_id":"msg_1","output_index":0,"content_index":0,"text":"`+said+`"}`,
-			`{"type":"response.output_item.done","sequence_number":5,"output_index":0,"item":`+item+`}`,
-			`{"type":"response.completed","sequence_number":6,"response":`+response+`}`)
+		sendEvents(w, true, openaiEvents...)
 	case r.URL.Path == "/v1/responses":
-		sendJSON(w, response)
+		sendJSON(w, openaiResponse)
 	case strings.HasSuffix(r.URL.Path, "/chat/completions") && streams(body):
 		const head = `{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":`
 		sendEvents(w, false, head+`{"role":"assistant","content":"`+said+`"},"finish_reason":null}]}`, head+`{},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}`, "[DONE]")
@@ -123,15 +129,26 @@ func openaiAnswer(w http.ResponseWriter, r *http.Request, body []byte) {
 	}
 }
 
-// realtime is the WebSocket of OpenAI's realtime API, up to its first event.
-func realtime(w http.ResponseWriter, r *http.Request) {
+// openaiSocket is the WebSocket of the realtime API, up to its first event, and that of
+// the responses API.
+func openaiSocket(w http.ResponseWriter, r *http.Request) {
 	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"realtime"}, InsecureSkipVerify: true})
 	if err != nil {
 		return
 	}
 	defer c.CloseNow()
-	c.Write(r.Context(), websocket.MessageText, []byte(`{"type":"session.created","event_id":"e","session":{"id":"hello from the session"}}`))
-	c.Read(r.Context())
+	c.SetReadLimit(16 << 20)
+	if r.URL.Path == "/v1/realtime" {
+		c.Write(r.Context(), websocket.MessageText, []byte(`{"type":"session.created","event_id":"e","session":{"id":"hello from the session"}}`))
+	}
+	for {
+		if _, _, err := c.Read(r.Context()); err != nil {
+			return
+		}
+		for _, event := range openaiEvents {
+			c.Write(r.Context(), websocket.MessageText, []byte(event))
+		}
+	}
 }
 
 func geminiAnswer(w http.ResponseWriter, r *http.Request) {

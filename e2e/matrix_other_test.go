@@ -1,5 +1,0 @@
-package e2e
-
-var goClients, runtimeClients, agentClients []client
-
-func nodeClients() []client { return nil }
