@@ -213,11 +213,14 @@ func mcpAnswer(w http.ResponseWriter, r *http.Request, body []byte) {
 	case "ping":
 		answer = `{}`
 	default:
-		if r.Method != http.MethodPost {
+		switch {
+		case r.Method != http.MethodPost:
 			w.WriteHeader(http.StatusMethodNotAllowed)
-			return
+		case call.ID == nil: // a notification
+			w.WriteHeader(http.StatusAccepted)
+		default:
+			sendJSON(w, fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":{"code":-32601,"message":"method not found"}}`, call.ID))
 		}
-		w.WriteHeader(http.StatusAccepted)
 		return
 	}
 	sendJSON(w, fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":%s}`, call.ID, answer))
