@@ -257,10 +257,17 @@ func (v *vendor) check(t *testing.T) {
 	}
 }
 
-// checkSignature computes the signature of a request with the real secret, as AWS
-// documents it (Signature Version 4 for API requests), and compares.
+// checkSignature reports a request that is not signed with the real secret.
 func checkSignature(t *testing.T, r seenRequest) {
 	t.Helper()
+	if err := verifySignature(r); err != nil {
+		t.Error(err)
+	}
+}
+
+// verifySignature computes the signature of a request with the real secret, as AWS
+// documents it (Signature Version 4 for API requests), and compares.
+func verifySignature(r seenRequest) error {
 	fields := strings.Fields(strings.ReplaceAll(strings.TrimPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 "), ",", " "))
 	parts := make(map[string]string)
 	for _, f := range fields {
@@ -269,7 +276,7 @@ func checkSignature(t *testing.T, r seenRequest) {
 	}
 	id, scope, _ := strings.Cut(parts["Credential"], "/")
 	if id != awsID {
-		t.Errorf("signed as %q", id)
+		return fmt.Errorf("signed as %q", id)
 	}
 	var canonical strings.Builder
 	path := r.URL.EscapedPath()
@@ -297,8 +304,9 @@ func checkSignature(t *testing.T, r seenRequest) {
 		key = mac(key, part)
 	}
 	if want := hex.EncodeToString(mac(key, toSign)); parts["Signature"] != want {
-		t.Errorf("%s %s: signature %s, want %s of\n%s", r.Method, r.RequestURI, parts["Signature"], want, canonical.String())
+		return fmt.Errorf("%s %s: signature %s, want %s of\n%s", r.Method, r.RequestURI, parts["Signature"], want, canonical.String())
 	}
+	return nil
 }
 
 func sum(b []byte) []byte {

@@ -1,0 +1,87 @@
+package e2e
+
+import "path/filepath"
+
+func packaged(path string) string { return filepath.Join(testScripts, "node_modules", path) }
+
+// bun and deno are the programs in their npm packages.
+var (
+	bun  = packaged("@oven/bun-linux-x64/bin/bun")
+	deno = packaged("@deno/linux-x64-glibc/deno")
+)
+
+func onBun(name, version, function string, want outcome) client {
+	return client{group: "Bun and Deno", name: name, runtime: "Bun", version: version, want: want, argv: script(bun, "clients.mjs", function)}
+}
+
+func onDeno(name, version, function string, want outcome) client {
+	c := onBun(name, version, function, want)
+	c.runtime, c.argv = "Deno", append([]string{deno, "run", "-A", "--node-modules-dir=manual"}, c.argv[1:]...)
+	return c
+}
+
+// browser is a client of matrix/clients.mjs that starts Debian's Chromium.
+func browser(name, version, function string, want outcome) client {
+	return client{group: "Browsers", name: name, version: version, want: want, argv: script(nodeProgram("node24"), "clients.mjs", function)}
+}
+
+const erlangClient = `inets:start(), ssl:start(), case httpc:request(get, {"` + routeURL + `", []}, [{timeout, 10000}], []) of {ok, {_, _, B}} -> io:format("~s~n", [B]), halt(0); E -> io:format("~p~n", [E]), halt(1) end.`
+
+const elixirClient = `:inets.start; :ssl.start
+case :httpc.request(:get, {'` + routeURL + `', []}, [timeout: 10000], []) do
+  {:ok, {_, _, body}} -> IO.puts(body)
+  error -> IO.inspect(error); System.halt(1)
+end`
+
+// runtimeClients run on languages with few clients, and in browsers.
+var runtimeClients = []client{
+	onBun("fetch", bun+" --version", "fetch", ok),
+	onDeno("fetch", bun+" --version", "fetch", ok),
+	onBun("https", bun+" --version", "https", ok),
+	onDeno("https", bun+" --version", "https", ok),
+	onBun("WebSocket", bun+" --version", "WebSocket", bypass), // soon ok
+	onDeno("WebSocket", bun+" --version", "WebSocket", ok),
+	onBun("tls.connect", bun+" --version", "tls", bypass),
+	onDeno("tls.connect", bun+" --version", "tls", bypass),
+	onBun("ws", "npm:ws", "ws", bypass),
+	onDeno("ws", "npm:ws", "ws", bypass),
+	onBun("axios", "npm:axios", "axios", ok),
+	onDeno("axios", "npm:axios", "axios", ok),
+	onBun("OpenAI's SDK", "npm:openai", "openai", ok).with(onOpenAI),
+	onDeno("OpenAI's SDK", "npm:openai", "openai", ok).with(onOpenAI),
+
+	{group: "Ruby", name: "net/http", version: "ruby --version", want: ok, argv: []string{"ruby", "-rnet/http", "-e", "puts Net::HTTP.get(URI('" + routeURL + "'))"}},
+	{group: "Ruby", name: "open-uri", version: "ruby --version", want: ok, argv: []string{"ruby", "-ropen-uri", "-e", "puts URI.open('" + routeURL + "').read"}},
+	{group: "Ruby", name: "Faraday", version: "deb:ruby-faraday", want: ok, argv: []string{"ruby", "-rfaraday", "-e", "puts Faraday.get('" + routeURL + "').body"}},
+	{group: "Ruby", name: "HTTParty", version: "deb:ruby-httparty", want: ok, argv: []string{"ruby", "-rhttparty", "-e", "puts HTTParty.get('" + routeURL + "').body"}},
+	{group: "Ruby", name: "rest-client", version: "deb:ruby-rest-client", want: ok, argv: []string{"ruby", "-rrest-client", "-e", "puts RestClient.get('" + routeURL + "').body"}},
+	client{group: "Ruby", name: "Octokit", version: "deb:ruby-octokit", want: ok, argv: []string{"ruby", "-roctokit", "-e", "puts Octokit::Client.new(access_token: ENV['GITHUB_TOKEN']).user.login"}}.with(onGitHub),
+
+	{group: "Perl", name: "LWP", version: "deb:libwww-perl", want: ok, argv: []string{"perl", "-MLWP::UserAgent", "-e", "print LWP::UserAgent->new->get('" + routeURL + "')->decoded_content"}},
+	{group: "Perl", name: "HTTP::Tiny", version: "perl --version", want: ok, argv: []string{"perl", "-MHTTP::Tiny", "-e", "my $r = HTTP::Tiny->new(verify_SSL => 1)->get('" + routeURL + "'); print $r->{content}; exit !$r->{success}"}},
+	{group: "Perl", name: "Mojo::UserAgent", version: "deb:libmojolicious-perl", want: bypass, argv: []string{"perl", "-MMojo::UserAgent", "-e", "print Mojo::UserAgent->new->get('" + routeURL + "')->result->body"}}, // soon ok
+
+	{group: "PHP", name: "curl", version: "php --version", want: safe, trust: "php", argv: []string{"php", "-r", "$c = curl_init('" + routeURL + "'); exit(curl_exec($c) ? 0 : 1);"}},
+	{group: "PHP", name: "streams", version: "php --version", want: bypass, argv: []string{"php", "-r", "$s = file_get_contents('" + routeURL + "'); echo $s; exit($s ? 0 : 1);"}}, // soon opt-in
+	{group: "PHP", name: "Guzzle", version: "deb:php-guzzlehttp-guzzle", want: safe, trust: "php", argv: []string{"php", "-r", "require 'GuzzleHttp/autoload.php'; echo (new GuzzleHttp\\Client)->get('" + routeURL + "')->getBody();"}},
+
+	{group: "Java", name: "HttpClient", version: "java --version", want: bypass, trust: "java", argv: []string{"java", "Client.java"}, files: map[string]string{"Client.java": `import java.net.*; import java.net.http.*;
+class Client { public static void main(String[] a) throws Exception {
+  System.out.println(HttpClient.newHttpClient().send(HttpRequest.newBuilder(URI.create("` + routeURL + `")).build(), HttpResponse.BodyHandlers.ofString()).body()); } }`}},
+	{group: "Java", name: "HttpURLConnection", version: "java --version", want: bypass, trust: "java", argv: []string{"java", "Client.java"}, files: map[string]string{"Client.java": `import java.net.*;
+class Client { public static void main(String[] a) throws Exception {
+  System.out.println(new String(new URL("` + routeURL + `").openConnection().getInputStream().readAllBytes())); } }`}},
+
+	{group: "Other languages", name: "Erlang httpc", version: "deb:erlang-inets", want: bypass, argv: []string{"erl", "-noshell", "-eval", erlangClient}},
+	{group: "Other languages", name: "Elixir with httpc", version: "deb:elixir", want: bypass, argv: []string{"elixir", "-e", elixirClient}},
+	{group: "Other languages", name: "Lua-cURL", version: "deb:lua-curl", want: safe, argv: []string{"lua", "-e", "require('cURL').easy{url='" + routeURL + "'}:perform()"}},
+	{group: "Other languages", name: "LuaSec", version: "deb:lua-sec", want: safe, argv: []string{"lua", "-e", "local b, c = require('ssl.https').request('" + routeURL + "'); print(b, c); os.exit(c == 200)"}},
+
+	browser("Chromium, headless", "chromium --version", "", safe).with(func(c *client) {
+		c.argv = []string{"chromium", "--headless", "--no-sandbox", "--virtual-time-budget=5000", "--dump-dom", routeURL}
+	}), // soon opt-in
+	browser("Playwright, a page", "npm:playwright-core", "chromium-playwright", safe),                // soon opt-in
+	browser("Playwright, fetch in a page", "npm:playwright-core", "chromium-playwright-fetch", safe), // soon opt-in
+	browser("Playwright, its request API", "npm:playwright-core", "playwright-request", ok),
+	browser("Puppeteer", "npm:puppeteer-core", "chromium-puppeteer", safe), // soon opt-in
+}
