@@ -81,7 +81,7 @@ func (r *rig) scriptClients(env []string, client ...string) (out string, authori
 	return string(combined), authorized
 }
 
-func script(t *testing.T, name string) string {
+func runtimeScript(t *testing.T, name string) string {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join("runtimes", name))
 	if err != nil {
@@ -97,14 +97,14 @@ func TestTrustPython(t *testing.T) {
 	r := newRig(t)
 	env := []string{"PINNED_ROOTS=" + r.ca}
 	clients := []string{"http_client", "urllib3_pool", "requests_certifi", "requests_without_environment", "httpx_certifi", "aiohttp_default", "aiohttp_connector", "asyncio_streams", "websockets_client", "httplib2_client", "process_pool"}
-	out, authorized := r.scriptClients(env, "--trust=python", python, script(t, "clients.py"), routeHost)
+	out, authorized := r.scriptClients(env, "--trust=python", python, runtimeScript(t, "clients.py"), routeHost)
 	for _, client := range clients {
 		path := strings.Replace(client, "websockets_client", "socket", 1)
 		if !strings.Contains(out, client+" 200\n") || authorized[path] == 0 {
 			t.Errorf("%s did not get the credential: %v\n%s", client, authorized, out)
 		}
 	}
-	out, authorized = r.scriptClients(env, python, script(t, "clients.py"), routeHost)
+	out, authorized = r.scriptClients(env, python, runtimeScript(t, "clients.py"), routeHost)
 	if failed := regexp.MustCompile(`(?m)^\w+ failed: `).FindAllString(out, -1); len(authorized) > 0 || len(failed) != len(clients) {
 		t.Errorf("without --trust: %v\n%s", authorized, out)
 	}
@@ -114,13 +114,13 @@ func TestTrustPython(t *testing.T) {
 func TestTrustPHP(t *testing.T) {
 	r := newRig(t)
 	clients := []string{"curl", "fopen", "post", "copy", "default", "global"}
-	out, authorized := r.scriptClients(nil, "--trust=php", need(t, "php"), script(t, "clients.php"), routeHost)
+	out, authorized := r.scriptClients(nil, "--trust=php", need(t, "php"), runtimeScript(t, "clients.php"), routeHost)
 	for _, client := range clients {
 		if !strings.Contains(out, client+" 200\n") || authorized[client] == 0 {
 			t.Errorf("%s did not get the credential: %v\n%s", client, authorized, out)
 		}
 	}
-	out, authorized = r.scriptClients(nil, need(t, "php"), script(t, "clients.php"), routeHost)
+	out, authorized = r.scriptClients(nil, need(t, "php"), runtimeScript(t, "clients.php"), routeHost)
 	delete(authorized, "curl")
 	if len(authorized) > 0 || strings.Count(out, " 200\n") > 1 {
 		t.Errorf("without --trust: %v\n%s", authorized, out)
@@ -146,12 +146,12 @@ func TestTrustKeeps(t *testing.T) {
 		args []string
 		want map[string]string // patterns of the lines that begin with a name
 	}{
-		{[]string{"/usr/bin/python3", script(t, "clients.py"), "direct"}, map[string]string{
+		{[]string{"/usr/bin/python3", runtimeScript(t, "clients.py"), "direct"}, map[string]string{
 			"direct_loopback": refused, "direct_loopback_pool": refused, "direct_loopback_asyncio": refused, "direct_loopback_aiohttp": refused,
 			"direct_excluded": unknown, "direct_excluded_asyncio": unknown, "direct_own_proxy": "ProxyError", "direct_own_proxy_pool": "ProxyError",
 			"direct_own_proxy_aiohttp": "ClientProxyConnectionError", "direct_unix_socket": "UnixClientConnectorError",
 		}},
-		{[]string{need(t, "php"), script(t, "clients.php"), "direct"}, map[string]string{
+		{[]string{need(t, "php"), runtimeScript(t, "clients.php"), "direct"}, map[string]string{
 			"loopback": refused, "plain": refused, "own_proxy": refused, "excluded": ".*getaddrinfo",
 		}},
 	} {
