@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/authsome/authsome/internal/hosts"
+	"github.com/authsome/authsome/internal/proxyenv"
 )
 
 const (
@@ -53,7 +54,7 @@ func (c *Config) clientWith(transport func() *http.Transport) *http.Client {
 // repeats a request if a reused connection breaks.
 func plainTransport() *http.Transport {
 	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  proxyenv.ForRequest,
 		DisableKeepAlives:      true,
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    dialTimeout,
@@ -76,10 +77,10 @@ type guard struct {
 	proxies sync.Map // the proxies of the environment, as host:port
 }
 
-// proxy is [http.ProxyFromEnvironment]. With a proxy, the target's address is not known
+// proxy is [proxyenv.ForRequest]. With a proxy, the target's address is not known
 // here unless the URL contains it; then it is checked here.
 func (g *guard) proxy(r *http.Request) (*url.URL, error) {
-	p, err := http.ProxyFromEnvironment(r)
+	p, err := proxyenv.ForRequest(r)
 	if p == nil || err != nil {
 		return p, err
 	}

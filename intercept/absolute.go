@@ -56,19 +56,21 @@ func (c *call) forwardAbsolute() {
 			URL:     "https://" + c.target.authority() + c.r.URL.EscapedPath()})
 		return
 	}
-	c.forwardAny(c.proxy.upstream.forwarded)
+	c.forwardAny()
 }
 
 // forwardAny forwards c.out to a host that the client chose.
-func (c *call) forwardAny(via *http.Transport) {
+func (c *call) forwardAny() {
 	u := c.proxy.upstream
+	transports := u.direct
 	if next, err := u.proxyFor(c.out); err != nil || next != nil {
 		if err := c.proxy.guard.checkRemote(c.target); err != nil {
 			c.refuse(dialRefusal(c.target, err))
 			return
 		}
+		transports = u.proxied
 	}
-	c.via = via
+	c.via = transports.forScheme(c.out.URL.Scheme)
 	c.forward()
 }
 

@@ -244,6 +244,39 @@ func TestAbsoluteURLThroughAnUpstreamProxy(t *testing.T) {
 	}
 }
 
+// The upstream proxy may have a private address, also where clients cannot reach those.
+func TestUpstreamProxyAtAPrivateAddress(t *testing.T) {
+	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "plain") }))
+	defer origin.Close()
+	to, err := parseTarget(origin.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	far := newRig(t, func(r *rig) {
+		r.Routes = func() *routing.Table { return &routing.Table{} }
+		r.ConnectTo = append(r.ConnectTo, ConnectTo{From: Target{"plain.example.net", 80}, To: to})
+	})
+	r := sibling(far, &Proxy{Token: secret.New("t"), UpstreamProxy: func(*url.URL) (*url.URL, error) { return &url.URL{Scheme: "http", Host: far.addr}, nil }})
+	r.ConnectTo = nil
+	l, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.serve(l)
+	r.addr = net.JoinHostPort("127.0.0.1", fmt.Sprint(l.Addr().(*net.TCPAddr).Port))
+	if _, body := get(t, r.absolute(), "https://"+otherHost+"/"); !strings.HasPrefix(body, "GET / host="+otherHost) {
+		t.Errorf("https: %q", body)
+	}
+	if _, body := get(t, r.client(), "http://plain.example.net/"); body != "plain" {
+		t.Errorf("http: %q", body)
+	}
+	for _, request := range everyForm("127.0.0.1:1", "/") {
+		if response, body := exchange(t, r.raw(), request); response.Header.Get(errorHeader) != string(CodePrivateTarget) {
+			t.Errorf("%q: %d %s", request, response.StatusCode, body)
+		}
+	}
+}
+
 // A client of HTTP/1.0 gets no 1xx response, which it would take for the final one.
 func TestNoInformationalResponsesInHTTP10(t *testing.T) {
 	r := newRig(t, nil)

@@ -79,7 +79,7 @@ func (c *call) servePlain() {
 		host = strings.TrimSuffix(host, ":80")
 	}
 	c.out = outgoing(r, &url.URL{Scheme: "http", Host: host, Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery})
-	c.forwardAny(c.proxy.upstream.plain)
+	c.forwardAny()
 }
 
 // plainTarget returns the authority of a request in absolute form.

@@ -43,11 +43,21 @@ type upstream struct {
 	proxy     *Proxy
 	redirects map[Target]Target
 	tlsConfig *tls.Config
-	plain     *http.Transport // for http://; shared, since no credential is sent on it
-	forwarded *http.Transport // for https:// in absolute form to hosts without a route; shared for the same reason
+	direct    pair // for hosts that the client chose; shared, since no credential is sent on them
+	proxied   pair // the same through an upstream proxy, which the operator chose
 
 	mu         sync.Mutex // guards transports
 	transports map[connectionKey]*http.Transport
+}
+
+// pair has a transport for each scheme.
+type pair struct{ http, https *http.Transport }
+
+func (p pair) forScheme(scheme string) *http.Transport {
+	if scheme == "http" {
+		return p.http
+	}
+	return p.https
 }
 
 // connectionKey names a connection of a provider. The zero value means no
@@ -59,13 +69,9 @@ func newUpstream(p *Proxy) *upstream {
 	for _, c := range p.ConnectTo {
 		u.redirects[c.From] = c.To
 	}
-	u.plain = &http.Transport{
-		DialContext: u.steady(u.dialAny), Proxy: u.proxyFor, DisableCompression: true, MaxIdleConnsPerHost: 16,
-		IdleConnTimeout: 90 * time.Second, ExpectContinueTimeout: time.Second, ResponseHeaderTimeout: p.ResponseTimeout,
-		MaxResponseHeaderBytes: maxResponseHead,
-	}
 	u.tlsConfig = &tls.Config{RootCAs: p.UpstreamRoots, MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(256)}
-	u.forwarded = u.secure(u.dialAny)
+	u.direct = pair{u.cleartext(u.dialAny), u.secure(u.dialAny)}
+	u.proxied = pair{u.cleartext(u.dialNamed), u.secure(u.dialNamed)}
 	return u
 }
 
@@ -80,6 +86,15 @@ func (u *upstream) transport(key connectionKey) *http.Transport {
 		u.transports[key] = t
 	}
 	return t
+}
+
+// cleartext makes a transport for http://.
+func (u *upstream) cleartext(dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Transport {
+	return &http.Transport{
+		DialContext: u.steady(dial), Proxy: u.proxyFor, DisableCompression: true, MaxIdleConnsPerHost: 16,
+		IdleConnTimeout: 90 * time.Second, ExpectContinueTimeout: time.Second, ResponseHeaderTimeout: u.proxy.ResponseTimeout,
+		MaxResponseHeaderBytes: maxResponseHead,
+	}
 }
 
 // secure makes a transport for https:// with its own sockets.
@@ -131,8 +146,9 @@ func targetOf(u *url.URL) (Target, bool) {
 func (u *upstream) closeIdle() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.plain.CloseIdleConnections()
-	u.forwarded.CloseIdleConnections()
+	for _, t := range []*http.Transport{u.direct.http, u.direct.https, u.proxied.http, u.proxied.https} {
+		t.CloseIdleConnections()
+	}
 	for _, t := range u.transports {
 		t.CloseIdleConnections()
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/internal/bom"
+	"github.com/authsome/authsome/internal/proxyenv"
 	"github.com/authsome/authsome/internal/regular"
 )
 
@@ -70,7 +71,9 @@ func download(ctx context.Context, address string) (io.ReadCloser, error) {
 	if err != nil || u.Scheme != "https" || u.Host == "" {
 		return nil, exit.Usagef("%s: not an https URL", address)
 	}
-	client := &http.Client{Timeout: fetchTime, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.Proxy = proxyenv.ForRequest
+	client := &http.Client{Transport: transport, Timeout: fetchTime, CheckRedirect: func(r *http.Request, via []*http.Request) error {
 		if r.URL.Scheme != "https" || len(via) > 5 {
 			return errors.New("the server redirects too often, or not to https")
 		}

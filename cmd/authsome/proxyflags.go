@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"crypto/x509"
 	"fmt"
 	"net/url"
@@ -12,7 +11,6 @@ import (
 	"github.com/authsome/authsome/internal/regular"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/net/http/httpproxy"
 
 	// With these roots, upstreams can be verified even in an image without any
 	// certificates. They are only used if the system has none.
@@ -24,6 +22,7 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/intercept"
 	"github.com/authsome/authsome/internal/home"
+	"github.com/authsome/authsome/internal/proxyenv"
 	"github.com/authsome/authsome/internal/sidecar"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/routing"
@@ -49,7 +48,7 @@ func (o *proxyOptions) addFlags(cmd *cobra.Command) {
 	f.StringVar(&o.unmatched, "unmatched", "allow", "pass through hosts that no connected provider covers, or refuse them: `allow|deny`")
 	f.StringArrayVar(&o.connectTo, "connect-to", nil, "connect to HOST2 instead of HOST, as `HOST:PORT:HOST2:PORT2`; the certificate must still be HOST's; repeatable")
 	f.StringArrayVar(&o.upstreamCA, "upstream-ca", nil, "also trust the certificates in `FILE` for services; repeatable")
-	f.StringVar(&o.upstreamProxy, "upstream-proxy", "", "reach services through the proxy at `URL` (default: HTTPS_PROXY and NO_PROXY)")
+	f.StringVar(&o.upstreamProxy, "upstream-proxy", "", "reach services through the proxy at `URL` (default: HTTPS_PROXY, else ALL_PROXY, and NO_PROXY)")
 	f.DurationVar(&o.responseTimeout, "response-timeout", 0, "give up if a service sends no response head for `DURATION` (default: wait)")
 	f.BoolVar(&o.allowPrivate, "allow-private", false, "let clients that do not connect over loopback reach private addresses")
 }
@@ -237,8 +236,6 @@ func (o *proxyOptions) roots() (*x509.CertPool, error) {
 // --upstream-proxy, or else the one in the environment. It returns nil if services are
 // reached directly.
 func (o *proxyOptions) proxyFunc(getenv func(string) string) (func(*url.URL) (*url.URL, error), error) {
-	either := func(name string) string { return cmp.Or(getenv(name), getenv(strings.ToLower(name))) }
-	config := httpproxy.Config{HTTPProxy: either("HTTP_PROXY"), HTTPSProxy: either("HTTPS_PROXY"), NoProxy: either("NO_PROXY")}
 	if o.upstreamProxy != "" {
 		u, err := url.Parse(o.upstreamProxy)
 		if err != nil || u.Host == "" || !slices.Contains(intercept.UpstreamSchemes, u.Scheme) {
@@ -246,17 +243,15 @@ func (o *proxyOptions) proxyFunc(getenv func(string) string) (func(*url.URL) (*u
 		}
 		return func(*url.URL) (*url.URL, error) { return u, nil }, nil
 	}
-	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY"} {
+	forHTTPS, forHTTP := proxyenv.Find(getenv)
+	for _, v := range []proxyenv.Variable{forHTTP, forHTTPS} {
 		// Without a scheme, it is a host or host:port.
-		scheme, _, found := strings.Cut(either(name), "://")
+		scheme, _, found := strings.Cut(v.Value, "://")
 		if found && !slices.Contains(intercept.UpstreamSchemes, strings.ToLower(scheme)) {
-			return nil, exit.WithAdvice(exit.Usagef("%s %s: use %s", name, withoutPassword(either(name)), proxyForms), "set %s to the URL of a proxy, or unset it", name)
+			return nil, exit.WithAdvice(exit.Usagef("%s %s: use %s", v.Name, withoutPassword(v.Value), proxyForms), "set %s to the URL of a proxy, or unset it", v.Name)
 		}
 	}
-	if config.HTTPProxy == "" && config.HTTPSProxy == "" {
-		return nil, nil
-	}
-	return config.ProxyFunc(), nil
+	return proxyenv.Func(getenv), nil
 }
 
 const proxyForms = "http://host:port, https://host:port or socks5://host:port"

@@ -360,7 +360,7 @@ func (b *bench) asNobody(cmd *exec.Cmd, readable ...string) {
 func TestStatusRefreshesTokens(t *testing.T) {
 	b, p := newBench(t), startProvider(t)
 	b.run("", "init")
-	b.more = []string{"HTTPS_PROXY=" + forwardProxy(t, p.addr), "SSL_CERT_FILE=" + p.ca}
+	b.more = []string{"all_proxy=" + forwardProxy(t, p.addr), "SSL_CERT_FILE=" + p.ca}
 	p.logIn(b, time.Now().Add(-time.Second))
 	if out, said, code := b.answer("status"); code != 0 || !strings.Contains(out, "works") || p.asked() != 1 {
 		t.Errorf("exit code %d, %d refreshes: %s%s", code, p.asked(), out, said)

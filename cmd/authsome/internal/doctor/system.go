@@ -15,6 +15,7 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/show"
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/intercept"
+	"github.com/authsome/authsome/internal/proxyenv"
 )
 
 // checkClock compares the clock with times that must be in the past.
@@ -47,8 +48,9 @@ var setProxy = suggest.Advice("set it to http://HOST:PORT, or unset it")
 func (d *Doctor) checkUpstreamProxies(ctx context.Context) []finding {
 	var all []finding
 	seen := make(map[string]bool)
-	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"} {
-		value := d.Console.Getenv(name)
+	forHTTPS, forHTTP := proxyenv.Find(d.Console.Getenv)
+	for _, v := range []proxyenv.Variable{forHTTPS, forHTTP} {
+		name, value := v.Name, v.Value
 		if value == "" || seen[value] {
 			continue
 		}
