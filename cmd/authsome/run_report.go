@@ -140,7 +140,7 @@ func (r *runReport) unreached() string {
 	client, known := child.ClientOf(r.command)
 	switch {
 	case len(r.used.Unused) > 0:
-		return fmt.Sprintf("%s ended its connections to %s before a request%s; its client may not trust the proxy's certificate, because it expects the service's own or has roots of its own",
+		return fmt.Sprintf("%s ended its connections to %s before a request%s; its client may not trust the proxy's certificate, because it expects the service's own or trusts only its own roots",
 			name, namesOf(r.used.Unused), r.unused())
 	case known && !child.Trusts(r.trust, client.Runtime):
 		return fmt.Sprintf("%s %s; %s %s%s", name, did, client.Name, client.Reason, withTrust(client))

@@ -2,12 +2,13 @@ package child
 
 import (
 	"bufio"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/authsome/authsome/internal/regular"
 )
 
 // Client is a kind of program of which some or all requests do not reach the proxy with
@@ -81,7 +82,7 @@ func ClientOf(command []string) (Client, bool) {
 
 // interpreter returns the program that runs a script, or "".
 func interpreter(script string) string {
-	file, err := os.Open(script)
+	file, err := regular.Open(script)
 	if err != nil {
 		return ""
 	}
