@@ -48,11 +48,11 @@ func TestEnvironment(t *testing.T) {
 		"HTTP_PROXY": proxy, "http_proxy": proxy, "HTTPS_PROXY": proxy, "https_proxy": proxy, "ALL_PROXY": proxy, "all_proxy": proxy, "grpc_proxy": proxy, "ws_proxy": proxy, "wss_proxy": proxy, "npm_config_proxy": proxy, "npm_config_https_proxy": proxy,
 		"npm_config_noproxy": "localhost,127.0.0.1,::1", "MOJO_PROXY": "1",
 		"NO_PROXY": "localhost,127.0.0.1,::1", "no_proxy": "localhost,127.0.0.1,::1",
-		"NODE_USE_ENV_PROXY": "1", "PERL_LWP_ENV_PROXY": "1", "GIT_HTTP_PROXY_AUTHMETHOD": "basic",
+		"PERL_LWP_ENV_PROXY": "1", "GIT_HTTP_PROXY_AUTHMETHOD": "basic",
 		"SSL_CERT_FILE": "/b", "REQUESTS_CA_BUNDLE": "/b", "CURL_CA_BUNDLE": "/b", "GIT_SSL_CAINFO": "/b", "PIP_CERT": "/b", "BUNDLE_SSL_CA_CERT": "/b", "HEX_CACERTS_PATH": "/b", "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE": "/b",
 		"CARGO_HTTP_CAINFO": "/b", "NPM_CONFIG_CAFILE": "/b", "HTTPLIB2_CA_CERTS": "/b", "PERL_LWP_SSL_CA_FILE": "/b", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": "/b",
 		"NIX_SSL_CERT_FILE": "/b", "NODE_EXTRA_CA_CERTS": "/a", "DENO_CERT": "/a", "WGETRC": "/w",
-		"NODE_OPTIONS": `--max-old-space-size=100 --require "/a \"b\\c"`,
+		"NODE_OPTIONS": `--max-old-space-size=100 --require "/a \"b\\c"`, "BUN_OPTIONS": `"--preload=/a "b\c"`,
 	} {
 		if got, set := env[name]; got != want || !set {
 			t.Errorf("%s=%q, want %q", name, got, want)

@@ -34,6 +34,7 @@ var clientChecks = []clientCheck{
 	{name: "Python", program: "python3", args: []string{"-c", "import urllib.request; print(urllib.request.urlopen('" + selfURL + "', timeout=20).read().decode(), end='')"}},
 	{name: "Node fetch", program: "node", args: []string{"-e", "fetch('" + selfURL + "').then(r => r.text()).then(t => process.stdout.write(t)).catch(e => { console.error(e.cause ?? e); process.exit(1) })"},
 		remedy: nodeRemedy},
+	{name: "Node TLS", program: "node", args: []string{"-e", nodeTLS}, remedy: nodeRemedy},
 	// The page is not a repository, but an answer shows that git reaches the proxy.
 	{name: "git", program: "git", args: []string{"-c", "http.lowSpeedTime=20", "-c", "http.lowSpeedLimit=1", "ls-remote", selfURL}},
 	{name: "Java", program: "java", args: []string{"Self.java"}, file: "Self.java", source: `class Self { public static void main(String[] a) throws Exception {
@@ -41,7 +42,15 @@ var clientChecks = []clientCheck{
 		remedy: withTrust(child.Java, "Java")},
 }
 
-var nodeRemedy = suggest.Advice("use Node 22.21, 24.5, or later")
+// nodeTLS requests the page over a connection that it opens itself, as WebSockets and
+// HTTP/2 in Node do.
+const nodeTLS = `const { host, pathname } = new URL('` + selfURL + `')
+const c = require('node:tls').connect({ host, port: 443, servername: host, timeout: 20000 }, () => c.write('GET ' + pathname + ' HTTP/1.0\r\nHost: ' + host + '\r\n\r\n'))
+let text = ''
+c.on('data', d => text += d).on('end', () => process.stdout.write(text.split('\r\n\r\n')[1] ?? ''))
+c.on('timeout', () => c.destroy(new Error('timeout'))).on('error', e => { console.error(e); process.exit(1) })`
+
+var nodeRemedy = suggest.Advice("use Node 18 or later, one that reads NODE_OPTIONS")
 
 func (c clientCheck) run(ctx context.Context, d *Doctor) []finding {
 	path, err := exec.LookPath(c.program)
@@ -98,37 +107,5 @@ func (d *Doctor) checkClients(ctx context.Context) []finding {
 	if runtime.GOOS == "darwin" {
 		all = append(all, warning("clients", "on macOS, programs written in Go trust only the keychain and refuse the proxy's certificate", suggest.Advice("run them in the sidecar's container"))...)
 	}
-	if v := nodeVersion(ctx); v != "" && nodeIgnoresProxies(v) {
-		all = append(all, warning("clients", "fetch or https of Node "+v+" ignores proxies, so such requests get no credentials", nodeRemedy)...)
-	}
 	return all
-}
-
-func nodeVersion(ctx context.Context) string {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "node", "--version")
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
-	out, err := cmd.Output()
-	if err != nil {
-		return ""
-	}
-	return strings.TrimPrefix(strings.TrimSpace(string(out)), "v")
-}
-
-// nodeIgnoresProxies reports whether some requests of a version of Node ignore
-// NODE_USE_ENV_PROXY. Node 22.21 was the first of its line to support it; Node 24.0
-// supports it for fetch, and 24.5 for https too.
-func nodeIgnoresProxies(version string) bool {
-	var major, minor int
-	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil {
-		return false
-	}
-	switch {
-	case major == 22:
-		return minor < 21
-	case major == 24:
-		return minor < 5
-	}
-	return major < 24
 }

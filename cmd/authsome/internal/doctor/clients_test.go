@@ -18,15 +18,3 @@ func TestMainLine(t *testing.T) {
 		}
 	}
 }
-
-func TestNodeIgnoresProxies(t *testing.T) {
-	for version, want := range map[string]bool{
-		"18.20.4": true, "20.20.2": true, "22.20.0": true, "22.21.0": false, "22.21.1": false, "23.11.0": true,
-		"24.0.0": true, "24.4.1": true, "24.5.0": false, "24.11.0": false, "25.0.0": false, "100.1.0": false,
-		"": false, "nonsense": false, "22": false,
-	} {
-		if got := nodeIgnoresProxies(version); got != want {
-			t.Errorf("%q: %v, want %v", version, got, want)
-		}
-	}
-}
