@@ -214,3 +214,12 @@ func (r *rig) wantAuthorized(path string) {
 		r.t.Errorf("no request for %s arrived with the credential", path)
 	}
 }
+
+// The files of the runtimes have no key, during the run.
+func TestTrustFilesHaveNoKey(t *testing.T) {
+	r := newRig(t)
+	out := r.run(nil, "--trust=all", "sh", "-c", `cd "$(dirname "$SSL_CERT_FILE")" && find . -type f -exec cat {} +`)
+	if strings.Contains(out, r.key) || !strings.Contains(out, "class HttpsStream") || !strings.Contains(out, "def change_ssl") {
+		t.Errorf("the files have the key, or are not found: %d bytes", len(out))
+	}
+}

@@ -36,7 +36,7 @@ $clients = [
 ];
 if ($host === 'direct') {
     $own = stream_context_create(['http' => ['proxy' => 'tcp://127.0.0.1:9']]);
-    $requests = ['loopback' => ['https://127.0.0.1:9/', $context], 'plain' => ['http://127.0.0.1:9/', $context],
+    $requests = ['loopback' => ['https://127.0.0.2:9/', $context], 'plain' => ['http://127.0.0.1:9/', $context],
         'excluded' => ['https://a.excluded.test/', $context], 'own_proxy' => ['https://other.test/', $own]];
     set_error_handler(function ($level, $message) { echo " failed: $message\n"; });
     foreach ($requests as $name => $request) {

@@ -120,7 +120,7 @@ def process_pool(name):
 def direct_loopback(name):
     import http.client
 
-    http.client.HTTPSConnection("127.0.0.1", 9, timeout=20).request("GET", "/")
+    http.client.HTTPSConnection("127.0.0.2", 9, timeout=20).request("GET", "/")
 
 
 def direct_loopback_pool(name):
@@ -130,7 +130,7 @@ def direct_loopback_pool(name):
 
 
 def direct_loopback_asyncio(name):
-    asyncio.run(asyncio.open_connection("127.0.0.1", 9, ssl=True))
+    asyncio.run(asyncio.open_connection("127.0.0.2", 9, ssl=True))
 
 
 def direct_loopback_aiohttp(name):
@@ -138,7 +138,7 @@ def direct_loopback_aiohttp(name):
 
     async def get():
         async with aiohttp.ClientSession() as s:
-            await s.get("https://127.0.0.1:9/")
+            await s.get("https://127.0.0.2:9/")
 
     asyncio.run(get())
 
