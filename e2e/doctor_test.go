@@ -16,7 +16,7 @@ func TestDoctor(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := r.run([]string{"PATH=" + filepath.Dir(newNode) + ":" + os.Getenv("PATH")}, binary, "doctor")
-	for _, client := range []string{"proxy", "curl", "wget", "Python", "Node fetch", "git"} {
+	for _, client := range []string{"proxy", "curl", "wget", "Python", "Node fetch", "Node TLS", "git"} {
 		if !regexp.MustCompile(`(?m)^ok +` + client + ` `).MatchString(out) {
 			t.Errorf("%s is not reported as ok:\n%s", client, out)
 		}

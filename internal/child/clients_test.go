@@ -95,6 +95,7 @@ func TestClientsUseTheProxy(t *testing.T) {
 		http.NotFound(w, r)
 	}))
 	upstream.TLS = &tls.Config{GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return authority.Leaf(h.ServerName) }}
+	upstream.EnableHTTP2 = true
 	upstream.StartTLS()
 	defer upstream.Close()
 	tmp := t.TempDir()
@@ -127,6 +128,8 @@ func TestClientsUseTheProxy(t *testing.T) {
 		{"wget", []string{"wget", "-V"}, []string{"wget", "-t1", "-qO-", site}},
 		{"git", []string{"git", "--version"}, []string{"git", "ls-remote", site + "project.git"}},
 		{"npm", []string{"npm", "--version"}, []string{"npm", "ping", "--fetch-retries=0", "--registry", site}},
+		{"Node fetch", []string{"node", "--version"}, []string{"node", "-e", "fetch(process.argv[1])", site}},
+		{"Node http2", []string{"node", "--version"}, []string{"node", "-e", "require('http2').connect(process.argv[1]).on('error', () => {}).request().on('error', () => {}).on('response', () => process.exit())", site}},
 		{"pip", []string{"python3", "-m", "pip", "--version"}, []string{"python3", "-m", "pip", "download", "--no-cache-dir", "--retries=0", "--no-deps", "-d", tmp, "-i", site, "no-such-project"}},
 		{"Python urllib", []string{"python3", "-V"}, []string{"python3", "-c", "import sys, urllib.request as u; u.urlopen(sys.argv[1])", site}},
 		{"Python http.client", []string{"python3", "-V"}, []string{"python3", "-c", "import http.client as c; c.HTTPSConnection('api.example.invalid').request('GET', '/')"}},

@@ -23,7 +23,7 @@ function install () {
   const authorization = proxy.username && 'Proxy-Authorization: Basic ' +
     Buffer.from(decodeURIComponent(proxy.username) + ':' + decodeURIComponent(proxy.password)).toString('base64') + '\r\n'
 
-  const names = ['localhost']
+  const names = ['localhost', '::1']
   const addresses = new net.BlockList()
   addresses.addSubnet('127.0.0.0', 8)
   for (const entry of (process.env.no_proxy || process.env.NO_PROXY || '').toLowerCase().split(/[,\s]+/)) {
@@ -84,16 +84,18 @@ function install () {
 
   tls.connect = function (...args) {
     const options = optionsOf(args)
-    const { socket, path, port, host = 'localhost' } = options
+    const { socket, path, port } = options
+    const host = options.host || 'localhost'
     // With a socket, the caller has connected it: STARTTLS, or a client with a proxy of its choice.
     if (socket || path || !port || isDirect(host, port)) return connect.apply(this, args)
 
     const target = `${net.isIPv6(host) ? `[${host}]` : domainToASCII(host)}:${port}`
     const tunnel = new Tunnel(target, options.allowHalfOpen)
-    const secure = connect.call(this, { ...options, socket: tunnel }, args.findLast(a => typeof a === 'function'))
+    const secure = connect.call(this, { ...options, socket: tunnel }, args.find(a => typeof a === 'function'))
     // What Node does only for sockets that it creates itself.
     tunnel.once('error', () => secure.destroy()) // which has emitted the error
     if (options.timeout) secure.setTimeout(options.timeout)
+    // In Bun, both sockets have one handle, and each calls the other.
     for (const method of process.versions.bun ? [] : ['ref', 'unref', 'setKeepAlive', 'setNoDelay']) {
       secure[method] = (...args) => {
         tunnel[method](...args)
@@ -124,7 +126,7 @@ function install () {
     return names.some(name => name === '*' || `.${host}`.endsWith(`.${name}`) || `.${host}:${port}`.endsWith(`.${name}`))
   }
 
-  // Bun's WebSocket, which its ws is made of, connects in native code.
+  // Bun's WebSocket connects in native code, and has an option for a proxy.
   if (process.versions.bun) {
     const { WebSocket } = globalThis
     globalThis.WebSocket = class extends WebSocket {
