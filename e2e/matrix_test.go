@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -280,8 +279,6 @@ var testScripts = func() string {
 func script(interpreter, file string, args ...string) []string {
 	return append([]string{interpreter, filepath.Join(testScripts, file)}, args...)
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // longest is the time that one client may take.
 const longest = 2 * time.Minute
