@@ -59,6 +59,7 @@ func clientTable(all []client) string {
 		programs[c.group+c.name] = true
 	}
 	fmt.Fprintf(&b, "\nMeasured on %s: %d programs, %d combinations of program and runtime.\n", time.Now().UTC().Format("2006-01-02"), len(programs), len(all))
+	fmt.Fprintf(&b, "Runtimes: %s.\n", strings.Join(runtimeVersions(), ", "))
 	for len(all) > 0 {
 		group := all[0].group
 		n := slices.IndexFunc(all, func(c client) bool { return c.group != group })
@@ -70,6 +71,13 @@ func clientTable(all []client) string {
 		all = all[n:]
 	}
 	return b.String() + "\n"
+}
+
+func runtimeVersions() (all []string) {
+	for _, r := range nodeRuntimes {
+		all = append(all, "Node "+findVersion(nodeProgram(r.dir)+" --version"))
+	}
+	return append(all, "Bun "+findVersion(bun+" --version"), "Deno "+findVersion(deno+" --version"), "Python "+findVersion("/usr/bin/python3 --version"))
 }
 
 func rows(group []client) string {
@@ -154,6 +162,7 @@ func findVersion(of string) string {
 // withoutVersions removes what may differ from one machine to another.
 func withoutVersions(table string) string {
 	table = regexp.MustCompile(`Measured on \S+:`).ReplaceAllString(table, "Measured:")
+	table = regexp.MustCompile(`(?m)^Runtimes: .*$`).ReplaceAllString(table, "Runtimes:")
 	return regexp.MustCompile(`(?m)^(\| [^|]+ \|)[^|]*\|`).ReplaceAllString(table, "$1 |")
 }
 

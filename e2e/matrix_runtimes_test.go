@@ -4,8 +4,9 @@ import "path/filepath"
 
 func packaged(path string) string { return filepath.Join(testScripts, "node_modules", path) }
 
-// bun and deno are the programs in their npm packages.
+// bun, deno and pnpm are the programs in their npm packages.
 var (
+	pnpm = packaged("@pnpm/exe.linux-x64/pnpm")
 	bun  = packaged("@oven/bun-linux-x64/bin/bun")
 	deno = packaged("@deno/linux-x64-glibc/deno")
 )
@@ -35,14 +36,14 @@ end`
 
 // runtimeClients run on languages with few clients, and in browsers.
 var runtimeClients = []client{
-	onBun("fetch", bun+" --version", "fetch", ok),
-	onDeno("fetch", bun+" --version", "fetch", ok),
-	onBun("https", bun+" --version", "https", ok),
-	onDeno("https", bun+" --version", "https", ok),
-	onBun("WebSocket", bun+" --version", "WebSocket", bypass), // soon ok
-	onDeno("WebSocket", bun+" --version", "WebSocket", ok),
-	onBun("tls.connect", bun+" --version", "tls", bypass),
-	onDeno("tls.connect", bun+" --version", "tls", bypass),
+	onBun("fetch", "", "fetch", ok),
+	onDeno("fetch", "", "fetch", ok),
+	onBun("https", "", "https", ok),
+	onDeno("https", "", "https", ok),
+	onBun("WebSocket", "", "WebSocket", bypass), // soon ok
+	onDeno("WebSocket", "", "WebSocket", ok),
+	onBun("tls.connect", "", "tls", bypass),
+	onDeno("tls.connect", "", "tls", bypass),
 	onBun("ws", "npm:ws", "ws", bypass),
 	onDeno("ws", "npm:ws", "ws", bypass),
 	onBun("axios", "npm:axios", "axios", ok),
@@ -59,10 +60,10 @@ var runtimeClients = []client{
 
 	{group: "Perl", name: "LWP", version: "deb:libwww-perl", want: ok, argv: []string{"perl", "-MLWP::UserAgent", "-e", "print LWP::UserAgent->new->get('" + routeURL + "')->decoded_content"}},
 	{group: "Perl", name: "HTTP::Tiny", version: "perl --version", want: ok, argv: []string{"perl", "-MHTTP::Tiny", "-e", "my $r = HTTP::Tiny->new(verify_SSL => 1)->get('" + routeURL + "'); print $r->{content}; exit !$r->{success}"}},
-	{group: "Perl", name: "Mojo::UserAgent", version: "deb:libmojolicious-perl", want: bypass, argv: []string{"perl", "-MMojo::UserAgent", "-e", "print Mojo::UserAgent->new->get('" + routeURL + "')->result->body"}}, // soon ok
+	{group: "Perl", name: "Mojo::UserAgent", version: "deb:libmojolicious-perl", want: bypass, note: "reads variables only with `MOJO_PROXY=1`", argv: []string{"perl", "-MMojo::UserAgent", "-e", "print Mojo::UserAgent->new->get('" + routeURL + "')->result->body"}}, // soon ok
 
 	{group: "PHP", name: "curl", version: "php --version", want: safe, trust: "php", argv: []string{"php", "-r", "$c = curl_init('" + routeURL + "'); exit(curl_exec($c) ? 0 : 1);"}},
-	{group: "PHP", name: "streams", version: "php --version", want: bypass, argv: []string{"php", "-r", "$s = file_get_contents('" + routeURL + "'); echo $s; exit($s ? 0 : 1);"}}, // soon opt-in
+	{group: "PHP", name: "streams", version: "php --version", want: bypass, note: "read no variables", argv: []string{"php", "-r", "$s = file_get_contents('" + routeURL + "'); echo $s; exit($s ? 0 : 1);"}}, // soon opt-in
 	{group: "PHP", name: "Guzzle", version: "deb:php-guzzlehttp-guzzle", want: safe, trust: "php", argv: []string{"php", "-r", "require 'GuzzleHttp/autoload.php'; echo (new GuzzleHttp\\Client)->get('" + routeURL + "')->getBody();"}},
 
 	{group: "Java", name: "HttpClient", version: "java --version", want: bypass, trust: "java", argv: []string{"java", "Client.java"}, files: map[string]string{"Client.java": `import java.net.*; import java.net.http.*;
@@ -72,12 +73,12 @@ class Client { public static void main(String[] a) throws Exception {
 class Client { public static void main(String[] a) throws Exception {
   System.out.println(new String(new URL("` + routeURL + `").openConnection().getInputStream().readAllBytes())); } }`}},
 
-	{group: "Other languages", name: "Erlang httpc", version: "deb:erlang-inets", want: bypass, argv: []string{"erl", "-noshell", "-eval", erlangClient}},
-	{group: "Other languages", name: "Elixir with httpc", version: "deb:elixir", want: bypass, argv: []string{"elixir", "-e", elixirClient}},
-	{group: "Other languages", name: "Lua-cURL", version: "deb:lua-curl", want: safe, argv: []string{"lua", "-e", "require('cURL').easy{url='" + routeURL + "'}:perform()"}},
-	{group: "Other languages", name: "LuaSec", version: "deb:lua-sec", want: safe, argv: []string{"lua", "-e", "local b, c = require('ssl.https').request('" + routeURL + "'); print(b, c); os.exit(c == 200)"}},
+	{group: "Other languages", name: "Erlang httpc", version: "deb:erlang-inets", want: bypass, note: "reads no variables", argv: []string{"erl", "-noshell", "-eval", erlangClient}},
+	{group: "Other languages", name: "Elixir with httpc", version: "deb:elixir", want: bypass, note: "reads no variables", argv: []string{"elixir", "-e", elixirClient}},
+	{group: "Other languages", name: "Lua-cURL", version: "deb:lua-curl", want: safe, note: "reads no variable for certificates", argv: []string{"lua", "-e", "require('cURL').easy{url='" + routeURL + "'}:perform()"}},
+	{group: "Other languages", name: "LuaSec", version: "deb:lua-sec", want: safe, note: "cannot use a proxy for `https`, and says so", argv: []string{"lua", "-e", "local b, c = require('ssl.https').request('" + routeURL + "'); print(b, c); os.exit(c == 200)"}},
 
-	browser("Chromium, headless", "chromium --version", "", safe).with(func(c *client) {
+	browser("Chromium, headless", "chromium --version", "", safe).because("does not trust the certificates").with(func(c *client) {
 		c.argv = []string{"chromium", "--headless", "--no-sandbox", "--virtual-time-budget=5000", "--dump-dom", routeURL}
 	}), // soon opt-in
 	browser("Playwright, a page", "npm:playwright-core", "chromium-playwright", safe),                // soon opt-in

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -81,15 +80,12 @@ func TestMatrix(t *testing.T) {
 	}
 	homes := newHomes(t)
 	all := matrix()
-	slots := make(chan struct{}, 4)
 	var mu sync.Mutex // guards measured
 	measured := make(map[string]client)
 	t.Run("clients", func(t *testing.T) {
 		for _, c := range all {
 			t.Run(c.String(), func(t *testing.T) {
 				t.Parallel()
-				slots <- struct{}{}
-				defer func() { <-slots }()
 				c.want = c.measure(t, homes.with(c.logins))
 				mu.Lock()
 				defer mu.Unlock()
@@ -283,8 +279,6 @@ var testScripts = func() string {
 func script(interpreter, file string, args ...string) []string {
 	return append([]string{interpreter, filepath.Join(testScripts, file)}, args...)
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // longest is the time that one client may take.
 const longest = 2 * time.Minute
