@@ -24,10 +24,15 @@ var agentClients = []client{
 	client{group: "Agents", name: "opencode", version: "npm:opencode-ai", want: ok, argv: []string{opencode, "run", "--model", "anthropic/claude-sonnet-4-5", prompt}}.with(onAnthropic),
 	client{group: "Agents", name: "Cline", version: "npm:cline", want: ok, argv: []string{cline, "--provider", "anthropic", "--model", "claude-sonnet-4-5", prompt}}.with(onAnthropic),
 	client{group: "Agents", name: "Copilot CLI, OpenAI's models", version: "npm:@github/copilot", want: ok, argv: []string{"sh", "-c", `COPILOT_PROVIDER_API_KEY=$OPENAI_API_KEY exec "$0" -s -p "$1"`, copilot, prompt}, env: []string{"COPILOT_PROVIDER_BASE_URL=https://api.openai.com/v1", "COPILOT_MODEL=gpt-5"}, note: "with `COPILOT_PROVIDER_BASE_URL` and `COPILOT_PROVIDER_API_KEY`"}.with(onOpenAI),
-	client{group: "Agents", name: "Copilot CLI, GitHub's models", version: "npm:@github/copilot", want: safe, note: "refuses placeholders that begin with `ghp_`", argv: []string{copilot, "-s", "-p", prompt}}.with(onGitHub),
+	client{group: "Agents", name: "Copilot CLI, GitHub's models", version: "npm:@github/copilot", want: ok, argv: []string{copilot, "-s", "-p", prompt}}.with(onCopilot),
 	client{group: "Agents", name: "Qwen Code", version: "npm:@qwen-code/qwen-code", want: ok, argv: []string{nodeProgram("node22"), agent("@qwen-code/qwen-code/cli-entry.js"), "--auth-type", "openai", "--model", "gpt-5", prompt}, env: []string{"OPENAI_BASE_URL=https://api.openai.com/v1"}, note: "with `OPENAI_BASE_URL`"}.with(onOpenAI),
 }
 
 func onGemini(c *client) {
 	c.logins, c.hosts = []string{"google-gemini"}, []string{"generativelanguage.googleapis.com"}
+}
+
+func onCopilot(c *client) {
+	onGitHub(c)
+	c.hosts = append(c.hosts, "api.githubcopilot.com", "api.individual.githubcopilot.com")
 }

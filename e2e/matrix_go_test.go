@@ -36,7 +36,7 @@ var goClients = []client{
 	inGo("go-github", "go:github.com/google/go-github/v75", "go-github", ok).with(onGitHub),
 	inGo("go-openai", "go:github.com/sashabaranov/go-openai", "go-openai", ok).with(onOpenAI),
 	inGo("AWS SDK, S3", "go:github.com/aws/aws-sdk-go-v2/service/s3", "aws-s3", ok).with(onAWS),
-	inGo("AWS SDK with its user's http.Client", "go:github.com/aws/aws-sdk-go-v2/service/s3", "aws-s3-own-client", safe).because("the SDK refuses `AWS_CA_BUNDLE` with it").with(onAWS), // soon ok
+	inGo("AWS SDK with its user's http.Client", "go:github.com/aws/aws-sdk-go-v2/service/s3", "aws-s3-own-client", ok).with(onAWS),
 	inGo("AWS SDK, Bedrock", "go:github.com/aws/aws-sdk-go-v2/service/bedrockruntime", "aws-bedrock", ok).with(onAWS),
 	inGo("MCP SDK, streamable HTTP", "go:github.com/modelcontextprotocol/go-sdk", "mcp", ok),
 }

@@ -40,12 +40,12 @@ var runtimeClients = []client{
 	onDeno("fetch", "", "fetch", ok),
 	onBun("https", "", "https", ok),
 	onDeno("https", "", "https", ok),
-	onBun("WebSocket", "", "WebSocket", bypass), // soon ok
+	onBun("WebSocket", "", "WebSocket", ok),
 	onDeno("WebSocket", "", "WebSocket", ok),
-	onBun("tls.connect", "", "tls", bypass),
-	onDeno("tls.connect", "", "tls", bypass),
-	onBun("ws", "npm:ws", "ws", bypass),
-	onDeno("ws", "npm:ws", "ws", bypass),
+	onBun("tls.connect", "", "tls", ok),
+	onDeno("tls.connect", "", "tls", ok),
+	onBun("ws", "npm:ws", "ws", bypass).because("Bun's own, which connects in native code; `WebSocket` works"),
+	onDeno("ws", "npm:ws", "ws", ok),
 	onBun("axios", "npm:axios", "axios", ok),
 	onDeno("axios", "npm:axios", "axios", ok),
 	onBun("OpenAI's SDK", "npm:openai", "openai", ok).with(onOpenAI),
@@ -60,10 +60,10 @@ var runtimeClients = []client{
 
 	{group: "Perl", name: "LWP", version: "deb:libwww-perl", want: ok, argv: []string{"perl", "-MLWP::UserAgent", "-e", "print LWP::UserAgent->new->get('" + routeURL + "')->decoded_content"}},
 	{group: "Perl", name: "HTTP::Tiny", version: "perl --version", want: ok, argv: []string{"perl", "-MHTTP::Tiny", "-e", "my $r = HTTP::Tiny->new(verify_SSL => 1)->get('" + routeURL + "'); print $r->{content}; exit !$r->{success}"}},
-	{group: "Perl", name: "Mojo::UserAgent", version: "deb:libmojolicious-perl", want: bypass, note: "reads variables only with `MOJO_PROXY=1`", argv: []string{"perl", "-MMojo::UserAgent", "-e", "print Mojo::UserAgent->new->get('" + routeURL + "')->result->body"}}, // soon ok
+	{group: "Perl", name: "Mojo::UserAgent", version: "deb:libmojolicious-perl", want: ok, argv: []string{"perl", "-MMojo::UserAgent", "-e", "print Mojo::UserAgent->new->get('" + routeURL + "')->result->body"}},
 
 	{group: "PHP", name: "curl", version: "php --version", want: safe, trust: "php", argv: []string{"php", "-r", "$c = curl_init('" + routeURL + "'); exit(curl_exec($c) ? 0 : 1);"}},
-	{group: "PHP", name: "streams", version: "php --version", want: bypass, note: "read no variables", argv: []string{"php", "-r", "$s = file_get_contents('" + routeURL + "'); echo $s; exit($s ? 0 : 1);"}}, // soon opt-in
+	{group: "PHP", name: "streams", version: "php --version", want: bypass, trust: "php", note: "read no variables; `php -r` does not load what `--trust` adds", argv: []string{"php", "streams.php"}, files: map[string]string{"streams.php": "<?php $s = file_get_contents('" + routeURL + "'); echo $s; exit($s ? 0 : 1);"}},
 	{group: "PHP", name: "Guzzle", version: "deb:php-guzzlehttp-guzzle", want: safe, trust: "php", argv: []string{"php", "-r", "require 'GuzzleHttp/autoload.php'; echo (new GuzzleHttp\\Client)->get('" + routeURL + "')->getBody();"}},
 
 	{group: "Java", name: "HttpClient", version: "java --version", want: bypass, trust: "java", argv: []string{"java", "Client.java"}, files: map[string]string{"Client.java": `import java.net.*; import java.net.http.*;
@@ -80,9 +80,9 @@ class Client { public static void main(String[] a) throws Exception {
 
 	browser("Chromium, headless", "chromium --version", "", safe).because("does not trust the certificates").with(func(c *client) {
 		c.argv = []string{"chromium", "--headless", "--no-sandbox", "--virtual-time-budget=5000", "--dump-dom", routeURL}
-	}), // soon opt-in
-	browser("Playwright, a page", "npm:playwright-core", "chromium-playwright", safe),                // soon opt-in
-	browser("Playwright, fetch in a page", "npm:playwright-core", "chromium-playwright-fetch", safe), // soon opt-in
+	}).trusting("chromium"),
+	browser("Playwright, a page", "npm:playwright-core", "chromium-playwright", safe).trusting("chromium"),
+	browser("Playwright, fetch in a page", "npm:playwright-core", "chromium-playwright-fetch", safe).trusting("chromium"),
 	browser("Playwright, its request API", "npm:playwright-core", "playwright-request", ok),
-	browser("Puppeteer", "npm:puppeteer-core", "chromium-puppeteer", safe), // soon opt-in
+	browser("Puppeteer", "npm:puppeteer-core", "chromium-puppeteer", safe).trusting("chromium"),
 }

@@ -169,7 +169,12 @@ func (c client) try(t *testing.T, home, trust string) result {
 	if argv[0] == goProgramMark {
 		argv[0] = goProgram()
 	}
-	spec := trial{Dir: t.TempDir(), Home: home, Argv: argv, Env: c.env, Files: c.files, Before: c.before, Stdin: c.stdin, Hosts: c.hosts, Binary: binary}
+	dir, err := os.MkdirTemp("", "trial-") // short, for the sockets of browsers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	spec := trial{Dir: dir, Home: home, Argv: argv, Env: c.env, Files: c.files, Before: c.before, Stdin: c.stdin, Hosts: c.hosts, Binary: binary}
 	if trust != "" {
 		spec.Run = append(spec.Run, "--trust", trust)
 	}

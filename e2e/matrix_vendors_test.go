@@ -20,6 +20,8 @@ func (a *answers) vendor(w http.ResponseWriter, r *http.Request, body []byte) bo
 		anthropicAnswer(w, r, body)
 	case r.Host == "api.openai.com":
 		openaiAnswer(w, r, body)
+	case strings.HasSuffix(r.Host, ".githubcopilot.com"):
+		copilotAnswer(w, r, body)
 	case r.Host == "generativelanguage.googleapis.com":
 		geminiAnswer(w, r)
 	case strings.HasSuffix(r.Host, ".amazonaws.com"):
@@ -126,6 +128,27 @@ func openaiAnswer(w http.ResponseWriter, r *http.Request, body []byte) {
 		sendJSON(w, `{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"`+said+`"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}`)
 	default:
 		sendJSON(w, `{"object":"list","data":[{"id":"hello from the list","object":"model"}]}`)
+	}
+}
+
+// copilotModels are models that versions of Copilot's CLI know.
+var copilotModels = []string{"claude-sonnet-4", "claude-sonnet-4.5", "claude-haiku-4.5", "gpt-4.1", "gpt-5", "gpt-5-mini", "gpt-5.1", "gpt-5.2"}
+
+// copilotAnswer answers like the models of GitHub Copilot: a list, and OpenAI's API.
+func copilotAnswer(w http.ResponseWriter, r *http.Request, body []byte) {
+	switch r.URL.Path {
+	case "/models":
+		var models []string
+		for _, id := range copilotModels {
+			models = append(models, `{"id":"`+id+`","object":"model","name":"`+id+`","vendor":"v","version":"`+id+`","preview":false,"model_picker_enabled":true,"policy":{"state":"enabled"},"billing":{"is_premium":false,"multiplier":1},`+
+				`"supported_endpoints":["/chat/completions"],"capabilities":{"family":"`+id+`","object":"model_capabilities","type":"chat","tokenizer":"o200k_base","limits":{"max_context_window_tokens":128000,"max_output_tokens":16384,"max_prompt_tokens":128000},"supports":{"streaming":true,"tool_calls":true,"parallel_tool_calls":true}}}`)
+		}
+		sendJSON(w, `{"object":"list","data":[`+strings.Join(models, ",")+`]}`)
+	case "/chat/completions", "/responses":
+		r.URL.Path = "/v1" + r.URL.Path
+		openaiAnswer(w, r, body)
+	default:
+		sendJSON(w, `{}`)
 	}
 }
 
