@@ -28,12 +28,6 @@ func browser(name, version, function string, want outcome) client {
 
 const erlangClient = `inets:start(), ssl:start(), case httpc:request(get, {"` + routeURL + `", []}, [{timeout, 10000}], []) of {ok, {_, _, B}} -> io:format("~s~n", [B]), halt(0); E -> io:format("~p~n", [E]), halt(1) end.`
 
-const elixirClient = `:inets.start; :ssl.start
-case :httpc.request(:get, {'` + routeURL + `', []}, [timeout: 10000], []) do
-  {:ok, {_, _, body}} -> IO.puts(body)
-  error -> IO.inspect(error); System.halt(1)
-end`
-
 // runtimeClients run on languages with few clients, and in browsers.
 var runtimeClients = []client{
 	onBun("fetch", "", "fetch", ok),
@@ -74,7 +68,6 @@ class Client { public static void main(String[] a) throws Exception {
   System.out.println(new String(new URL("` + routeURL + `").openConnection().getInputStream().readAllBytes())); } }`}},
 
 	{group: "Other languages", name: "Erlang httpc", version: "deb:erlang-inets", want: bypass, note: "reads no variables", argv: []string{"erl", "-noshell", "-eval", erlangClient}},
-	{group: "Other languages", name: "Elixir with httpc", version: "deb:elixir", want: bypass, note: "reads no variables", argv: []string{"elixir", "-e", elixirClient}},
 	{group: "Other languages", name: "Lua-cURL", version: "deb:lua-curl", want: safe, note: "reads no variable for certificates", argv: []string{"lua", "-e", "require('cURL').easy{url='" + routeURL + "'}:perform()"}},
 	{group: "Other languages", name: "LuaSec", version: "deb:lua-sec", want: safe, note: "cannot use a proxy for `https`, and says so", argv: []string{"lua", "-e", "local b, c = require('ssl.https').request('" + routeURL + "'); print(b, c); os.exit(c == 200)"}},
 
@@ -82,7 +75,6 @@ class Client { public static void main(String[] a) throws Exception {
 		c.argv = []string{"chromium", "--headless", "--no-sandbox", "--virtual-time-budget=5000", "--dump-dom", routeURL}
 	}).trusting("chromium"),
 	browser("Playwright, a page", "npm:playwright-core", "chromium-playwright", safe).trusting("chromium"),
-	browser("Playwright, fetch in a page", "npm:playwright-core", "chromium-playwright-fetch", safe).trusting("chromium"),
 	browser("Playwright, its request API", "npm:playwright-core", "playwright-request", ok),
 	browser("Puppeteer", "npm:puppeteer-core", "chromium-puppeteer", safe).trusting("chromium"),
 }

@@ -41,8 +41,6 @@ func (a *answers) vendor(w http.ResponseWriter, r *http.Request, body []byte) bo
 		sendJSON(w, `{"name":"hello","tags":["hello from the tag"]}`)
 	case r.URL.Path == "/composer/packages.json":
 		sendJSON(w, `{"packages":{"vendor/hello":{"1.0.0":{"name":"vendor/hello","version":"1.0.0","dist":{"type":"zip","url":"https://`+routeHost+`/hello.zip"}}}}}`)
-	case r.URL.Path == "/api/v1/crates":
-		sendJSON(w, `{"crates":[{"name":"hello","max_version":"1.0.0","description":"hello from the registry"}],"meta":{"total":1}}`)
 	case strings.HasPrefix(r.URL.Path, "/simple/"):
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, `<a href="/files/hello-1.0-py3-none-any.whl">hello-1.0-py3-none-any.whl</a>`)

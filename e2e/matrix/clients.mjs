@@ -105,8 +105,15 @@ const clients = {
     const message = Buffer.from('hello from gRPC')
     return new Promise((resolve, reject) => client.Unary(Buffer.concat([Buffer.from([10, message.length]), message]), { deadline: Date.now() + 10000 }, (error, b) => error ? reject(error) : resolve(String(b))))
   },
-  'chromium-playwright': () => browse('page'),
-  'chromium-playwright-fetch': () => browse('fetch'),
+  'chromium-playwright': async () => {
+    const { chromium } = await import('playwright-core')
+    const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] })
+    try {
+      const page = await browser.newPage()
+      await page.goto(url, { timeout: 15000 })
+      return await page.content()
+    } finally { await browser.close() }
+  },
   'playwright-request': async () => {
     const { request } = await import('playwright-core')
     return (await (await request.newContext()).get(url)).text()
@@ -119,16 +126,6 @@ const clients = {
       return await page.content()
     } finally { await browser.close() }
   },
-}
-
-async function browse(kind) {
-  const { chromium } = await import('playwright-core')
-  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] })
-  try {
-    const page = await browser.newPage()
-    await page.goto(url, { timeout: 15000 })
-    return kind === 'page' ? await page.content() : await page.evaluate(async () => (await fetch('/x')).text())
-  } finally { await browser.close() }
 }
 
 setTimeout(() => { fs.writeSync(2, 'no answer\n'); process.exit(1) }, 25000)
