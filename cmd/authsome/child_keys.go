@@ -130,39 +130,64 @@ func (f *keyFinder) unset(name string) string {
 // replacement returns what the command gets instead of a value that has a secret of a
 // connected provider, or a key of its service.
 func (f *keyFinder) replacement(name, value string) (provider, text string) {
+	text = value
 	for _, s := range f.stored {
 		hidden := s.value.Reveal()
-		switch {
-		case value == hidden:
-			return s.provider, s.placeholder
-		case len(hidden) >= minWithin && strings.Contains(value, hidden):
-			return s.provider, strings.ReplaceAll(value, hidden, s.placeholder)
+		if value == hidden || len(hidden) >= minWithin && strings.Contains(text, hidden) {
+			provider, text = s.provider, strings.ReplaceAll(text, hidden, s.placeholder)
 		}
 	}
+	if provider == "" {
+		if of, placeholder := f.related(name); of != "" {
+			return of, placeholder
+		}
+	}
+	for _, word := range keyWord.FindAllString(text, -1) {
+		if of, placeholder := f.shaped(word); of != "" {
+			provider, text = of, strings.ReplaceAll(text, word, placeholder)
+		}
+	}
+	return provider, text
+}
+
+// related returns the connected provider of whose service another provider has the
+// variable, and its placeholder.
+func (f *keyFinder) related(name string) (provider, placeholder string) {
 	for _, of := range slices.Sorted(maps.Keys(f.definitions)) {
 		d := f.definitions[of]
 		for _, v := range d.Variables() {
-			if !v.Secret || v.Placeholder == "" {
-				continue
-			}
-			text, ok := d.Public(v, nil)
-			if !ok {
-				text = providers.PlaceholderMark
-			}
-			if v.Name == name || f.hasShape(d, v, value) {
-				return f.service[of], text
+			if v.Secret && v.Value != "" && v.Name == name {
+				return f.service[of], placeholderOf(d, v)
 			}
 		}
 	}
 	return "", ""
 }
 
-// hasShape reports whether a value is certainly a key of a definition's service. Keys of
-// many services begin with sk-, so that says nothing.
-func (f *keyFinder) hasShape(d *providers.Definition, v providers.Variable, value string) bool {
-	const shortest = 20 // of keys with a prefix, in bytes
-	start, _, _ := strings.Cut(v.Placeholder, "authsome")
-	return len(start) > len("sk-") && len(value) >= shortest && strings.HasPrefix(value, start) && f.set.KeyOwner(value) == d.Name
+// keyWord finds words that are long enough for a key with a prefix.
+var keyWord = regexp.MustCompile(`[A-Za-z0-9_.-]{20,}`)
+
+// shaped returns the connected provider whose service certainly has keys like the word,
+// and a placeholder.
+func (f *keyFinder) shaped(word string) (provider, placeholder string) {
+	for of, d := range f.definitions { // at most one of them owns the word
+		for _, v := range d.Variables() {
+			// Keys of many services begin with sk-, so that says nothing.
+			start, _, _ := strings.Cut(v.Placeholder, "authsome")
+			if v.Secret && len(start) > len("sk-") && strings.HasPrefix(word, start) && f.set.KeyOwner(word) == d.Name {
+				return f.service[of], placeholderOf(d, v)
+			}
+		}
+	}
+	return "", ""
+}
+
+// placeholderOf returns the placeholder of a variable, whatever the connection's values.
+func placeholderOf(d *providers.Definition, v providers.Variable) string {
+	if text, ok := d.Public(v, nil); ok {
+		return text
+	}
+	return providers.PlaceholderMark
 }
 
 // credentialEnd matches the ends of variables that may have a credential.

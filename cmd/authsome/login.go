@@ -126,7 +126,7 @@ func forAddress(a *app, set *providers.Set, d *providers.Definition, o *signin.O
 	}
 	name := d.ProviderFor(o.BaseURL)
 	if name != d.Name {
-		a.Infof("%s is %s only; using the provider %s for the other address", d.Name, strings.Join(d.Hosts, ", "), name)
+		a.Infof("%s is %s only; using the provider %s for the other address", d.Name, d.Hosts[0], name)
 	}
 	return set.Lookup(name)
 }
