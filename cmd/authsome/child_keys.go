@@ -16,10 +16,18 @@ import (
 // or another kind of credential. The command must not get them.
 type keyFinder struct {
 	set          *providers.Set
-	definitions  map[string]*providers.Definition // of the connected providers, and of others of the same services, by name
-	service      map[string]string                // the connected provider of each of the definitions
+	service      map[string]string // the connected provider of each definition: its own, or another one of the same service
+	variables    []serviceVariable // of these definitions
 	stored       []storedSecret
 	placeholders map[string]string // variables of the command
+}
+
+// serviceVariable is a variable of a service.
+type serviceVariable struct {
+	providers.Variable
+	of       string // the definition that has it
+	provider string // the connected provider of the service
+	public   string // its placeholder, whatever the connection's values
 }
 
 // storedSecret is a secret of a connection.
@@ -46,14 +54,14 @@ const (
 )
 
 func newKeyFinder(set *providers.Set, placeholders map[string]string) *keyFinder {
-	return &keyFinder{set: set, definitions: make(map[string]*providers.Definition), service: make(map[string]string), placeholders: placeholders}
+	return &keyFinder{set: set, service: make(map[string]string), placeholders: placeholders}
 }
 
 // add adds a connection of the run.
 func (f *keyFinder) add(d *providers.Definition, c auth.Connection) {
-	f.definitions[d.Name], f.service[d.Name] = d, d.Name
+	f.addVariables(d, d.Name)
 	if other, err := f.set.Lookup(d.TokenProvider); err == nil && f.service[other.Name] == "" {
-		f.definitions[other.Name], f.service[other.Name] = other, d.Name
+		f.addVariables(other, d.Name)
 	}
 	values := c.Values()
 	known := func(s secret.String) bool {
@@ -79,18 +87,36 @@ func (f *keyFinder) add(d *providers.Definition, c auth.Connection) {
 	}
 }
 
+// addVariables adds the variables of a definition of the service of a connected provider.
+// A definition that was added as another one of the service can be added as its own.
+func (f *keyFinder) addVariables(d *providers.Definition, provider string) {
+	if f.service[d.Name] == provider {
+		return
+	}
+	f.service[d.Name] = provider
+	f.variables = slices.DeleteFunc(f.variables, func(v serviceVariable) bool { return v.of == d.Name })
+	for _, v := range d.Variables() {
+		public, ok := d.Public(v, nil)
+		if !ok {
+			public = providers.PlaceholderMark
+		}
+		f.variables = append(f.variables, serviceVariable{v, d.Name, provider, public})
+	}
+}
+
 // addRelated adds a definition if it is of the same service as a connected provider.
 func (f *keyFinder) addRelated(name string) {
 	d, err := f.set.Lookup(name)
 	if err != nil || f.service[name] != "" || f.service[d.TokenProvider] != d.TokenProvider || d.TokenProvider == "" {
 		return
 	}
-	f.definitions[name], f.service[name] = d, d.TokenProvider
+	f.addVariables(d, d.TokenProvider)
 }
 
 // find looks through an environment. The variables in listed are reported elsewhere, so
 // they are not in possible.
 func (f *keyFinder) find(environ, listed []string) foundKeys {
+	slices.SortStableFunc(f.variables, func(a, b serviceVariable) int { return strings.Compare(a.of, b.of) })
 	found := foundKeys{replaced: make(map[string]string), providers: make(map[string]string)}
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
@@ -114,14 +140,9 @@ func (f *keyFinder) find(environ, listed []string) foundKeys {
 // command gets no placeholder: the definition says so, or the connection has no such
 // secret, as with the session token of another AWS key.
 func (f *keyFinder) unset(name string) string {
-	for _, provider := range slices.Sorted(maps.Keys(f.definitions)) {
-		if f.service[provider] != provider {
-			continue
-		}
-		for _, v := range f.definitions[provider].Variables() {
-			if v.Name == name && (v.Secret || v.Unset) {
-				return provider
-			}
+	for _, v := range f.variables {
+		if v.Name == name && v.of == v.provider && (v.Secret || v.Unset) {
+			return v.provider
 		}
 	}
 	return ""
@@ -153,12 +174,9 @@ func (f *keyFinder) replacement(name, value string) (provider, text string) {
 // related returns the connected provider of whose service another provider has the
 // variable, and its placeholder.
 func (f *keyFinder) related(name string) (provider, placeholder string) {
-	for _, of := range slices.Sorted(maps.Keys(f.definitions)) {
-		d := f.definitions[of]
-		for _, v := range d.Variables() {
-			if v.Secret && v.Value != "" && v.Name == name {
-				return f.service[of], placeholderOf(d, v)
-			}
+	for _, v := range f.variables {
+		if v.Name == name && v.Secret && v.Value != "" {
+			return v.provider, v.public
 		}
 	}
 	return "", ""
@@ -170,24 +188,14 @@ var keyWord = regexp.MustCompile(`[A-Za-z0-9_.-]{20,}`)
 // shaped returns the connected provider whose service certainly has keys like the word,
 // and a placeholder.
 func (f *keyFinder) shaped(word string) (provider, placeholder string) {
-	for of, d := range f.definitions { // at most one of them owns the word
-		for _, v := range d.Variables() {
-			// Keys of many services begin with sk-, so that says nothing.
-			start, _, _ := strings.Cut(v.Placeholder, "authsome")
-			if v.Secret && len(start) > len("sk-") && strings.HasPrefix(word, start) && f.set.KeyOwner(word) == d.Name {
-				return f.service[of], placeholderOf(d, v)
-			}
+	for _, v := range f.variables {
+		// Keys of many services begin with sk-, so that says nothing.
+		start, _, _ := strings.Cut(v.Placeholder, "authsome")
+		if v.Secret && len(start) > len("sk-") && strings.HasPrefix(word, start) && f.set.KeyOwner(word) == v.of {
+			return v.provider, v.public
 		}
 	}
 	return "", ""
-}
-
-// placeholderOf returns the placeholder of a variable, whatever the connection's values.
-func placeholderOf(d *providers.Definition, v providers.Variable) string {
-	if text, ok := d.Public(v, nil); ok {
-		return text
-	}
-	return providers.PlaceholderMark
 }
 
 // credentialEnd matches the ends of variables that may have a credential.
@@ -200,11 +208,9 @@ func (f *keyFinder) mayBeKey(name, value string) string {
 	if len(word) < 3 || len(value) < minStored || !credentialEnd.MatchString(name) {
 		return ""
 	}
-	for _, provider := range slices.Sorted(maps.Keys(f.definitions)) {
-		d := f.definitions[provider]
-		begins := func(v providers.Variable) bool { return v.Secret && strings.HasPrefix(v.Name, word+"_") }
-		if strings.Contains(strings.ReplaceAll(d.Name, "-", ""), strings.ToLower(word)) && slices.ContainsFunc(d.Variables(), begins) {
-			return f.service[provider]
+	for _, v := range f.variables {
+		if v.Secret && strings.HasPrefix(v.Name, word+"_") && strings.Contains(strings.ReplaceAll(v.of, "-", ""), strings.ToLower(word)) {
+			return v.provider
 		}
 	}
 	return ""
