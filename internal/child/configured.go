@@ -16,11 +16,12 @@ import (
 // Some clients prefer a proxy in the user's configuration to the one in the environment,
 // so they would go around ours. A variable overrules it.
 
-// Configured is what the user's configuration says about proxies, as far as the
+// Configured is what the user's configuration says about proxies and roots, as far as the
 // environment must overrule it.
 type Configured struct {
 	Git       []string // settings of git that name a proxy, such as http.https://example.com/.proxy
-	Variables []string // that overrule the configuration of other clients
+	Variables []string // that overrule the proxy in the configuration of another client
+	Roots     []string // the same for roots
 }
 
 // configFiles are files in the user's home in which a client finds its proxy, and the
@@ -54,7 +55,7 @@ func FindConfigured(ctx context.Context, getenv func(string) string) Configured 
 		}
 	}
 	if mentions(filepath.Join(home, ".aws", "config"), "ca_bundle") {
-		c.Variables = append(c.Variables, "AWS_CA_BUNDLE")
+		c.Roots = append(c.Roots, "AWS_CA_BUNDLE")
 	}
 	files := []string{"/etc/gitconfig", filepath.Join(home, ".gitconfig"), filepath.Join(home, ".config", "git", "config"), getenv("GIT_CONFIG_GLOBAL"), filepath.Join(".git", "config")}
 	if slices.ContainsFunc(files, func(file string) bool { return mentions(file, "proxy", "include") }) {
@@ -98,9 +99,6 @@ func (e *Environment) setConfigured(env map[string]string) {
 	env["npm_config_proxy"], env["npm_config_https_proxy"], env["npm_config_noproxy"] = e.Proxy.String(), e.Proxy.String(), env["NO_PROXY"]
 	for _, name := range e.Configured.Variables {
 		env[name] = e.Proxy.String()
-		if name == "AWS_CA_BUNDLE" {
-			env[name] = e.Files.Bundle
-		}
 	}
 	if len(e.Configured.Git) == 0 {
 		return

@@ -38,8 +38,6 @@ const (
 	// sweepAge protects a directory that another run has just created and not
 	// locked yet.
 	sweepAge = time.Minute
-	// maxWgetrc limits the size of the user's wgetrc, in bytes.
-	maxWgetrc = 1 << 20
 )
 
 // WriteFiles writes the files for one child into a new directory in tmp. bundle and
@@ -75,6 +73,19 @@ func WriteFiles(tmp string, bundle, authority, wgetrc []byte) (f Files, err erro
 		}
 	}
 	return f, nil
+}
+
+// writeDirectory creates a directory with files in the directory of the run.
+func writeDirectory(dir string, files map[string][]byte) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return fmt.Errorf("write the settings of the command: %w", err)
+	}
+	for name, data := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			return fmt.Errorf("write the settings of the command: %w", err)
+		}
+	}
+	return nil
 }
 
 func withNewline(b []byte) []byte {
@@ -123,19 +134,4 @@ func sweep(tmp string) {
 		}
 		lock.Close()
 	}
-}
-
-// UserWgetrc returns the content of the wgetrc that wget would read, without what would
-// overrule the proxy and its authority: the file that WGETRC names, or the one in the
-// user's home. It returns nil if that cannot be read, which wget ignores too.
-func UserWgetrc(getenv func(string) string) []byte {
-	path := getenv("WGETRC")
-	if home := getenv("HOME"); path == "" && home != "" {
-		path = filepath.Join(home, ".wgetrc")
-	}
-	b, err := regular.Read(path, maxWgetrc)
-	if err != nil {
-		return nil
-	}
-	return withoutSettings(b, wgetSetting, wgetProxies...)
 }

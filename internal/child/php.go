@@ -3,7 +3,6 @@ package child
 import (
 	_ "embed"
 	"fmt"
-	"os"
 	"path/filepath"
 )
 
@@ -17,19 +16,6 @@ func (f *Files) AddPHP() error {
 	prepend := filepath.Join(f.PHP, "prepend.php")
 	settings := fmt.Sprintf("curl.cainfo = %q\nopenssl.cafile = %[1]q\nauto_prepend_file = %q\n", f.Bundle, prepend)
 	return writeDirectory(f.PHP, map[string][]byte{"authsome.ini": []byte(settings), "prepend.php": phpPrepend})
-}
-
-// writeDirectory creates a directory with files in the directory of the run.
-func writeDirectory(dir string, files map[string][]byte) error {
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return fmt.Errorf("write the settings of the command: %w", err)
-	}
-	for name, data := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-			return fmt.Errorf("write the settings of the command: %w", err)
-		}
-	}
-	return nil
 }
 
 // setPHP makes PHP read the settings.

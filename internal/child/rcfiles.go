@@ -1,8 +1,6 @@
 package child
 
 import (
-	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -52,6 +50,21 @@ var (
 	curlProxies = []string{"proxy", "-x", "noproxy", "preproxy", "socks4", "socks4a", "socks5", "socks5-hostname", "proxy-user", "-U", "cacert", "capath", "proxy1.0"}
 )
 
+// UserWgetrc returns the content of the wgetrc that wget would read, without what would
+// overrule the proxy and its authority: the file that WGETRC names, or the one in the
+// user's home. It returns nil if that cannot be read, which wget ignores too.
+func UserWgetrc(getenv func(string) string) []byte {
+	path := getenv("WGETRC")
+	if home := getenv("HOME"); path == "" && home != "" {
+		path = filepath.Join(home, ".wgetrc")
+	}
+	b, err := regular.Read(path, maxConfig)
+	if err != nil {
+		return nil
+	}
+	return withoutSettings(b, wgetSetting, wgetProxies...)
+}
+
 // UserCurlrc returns the user's curlrc without what would overrule the proxy and its
 // authority, or nil if it has nothing of that.
 func UserCurlrc(getenv func(string) string) []byte {
@@ -79,11 +92,5 @@ func under(dir string, names ...string) string {
 // AddCurl writes a curlrc for the child, which curl reads instead of the user's.
 func (f *Files) AddCurl(curlrc []byte) error {
 	f.Curl = filepath.Join(f.dir, "curl")
-	if err := os.Mkdir(f.Curl, 0o700); err != nil {
-		return fmt.Errorf("write the settings of the command: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(f.Curl, ".curlrc"), curlrc, 0o600); err != nil {
-		return fmt.Errorf("write the settings of the command: %w", err)
-	}
-	return nil
+	return writeDirectory(f.Curl, map[string][]byte{".curlrc": curlrc})
 }

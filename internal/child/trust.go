@@ -50,6 +50,9 @@ func (e *Environment) setTrust(env map[string]string) {
 			env[name] = e.Files.Bundle
 		}
 	}
+	for _, name := range e.Configured.Roots {
+		env[name] = e.Files.Bundle
+	}
 	for _, name := range extraRootVariables {
 		env[name] = e.Files.Authority
 	}
