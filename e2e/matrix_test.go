@@ -72,7 +72,7 @@ func matrix() []client {
 	return all
 }
 
-// TestMatrix runs every client of the matrix behind the built binary, and compares
+// TestMatrix runs every client of the matrix with the built binary, and compares
 // what happens with what the matrix says. With -update, it writes docs/clients.md.
 func TestMatrix(t *testing.T) {
 	if os.Getuid() != 0 {

@@ -66,7 +66,7 @@ func (spec trial) network() error {
 	)
 }
 
-// client runs the client behind the binary.
+// client runs the client with the binary.
 func (spec trial) client(r *result, caFile string) {
 	home := filepath.Join(spec.Dir, "authsome")
 	if out, err := exec.Command("cp", "-a", spec.Home, home).CombinedOutput(); err != nil {

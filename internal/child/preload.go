@@ -73,7 +73,8 @@ func privateDir(dir string) (string, error) {
 
 // storeScript makes path a file with the content of script that only this user can
 // access. Whatever else is there is replaced: a program of an earlier run may have
-// changed it.
+// changed it. Unlike durable.Replace, it does not keep the mode of what was there, and
+// the file need not survive a crash.
 func storeScript(path string, script []byte) error {
 	now := time.Now()
 	if sameScript(path, script) {
