@@ -108,8 +108,7 @@ func openPages(ts *testscript.TestScript) {
 	ts.Defer(func() { pages.Close() })
 	ts.Setenv("PAGES", fifo)
 	ts.Setenv("PORT", freePort())
-	shownPages.Store(ts, bufio.NewReader(pages))
-	pages.SetReadDeadline(time.Now().Add(limit))
+	shownPages.Store(ts, browserPages{pages, bufio.NewReader(pages)})
 }
 
 // expire PROVIDER: makes the access tokens of the provider's connections expire.
@@ -142,17 +141,25 @@ func expire(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // shownPages are the last pages of the browsers, by script.
-var shownPages sync.Map // *testscript.TestScript to *bufio.Reader
+var shownPages sync.Map // *testscript.TestScript to browserPages
+
+// browserPages is the pipe for the pages of the browsers of one script.
+type browserPages struct {
+	pipe *os.File
+	*bufio.Reader
+}
 
 // page waits for the last page of a browser and writes it to page.html. It writes the
 // last form that the browser filled in to form.html.
 func page(ts *testscript.TestScript, neg bool, args []string) {
-	pages, ok := shownPages.Load(ts)
+	found, ok := shownPages.Load(ts)
 	if !ok {
 		ts.Fatalf("call authserver or mcpworld before page")
 	}
+	pages := found.(browserPages)
+	pages.pipe.SetReadDeadline(time.Now().Add(limit))
 	for _, name := range []string{"form.html", "page.html"} {
-		line, err := pages.(*bufio.Reader).ReadString('\n')
+		line, err := pages.ReadString('\n')
 		ts.Check(err)
 		text, err := base64.StdEncoding.DecodeString(strings.TrimSpace(line))
 		ts.Check(err)
