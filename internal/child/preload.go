@@ -41,22 +41,25 @@ func (f *Files) UseCache(cache string) error {
 	return nil
 }
 
-// privateDir creates a directory that only this user can access, if it does not exist,
-// and returns its path without symbolic links. Under sudo with the home of another user,
-// it fails before it leaves a directory of root there.
+// privateDir creates a directory within the cache directory that only this user can
+// access, and the cache directory, if they do not exist, and returns the path without
+// symbolic links. It creates nothing above: a home that does not exist is meant not to.
+// Under sudo with the home of another user, it fails before it leaves a directory of root
+// there.
 func privateDir(dir string) (string, error) {
-	existing := dir
-	for {
-		resolved, err := filepath.EvalSymlinks(existing)
-		if err == nil {
-			if err := checkParents(resolved); err != nil {
-				return "", err
-			}
+	cache := filepath.Dir(dir)
+	var existing string
+	var err error
+	for _, path := range []string{dir, cache, filepath.Dir(cache)} {
+		if existing, err = filepath.EvalSymlinks(path); !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
-		if existing = filepath.Dir(existing); existing == filepath.Dir(existing) {
-			return "", err
-		}
+	}
+	if err != nil {
+		return "", err
+	}
+	if err := checkParents(existing); err != nil {
+		return "", err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err

@@ -4,6 +4,8 @@ package child
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -120,6 +122,19 @@ func TestUnsafeCacheIsNotUsed(t *testing.T) {
 			t.Errorf("%s: left %v", name, after)
 		}
 		checkScript(t, own)
+	}
+}
+
+// A cache directory is created in a home, but a home is not.
+func TestMissingCacheIsCreated(t *testing.T) {
+	home := t.TempDir()
+	cached(t, filepath.Join(home, ".cache"))
+	missing := filepath.Join(home, "missing")
+	if err := (&Files{}).UseCache(filepath.Join(missing, ".cache")); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(missing); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the home was created: %v", err)
 	}
 }
 

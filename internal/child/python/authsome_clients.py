@@ -289,8 +289,8 @@ def change_httplib2(httplib2):
         def header(self):
             from base64 import b64encode
 
-            user = ":".join(self._socksocket__proxy[4:6])
-            return "Proxy-Authorization: Basic " + b64encode(user.encode()).decode()
+            parts = (p if isinstance(p, bytes) else p.encode() for p in self._socksocket__proxy[4:6])
+            return "Proxy-Authorization: Basic " + b64encode(b":".join(parts)).decode()
 
         if hasattr(socket_class, name):
             setattr(socket_class, name, header)
