@@ -110,7 +110,7 @@ func Parse(certificatePEM, keyDER []byte) (*Authority, error) {
 }
 
 // CertificatePEM returns the authority's certificate, which clients must trust.
-func (a *Authority) CertificatePEM() []byte { return encodePEM(a.certificate) }
+func (a *Authority) CertificatePEM() []byte { return encodePEM(a.certificate.Raw) }
 
 // Certificate returns the authority's certificate. The caller must not modify it.
 func (a *Authority) Certificate() *x509.Certificate { return a.certificate }

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,29 +63,26 @@ func SystemRoots(getenv func(string) string) ([]byte, error) {
 }
 
 func systemRoots(getenv func(string) string, bundles []string) ([]byte, error) {
-	roots, err := namedRoots("SSL_CERT_FILE", getenv("SSL_CERT_FILE"))
-	if err != nil {
+	var roots collection
+	if err := roots.addNamed("SSL_CERT_FILE", getenv("SSL_CERT_FILE")); err != nil {
 		return nil, err
 	}
 	for _, path := range bundles {
-		if len(roots) > 0 {
+		if roots.pem.Len() > 0 {
 			break
 		}
 		b, _ := regular.Read(path, maxBundle)
-		roots = Bundle(b)
+		roots.addValid(b)
 	}
-	parts := [][]byte{roots}
 	for _, dir := range filepath.SplitList(getenv("SSL_CERT_DIR")) {
-		part, err := namedRoots("SSL_CERT_DIR", dir)
-		if err != nil {
+		if err := roots.addNamed("SSL_CERT_DIR", dir); err != nil {
 			return nil, err
 		}
-		parts = append(parts, part)
 	}
-	if roots = Bundle(parts...); len(roots) == 0 {
+	if roots.pem.Len() == 0 {
 		return nil, ErrNoRoots
 	}
-	return roots, nil
+	return roots.pem.Bytes(), nil
 }
 
 // ExtraRoots returns the certificates that variables of the environment add for
@@ -93,102 +91,130 @@ func systemRoots(getenv func(string) string, bundles []string) ([]byte, error) {
 // read it either.
 func ExtraRoots(getenv func(string) string) ([]byte, error) {
 	var paths []string
-	var extra [][]byte
+	var extra collection
 	for _, name := range extraVariables {
 		path := getenv(name)
 		if path == "" || slices.Contains(paths, path) {
 			continue
 		}
-		part, err := namedRoots(name, path)
-		if err != nil {
+		if err := extra.addNamed(name, path); err != nil {
 			return nil, err
 		}
-		paths, extra = append(paths, path), append(extra, part)
+		paths = append(paths, path)
 	}
-	return Bundle(extra...), nil
+	return extra.pem.Bytes(), nil
 }
 
-// namedRoots reads the certificates at the path that an environment variable
-// names: a file, or a directory, which some clients accept too.
-func namedRoots(variable, path string) ([]byte, error) {
+// Join joins PEM texts of certificates that this package returned, and drops duplicates.
+func Join(texts ...[]byte) []byte {
+	var joined collection
+	for _, text := range texts {
+		for der := range ders(text) {
+			joined.add(der)
+		}
+	}
+	return joined.pem.Bytes()
+}
+
+// collection gathers certificates in PEM, each once. A system's bundle has about 150, and
+// variables name it several times, so a certificate is parsed only the first time.
+type collection struct {
+	pem  bytes.Buffer
+	seen map[string]bool // by DER
+}
+
+func (c *collection) add(der []byte) {
+	if c.seen == nil {
+		c.seen = make(map[string]bool)
+	}
+	if !c.seen[string(der)] {
+		c.seen[string(der)] = true
+		c.pem.Write(encodePEM(der))
+	}
+}
+
+// addNamed adds the certificates at the path that an environment variable names: a file,
+// or a directory, which some clients accept too.
+func (c *collection) addNamed(variable, path string) error {
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		b, err := regular.Read(path, maxBundle)
 		if err != nil {
-			return nil, nil
+			return nil
 		}
-		return checkedRoots(variable, path, b)
+		return c.addFile(variable, path, b, isSystemFile(path))
 	}
-	var parts [][]byte
+	ofSystem := isSystemDirectory(path)
 	for _, e := range entries {
 		member := filepath.Join(path, e.Name())
 		b, err := regular.Read(member, maxBundle)
 		if err != nil || !bytes.Contains(b, []byte(pemBegin+pemCertificate)) {
 			continue // such directories also have revocation lists and notes
 		}
-		part, err := checkedRoots(variable, member, b)
-		if err != nil {
-			return nil, err
+		if err := c.addFile(variable, member, b, ofSystem || isSystemFile(member)); err != nil {
+			return err
 		}
-		parts = append(parts, part)
 	}
-	return Bundle(parts...), nil
+	return nil
 }
 
-// checkedRoots reads a user's file strictly: a certificate that is left out of
-// it would only show as a failed handshake in the child.
-func checkedRoots(variable, path string, b []byte) ([]byte, error) {
-	if isSystemFile(path) {
-		return Bundle(b), nil
+// addFile adds the certificates of a file. It reads a user's file strictly: a certificate
+// that is left out of it would only show as a failed handshake in the child.
+func (c *collection) addFile(variable, path string, b []byte, ofSystem bool) error {
+	if ofSystem {
+		c.addValid(b)
+		return nil
 	}
 	certificates, err := ParseCertificates(b)
 	if err != nil {
-		return nil, &RootsError{variable, path, err}
+		return &RootsError{variable, path, err}
 	}
-	var roots []byte
-	for _, c := range certificates {
-		roots = append(roots, encodePEM(c)...)
+	for _, certificate := range certificates {
+		c.add(certificate.Raw)
 	}
-	return roots, nil
+	return nil
+}
+
+// addValid adds the certificates of a PEM text, and skips what [ParseCertificates] would
+// refuse. It is for the operating system's own bundles: the user cannot correct these,
+// they may have a certificate that Go does not parse (one with a negative serial number,
+// for example), and refusing the bundle would leave no roots at all.
+func (c *collection) addValid(text []byte) {
+	for der := range ders(text) {
+		if c.seen[string(der)] {
+			continue
+		}
+		if _, err := x509.ParseCertificate(der); err == nil { // some clients refuse a whole bundle for one bad block
+			c.add(der)
+		}
+	}
+}
+
+// ders returns the contents of the certificates of a PEM text. It skips other text, and
+// what is broken.
+func ders(text []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+			if block.Type == pemCertificate && !yield(block.Bytes) {
+				return
+			}
+		}
+	}
 }
 
 // isSystemFile reports whether path is a bundle of the operating system or in a
 // directory of it: variables often name these.
 func isSystemFile(path string) bool {
-	same := func(a, b string) bool {
-		infoA, errA := os.Stat(a)
-		infoB, errB := os.Stat(b)
-		return errA == nil && errB == nil && os.SameFile(infoA, infoB)
-	}
-	return slices.ContainsFunc(systemBundles, func(bundle string) bool { return same(path, bundle) }) ||
-		slices.ContainsFunc(systemDirectories, func(dir string) bool { return same(filepath.Dir(path), dir) })
+	return isOneOf(path, systemBundles) || isSystemDirectory(filepath.Dir(path))
 }
 
-// Bundle joins the certificates of PEM texts and drops duplicates. It skips what
-// [ParseCertificates] would refuse, because it also reads the operating system's
-// own bundles: the user cannot correct these, they may have a certificate that Go
-// does not parse (one with a negative serial number, for example), and refusing
-// the bundle would leave no roots at all. Files that a user names are checked
-// before they get here.
-func Bundle(parts ...[]byte) []byte {
-	var joined bytes.Buffer
-	seen := make(map[string]bool)
-	for _, rest := range parts {
-		for {
-			var block *pem.Block
-			if block, rest = pem.Decode(rest); block == nil {
-				break
-			}
-			if block.Type != pemCertificate || seen[string(block.Bytes)] {
-				continue
-			}
-			certificate, err := x509.ParseCertificate(block.Bytes)
-			if err != nil {
-				continue // some clients refuse a whole bundle for one bad block
-			}
-			seen[string(block.Bytes)] = true
-			joined.Write(encodePEM(certificate))
-		}
-	}
-	return joined.Bytes()
+func isSystemDirectory(path string) bool { return isOneOf(path, systemDirectories) }
+
+// isOneOf reports whether path is the same file or directory as one of the paths.
+func isOneOf(path string, paths []string) bool {
+	info, err := os.Stat(path)
+	return err == nil && slices.ContainsFunc(paths, func(other string) bool {
+		known, err := os.Stat(other)
+		return err == nil && os.SameFile(info, known)
+	})
 }

@@ -12,13 +12,22 @@ import (
 	"testing"
 )
 
-func TestBundle(t *testing.T) {
+func TestJoin(t *testing.T) {
+	a, b := newAuthority(t, Options{CommonName: "a"}).CertificatePEM(), newAuthority(t, Options{CommonName: "b"}).CertificatePEM()
+	if got, want := string(Join(a, nil, slices.Concat(b, a), b)), string(a)+string(b); got != want {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+// Of the system's own bundle, what cannot be used is left out.
+func TestValidCertificates(t *testing.T) {
 	a, b := newAuthority(t, Options{CommonName: "a"}), newAuthority(t, Options{CommonName: "b"})
 	key, _ := a.KeyDER()
 	mixed := append(a.CertificatePEM(), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...)
 	mixed = append(mixed, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("broken")})...)
-	got := string(Bundle(mixed, []byte("# a comment\n"), b.CertificatePEM(), a.CertificatePEM()))
-	if want := string(a.CertificatePEM()) + string(b.CertificatePEM()); got != want {
+	var c collection
+	c.addValid(slices.Concat(mixed, []byte("# a comment\n"), b.CertificatePEM(), a.CertificatePEM()))
+	if got, want := c.pem.String(), string(a.CertificatePEM())+string(b.CertificatePEM()); got != want {
 		t.Errorf("got\n%s", got)
 	}
 }

@@ -238,7 +238,7 @@ func TestOpenSSLStrict(t *testing.T) {
 			check = "-verify_ip"
 		}
 		out, err := exec.Command(openssl, "verify", "-x509_strict", "-purpose", "sslserver", check, tt.verified, "-CAfile", write(t, "ca.pem", a.CertificatePEM()),
-			write(t, "leaf.pem", encodePEM(l))).CombinedOutput()
+			write(t, "leaf.pem", encodePEM(l.Raw))).CombinedOutput()
 		if (err == nil) != (tt.refused == "") || !strings.Contains(string(out), tt.refused) {
 			t.Errorf("the leaf of %s as %s: %v: %s", tt.host, tt.verified, err, out)
 		}

@@ -50,7 +50,7 @@ func (a *Authority) Constrained(names []string, lifetime time.Duration) ([]byte,
 	if err != nil {
 		return nil, fmt.Errorf("sign the authority's constrained certificate: %w", err)
 	}
-	return encodePEM(certificate), nil
+	return encodePEM(certificate.Raw), nil
 }
 
 // hostRange is the range with only one address.

@@ -103,6 +103,6 @@ func notPEM(data []byte) string {
 	return ""
 }
 
-func encodePEM(certificate *x509.Certificate) []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: pemCertificate, Bytes: certificate.Raw})
+func encodePEM(der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: pemCertificate, Bytes: der})
 }

@@ -11,10 +11,10 @@ import (
 // store has the same password.
 const TrustStorePassword = pkcs12.DefaultPassword
 
-// TrustStore encodes the certificates of PEM texts as a PKCS #12 file without a
+// TrustStore encodes the certificates of PEM texts that this package returned as a PKCS #12 file without a
 // key. Java 8u301 and later read it.
 func TrustStore(texts ...[]byte) ([]byte, error) {
-	certificates, err := ParseCertificates(Bundle(texts...))
+	certificates, err := ParseCertificates(Join(texts...))
 	if err != nil {
 		return nil, fmt.Errorf("encode the PKCS #12 trust store: %w", err)
 	}

@@ -8,8 +8,7 @@ import (
 
 func TestTrustStore(t *testing.T) {
 	one, two := newAuthority(t, Options{CommonName: "one"}), newAuthority(t, Options{CommonName: "two"})
-	broken := []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-	store, err := TrustStore(one.CertificatePEM(), broken, two.CertificatePEM(), one.CertificatePEM())
+	store, err := TrustStore(one.CertificatePEM(), two.CertificatePEM(), one.CertificatePEM())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -19,5 +18,8 @@ func TestTrustStore(t *testing.T) {
 	}
 	if _, err := pkcs12.DecodeTrustStore(store, "other"); err == nil {
 		t.Error("a wrong password opened it")
+	}
+	if _, err := TrustStore([]byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")); err == nil {
+		t.Error("a broken certificate was left out")
 	}
 }

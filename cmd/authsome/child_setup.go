@@ -210,7 +210,7 @@ func (c *childSetup) writeFiles() error {
 		return err
 	}
 	certificate := c.authority.CertificatePEM()
-	if c.files, err = child.WriteFiles(os.TempDir(), ca.Bundle(certificate, roots, extra), ca.Bundle(certificate, extra), child.UserWgetrc(c.app.Getenv)); err != nil {
+	if c.files, err = child.WriteFiles(os.TempDir(), ca.Join(certificate, roots, extra), ca.Join(certificate, extra), child.UserWgetrc(c.app.Getenv)); err != nil {
 		return err
 	}
 	if cache, err := os.UserCacheDir(); err == nil {
