@@ -87,8 +87,7 @@ func freePort() string {
 	return port
 }
 
-// authserver starts a signIn for a script and registers its providers. The variable PORT
-// is a free port.
+// authserver starts a signIn for a script and registers its providers.
 func authserver(ts *testscript.TestScript, neg bool, args []string) {
 	server := httptest.NewServer(&signIn{codes: make(map[string]url.Values)})
 	ts.Defer(server.Close)
@@ -107,7 +106,6 @@ func openPages(ts *testscript.TestScript) {
 	ts.Check(err)
 	ts.Defer(func() { pages.Close() })
 	ts.Setenv("PAGES", fifo)
-	ts.Setenv("PORT", freePort())
 	shownPages.Store(ts, browserPages{pages, bufio.NewReader(pages)})
 }
 

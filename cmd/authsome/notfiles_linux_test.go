@@ -190,6 +190,7 @@ func newNamingBench(t *testing.T) *bench {
 }
 
 func TestFilesThatAUserNamesAreBounded(t *testing.T) {
+	skipCommands(t)
 	t.Parallel()
 	b := newNamingBench(t)
 	for i, named := range namedFiles {
@@ -220,6 +221,7 @@ func TestFilesThatAUserNamesAreBounded(t *testing.T) {
 }
 
 func TestFilesThatAUserNamesCanBePipes(t *testing.T) {
+	skipCommands(t)
 	t.Parallel()
 	b := newNamingBench(t)
 	pipes := []string{"/dev/stdin < <(printf %s 'CONTENT')", "<(printf %s 'CONTENT')"}
