@@ -30,9 +30,6 @@ type exports struct {
 // uses it, a type also if an exported declaration mentions it, a method also if it
 // belongs to an interface, and a constant also if another one of its group is used.
 func TestExportedNamesAreUsed(t *testing.T) {
-	if testing.Short() {
-		t.Skip("reads every file: slow with the race detector, which has nothing to find here")
-	}
 	all, err := gopackages.Load(&gopackages.Config{Mode: gopackages.LoadSyntax | gopackages.NeedForTest, Tests: true}, "./...", "encoding")
 	if err != nil {
 		t.Fatal(err)

@@ -136,7 +136,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("AUTHSOME_HOME", filepath.Join(e.WorkDir, "home"))
 			e.Setenv("TMPDIR", filepath.Join(e.WorkDir, "tmp"))
 			e.Setenv("XDG_CACHE_HOME", filepath.Join(e.WorkDir, "cache"))
-			e.Setenv("PORT", freePort())
+			e.Setenv("PORT", freePort()) // for a redirect URL, which no other script uses
 			return os.MkdirAll(filepath.Join(e.WorkDir, "tmp"), 0o755)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
