@@ -24,7 +24,7 @@ require (
 	go.yaml.in/yaml/v3 v3.0.5 // OpenAPI documents; the command line brings it along
 	golang.org/x/crypto v0.58.0 // Argon2id, for a passphrase
 	golang.org/x/crypto/x509roots/fallback v0.0.0-20261030153154-30a33513ff6d // roots for an image that has none
-	golang.org/x/net v0.62.0 // IDNA, public suffixes, SOCKS, rules for header fields
+	golang.org/x/net v0.62.0 // IDNA, public suffixes, SOCKS, rules for header fields, DNS messages, packet filters
 	golang.org/x/sync v0.24.0 // one flight a key, and a limit on checks at a time
 	golang.org/x/sys v0.49.0 // whose a connection is, by inet_diag
 	golang.org/x/term v0.47.0 // prompts without echo
