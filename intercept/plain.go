@@ -69,7 +69,7 @@ func (c *call) servePlain() {
 		return
 	}
 	c.setTarget(t)
-	if d := c.proxy.Routes().Plain(t.Host); d.Action == routing.Refuse {
+	if d := c.proxy.Routes().Plain(t.Host); d.Action == routing.Refuse && !(d.Reason == routing.HostDenied && c.proxy.Fence.allows(t)) {
 		c.exchange.Reason, c.exchange.Provider = d.Reason, d.Provider
 		c.refuse(decisionRefusal(d, t.Host))
 		return

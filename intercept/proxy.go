@@ -78,6 +78,9 @@ type Proxy struct {
 	Token        secret.String
 	RequireToken bool
 
+	// Fence limits what clients reach; nil sets no limit.
+	Fence *Fence
+
 	// Settings for the upstream side.
 	ConnectTo       []ConnectTo
 	UpstreamRoots   *x509.CertPool                   // nil means the system's
@@ -137,6 +140,7 @@ func (p *Proxy) start(listening net.Addr) {
 		p.identifyWithin = cmp.Or(p.identifyWithin, identifyTime)
 		p.stallLimit, p.leftCheck = cmp.Or(p.stallLimit, stallLimit), cmp.Or(p.leftCheck, leftCheck)
 		p.guard = newGuard(listening, p.Own, p.AllowPrivate)
+		p.guard.fenced = p.Fence != nil
 		p.upstream = newUpstream(p)
 		p.proxied, p.plain, p.intercepted = newQueue(listening), newQueue(listening), newQueue(listening)
 		p.plainServer = p.newPlainServer()
@@ -236,10 +240,12 @@ type Stats struct {
 // Stats may be called at any time, also before Serve.
 func (p *Proxy) Stats() Stats { return p.tracker.stats() }
 
-// DropTunnels closes the tunnels for which drop returns true. It is for a reload:
-// tunnels to hosts that gained a route must end, so that the client connects again
-// and is intercepted.
-func (p *Proxy) DropTunnels(drop func(host string, port int) bool) { p.tracker.drop(drop) }
+// DropTunnels closes the tunnels that the current routes would not pass through. It is
+// for a reload: tunnels to hosts that gained a route must end, so that the client
+// connects again and is intercepted.
+func (p *Proxy) DropTunnels() {
+	p.tracker.drop(func(t Target) bool { return p.passage(t) != routing.Tunnel })
+}
 
 // ForgetConnections closes the idle upstream connections, so that a replaced
 // credential is never used on one that was opened with the old credential.

@@ -127,12 +127,12 @@ func (t *tracker) stats() Stats {
 	return Stats{Connections: len(t.conns), Tunnels: len(t.tunnels)}
 }
 
-// drop closes the tunnels for which matches returns true.
-func (t *tracker) drop(matches func(host string, port int) bool) {
+// drop closes the tunnels whose targets match.
+func (t *tracker) drop(matches func(Target) bool) {
 	t.mu.Lock()
 	var dropped []*tunnel
 	for u := range t.tunnels {
-		if matches(u.target.Host, u.target.Port) {
+		if matches(u.target) {
 			dropped = append(dropped, u)
 		}
 	}

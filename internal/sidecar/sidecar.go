@@ -223,7 +223,7 @@ func (s *Sidecar) Reload(ctx context.Context) (err error) {
 	}
 	s.table.Store(table)
 	s.generation.Store(generation)
-	s.proxy.DropTunnels(func(host string, port int) bool { return table.Host(host, port) != routing.Tunnel })
+	s.proxy.DropTunnels()
 	s.proxy.ForgetConnections()
 	s.updateMetrics(table)
 	s.log.Info("routes loaded", "routes", table.Len(), "generation", generation)
