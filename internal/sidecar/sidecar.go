@@ -70,8 +70,9 @@ const reloadWait = 10 * time.Second
 // terminal, an agent in another can use the connection within twice that time.
 const pollInterval = 400 * time.Millisecond
 
-// Start loads routes and serves l. It returns once the proxy is ready, or an error
-// if the first load fails; then l is still the caller's. Drain closes l.
+// Start loads routes and serves l and Options.Captured. It returns once the proxy is
+// ready, or an error if the first load fails; then the listeners are still the caller's.
+// Drain closes them.
 func (s *Sidecar) Start(ctx context.Context, l net.Listener) error {
 	if err := s.Reload(ctx); err != nil {
 		return err

@@ -111,7 +111,7 @@ func (u *Usage) count(x *intercept.Exchange) {
 	case x.Code == intercept.CodeHostDenied || x.Code == intercept.CodePrivateTarget:
 		addHost(&u.blocked, x.Host)
 		return
-	case x.Code == intercept.CodeNotAllowed:
+	case x.Code == intercept.CodeNotAllowed || x.Code == intercept.CodeTargetUnknown:
 		addHost(&u.fenced, net.JoinHostPort(x.Host, strconv.Itoa(x.Port)))
 		return
 	case x.Code == "" && x.Kind == intercept.KindRequest && x.Provider != "":
