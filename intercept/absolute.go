@@ -19,7 +19,7 @@ func (c *call) serveAbsolute(client *trackedConn, hosts []string) {
 		return
 	}
 	c.setTarget(t)
-	decided := c.proxy.Routes().Host(t.Host, t.Port)
+	decided := c.proxy.passage(t)
 	if decided == routing.Intercept {
 		c.exchange.Kind = KindRequest
 	}
@@ -61,10 +61,14 @@ func (c *call) forwardAbsolute() {
 
 // forwardAny forwards c.out to a host that the client chose.
 func (c *call) forwardAny() {
+	if refused := c.proxy.fenced(c.target); refused != nil {
+		c.refuse(refused)
+		return
+	}
 	u := c.proxy.upstream
 	transports := u.direct
 	if next, err := u.proxyFor(c.out); err != nil || next != nil {
-		if err := c.proxy.guard.checkRemote(c.target); err != nil {
+		if err := c.proxy.guard.checkRemote(c.target, c.proxy.Fence.allows(c.target)); err != nil {
 			c.refuse(dialRefusal(c.target, err))
 			return
 		}

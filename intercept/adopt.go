@@ -65,12 +65,7 @@ func (p *Proxy) onRequest(s *gomitmproxy.Session) (*http.Request, *http.Response
 
 // approve decides a CONNECT and prepares the connection that onConnect returns.
 func (p *Proxy) approve(s *gomitmproxy.Session) (c *clientConn, refused *Refusal) {
-	defer func() {
-		if v := recover(); v != nil {
-			p.Log.Error("panic while deciding a CONNECT", "panic", v)
-			refused = internalError()
-		}
-	}()
+	defer p.refuseOnPanic(&refused)
 	r := s.Request()
 	id, _ := strconv.ParseUint(r.Header.Get(connIDHeader), 10, 64)
 	v, ok := p.heads.Load(id)
@@ -78,36 +73,66 @@ func (p *Proxy) approve(s *gomitmproxy.Session) (c *clientConn, refused *Refusal
 		return nil, badRequest("only CONNECT is served here")
 	}
 	c = v.(*clientConn)
-	if refused := p.identify(c.Conn.(*trackedConn), r.Header.Get("Proxy-Authorization")); refused != nil {
+	if refused = p.identify(c.Conn.(*trackedConn), r.Header.Get("Proxy-Authorization")); refused != nil {
 		return c, refused
 	}
-	a := &adoption{proxy: p, target: c.target, start: time.Now()}
-	switch decided := p.Routes().Host(c.target.Host, c.target.Port); {
-	case decided == routing.Intercept || c.target.isSelf():
-		a.intercept = true
-	case decided == routing.Deny:
-		return c, hostDenied(c.target.Host)
-	default:
-		upstream, err := p.dialFor(c)
-		if err != nil {
-			p.Log.Info("tunnel not opened", "host", c.target.Host, "port", c.target.Port, "err", err)
-			return c, dialRefusal(c.target, err)
-		}
-		a.upstream = upstream
+	a, refused := p.open(c.Conn.(*trackedConn), c.target)
+	if refused != nil {
+		return c, refused
 	}
 	s.SetProp(adoptionKey, a)
 	return c, nil
 }
 
-// dialFor opens the upstream side of c's tunnel. Closing c's connection, as a
-// shutdown does, ends the attempt.
-func (p *Proxy) dialFor(c *clientConn) (net.Conn, error) {
+// refuseOnPanic must be deferred where a connection is decided.
+func (p *Proxy) refuseOnPanic(refused **Refusal) {
+	if v := recover(); v != nil {
+		p.Log.Error("panic while deciding a connection", "panic", v)
+		*refused = internalError()
+	}
+}
+
+// open decides a connection of client to t, and opens the upstream side if it is passed
+// through.
+func (p *Proxy) open(client *trackedConn, t Target) (*adoption, *Refusal) {
+	a := &adoption{proxy: p, target: t, start: time.Now()}
+	switch decided := p.passage(t); {
+	case decided == routing.Intercept || t.isSelf():
+		a.intercept = true
+		return a, nil
+	case decided == routing.Deny:
+		return nil, hostDenied(t.Host)
+	}
+	if refused := p.fenced(t); refused != nil {
+		return nil, refused
+	}
+	upstream, err := p.dialFor(client, t)
+	if err != nil {
+		p.Log.Info("tunnel not opened", "host", t.Host, "port", t.Port, "err", err)
+		return nil, dialRefusal(t, err)
+	}
+	a.upstream = upstream
+	return a, nil
+}
+
+// passage returns what happens to a connection to t: what the routes say, except that
+// nothing denies what the [Fence] allows.
+func (p *Proxy) passage(t Target) routing.Host {
+	decided := p.Routes().Host(t.Host, t.Port)
+	if decided == routing.Deny && p.Fence.allows(t) {
+		return routing.Tunnel
+	}
+	return decided
+}
+
+// dialFor opens the upstream side of client's tunnel to t. Closing client, as a shutdown
+// does, ends the attempt.
+func (p *Proxy) dialFor(client *trackedConn, t Target) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
 	defer cancel()
-	client := c.Conn.(*trackedConn)
 	client.cancelOnClose(cancel)
 	defer client.cancelOnClose(nil)
-	return p.upstream.dialTunnel(ctx, c.target)
+	return p.upstream.dialTunnel(ctx, t)
 }
 
 // onConnect returns what approve prepared. It never returns nil: gomitmproxy
@@ -153,19 +178,25 @@ func (a *adoption) ReadFrom(r io.Reader) (int64, error) {
 		return 0, errors.New("connection cannot be adopted")
 	}
 	defer a.proxy.closeOnPanic(c.Conn)
-	a.done, c.adopted = true, true
-	client := c.Conn.(*trackedConn)
+	c.adopted = true
+	a.serve(c.Conn.(*trackedConn), c.early)
+	return 0, nil
+}
+
+// serve hands client, whose early bytes were read, to the relay or to the interception
+// server.
+func (a *adoption) serve(client *trackedConn, early []byte) {
+	a.done = true
 	if !a.intercept {
-		t := &tunnel{target: a.target, client: client, upstream: a.upstream, early: c.early, start: a.start}
+		t := &tunnel{target: a.target, client: client, upstream: a.upstream, early: early, start: a.start}
 		if !a.proxy.tracker.serveTunnel(t, a.proxy.relay) {
 			t.close()
 		}
-		return 0, nil
+		return
 	}
-	if !a.proxy.intercepted.put(&interceptedConn{prefixConn: prefixConn{Conn: a.proxy.steady(client), early: c.early}, proxy: a.proxy, target: a.target}) {
+	if !a.proxy.intercepted.put(&interceptedConn{prefixConn: prefixConn{Conn: a.proxy.steady(client), early: early}, proxy: a.proxy, target: a.target}) {
 		client.Close()
 	}
-	return 0, nil
 }
 
 // WriteTo is called by gomitmproxy to relay what the upstream sends. There is

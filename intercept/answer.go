@@ -19,6 +19,8 @@ const (
 	CodeNotYourProxy        Code = "not_your_proxy"
 	CodeHostDenied          Code = "host_denied"
 	CodePrivateTarget       Code = "private_target"
+	CodeNotAllowed          Code = "not_allowed"
+	CodeTargetUnknown       Code = "target_unknown"
 	CodeLoginRequired       Code = "login_required"
 	CodeRouteAmbiguous      Code = "route_ambiguous"
 	CodeHTTPSRequired       Code = "https_required"
@@ -38,8 +40,8 @@ const (
 // Codes lists all codes.
 func Codes() []Code {
 	return []Code{
-		CodeProxyAuthRequired, CodeNotYourProxy, CodeHostDenied, CodePrivateTarget, CodeLoginRequired, CodeRouteAmbiguous,
-		CodeHTTPSRequired, CodeTunnelRequired, CodePlaceholder, CodeAuthorityMismatch, CodeBadRequest, CodeRefreshUnavailable, CodeVaultUnavailable,
+		CodeProxyAuthRequired, CodeNotYourProxy, CodeHostDenied, CodePrivateTarget, CodeNotAllowed, CodeTargetUnknown, CodeLoginRequired,
+		CodeRouteAmbiguous, CodeHTTPSRequired, CodeTunnelRequired, CodePlaceholder, CodeAuthorityMismatch, CodeBadRequest, CodeRefreshUnavailable, CodeVaultUnavailable,
 		CodeAuditUnavailable, CodeUpstreamUnreachable, CodeUpstreamTLS, CodeUpstreamTimeout, CodeInternal,
 	}
 }
@@ -62,7 +64,7 @@ type Refusal struct {
 
 	// What Proxy.Fix may need in addition.
 
-	Host       string   // https_required, host_denied, route_ambiguous: the host that was asked for
+	Host       string   // https_required, host_denied, route_ambiguous: the host that was asked for; not_allowed, target_unknown: with its port
 	URL        string   // placeholder_refused: the request's URL, without its query
 	Choices    []string // route_ambiguous: what can be chosen, as PROVIDER or PROVIDER=CONNECTION; at least two
 	HasDefault bool     // route_ambiguous: see [routing.Decision]

@@ -30,13 +30,14 @@ func (u *upstream) dial(ctx context.Context, network, address string, named bool
 		if to, ok := u.redirects[t]; ok {
 			address, named = to.String(), true
 		}
+		named = named || u.proxy.Fence.allows(t)
 	}
 	d := net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second, Control: u.proxy.guard.control(named)}
 	c, err := d.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	if err := u.proxy.guard.checkConnected(c); err != nil {
+	if err := u.proxy.guard.checkConnected(c, named); err != nil {
 		c.Close()
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func (u *upstream) dialTunnel(ctx context.Context, t Target) (net.Conn, error) {
 	if via == nil {
 		return u.dialAny(ctx, "tcp", t.String())
 	}
-	if err := u.proxy.guard.checkRemote(t); err != nil {
+	if err := u.proxy.guard.checkRemote(t, u.proxy.Fence.allows(t)); err != nil {
 		return nil, err
 	}
 	if strings.HasPrefix(via.Scheme, "socks5") {

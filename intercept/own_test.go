@@ -60,7 +60,7 @@ func TestGuardKnowsConnectionsToItself(t *testing.T) {
 	for ends, own := range map[[2]string]bool{
 		{"203.0.113.5:40000", "203.0.113.5:8080"}: true, {"203.0.113.5:40000", "203.0.113.6:8080"}: false, {"203.0.113.5:40000", "203.0.113.5:8081"}: false,
 	} {
-		err := g.checkConnected(ended{addressed{from: ends[1]}, addressed{from: ends[0]}.RemoteAddr()})
+		err := g.checkConnected(ended{addressed{from: ends[1]}, addressed{from: ends[0]}.RemoteAddr()}, true)
 		if (err != nil) != own {
 			t.Errorf("%v: %v", ends, err)
 		}

@@ -53,11 +53,14 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 		c.refuse(badRequest(head.fault))
 		return
 	}
-	if r.URL.Scheme == "https" {
+	switch {
+	case r.URL.Scheme == "https":
 		c.serveAbsolute(client, head.hosts)
-		return
+	case r.URL.Scheme == "" && r.URL.Host == "" && client.captured:
+		c.serveCaptured(client, head.hosts)
+	default:
+		c.servePlain()
 	}
-	c.servePlain()
 }
 
 // servePlain answers a request for an http:// URL.
@@ -69,7 +72,7 @@ func (c *call) servePlain() {
 		return
 	}
 	c.setTarget(t)
-	if d := c.proxy.Routes().Plain(t.Host); d.Action == routing.Refuse {
+	if d := c.proxy.Routes().Plain(t.Host); d.Action == routing.Refuse && !(d.Reason == routing.HostDenied && c.proxy.Fence.allows(t)) {
 		c.exchange.Reason, c.exchange.Provider = d.Reason, d.Provider
 		c.refuse(decisionRefusal(d, t.Host))
 		return

@@ -77,6 +77,19 @@ type Proxy struct {
 	// not set.
 	Token        secret.String
 	RequireToken bool
+	// Private means that only processes that may use the proxy can reach its listener, as
+	// in a separate network namespace. Then the kernel is not asked, and nobody needs
+	// a token.
+	Private bool
+
+	// Captured are listeners for the connections of clients that know no proxy, and Capture
+	// says what their addresses mean. Only processes that may use the proxy can reach these
+	// listeners. Serve serves them too.
+	Captured []net.Listener
+	Capture  Capture
+
+	// Fence limits what clients reach; nil sets no limit.
+	Fence *Fence
 
 	// Settings for the upstream side.
 	ConnectTo       []ConnectTo
@@ -137,6 +150,7 @@ func (p *Proxy) start(listening net.Addr) {
 		p.identifyWithin = cmp.Or(p.identifyWithin, identifyTime)
 		p.stallLimit, p.leftCheck = cmp.Or(p.stallLimit, stallLimit), cmp.Or(p.leftCheck, leftCheck)
 		p.guard = newGuard(listening, p.Own, p.AllowPrivate)
+		p.guard.fenced = p.Fence != nil
 		p.upstream = newUpstream(p)
 		p.proxied, p.plain, p.intercepted = newQueue(listening), newQueue(listening), newQueue(listening)
 		p.plainServer = p.newPlainServer()
@@ -146,45 +160,49 @@ func (p *Proxy) start(listening net.Addr) {
 	})
 }
 
-// Serve accepts connections from l until [Proxy.Shutdown], and returns when that is
-// done. A failing Accept, for example without free descriptors, is retried. If l is
-// broken, so that trying again is useless, Serve returns its error at once; then only
-// Shutdown ends what was accepted before.
+// Serve accepts connections from l and from Captured until [Proxy.Shutdown], and returns
+// when that is done. A failing Accept, for example without free descriptors, is retried.
+// If a listener is broken, so that trying again is useless, Serve returns its error at
+// once; then only Shutdown ends what was accepted before.
 func (p *Proxy) Serve(l net.Listener) error {
 	p.start(l.Addr())
 	var servers sync.WaitGroup
 	servers.Go(func() { p.plainServer.Serve(p.plain) })
 	servers.Go(func() { p.secureServer.ServeTLS(p.intercepted, "", "") })
 	servers.Go(func() { p.serveConnect() })
-	p.tracker.onShutdown(func() { l.Close() })
-	err := p.accept(l)
-	p.proxied.Close()
-	if err != nil {
-		return err
+	ended := make(chan error, 1+len(p.Captured))
+	p.listen(l, p.acceptClients, ended)
+	for _, l := range p.Captured {
+		p.listen(l, p.acceptCaptured, ended)
 	}
+	defer p.proxied.Close()
+	for range cap(ended) {
+		if err := <-ended; err != nil {
+			return err
+		}
+	}
+	p.proxied.Close()
 	servers.Wait()
 	<-p.ended
 	return nil
 }
 
-// accept starts a goroutine for each connection, which reads its first head.
-func (p *Proxy) accept(l net.Listener) error {
+// listen calls accept on a goroutine, and sends its error to ended. A shutdown closes l.
+func (p *Proxy) listen(l net.Listener, accept func(net.Listener) error, ended chan<- error) {
+	p.tracker.onShutdown(func() { l.Close() })
+	go func() { ended <- accept(l) }()
+}
+
+// accept passes each connection to admit, until that returns false.
+func (p *Proxy) accept(l net.Listener, admit func(net.Conn) bool) error {
 	const maxDelay = time.Second
 	delay := 5 * time.Millisecond
-	var peers peers
-	defer peers.close()
-	var warned time.Time
 	for {
 		raw, err := l.Accept()
 		switch {
 		case err == nil:
 			delay = 5 * time.Millisecond
-			own, err := peers.own(raw)
-			if err != nil && err != errUnknownPeers && time.Since(warned) > time.Minute { // strangers must not fill the log
-				p.Log.Warn("cannot identify the user of a connection", "err", err)
-				warned = time.Now()
-			}
-			if !p.admit(raw, own) {
+			if !admit(raw) {
 				return nil
 			}
 		case p.closing.Load() || errors.Is(err, net.ErrClosed):
@@ -236,10 +254,12 @@ type Stats struct {
 // Stats may be called at any time, also before Serve.
 func (p *Proxy) Stats() Stats { return p.tracker.stats() }
 
-// DropTunnels closes the tunnels for which drop returns true. It is for a reload:
-// tunnels to hosts that gained a route must end, so that the client connects again
-// and is intercepted.
-func (p *Proxy) DropTunnels(drop func(host string, port int) bool) { p.tracker.drop(drop) }
+// DropTunnels closes the tunnels that the current routes would not pass through. It is
+// for a reload: tunnels to hosts that gained a route must end, so that the client
+// connects again and is intercepted.
+func (p *Proxy) DropTunnels() {
+	p.tracker.drop(func(t Target) bool { return p.passage(t) != routing.Tunnel })
+}
 
 // ForgetConnections closes the idle upstream connections, so that a replaced
 // credential is never used on one that was opened with the old credential.

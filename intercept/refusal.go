@@ -80,6 +80,9 @@ func (p *Proxy) credentialRefusal(d routing.Decision, err error) *Refusal {
 // dialRefusal is the answer for an upstream that could not be reached.
 func dialRefusal(t Target, err error) *Refusal {
 	if blocked, ok := errors.AsType[*blockedError](err); ok {
+		if blocked.fenced {
+			return notAllowed(t, "it is on the machine outside")
+		}
 		return &Refusal{Status: http.StatusForbidden, Code: CodePrivateTarget, Message: t.String() + ": " + blocked.reason, NoFix: !blocked.private}
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {

@@ -103,6 +103,32 @@ func sourceOf(c net.Conn) netip.Addr {
 	return addr
 }
 
+// acceptClients accepts connections to the proxy's own listener.
+func (p *Proxy) acceptClients(l net.Listener) error {
+	if p.Private {
+		return p.accept(l, func(raw net.Conn) bool { return p.admitPrivate(&trackedConn{Conn: raw}) })
+	}
+	var peers peers
+	defer peers.close()
+	var warned time.Time
+	return p.accept(l, func(raw net.Conn) bool {
+		own, err := peers.own(raw)
+		if err != nil && err != errUnknownPeers && time.Since(warned) > time.Minute { // strangers must not fill the log
+			p.Log.Warn("cannot identify the user of a connection", "err", err)
+			warned = time.Now()
+		}
+		return p.admit(raw, own)
+	})
+}
+
+// admitPrivate serves a connection that only a process that may use the proxy can have
+// opened. Nobody asks the kernel, which would look for the client in the network namespace
+// of this process.
+func (p *Proxy) admitPrivate(c *trackedConn) bool {
+	c.own, c.private, c.tracker = true, true, &p.tracker
+	return p.serveConn(c)
+}
+
 // admit serves an accepted connection, or refuses it. Without a token only the
 // proxy's own user has access, so the kernel's word is enough to refuse all others
 // before anything is read from them: one costs a question to the kernel and a short
@@ -128,7 +154,11 @@ func (p *Proxy) admit(raw net.Conn, own bool) bool {
 }
 
 func (p *Proxy) serveConn(c *trackedConn) bool {
-	if !p.tracker.serve(c, p.greet) {
+	greet := p.greet
+	if c.captured {
+		greet = p.greetCaptured
+	}
+	if !p.tracker.serve(c, greet) {
 		c.Close()
 		return false
 	}

@@ -11,12 +11,14 @@ import (
 // trackedConn is an accepted connection. Closing it more than once counts once.
 type trackedConn struct {
 	net.Conn
-	own     bool        // a process of the proxy's own user has the other end
-	expiry  *time.Timer // closes the connection of a stranger; nil if own
-	tracker *tracker
-	once    sync.Once
-	cancel  context.CancelFunc // guarded by tracker.mu; ends the dial for this connection, or nil
-	waiting *list.Element      // guarded by strangers.mu; nil if the client is not a stranger
+	own      bool        // a process of the proxy's own user has the other end
+	private  bool        // only processes that may use the proxy can reach its listener
+	captured bool        // the client knows no proxy
+	expiry   *time.Timer // closes the connection of a stranger; nil if own
+	tracker  *tracker
+	once     sync.Once
+	cancel   context.CancelFunc // guarded by tracker.mu; ends the dial for this connection, or nil
+	waiting  *list.Element      // guarded by strangers.mu; nil if the client is not a stranger
 }
 
 func (c *trackedConn) Close() error {
@@ -32,6 +34,9 @@ func (c *trackedConn) Close() error {
 // confidential reports whether what the client sends can be read only on this machine. It
 // is the one place that decides whether a client may leave TLS to the proxy.
 func (c *trackedConn) confidential() bool {
+	if c.private {
+		return true
+	}
 	client, ok1 := addrPort(c.RemoteAddr())
 	ours, ok2 := addrPort(c.LocalAddr())
 	return ok1 && ok2 && client.Addr().IsLoopback() && ours.Addr().IsLoopback()
@@ -127,12 +132,12 @@ func (t *tracker) stats() Stats {
 	return Stats{Connections: len(t.conns), Tunnels: len(t.tunnels)}
 }
 
-// drop closes the tunnels for which matches returns true.
-func (t *tracker) drop(matches func(host string, port int) bool) {
+// drop closes the tunnels whose targets match.
+func (t *tracker) drop(matches func(Target) bool) {
 	t.mu.Lock()
 	var dropped []*tunnel
 	for u := range t.tunnels {
-		if matches(u.target.Host, u.target.Port) {
+		if matches(u.target) {
 			dropped = append(dropped, u)
 		}
 	}

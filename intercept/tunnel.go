@@ -15,7 +15,7 @@ type tunnel struct {
 	target   Target
 	client   *trackedConn
 	upstream net.Conn
-	early    []byte // what the client sent right after its CONNECT
+	early    []byte // what the client sent before it was relayed
 	start    time.Time
 }
 
@@ -26,7 +26,7 @@ func (p *Proxy) relay(t *tunnel) {
 	defer t.close()
 	// Checked here because DropTunnels sees the tunnel only from here on: the routes
 	// may have changed while the upstream was dialled.
-	if p.Routes().Host(t.target.Host, t.target.Port) != routing.Tunnel {
+	if p.passage(t.target) != routing.Tunnel {
 		return
 	}
 	defer t.endWhenBroken(6 * p.leftCheck)()

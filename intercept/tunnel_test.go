@@ -55,12 +55,15 @@ func TestTunnelHalfClose(t *testing.T) {
 }
 
 func TestDropTunnels(t *testing.T) {
-	r := newRig(t, nil)
+	var routes atomic.Pointer[routing.Table]
+	routes.Store(&routing.Table{})
+	r := newRig(t, func(r *rig) { r.Routes = routes.Load })
 	c := r.connect(otherHost + ":443")
 	for r.Stats().Tunnels == 0 {
 		runtime.Gosched()
 	}
-	r.DropTunnels(func(host string, port int) bool { return host == otherHost && port == 443 })
+	routes.Store(table(t, definition(t, otherHost), ready, routing.Options{}))
+	r.DropTunnels()
 	if _, err := c.Read(make([]byte, 1)); err == nil {
 		t.Error("the tunnel is still open")
 	}
@@ -88,9 +91,8 @@ func TestTunnelEndsIfItsHostGainsARoute(t *testing.T) {
 		closed <- err
 	}()
 	<-dialling
-	next := table(t, definition(t, otherHost), ready, routing.Options{})
-	routes.Store(next)
-	r.DropTunnels(func(host string, port int) bool { return next.Host(host, port) != routing.Tunnel })
+	routes.Store(table(t, definition(t, otherHost), ready, routing.Options{}))
+	r.DropTunnels()
 	close(gained)
 	if err := <-closed; err != nil {
 		t.Errorf("the tunnel is still open: %v", err)

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"github.com/authsome/authsome/internal/hosts"
 )
 
 // ConnectTo sends connections for one authority to another address, as curl's
@@ -118,13 +120,14 @@ func (u *upstream) secure(dial func(ctx context.Context, network, address string
 }
 
 // proxyFor returns the upstream proxy for a request, or nil. A redirected target is
-// connected to directly.
+// connected to directly, and so is one on this machine that the [Fence] allows: for
+// another proxy, localhost is another machine.
 func (u *upstream) proxyFor(r *http.Request) (*url.URL, error) {
 	if u.proxy.UpstreamProxy == nil {
 		return nil, nil
 	}
 	if t, ok := targetOf(r.URL); ok {
-		if _, redirected := u.redirects[t]; redirected {
+		if _, redirected := u.redirects[t]; redirected || hosts.MayBeLoopback(t.Host) && u.proxy.Fence.allows(t) {
 			return nil, nil
 		}
 	}

@@ -28,6 +28,11 @@ func (t *Table) Len() int {
 	return len(places)
 }
 
+// HasPort reports whether a host is intercepted on the port.
+func (t *Table) HasPort(port int) bool {
+	return slices.ContainsFunc(t.all, func(r *route) bool { return r.pattern.Port() == port })
+}
+
 // Uses reports whether requests can get the credential of a connection. They cannot if
 // it has no route, or if others serve all of its hosts.
 func (t *Table) Uses(provider, name string) bool {

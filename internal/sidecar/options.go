@@ -33,6 +33,10 @@ type Options struct {
 	// Settings of the proxy; see [intercept.Proxy].
 	Token           secret.String
 	RequireToken    bool
+	Private         bool
+	Captured        []net.Listener // served from Start to Drain; if Start fails, they are still the caller's
+	Capture         intercept.Capture
+	Fence           *intercept.Fence
 	ConnectTo       []intercept.ConnectTo
 	UpstreamRoots   *x509.CertPool
 	UpstreamProxy   func(*url.URL) (*url.URL, error)
@@ -72,7 +76,7 @@ func New(o Options) *Sidecar {
 	s.rejections.store, s.rejections.log = o.Rejections, o.Log
 	s.proxy = &intercept.Proxy{
 		Routes: s.table.Load, Authority: o.Authority, Credentials: credentials{s}, Record: s.record, Fix: o.Fix, Log: o.Log,
-		Token: o.Token, RequireToken: o.RequireToken, ConnectTo: o.ConnectTo, UpstreamRoots: o.UpstreamRoots,
+		Token: o.Token, RequireToken: o.RequireToken, Private: o.Private, Captured: o.Captured, Capture: o.Capture, Fence: o.Fence, ConnectTo: o.ConnectTo, UpstreamRoots: o.UpstreamRoots,
 		UpstreamProxy: o.UpstreamProxy, ResponseTimeout: o.ResponseTimeout, AllowPrivate: o.AllowPrivate, Own: o.Own,
 	}
 	refreshes := RefreshReport{Profile: o.Profile, Metrics: o.Metrics, Log: o.Log}

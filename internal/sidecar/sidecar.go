@@ -70,8 +70,9 @@ const reloadWait = 10 * time.Second
 // terminal, an agent in another can use the connection within twice that time.
 const pollInterval = 400 * time.Millisecond
 
-// Start loads routes and serves l. It returns once the proxy is ready, or an error
-// if the first load fails; then l is still the caller's. Drain closes l.
+// Start loads routes and serves l and Options.Captured. It returns once the proxy is
+// ready, or an error if the first load fails; then the listeners are still the caller's.
+// Drain closes them.
 func (s *Sidecar) Start(ctx context.Context, l net.Listener) error {
 	if err := s.Reload(ctx); err != nil {
 		return err
@@ -223,7 +224,7 @@ func (s *Sidecar) Reload(ctx context.Context) (err error) {
 	}
 	s.table.Store(table)
 	s.generation.Store(generation)
-	s.proxy.DropTunnels(func(host string, port int) bool { return table.Host(host, port) != routing.Tunnel })
+	s.proxy.DropTunnels()
 	s.proxy.ForgetConnections()
 	s.updateMetrics(table)
 	s.log.Info("routes loaded", "routes", table.Len(), "generation", generation)

@@ -3,8 +3,10 @@ package sidecar
 import (
 	"cmp"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -24,6 +26,7 @@ type Usage struct {
 	refused  tally[intercept.Code]
 	failed   tally[intercept.Code]
 	blocked  tally[string]
+	fenced   tally[string] // connections that an isolated run may not make, by host:port
 	own      tally[string] // requests with the client's own credential, by provider
 	placed   tally[string] // requests with a placeholder, by provider
 	without  tally[Without]
@@ -46,16 +49,17 @@ type Count[T any] struct {
 
 // Report is what a [Usage] has counted. Its lists begin with what happened most often.
 type Report struct {
-	Seen     bool                    // the proxy was used, for whatever host
-	Requests int                     // on intercepted connections
-	Injected []Count[string]         // requests that got a credential, by provider
-	Refused  []Count[intercept.Code] // requests that the proxy refused
-	Failed   []Count[intercept.Code] // requests on intercepted connections that the service did not answer
-	Blocked  []Count[string]         // connections to hosts that may not be reached, by host
-	Own      []Count[string]         // requests whose own credential was replaced, by provider, if none had a placeholder
-	Without  []Count[Without]        // requests to the hosts of a provider that got no credential
-	Unused   []Count[string]         // hosts to which connections were intercepted that all ended before a request
-	Rejected []Rejected              // credentials whose last answer was a 401, by name
+	Seen       bool                    // the proxy was used, for whatever host
+	Requests   int                     // on intercepted connections
+	Injected   []Count[string]         // requests that got a credential, by provider
+	Refused    []Count[intercept.Code] // requests that the proxy refused
+	Failed     []Count[intercept.Code] // requests on intercepted connections that the service did not answer
+	Blocked    []Count[string]         // connections to hosts that may not be reached, by host
+	NotAllowed []Count[string]         // connections that the fence of an isolated run stopped, by host:port, or address:port if they named no host
+	Own        []Count[string]         // requests whose own credential was replaced, by provider, if none had a placeholder
+	Without    []Count[Without]        // requests to the hosts of a provider that got no credential
+	Unused     []Count[string]         // hosts to which connections were intercepted that all ended before a request
+	Rejected   []Rejected              // credentials whose last answer was a 401, by name
 }
 
 // Rejected names a connection.
@@ -107,6 +111,9 @@ func (u *Usage) count(x *intercept.Exchange) {
 	case x.Code == intercept.CodeHostDenied || x.Code == intercept.CodePrivateTarget:
 		addHost(&u.blocked, x.Host)
 		return
+	case x.Code == intercept.CodeNotAllowed || x.Code == intercept.CodeTargetUnknown:
+		addHost(&u.fenced, net.JoinHostPort(x.Host, strconv.Itoa(x.Port)))
+		return
 	case x.Code == "" && x.Kind == intercept.KindRequest && x.Provider != "":
 		u.without.add(Without{x.Provider, x.Reason})
 	}
@@ -145,7 +152,7 @@ func (u *Usage) Report() Report {
 	defer u.mu.Unlock()
 	r := Report{
 		Seen: u.seen > 0, Requests: u.asks, Injected: u.injected.counts(strings.Compare), Refused: u.refused.counts(cmp.Compare),
-		Failed: u.failed.counts(cmp.Compare), Blocked: u.blocked.counts(strings.Compare), Own: u.own.counts(strings.Compare),
+		Failed: u.failed.counts(cmp.Compare), Blocked: u.blocked.counts(strings.Compare), NotAllowed: u.fenced.counts(strings.Compare), Own: u.own.counts(strings.Compare),
 		Without: u.without.counts(func(a, b Without) int {
 			return cmp.Or(strings.Compare(a.Provider, b.Provider), cmp.Compare(a.Reason, b.Reason))
 		}),

@@ -28,6 +28,8 @@ func fix(r *intercept.Refusal) suggest.Suggestion {
 		return suggest.ByPerson("connect its provider, or start authsome without --unmatched deny")
 	case intercept.CodePrivateTarget:
 		return suggest.ByPerson("start authsome with --allow-private")
+	case intercept.CodeNotAllowed:
+		return suggest.ByPerson("start it with: authsome run --isolate --allow-tcp %s", suggest.Words(r.Host))
 	case intercept.CodeVaultUnavailable:
 		return suggest.Command("doctor")
 	case intercept.CodeUpstreamTLS:
