@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,16 @@ const (
 	AuditRefuse   = "refuse"   // they are refused
 )
 
+// The values of [Run.Isolate], which authsome run --isolate takes too.
+const (
+	IsolateOff      = "off"
+	IsolateAuto     = "auto"     // if this machine can
+	IsolateRequired = "required" // or the command does not start
+)
+
+// IsolateModes are all of them.
+var IsolateModes = []string{IsolateOff, IsolateAuto, IsolateRequired}
+
 // Config is the content of config.json. Unknown members are kept when it is saved; see
 // [Config.UnknownMembers].
 type Config struct {
@@ -40,6 +51,7 @@ type Config struct {
 	DefaultProfile string         `json:"default_profile"`
 	Encryption     Encryption     `json:"encryption"`
 	Audit          Audit          `json:"audit,omitzero"`
+	Run            Run            `json:"run,omitzero"`
 	Unknown        jsontext.Value `json:",embed"`
 }
 
@@ -69,6 +81,15 @@ type Audit struct {
 
 // IsZero reports whether a has no members; then config.json does not contain it.
 func (a Audit) IsZero() bool { return a.OnFailure == "" && len(a.Unknown) == 0 }
+
+// Run configures authsome run.
+type Run struct {
+	Isolate string         `json:"isolate,omitzero"` // "" means [IsolateOff]
+	Unknown jsontext.Value `json:",embed"`
+}
+
+// IsZero reports whether r has no members; then config.json does not contain it.
+func (r Run) IsZero() bool { return r.Isolate == "" && len(r.Unknown) == 0 }
 
 func newConfig() Config {
 	return Config{SpecVersion: 1, DefaultProfile: defaultProfile, Encryption: Encryption{KeyPlace: KeyPlace{Mode: "local_key"}}}
@@ -132,9 +153,13 @@ func (c Config) check() error {
 	}
 	switch c.Audit.OnFailure {
 	case "", AuditContinue, AuditRefuse:
-		return nil
+	default:
+		return fmt.Errorf("audit.on_failure: %q is neither %s nor %s", c.Audit.OnFailure, AuditContinue, AuditRefuse)
 	}
-	return fmt.Errorf("audit.on_failure: %q is neither %s nor %s", c.Audit.OnFailure, AuditContinue, AuditRefuse)
+	if c.Run.Isolate != "" && !slices.Contains(IsolateModes, c.Run.Isolate) {
+		return fmt.Errorf("run.isolate: %q is not one of %s", c.Run.Isolate, strings.Join(IsolateModes, ", "))
+	}
+	return nil
 }
 
 func (c Config) encode() ([]byte, error) {

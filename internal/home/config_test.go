@@ -17,12 +17,12 @@ func TestConfigKeepsUnknownMembers(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "home")
 	mustOpen(t, dir)
 	path := filepath.Join(dir, "config.json")
-	write(t, path, `{"later":{"b":2,"a":[true,null,1e3]},"default_profile":"work","encryption":{"mode":"keyring","service":"x"},"audit":{"on_failure":"refuse","sink":"s"}}`, 0o600)
+	write(t, path, `{"later":{"b":2,"a":[true,null,1e3]},"default_profile":"work","encryption":{"mode":"keyring","service":"x"},"audit":{"on_failure":"refuse","sink":"s"},"run":{"isolate":"auto","nice":3}}`, 0o600)
 	h := mustOpen(t, dir)
-	if h.Config.Audit.OnFailure != home.AuditRefuse || h.Config.Encryption.Mode != "keyring" || h.Config.SpecVersion != 1 {
+	if h.Config.Audit.OnFailure != home.AuditRefuse || h.Config.Run.Isolate != home.IsolateAuto || h.Config.Encryption.Mode != "keyring" || h.Config.SpecVersion != 1 {
 		t.Errorf("config = %+v", h.Config)
 	}
-	if got := strings.Join(h.Config.UnknownMembers(), " "); got != "later encryption.service audit.sink" {
+	if got := strings.Join(h.Config.UnknownMembers(), " "); got != "later encryption.service audit.sink run.nice" {
 		t.Errorf("unknown members %s", got)
 	}
 	if err := h.UpdateConfig(t.Context(), func(c *home.Config) { c.DefaultProfile = "play" }); err != nil {
@@ -36,7 +36,7 @@ func TestConfigKeepsUnknownMembers(t *testing.T) {
 	if err := got.Canonicalize(); err != nil {
 		t.Fatal(err)
 	}
-	want := `{"audit":{"on_failure":"refuse","sink":"s"},"default_profile":"play","encryption":{"mode":"keyring","service":"x"},"later":{"a":[true,null,1000],"b":2},"spec_version":1}`
+	want := `{"audit":{"on_failure":"refuse","sink":"s"},"default_profile":"play","encryption":{"mode":"keyring","service":"x"},"later":{"a":[true,null,1000],"b":2},"run":{"isolate":"auto","nice":3},"spec_version":1}`
 	if string(got) != want {
 		t.Errorf("saved\n%s\nwant\n%s", got, want)
 	}
@@ -76,6 +76,8 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		`{"encryption":{"mode":[]}}`:                    "/encryption/mode",
 		`{"default_profile":"a/b"}`:                     "default_profile",
 		`{"audit":{"on_failure":"stop"}}`:               `"stop" is neither continue nor refuse`,
+		`{"run":{"isolate":"always"}}`:                  `"always" is not one of off, auto, required`,
+		`{"run":{"isolated":"auto"}}`:                   `unknown member "run.isolated"; it should probably be "run.isolate"`,
 		`{"defualt_profile":"work"}`:                    `unknown member "defualt_profile"; it should probably be "default_profile"`,
 		`{"Default-Profile":"work"}`:                    `unknown member "Default-Profile"; it should probably be "default_profile"`,
 		`{"defaultProfile":"work"}`:                     `it should probably be "default_profile"`,

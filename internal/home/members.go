@@ -76,6 +76,7 @@ func (c Config) objects() []object {
 		{"", tags(reflect.TypeFor[Config]()), c.Unknown},
 		{"encryption.", tags(reflect.TypeFor[Encryption]()), c.Encryption.Unknown},
 		{"audit.", tags(reflect.TypeFor[Audit]()), c.Audit.Unknown},
+		{"run.", tags(reflect.TypeFor[Run]()), c.Run.Unknown},
 	}
 }
 

@@ -121,7 +121,7 @@ func (d *Doctor) addHome(ctx context.Context, r *redactor, v *report) {
 	c := h.Config
 	v.Config = map[string]any{
 		"spec_version": c.SpecVersion, "default_profile": r.text(c.DefaultProfile), "encryption.mode": c.Encryption.Mode,
-		"encryption.changing": c.Encryption.Next != nil || c.Encryption.Previous != nil, "audit.on_failure": c.Audit.OnFailure,
+		"encryption.changing": c.Encryption.Next != nil || c.Encryption.Previous != nil, "audit.on_failure": c.Audit.OnFailure, "run.isolate": c.Run.Isolate,
 	}
 	if unknown := c.UnknownMembers(); len(unknown) > 0 {
 		v.Config["unknown"] = r.text(strings.Join(unknown, " "))
