@@ -19,16 +19,16 @@ var family struct {
 	own map[int]bool
 }
 
-// startChild starts a command. From then on, this process is the parent of all descendants
+// startChild starts a command with start. From then on, this process is the parent of all descendants
 // of the command whose own parent has ended: they stay findable by their ancestors.
 // It reaps them when they end. The function that is returned must be called after
 // Wait.
-func startChild(cmd *exec.Cmd) (waited func(), err error) {
+func startChild(cmd *exec.Cmd, start func() error) (waited func(), err error) {
 	signals := make(chan os.Signal, 1)
 	if !signal.Ignored(unix.SIGCHLD) { // otherwise the kernel reaps all children
 		signal.Notify(signals, unix.SIGCHLD)
 	}
-	pid, err := startOwn(cmd)
+	pid, err := startOwn(cmd, start)
 	if err != nil {
 		signal.Stop(signals)
 		return nil, err
@@ -53,13 +53,13 @@ func startChild(cmd *exec.Cmd) (waited func(), err error) {
 	}, nil
 }
 
-func startOwn(cmd *exec.Cmd) (pid int, err error) {
+func startOwn(cmd *exec.Cmd, start func() error) (pid int, err error) {
 	family.mu.Lock()
 	defer family.mu.Unlock()
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return 0, fmt.Errorf("become the parent of orphans: %w", err)
 	}
-	if err := cmd.Start(); err != nil {
+	if err := start(); err != nil {
 		return 0, err
 	}
 	if family.own == nil {

@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"github.com/authsome/authsome/internal/isolate"
 )
 
 // Process is a command to run as a child. Its standard streams are passed on
@@ -22,7 +24,8 @@ type Process struct {
 	Dir            string // "" means the current directory
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	Started        func(pid int) // called when the process has started; may be nil
+	Started        func(pid int)  // called when the process has started; may be nil
+	Fence          *isolate.Fence // the process that becomes the command, with its own directory and streams; nil starts one
 }
 
 // Exit codes, as in a shell.
@@ -46,15 +49,13 @@ func (p Process) Run(ctx context.Context) (exitCode int, err error) {
 	if len(p.Args) == 0 || p.Args[0] == "" {
 		return notFound, errors.New("no command to run")
 	}
-	cmd := exec.CommandContext(ctx, p.Args[0], p.Args[1:]...)
-	if errors.Is(cmd.Err, exec.ErrDot) {
-		cmd.Err = nil // "." in PATH works as in a shell
+	cmd := p.command(ctx)
+	start := cmd.Start
+	if p.Fence != nil {
+		cmd = p.Fence.Cmd
+		start = func() error { return p.Fence.Exec(p.Args, p.Env) }
+		defer context.AfterFunc(ctx, p.Fence.End)()
 	}
-	cmd.Env, cmd.Dir = p.Env, p.Dir
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.Stdin, p.Stdout, p.Stderr
-	cmd.Cancel = func() error { return cmd.Process.Signal(terminate) }
-	cmd.WaitDelay = 10 * time.Second
-	cmd.SysProcAttr = attributes()
 	// The parent-death signal is sent when the thread that started the child ends, so
 	// keep this thread until then.
 	runtime.LockOSThread()
@@ -64,7 +65,7 @@ func (p Process) Run(ctx context.Context) (exitCode int, err error) {
 	// ignored by the child as well. Notify would change that.
 	signal.Notify(signals, slices.DeleteFunc(slices.Concat(passedOn, fromTerminal), signal.Ignored)...)
 	defer signal.Stop(signals)
-	waited, err := startChild(cmd)
+	waited, err := startChild(cmd, start)
 	if err != nil {
 		return startError(p.Args[0], err)
 	}
@@ -85,6 +86,20 @@ func (p Process) Run(ctx context.Context) (exitCode int, err error) {
 		return 1, fmt.Errorf("wait for %s: %w", p.Args[0], err)
 	}
 	return exitStatus(cmd.ProcessState), nil
+}
+
+// command returns the command without a fence.
+func (p Process) command(ctx context.Context) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, p.Args[0], p.Args[1:]...)
+	if errors.Is(cmd.Err, exec.ErrDot) {
+		cmd.Err = nil // "." in PATH works as in a shell
+	}
+	cmd.Env, cmd.Dir = p.Env, p.Dir
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.Stdin, p.Stdout, p.Stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(terminate) }
+	cmd.WaitDelay = 10 * time.Second
+	cmd.SysProcAttr = attributes()
+	return cmd
 }
 
 // forward passes signals on until the child has ended.

@@ -9,6 +9,8 @@ import (
 
 func attributes() *syscall.SysProcAttr { return nil }
 
-// startChild starts a command. The function that is returned must be called after
+// startChild starts a command with start. The function that is returned must be called after
 // Wait.
-func startChild(cmd *exec.Cmd) (waited func(), err error) { return func() {}, cmd.Start() }
+func startChild(_ *exec.Cmd, start func() error) (waited func(), err error) {
+	return func() {}, start()
+}

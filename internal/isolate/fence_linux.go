@@ -1,0 +1,328 @@
+package isolate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Fence is a process in separate namespaces that waits to become the command. Its
+// listeners accept what the command connects to.
+type Fence struct {
+	Cmd      *exec.Cmd      // started; Wait is for who calls [Fence.Exec]
+	Proxy    net.Listener   // at 127.0.0.1, for clients that know a proxy
+	Captured []net.Listener // for clients that do not; in the order of Options.Ports and then Options.Listen
+	UDPDNS   net.PacketConn // port 53 of every address
+	TCPDNS   net.Listener
+	Packets  *os.File // the kernel's refusals of connections, for [Blocked.Watch]
+
+	control *control
+	spare   chan int // sockets that are not in use
+	end     context.CancelFunc
+	ended   bool // Cmd.Wait was called, or is for who called Exec
+	once    sync.Once
+}
+
+// capabilities are what the stage needs in its namespaces. It gives them all up before it
+// becomes the command.
+var capabilities = []uintptr{unix.CAP_NET_ADMIN, unix.CAP_NET_BIND_SERVICE, unix.CAP_NET_RAW, unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP, unix.CAP_SYS_RESOURCE, unix.CAP_DAC_OVERRIDE}
+
+// stageTime limits how long the stage may prepare, which takes some milliseconds.
+const stageTime = 20 * time.Second
+
+// Start prepares a fence. Its error is an [*UnsupportedError] if this machine does not
+// allow one. The goroutine keeps its thread until Close, because the kernel kills the
+// process inside when the thread that started it ends. The context ends the process.
+func Start(ctx context.Context, o Options) (*Fence, error) {
+	p, err := o.plan()
+	if err != nil {
+		return nil, err
+	}
+	runtime.LockOSThread()
+	ctx, end := context.WithCancel(ctx)
+	f := &Fence{end: end}
+	if err := f.start(ctx, &o); err != nil {
+		end()
+		runtime.UnlockOSThread()
+		return nil, diagnose(o.Getenv, err)
+	}
+	if err := f.prepare(p); err != nil {
+		f.Close()
+		return nil, diagnose(o.Getenv, err)
+	}
+	return f, nil
+}
+
+// start starts the stage.
+func (f *Fence) start(ctx context.Context, o *Options) error {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	ours, theirs := os.NewFile(uintptr(pair[0]), "control"), os.NewFile(uintptr(pair[1]), "control")
+	defer ours.Close()
+	defer theirs.Close()
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		return err
+	}
+	f.control = newControl(conn.(*net.UnixConn))
+	// The stage gets its end under a number that no descriptor of the command has. Another
+	// program that this process starts at this moment would get it too, and keep it open
+	// until it ends: it does no harm.
+	inherited, err := unix.FcntlInt(theirs.Fd(), unix.F_DUPFD, firstControl)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(inherited)
+	f.Cmd = exec.CommandContext(ctx, "/proc/self/exe", strconv.Itoa(inherited))
+	f.Cmd.Args[0] = stageName
+	f.Cmd.Stdin, f.Cmd.Stdout, f.Cmd.Stderr = o.Stdin, o.Stdout, o.Stderr
+	f.Cmd.Cancel = func() error { return f.Cmd.Process.Signal(unix.SIGTERM) }
+	f.Cmd.WaitDelay = 10 * time.Second // then it is killed
+	f.Cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWIPC,
+		AmbientCaps: capabilities,
+		Pdeathsig:   unix.SIGKILL,
+	}
+	return f.Cmd.Start()
+}
+
+// firstControl is above the descriptors that a shell gives to commands.
+const firstControl = 100
+
+// prepare has the stage carry out the plan, and takes its sockets.
+func (f *Fence) prepare(p *plan) error {
+	f.control.conn.SetDeadline(time.Now().Add(stageTime))
+	defer f.control.conn.SetDeadline(time.Time{})
+	if err := f.control.out.Encode(p); err != nil {
+		return fmt.Errorf("give the plan to the isolated process: %w", err)
+	}
+	fds, err := f.control.receiveSockets()
+	if err != nil {
+		return fmt.Errorf("receive the sockets of the isolated process: %w", err)
+	}
+	files := make([]*os.File, len(fds))
+	for i, fd := range fds {
+		unix.SetNonblock(fd, true)
+		files[i] = os.NewFile(uintptr(fd), "isolated socket")
+	}
+	defer func() {
+		for _, file := range files {
+			if file != nil {
+				file.Close()
+			}
+		}
+	}()
+	var r result
+	if err := f.control.in.Decode(&r); err != nil {
+		return errors.New("the isolated process ended before it was ready")
+	}
+	if err := r.err(); err != nil {
+		return err
+	}
+	listeners := len(p.Ports) + len(p.Listen)
+	if len(files) != otherSockets+listeners+p.Spare {
+		return fmt.Errorf("the isolated process has %d sockets", len(files))
+	}
+	return f.take(files, listeners)
+}
+
+// take makes listeners and connections of the sockets, and forgets those in files that it
+// keeps.
+func (f *Fence) take(files []*os.File, listeners int) (err error) {
+	if f.Proxy, err = net.FileListener(files[proxySocket]); err != nil {
+		return err
+	}
+	if f.UDPDNS, err = net.FilePacketConn(files[udpDNSSocket]); err != nil {
+		return err
+	}
+	if f.TCPDNS, err = net.FileListener(files[tcpDNSSocket]); err != nil {
+		return err
+	}
+	f.Packets, files[packetFile] = files[packetFile], nil
+	for _, file := range files[otherSockets : otherSockets+listeners] {
+		l, err := net.FileListener(file)
+		if err != nil {
+			return err
+		}
+		f.Captured = append(f.Captured, l)
+	}
+	spare := files[otherSockets+listeners:]
+	f.spare = make(chan int, len(spare))
+	for _, file := range spare {
+		fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		f.spare <- fd
+	}
+	return nil
+}
+
+// Exec makes the isolated process the command: a program, looked for in PATH, with the
+// arguments after it, and its environment. It returns when the program has started, and
+// otherwise an error that can be examined like one of [exec.Cmd.Start]. After success, the
+// caller must call Wait of f.Cmd.
+func (f *Fence) Exec(args, env []string) error {
+	f.ended = true
+	err := f.exec(args, env)
+	if err != nil {
+		f.Cmd.Process.Kill()
+		f.Cmd.Wait()
+	}
+	return err
+}
+
+func (f *Fence) exec(args, env []string) error {
+	if err := f.control.out.Encode(command{asBinary(args), asBinary(env)}); err != nil {
+		return fmt.Errorf("give the command to the isolated process: %w", err)
+	}
+	var r result
+	switch err := f.control.in.Decode(&r); {
+	case errors.Is(err, io.EOF): // execve has closed the other end
+		return nil
+	case err != nil:
+		return fmt.Errorf("wait for the isolated process: %w", err)
+	}
+	return r.err()
+}
+
+// End asks the command to end, and kills it after 10 seconds.
+func (f *Fence) End() { f.end() }
+
+// Close ends the isolated process, unless [Fence.Exec] was called, and closes the sockets.
+// It is called by the goroutine that called Start.
+func (f *Fence) Close() {
+	f.once.Do(func() {
+		f.control.conn.Close()
+		if !f.ended {
+			f.Cmd.Process.Kill()
+			f.Cmd.Wait()
+		}
+		f.end()
+		for _, c := range append([]io.Closer{f.Proxy, f.UDPDNS, f.TCPDNS}, closers(f.Captured)...) {
+			if c != nil {
+				c.Close()
+			}
+		}
+		if f.Packets != nil {
+			f.Packets.Close()
+		}
+		for range len(f.spare) {
+			unix.Close(<-f.spare)
+		}
+		runtime.UnlockOSThread()
+	})
+}
+
+func closers(all []net.Listener) []io.Closer {
+	var c []io.Closer
+	for _, l := range all {
+		c = append(c, l)
+	}
+	return c
+}
+
+// plan is what the stage has to do.
+func (o *Options) plan() (*plan, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{UID: os.Geteuid(), GID: os.Getegid(), Dir: dir, Proxy: o.choosePort(), Ports: o.Ports, Listen: o.Listen, Spare: o.Spare}
+	if o.Notes != nil {
+		p.Notes = o.Notes(p.Proxy)
+	}
+	if p.Home, err = filepath.EvalSymlinks(o.Home); err != nil {
+		return nil, err
+	}
+	if p.Sockets, err = resolveAll(o.Sockets); err != nil {
+		return nil, err
+	}
+	if p.Hide, err = resolveAll(o.Hide); err != nil {
+		return nil, err
+	}
+	p.Private = runtimeDirs(o.Getenv)
+	sockets, err := openSockets(o.Getenv, p.Sockets)
+	if err != nil {
+		return nil, fmt.Errorf("find the sockets of other programs: %w", err)
+	}
+	devices, err := openDevices()
+	if err != nil {
+		return nil, fmt.Errorf("find the devices: %w", err)
+	}
+	for _, private := range p.Private {
+		p.Keep = append(p.Keep, belowResolved(append(slices.Clone(o.Keep), dir), private)...)
+	}
+	for _, hidden := range append(slices.Clone(p.Hide), p.Home) {
+		if resolved, err := filepath.EvalSymlinks(dir); err == nil && (resolved == hidden || isBelow(resolved, hidden)) {
+			return nil, fmt.Errorf("the working directory is in %s, which an isolated command cannot see", hidden)
+		}
+	}
+	p.Hide = append(append(p.Hide, sockets...), devices...)
+	return p, nil
+}
+
+// choosePort returns the address for the proxy. Nothing else uses a port of the new network
+// namespace, so any port will do that is not asked for; those from 32768 on are for the
+// connections of the command, and the well-known ones for servers that it may start.
+func (o *Options) choosePort() netip.AddrPort {
+	for {
+		const first, last = 20000, 32767
+		port := first + rand.N(last-first)
+		same := func(a netip.AddrPort) bool { return int(a.Port()) == port }
+		if !slices.Contains(o.Ports, port) && !slices.ContainsFunc(o.Listen, same) {
+			return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port))
+		}
+	}
+}
+
+// belowResolved returns those of the paths that lead through a directory which has no
+// links in its own path, as they are below it.
+func belowResolved(paths []string, dir string) []string {
+	var all []string
+	for _, path := range paths {
+		path = filepath.Clean(path)
+		for up := filepath.Dir(path); up != "/" && up != "."; up = filepath.Dir(up) {
+			if resolved, err := filepath.EvalSymlinks(up); err == nil && resolved == dir {
+				all = append(all, dir+strings.TrimPrefix(path, up))
+				break
+			}
+		}
+	}
+	return all
+}
+
+// resolveAll returns where paths really are.
+func resolveAll(paths []string) ([]string, error) {
+	var all []string
+	for _, path := range paths {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return nil, err
+		}
+		resolved, err := filepath.EvalSymlinks(abs)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, resolved)
+	}
+	return all, nil
+}

@@ -1,0 +1,236 @@
+package isolate
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// This file finds what gives a process of the user a way to other processes: sockets of
+// services and agents, and devices.
+
+// runtimeDirs are the directories of the sockets of a user's own services, such as the
+// session bus.
+func runtimeDirs(getenv func(string) string) []string {
+	own := filepath.Join("/run/user", strconv.Itoa(os.Geteuid()))
+	var all []string
+	for _, dir := range []string{getenv("XDG_RUNTIME_DIR"), own} {
+		resolved, err := filepath.EvalSymlinks(dir)
+		if dir == "" || err != nil || slices.Contains(all, resolved) {
+			continue
+		}
+		if info, err := os.Stat(resolved); err == nil && info.IsDir() && resolved != "/" {
+			all = append(all, resolved)
+		}
+	}
+	return all
+}
+
+// harmlessSockets are those of services that name users and take log lines. Without them,
+// programs may not know the user's name. All other sockets are covered.
+var harmlessSockets = []string{
+	"/run/systemd/userdb/", "/var/lib/sss/pipes/nss", "/run/systemd/journal/", "/dev/log", "/run/systemd/notify",
+}
+
+// openSockets returns the Unix sockets that this user can connect to, as far as the kernel
+// and the environment name them.
+func openSockets(getenv func(string) string, allowed []string) ([]string, error) {
+	table, err := os.ReadFile("/proc/net/unix")
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]bool)
+	for _, path := range slices.Concat(boundPaths(table), namedSockets(getenv), socketsIn(socketDirs(getenv))) {
+		resolved, err := filepath.EvalSymlinks(path)
+		if err != nil || isHarmless(resolved) || slices.Contains(allowed, resolved) {
+			continue
+		}
+		info, err := os.Lstat(resolved)
+		if err == nil && info.Mode().Type() == fs.ModeSocket && unix.Access(resolved, unix.W_OK) == nil {
+			found[resolved] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found)), nil
+}
+
+func isHarmless(socket string) bool {
+	return slices.ContainsFunc(harmlessSockets, func(s string) bool {
+		return socket == s || strings.HasSuffix(s, "/") && strings.HasPrefix(socket, s)
+	})
+}
+
+// boundPaths returns the absolute paths in /proc/net/unix: sockets that wait for
+// connections or datagrams. The path is the last column, see proc_net(5); connections have
+// the path of the listener, so most occur more than once.
+func boundPaths(table []byte) []string {
+	var all []string
+	for line := range bytes.Lines(table) {
+		if i := bytes.Index(line, []byte(" /")); i >= 0 {
+			all = append(all, strings.TrimSuffix(string(line[i+1:]), "\n"))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// namedSockets returns the sockets that variables lead to. A program in another namespace
+// may have bound them, so that the kernel's list does not have them here.
+func namedSockets(getenv func(string) string) []string {
+	var all []string
+	for _, name := range []string{"SSH_AUTH_SOCK", "DOCKER_HOST", "CONTAINER_HOST", "DBUS_SESSION_BUS_ADDRESS", "DBUS_SYSTEM_BUS_ADDRESS", "GPG_AGENT_INFO",
+		"TMUX", "WAYLAND_DISPLAY", "VSCODE_IPC_HOOK_CLI", "VSCODE_GIT_IPC_HANDLE", "NVIM", "NVIM_LISTEN_ADDRESS", "KITTY_LISTEN_ON", "WEZTERM_UNIX_SOCKET", "PULSE_SERVER", "I3SOCK", "SWAYSOCK"} {
+		// A path in all forms: alone, with a scheme or a key before it, and with more after it.
+		value := getenv(name)
+		if i := strings.IndexByte(value, '/'); i >= 0 {
+			value = strings.TrimPrefix(value[i:], "//")
+			end := strings.IndexAny(value, ",;:")
+			if end < 0 {
+				end = len(value)
+			}
+			all = append(all, value[:end])
+		}
+	}
+	return append(all, "/var/run/docker.sock", "/run/podman/podman.sock", "/run/containerd/containerd.sock")
+}
+
+// socketDirs are directories in which programs keep sockets of the user.
+func socketDirs(getenv func(string) string) []string {
+	uid := strconv.Itoa(os.Geteuid())
+	dirs := []string{"/tmp", "/tmp/tmux-" + uid, "/tmp/.X11-unix", "/tmp/.ICE-unix", "/run/screen/S-" + getenv("USER"), filepath.Join("/run/user", uid)}
+	if home := getenv("HOME"); home != "" {
+		for _, name := range []string{".gnupg", ".ssh", ".screen", ".docker/run", ".docker/desktop", ".colima/default", ".lima", ".1password", ".gradle"} {
+			dirs = append(dirs, filepath.Join(home, name))
+		}
+	}
+	for _, name := range []string{"TMPDIR", "TMUX_TMPDIR", "SCREENDIR", "GNUPGHOME"} {
+		if dir := getenv(name); dir != "" {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+// maxEntries limits the entries of one directory that are looked at.
+const maxEntries = 4096
+
+// socketsIn returns the sockets in directories, and in the directories that these have.
+func socketsIn(dirs []string) []string {
+	var all []string
+	for _, dir := range dirs {
+		for _, e := range entriesOf(dir) {
+			path := filepath.Join(dir, e.Name())
+			switch {
+			case e.Type() == fs.ModeSocket:
+				all = append(all, path)
+			case e.IsDir():
+				for _, inner := range entriesOf(path) {
+					if inner.Type() == fs.ModeSocket {
+						all = append(all, filepath.Join(path, inner.Name()))
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
+// entriesOf returns the entries of a directory as far as they can be read.
+func entriesOf(dir string) []fs.DirEntry {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	entries, _ := f.ReadDir(maxEntries)
+	return entries
+}
+
+// openDevices returns the devices that let this user read a disk or the memory, type into
+// other programs, or read what is typed there. An ordinary user can open few of these: the
+// user's other terminals.
+func openDevices() ([]string, error) {
+	own := ownTerminals()
+	var all []string
+	err := filepath.WalkDir("/dev", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			return err
+		}
+		if d.IsDir() {
+			if path == "/dev/shm" || path == "/dev/mqueue" || path == "/dev/hugepages" {
+				return fs.SkipDir // files of users
+			}
+			return nil
+		}
+		if t := d.Type(); t&fs.ModeDevice == 0 || t&fs.ModeCharDevice != 0 && !isRevealing(path) || slices.Contains(own, path) {
+			return nil
+		}
+		if unix.Access(path, unix.R_OK) == nil || unix.Access(path, unix.W_OK) == nil {
+			all = append(all, path)
+		}
+		return nil
+	})
+	return all, err
+}
+
+// revealing begins the names of such devices below /dev, other than block devices.
+var revealing = []string{"bsg/", "hidraw", "input/", "kmem", "mem", "ng", "nvme", "port", "pts/", "sg", "tty", "uhid", "uinput", "vcs", "vhost-vsock", "vsock"}
+
+func isRevealing(path string) bool {
+	name := strings.TrimPrefix(path, "/dev/")
+	if name == "tty" || name == "pts/ptmx" { // each process gets its own terminal by these names
+		return false
+	}
+	return slices.ContainsFunc(revealing, func(start string) bool { return strings.HasPrefix(name, start) })
+}
+
+// ownTerminals are the terminals that the command gets, by their names.
+func ownTerminals() []string {
+	var all []string
+	for fd := range 3 {
+		if path, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)); err == nil {
+			all = append(all, path)
+		}
+	}
+	if tty, err := controllingTerminal(); err == nil {
+		all = append(all, tty)
+	}
+	return all
+}
+
+// controllingTerminal returns the name of this process's terminal: /dev/pts/N, or none.
+func controllingTerminal() (string, error) {
+	stat, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		return "", err
+	}
+	// After the name of the program, which ends with the last parenthesis, the terminal is
+	// the fifth field; see proc_pid_stat(5).
+	rest := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(rest) < 5 {
+		return "", errors.New("unexpected form of /proc/self/stat")
+	}
+	n, err := strconv.ParseUint(rest[4], 10, 32)
+	if err != nil || n == 0 {
+		return "", errors.New("no terminal")
+	}
+	const firstPTY, majors = 136, 8 // UNIX98_PTY_SLAVE_MAJOR in linux/major.h
+	major, minor := unix.Major(n), unix.Minor(n)
+	switch {
+	case major >= firstPTY && major < firstPTY+majors:
+		return "/dev/pts/" + strconv.Itoa(int(minor)), nil
+	case major == 4: // TTY_MAJOR
+		return "/dev/tty" + strconv.Itoa(int(minor)), nil
+	}
+	return "", errors.New("unknown kind of terminal")
+}
