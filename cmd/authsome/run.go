@@ -35,6 +35,7 @@ const drainTime = 3 * time.Second
 
 type runOptions struct {
 	proxyOptions
+	isolateOptions
 	args  []string
 	trust []string
 }
@@ -66,7 +67,8 @@ killed, 126 if it cannot be executed, and 127 if it is not found, as in a shell.
 		},
 	}
 	cmd.Flags().SetInterspersed(false) // flags after the command are the command's
-	o.addFlags(cmd)
+	o.proxyOptions.addFlags(cmd)
+	o.isolateOptions.addFlags(cmd)
 	cmd.Flags().StringSliceVar(&o.trust, "trust", nil, "make the `RUNTIMES` use and trust the proxy too: "+child.RuntimeNames()+"; repeatable")
 	return cmd
 }
@@ -82,18 +84,15 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 	if options.Authority, err = ca.New(ca.Options{CommonName: "authsome run authority " + shortRun(options.Audit.Run())}); err != nil {
 		return fmt.Errorf("create the authority of this run: %w", err)
 	}
-	proxyURL := &url.URL{Scheme: "http"}
-	if err := intercept.KnowsPeers(); err != nil {
-		options.Log.Info("a token guards the proxy", "because", err)
-		token := rand.Text()
-		options.Token = secret.New(token)
-		proxyURL.User = url.UserPassword("authsome", token)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	f, err := a.fence(ctx, &o.isolateOptions, &options, connections)
 	if err != nil {
-		return fmt.Errorf("listen on loopback: %w", err)
+		return err
 	}
-	proxyURL.Host = l.Addr().String()
+	defer f.close()
+	l, proxyURL, err := listenFor(f, &options)
+	if err != nil {
+		return err
+	}
 	options.Usage = &sidecar.Usage{}
 	s := sidecar.New(options)
 	if err := s.Start(ctx, l); err != nil {
@@ -121,31 +120,52 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 		return err
 	}
 	restore := a.Redirect(func(text string) { options.Log.Info(text) })
-	code, err := a.runCommand(ctx, s, o.args, env)
+	code, err := a.runCommand(ctx, s, child.Process{Args: o.args, Env: env, Stdin: a.In, Stdout: a.Out, Stderr: a.Err, Fence: f.process()})
 	restore()
 	if err != nil {
 		return exit.WithCode(err, code)
 	}
 	drain() // first, so that the report has the last requests
-	(&runReport{app: a, command: o.args, trust: o.trust, code: code, id: options.Audit.Run(), placeholders: c.placeholders, used: options.Usage.Report()}).print()
+	used := options.Usage.Report()
+	(&runReport{app: a, command: o.args, trust: o.trust, code: code, id: options.Audit.Run(), placeholders: c.placeholders, used: used, blocked: f.blockedLines(used.NotAllowed)}).print()
 	if code != 0 {
 		return exit.CodeError(code)
 	}
 	return nil
 }
 
+// listenFor returns the listener for clients that know the proxy, and the URL that they get.
+func listenFor(f *fence, options *sidecar.Options) (net.Listener, *url.URL, error) {
+	proxyURL := &url.URL{Scheme: "http"}
+	if f != nil {
+		f.attach(options)
+		proxyURL.Host = f.Proxy.Addr().String()
+		return f.Proxy, proxyURL, nil
+	}
+	if err := intercept.KnowsPeers(); err != nil {
+		options.Log.Info("a token guards the proxy", "because", err)
+		token := rand.Text()
+		options.Token = secret.New(token)
+		proxyURL.User = url.UserPassword("authsome", token)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, fmt.Errorf("listen on loopback: %w", err)
+	}
+	proxyURL.Host = l.Addr().String()
+	return l, proxyURL, nil
+}
+
 // runCommand runs the command of a run and returns its exit code. It records when the
 // command starts and ends.
-func (a *app) runCommand(ctx context.Context, s *sidecar.Sidecar, args, env []string) (code int, err error) {
+func (a *app) runCommand(ctx context.Context, s *sidecar.Sidecar, p child.Process) (code int, err error) {
 	var command audit.Event // its name is recorded only if it is a program: a person may have typed anything
-	code, err = whileServing(ctx, s, child.Process{
-		Args: args, Env: env, Stdin: a.In, Stdout: a.Out, Stderr: a.Err,
-		Started: func(pid int) {
-			name := filepath.Base(args[0])
-			command = audit.Event{Command: name, Agent: name, PID: pid}
-			a.recordRun(audit.RunStart, "ok", command)
-		},
-	})
+	p.Started = func(pid int) {
+		name := filepath.Base(p.Args[0])
+		command = audit.Event{Command: name, Agent: name, PID: pid}
+		a.recordRun(audit.RunStart, "ok", command)
+	}
+	code, err = whileServing(ctx, s, p)
 	a.recordRun(audit.RunEnd, fmt.Sprint("exit ", code), command)
 	return code, err
 }

@@ -26,6 +26,7 @@ type runReport struct {
 	id           string              // of the run in the audit log
 	placeholders map[string][]string // variables, by provider with routes
 	used         sidecar.Report
+	blocked      []string // what an isolated command could not reach
 }
 
 // print prints the report, unless --quiet is set.
@@ -35,6 +36,9 @@ func (r *runReport) print() {
 	}
 	if line := r.summary(); line != "" {
 		r.app.Infof("%s: %s: %s", r.name(), line, r.app.Suggest(suggest.Command("log --run %s", shortRun(r.id))))
+	}
+	for _, b := range r.blocked {
+		r.app.Infof("%s", b)
 	}
 	for _, w := range r.warnings() {
 		r.app.Warnf("%s", w)

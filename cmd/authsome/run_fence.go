@@ -1,0 +1,299 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/authsome/authsome/auth"
+	"github.com/authsome/authsome/cmd/authsome/internal/exit"
+	"github.com/authsome/authsome/cmd/authsome/internal/explain"
+	"github.com/authsome/authsome/cmd/authsome/internal/show"
+	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
+	"github.com/authsome/authsome/intercept"
+	"github.com/authsome/authsome/internal/home"
+	"github.com/authsome/authsome/internal/isolate"
+	"github.com/authsome/authsome/internal/sidecar"
+	"github.com/authsome/authsome/routing"
+)
+
+// fence is a started fence, and what goes through it in addition to requests.
+type fence struct {
+	*isolate.Fence
+	names     *isolate.Names
+	blocked   *isolate.Blocked
+	raw       map[netip.AddrPort]intercept.Target
+	allowed   []intercept.Target
+	published []published
+	running   sync.WaitGroup
+}
+
+// published is a port of this machine that leads to one inside.
+type published struct {
+	listeners []net.Listener // for IPv4 and IPv6
+	inside    uint16
+}
+
+// lookupTime limits how long the addresses of a host are looked up that --allow-tcp names.
+const lookupTime = 2 * time.Second
+
+// listenAt returns the addresses inside at which connections to an allowed target arrive:
+// the one that our DNS gives, and those that other sources, such as /etc/hosts, may give.
+func (f *fence) listenAt(ctx context.Context, t intercept.Target) []netip.AddrPort {
+	var all []netip.Addr
+	if ip, err := netip.ParseAddr(t.Host); err == nil {
+		all = append(all, ip)
+	} else if t.Host == "localhost" {
+		all = append(all, netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback())
+	} else {
+		if a, ok := f.names.Address(t.Host); ok {
+			all = append(all, a)
+		}
+		ctx, cancel := context.WithTimeout(ctx, lookupTime)
+		defer cancel()
+		real, _ := net.DefaultResolver.LookupNetIP(ctx, "ip", t.Host) // the target may exist later
+		all = append(all, real...)
+	}
+	var at []netip.AddrPort
+	for _, a := range all {
+		at = append(at, netip.AddrPortFrom(a.Unmap().WithZone(""), uint16(t.Port)))
+	}
+	return at
+}
+
+// capturedPorts are those at which clients that know no proxy are served: of web servers,
+// and of connected providers.
+func capturedPorts(t *routing.Table) []int {
+	ports := map[int]bool{80: true, 443: true}
+	for _, r := range t.Routes() {
+		ports[r.Port] = true
+	}
+	return slices.Sorted(maps.Keys(ports))
+}
+
+// fence starts the fence that the flags and config.json ask for. Without an error, it
+// returns nil if the command runs without one.
+func (a *app) fence(ctx context.Context, o *isolateOptions, s *sidecar.Options, connections []auth.Connection) (*fence, error) {
+	h, err := a.home()
+	if err != nil {
+		return nil, err
+	}
+	r, err := o.request(h.Config)
+	if err != nil || r.mode == home.IsolateOff {
+		return nil, err
+	}
+	t, err := sidecar.Table(ctx, s.Auth, connections, s.Routing)
+	if err != nil {
+		return nil, err
+	}
+	f, err := a.startFence(ctx, r, h, t)
+	if err != nil || f == nil {
+		return nil, err
+	}
+	f.serve(s.Log)
+	return f, nil
+}
+
+// startFence starts the fence of a request. It returns nil if the machine does not allow
+// one and the request does not insist.
+func (a *app) startFence(ctx context.Context, r *fenceRequest, h *home.Home, t *routing.Table) (*fence, error) {
+	f := &fence{names: &isolate.Names{Proxy: intercept.SelfHost}, blocked: isolate.NewBlocked(), raw: make(map[netip.AddrPort]intercept.Target), allowed: r.allowed}
+	o := isolate.Options{
+		Stdin: a.In, Stdout: a.Out, Stderr: a.Err, Getenv: a.Getenv,
+		Home: h.Dir, Notes: isolationNotes, Hide: append(a.keyFiles(h), r.hide...), Sockets: r.sockets,
+		Keep:  append(filepath.SplitList(a.Getenv("PATH")), os.TempDir()),
+		Ports: capturedPorts(t),
+	}
+	for _, target := range r.allowed {
+		if t.Host(target.Host, target.Port) == routing.Intercept {
+			return nil, exit.Usagef("--allow-tcp %s: requests to it get a credential, so they go through the proxy", target)
+		}
+		for _, at := range f.listenAt(ctx, target) {
+			if _, known := f.raw[at]; !known && !slices.Contains(o.Ports, int(at.Port())) {
+				o.Listen = append(o.Listen, at)
+			}
+			f.raw[at] = target
+		}
+	}
+	if err := f.openPublished(r.publish); err != nil {
+		return nil, err
+	}
+	if len(r.publish) > 0 {
+		o.Spare = spareConnections
+	}
+	var err error
+	if f.Fence, err = isolate.Start(ctx, o); err != nil {
+		f.closePublished()
+		return nil, a.cannotIsolate(r.mode, err)
+	}
+	return f, nil
+}
+
+// spareConnections is how many connections to published ports there can be at a time.
+const spareConnections = 64
+
+// cannotIsolate is the error of a fence that could not be started. In mode auto it is nil
+// if the machine does not allow one.
+func (a *app) cannotIsolate(mode string, err error) error {
+	unsupported, ok := errors.AsType[*isolate.UnsupportedError](err)
+	if !ok {
+		return fmt.Errorf("isolate the command: %w", err)
+	}
+	if mode == home.IsolateAuto {
+		a.Warnf("the command is not isolated: %s: %s", unsupported.Reason, a.Suggest(suggest.Command("doctor")))
+		return nil
+	}
+	return exit.WithAdvice(fmt.Errorf("the command was not started, because it cannot be isolated: %w", err), "%s", explain.Isolation(unsupported.Cause))
+}
+
+// keyFiles are the files outside of the home that open the vault.
+func (a *app) keyFiles(h *home.Home) []string {
+	var all []string
+	add := func(path string) {
+		if _, err := os.Stat(path); path != "" && err == nil {
+			all = append(all, path)
+		}
+	}
+	for _, place := range []*home.KeyPlace{&h.Config.Encryption.KeyPlace, h.Config.Encryption.Next, h.Config.Encryption.Previous} {
+		if place != nil {
+			add(place.File)
+		}
+	}
+	add(a.Getenv("AUTHSOME_MASTER_KEY_FILE"))
+	add(a.Getenv("AUTHSOME_PASSPHRASE_FILE"))
+	usual := func(name string) string {
+		if name == "AUTHSOME_HOME" {
+			return ""
+		}
+		return a.Getenv(name)
+	}
+	if dir, err := home.DefaultDir(usual); err == nil && dir != h.Dir {
+		add(dir) // another home, with another vault
+	}
+	return all
+}
+
+// openPublished listens at the ports of this machine.
+func (f *fence) openPublished(ports map[uint16]uint16) error {
+	for _, outside := range slices.Sorted(maps.Keys(ports)) {
+		p := published{inside: ports[outside]}
+		l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(outside))))
+		if err != nil {
+			f.closePublished()
+			return exit.WithAdvice(fmt.Errorf("publish port %d: %w", outside, err), "choose another port of this machine: --publish PORT:%d", p.inside)
+		}
+		p.listeners = append(p.listeners, l)
+		if l, err := net.Listen("tcp6", net.JoinHostPort("::1", strconv.Itoa(int(outside)))); err == nil {
+			p.listeners = append(p.listeners, l) // where there is IPv6
+		}
+		f.published = append(f.published, p)
+	}
+	return nil
+}
+
+func (f *fence) closePublished() {
+	for _, p := range f.published {
+		for _, l := range p.listeners {
+			l.Close()
+		}
+	}
+}
+
+// attach makes a sidecar serve what comes out of the fence.
+func (f *fence) attach(o *sidecar.Options) {
+	o.Private = true
+	o.Captured = f.Captured
+	o.Capture = intercept.Capture{
+		Name: f.names.Name,
+		Raw:  func(at netip.AddrPort) (intercept.Target, bool) { t, ok := f.raw[at]; return t, ok },
+	}
+	o.Fence = &intercept.Fence{Allowed: func(t intercept.Target) bool { return slices.Contains(f.allowed, t) }}
+}
+
+// serve answers DNS, counts what the fence refuses, and passes published ports on, until
+// close.
+func (f *fence) serve(log *slog.Logger) {
+	part := func(name string, run func() error) {
+		f.running.Go(func() {
+			if err := run(); err != nil {
+				log.Error("part of the fence failed", "part", name, "err", err)
+			}
+		})
+	}
+	part("dns", func() error { return f.names.ServeUDP(f.UDPDNS) })
+	part("dns over tcp", func() error { return f.names.ServeTCP(f.TCPDNS) })
+	part("refusals", func() error { return f.blocked.Watch(f.Packets, f.names.Name) })
+	for _, p := range f.published {
+		for _, l := range p.listeners {
+			part("publish", func() error { return f.Publish(l, p.inside) })
+		}
+	}
+}
+
+// close ends the fence, and the command in it if it was not started. f may be nil.
+func (f *fence) close() {
+	if f == nil {
+		return
+	}
+	f.closePublished()
+	f.Fence.Close()
+	f.running.Wait()
+}
+
+// process is the process that becomes the command, or nil.
+func (f *fence) process() *isolate.Fence {
+	if f == nil {
+		return nil
+	}
+	return f.Fence
+}
+
+// blockedLines say what the command could not reach, and how to allow it. notAllowed is
+// what the proxy refused. f may be nil.
+func (f *fence) blockedLines(notAllowed []sidecar.Count[string]) []string {
+	if f == nil {
+		return nil
+	}
+	targets, others := f.blocked.Report()
+	counts := make(map[string]int)
+	for _, c := range notAllowed {
+		counts[c.What] += c.N
+	}
+	var lines []string
+	for _, t := range targets {
+		address := net.JoinHostPort(t.Host, strconv.Itoa(t.Port))
+		if t.Network == "tcp" {
+			counts[address] += t.N
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("blocked: %s to %s, by UDP", show.Plural(t.N, "packet"), address))
+	}
+	byNumber := func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b)) }
+	addresses := slices.SortedFunc(maps.Keys(counts), byNumber)
+	var tcp []string
+	for _, address := range addresses {
+		tcp = append(tcp, fmt.Sprintf("blocked: %s to %s; allow with --allow-tcp %s", show.Plural(counts[address], "connection"), address, suggest.Words(address)))
+	}
+	lines = append(tcp, lines...)
+	if more := len(lines) - maxListed; more > 0 {
+		lines = append(lines[:maxListed], fmt.Sprintf("blocked: and connections to %d more", more+min(others, 1)))
+	}
+	return lines
+}
+
+// isolationNotes are the files that an isolated command sees in place of the home.
+func isolationNotes(proxy netip.AddrPort) map[string][]byte {
+	return map[string][]byte{"isolated.json": []byte(`{"proxy":"http://` + proxy.String() + `"}` + "\n")}
+}
