@@ -10,12 +10,9 @@ package main
 import (
 	"context"
 	"os"
-
-	"github.com/authsome/authsome/internal/isolate"
 )
 
 func main() {
-	isolate.RunStage()
 	guardMemory()
 	os.Exit(execute(context.Background(), newApp(), os.Args[1:]))
 }

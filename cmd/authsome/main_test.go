@@ -23,8 +23,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-
-	"github.com/authsome/authsome/internal/isolate"
 )
 
 // raceOptions shortens the second that a program waits before it exits under the race
@@ -32,7 +30,6 @@ import (
 const raceOptions = "atexit_sleep_ms=5"
 
 func TestMain(m *testing.M) {
-	isolate.RunStage()
 	os.Setenv("GORACE", raceOptions)
 	programs := map[string]func(){
 		"authsome": main,

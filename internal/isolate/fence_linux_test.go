@@ -6,11 +6,6 @@ import (
 	"testing"
 )
 
-func TestMain(m *testing.M) {
-	RunStage()
-	os.Exit(m.Run())
-}
-
 func TestFence(t *testing.T) {
 	home := t.TempDir()
 	os.WriteFile(home+"/master.key", []byte("secret"), 0o600)

@@ -9,9 +9,6 @@ import (
 	"os/exec"
 )
 
-// RunStage does nothing.
-func RunStage() {}
-
 // Fence does not exist on this system.
 type Fence struct {
 	Cmd      *exec.Cmd

@@ -16,9 +16,10 @@ import (
 // argument is the number of the descriptor of the socket.
 const stageName = "authsome-isolate"
 
-// RunStage does not return if this process was started by [Start] to become a command.
-// It must be called first in main, on the main goroutine.
-func RunStage() {
+// init does not return in a process that [Start] has started: it becomes the command. That
+// it does so here, and not in main, saves the initialisation of most of the program, which
+// takes longer than all that the stage does.
+func init() {
 	if len(os.Args) != 2 || os.Args[0] != stageName {
 		return
 	}
