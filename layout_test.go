@@ -42,6 +42,7 @@ var imports = map[string][]string{
 	"internal/durable":               {"internal/regular"},
 	"internal/home":                  {"internal/bom", "internal/durable", "internal/near", "internal/regular"},
 	"internal/hosts":                 {},
+	"internal/keyfiles":              {"internal/hosts", "internal/regular"},
 	"internal/loopback":              {"flows", "secret"},
 	"internal/mask":                  {},
 	"internal/near":                  {},
