@@ -26,7 +26,6 @@ var opensDirectly = map[string]string{
 	"intercept/peer_linux.go":                    "/proc",
 	"internal/isolate/aliases_linux.go":          "/proc",
 	"internal/isolate/diagnose_linux.go":         "/proc",
-	"internal/isolate/listening.go":              "/proc",
 	"internal/isolate/surroundings_linux.go":     "/proc, and directories",
 	"internal/isolate/mounts_linux.go":           "with O_PATH, which opens nothing",
 	"internal/runs/process_linux.go":             "/proc",

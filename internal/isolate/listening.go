@@ -5,12 +5,13 @@ import (
 	"encoding/binary"
 	"io"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/authsome/authsome/internal/regular"
 )
 
 // maxListed limits how much of a list of sockets is read, in bytes. The kernel lists
@@ -42,7 +43,7 @@ func (l *listeningPorts) has(port int) bool {
 // readListed returns the beginning of a list of sockets. If it cannot be read, it is empty,
 // and a report has less in it.
 func readListed(path string) []byte {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil
 	}

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/dns/dnsmessage"
@@ -434,13 +436,44 @@ func (l *brokenListener) Accept() (net.Conn, error) {
 }
 
 func TestServeTCPAfterErrors(t *testing.T) {
-	lost := errors.New("the listener is lost")
-	l := &brokenListener{errors: []error{syscall.EMFILE, syscall.ECONNABORTED, net.ErrClosed}}
-	if err := new(Names).ServeTCP(l); err != nil || len(l.errors) != 0 {
-		t.Errorf("temporary errors: %v, %d errors left", err, len(l.errors))
-	}
-	if err := new(Names).ServeTCP(&brokenListener{errors: []error{lost}}); !errors.Is(err, lost) {
-		t.Errorf("another error: %v", err)
+	synctest.Test(t, func(t *testing.T) {
+		l := &brokenListener{errors: []error{syscall.EMFILE, syscall.ECONNABORTED, net.ErrClosed}}
+		if err := new(Names).ServeTCP(l); err != nil || len(l.errors) != 0 {
+			t.Errorf("temporary errors: %v, %d errors left", err, len(l.errors))
+		}
+		lost := errors.New("the listener is lost")
+		if err := new(Names).ServeTCP(&brokenListener{errors: []error{lost}}); !errors.Is(err, lost) {
+			t.Errorf("another error: %v", err)
+		}
+	})
+}
+
+// A client must not keep a place by sending a query byte by byte, or by not reading.
+func TestSlowConnectionsAreClosed(t *testing.T) {
+	for name, send := range map[string]func(net.Conn){
+		"silent": func(net.Conn) {},
+		"slow": func(c net.Conn) {
+			for {
+				time.Sleep(streamTimeout * 2 / 5)
+				if _, err := c.Write([]byte{1}); err != nil {
+					return
+				}
+			}
+		},
+		"not reading": func(c net.Conn) { c.Write(framedQuery(t, "a.example.", 1)) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			client, server := net.Pipe()
+			var sending sync.WaitGroup
+			sending.Go(func() { send(client) })
+			defer sending.Wait()
+			defer client.Close()
+			start := time.Now()
+			new(Names).serveStream(t.Context(), server)
+			if took := time.Since(start); took != streamTimeout {
+				t.Errorf("%s: closed after %s", name, took)
+			}
+		})
 	}
 }
 
