@@ -47,7 +47,7 @@ accounts: it says at its start what it contains. The exit code is then 0.`,
 			return noArgs(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			d := &doctor.Doctor{Console: a.Console, Opener: a.opener()}
+			d := &doctor.Doctor{Console: a.Console, Opener: a.opener(), KeyFiles: a.exposedFiles}
 			switch {
 			case !cmd.Flags().Changed("report"):
 				return d.Run(cmd.Context())

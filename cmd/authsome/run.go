@@ -127,7 +127,7 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 	}
 	drain() // first, so that the report has the last requests
 	used := options.Usage.Report()
-	(&runReport{app: a, command: o.args, trust: o.trust, code: code, id: options.Audit.Run(), placeholders: c.placeholders, used: used, blocked: f.blockedLines(used.NotAllowed)}).print()
+	(&runReport{app: a, command: o.args, trust: o.trust, code: code, id: options.Audit.Run(), placeholders: c.placeholders, used: used, isolated: f != nil, blocked: f.blockedLines(used.NotAllowed)}).print()
 	if code != 0 {
 		return exit.CodeError(code)
 	}

@@ -98,9 +98,21 @@ func (a *app) fence(ctx context.Context, o *isolateOptions, s *sidecar.Options, 
 	if err != nil {
 		return nil, err
 	}
+	known, err := a.knownFiles(s.Auth, connections, t)
+	if err != nil {
+		return nil, err
+	}
+	if o.hideKnown {
+		for _, k := range known {
+			r.hide = append(r.hide, k.Path)
+		}
+	}
 	f, err := a.startFence(ctx, r, h, t)
 	if err != nil || f == nil {
 		return nil, err
+	}
+	if len(known) > 0 && !o.hideKnown {
+		a.Warnf("the command can read other credentials of connected services: %s; --hide-known hides them", listFiles(known))
 	}
 	f.serve(s.Log)
 	return f, nil

@@ -26,6 +26,7 @@ type runReport struct {
 	id           string              // of the run in the audit log
 	placeholders map[string][]string // variables, by provider with routes
 	used         sidecar.Report
+	isolated     bool
 	blocked      []string // what an isolated command could not reach
 }
 
@@ -146,6 +147,8 @@ func (r *runReport) unreached() string {
 	case len(r.used.Unused) > 0:
 		return fmt.Sprintf("%s ended its connections to %s before a request%s; its client may not trust the proxy's certificate, because it expects the service's own or trusts only its own roots",
 			name, namesOf(r.used.Unused), r.unused())
+	case r.isolated: // then proxy settings do not matter
+		return ""
 	case known && !child.Trusts(r.trust, client.Runtime):
 		return fmt.Sprintf("%s %s; %s %s%s", name, did, client.Name, client.Reason, withTrust(client))
 	case r.code == 0:

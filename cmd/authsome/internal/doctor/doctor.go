@@ -23,6 +23,10 @@ import (
 type Doctor struct {
 	Console *console.Console
 	Opener  *opener.Opener
+
+	// KeyFiles lists the files in which other tools keep credentials of connected services,
+	// or returns "".
+	KeyFiles func(context.Context) (string, error)
 }
 
 // finding is the outcome of one check.

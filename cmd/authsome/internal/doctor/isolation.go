@@ -63,3 +63,19 @@ func tryFence(ctx context.Context, getenv func(string) string) error {
 	f.Close()
 	return nil
 }
+
+// checkKeyFiles names credentials of connected services that an agent could read in files.
+func (d *Doctor) checkKeyFiles(ctx context.Context) []finding {
+	files, err := d.KeyFiles(ctx)
+	switch {
+	case err != nil:
+		return nil // the checks of connections and routes have the error
+	case files == "":
+		return ok("files", "no file of another tool has a credential of a connected service")
+	}
+	return []finding{{
+		Check: "files", Status: statusWarning, Detail: "an agent can read credentials of connected services in " + files,
+		public: "an agent can read credentials of connected services in files of other tools",
+		next:   suggest.Command("run --isolate --hide-known -- COMMAND"),
+	}}
+}

@@ -23,7 +23,7 @@ import (
 func (d *Doctor) ownChecks() []check {
 	return []check{
 		d.checkHome, d.checkRuns, d.checkVault, d.checkDefinitions, d.checkConnections, d.checkRoutes, d.checkAudit,
-		d.checkClock, d.checkUpstreamProxies, d.checkTrust, d.checkPeers, d.checkIsolation, d.checkClients,
+		d.checkClock, d.checkUpstreamProxies, d.checkTrust, d.checkPeers, d.checkIsolation, d.checkKeyFiles, d.checkClients,
 	}
 }
 
