@@ -13,6 +13,7 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/opener"
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/internal/child"
+	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/providers"
 )
 
@@ -84,6 +85,8 @@ func (a *app) completeFlag(cmd *cobra.Command, f *pflag.Flag) cobra.CompletionFu
 		return choices(audit.Events...)
 	case "trust":
 		return elements(choices(append(slices.Clone(child.Runtimes), child.AllRuntimes)...))
+	case "isolate":
+		return choices(home.IsolateModes...)
 	case "unmatched":
 		return choices("allow", "deny")
 	case "method":
