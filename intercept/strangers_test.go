@@ -221,3 +221,24 @@ func TestStrangersLeaveNoTextOfTheirs(t *testing.T) {
 		}
 	}
 }
+
+// Nobody asks the kernel or for a token where only processes that may use the proxy can
+// reach it, and what they send there is confidential.
+func TestPrivateProxy(t *testing.T) {
+	for _, token := range []bool{false, true} {
+		r, _ := newTokenRig(t, func(p *Proxy) {
+			p.Private, p.RequireToken, p.identifyWithin = true, token, time.Nanosecond
+			if !token {
+				p.Token = secret.String{}
+			}
+		})
+		for name, client := range map[string]*http.Client{"tunnel": r.client(), "absolute": r.absolute()} {
+			if _, body := get(t, client, "https://"+routedHost+"/x"); !strings.HasSuffix(body, "auth=Bearer "+realKey) {
+				t.Errorf("token %v, %s: got %q", token, name, body)
+			}
+			if x := r.next(); x.Stranger || !x.Injected {
+				t.Errorf("token %v, %s: recorded %+v", token, name, x)
+			}
+		}
+	}
+}

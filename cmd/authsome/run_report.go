@@ -58,10 +58,11 @@ func (r *runReport) summary() string {
 			parts = append(parts, fmt.Sprintf(format, args...))
 		}
 	}
-	injected, refused, blocked, failed := total(u.Injected), total(u.Refused), total(u.Blocked), total(u.Failed)
+	blockedHosts := slices.Concat(u.Blocked, u.NotAllowed)
+	injected, refused, blocked, failed := total(u.Injected), total(u.Refused), total(blockedHosts), total(u.Failed)
 	add(injected, "%s with a credential (%s)", show.Plural(injected, "request"), namesOf(u.Injected))
 	add(refused, "%d refused (%s)", refused, namesOf(u.Refused))
-	add(blocked, "%d blocked (%s)", blocked, namesOf(u.Blocked))
+	add(blocked, "%d blocked (%s)", blocked, namesOf(blockedHosts))
 	add(failed, "%d without an answer (%s)", failed, namesOf(u.Failed))
 	return strings.Join(parts, ", ")
 }

@@ -1,7 +1,10 @@
 package sidecar
 
 import (
+	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +18,7 @@ import (
 	"github.com/authsome/authsome/internal/audit"
 	"github.com/authsome/authsome/metrics"
 	"github.com/authsome/authsome/routing"
+	"github.com/authsome/authsome/secret"
 )
 
 // What another process stores is used, and after a logout requests are refused: a
@@ -202,5 +206,56 @@ func TestStoredAuthorityIsPermanent(t *testing.T) {
 	written, err := os.ReadFile(path)
 	if err != nil || string(written) != string(first.CertificatePEM()) || string(second.CertificatePEM()) != string(written) {
 		t.Errorf("the certificate is missing or is another one: %v", err)
+	}
+}
+
+// Captured listeners are served from Start to Drain, behind the fence, and private ones
+// without a token.
+func TestCapturedListeners(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	usage := new(Usage)
+	r := start(t, func(_ *rig, o *Options) {
+		o.Captured, o.Private, o.RequireToken, o.Token = []net.Listener{l}, true, true, secret.New("the token")
+		o.Capture.Name = func(netip.Addr) (string, bool) { return "one.acme.test", true }
+		o.Fence, o.Usage = &intercept.Fence{}, usage
+	})
+	code := func(host string) string {
+		t.Helper()
+		q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+l.Addr().String(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Host = host
+		transport := &http.Transport{}
+		defer transport.CloseIdleConnections()
+		response, err := transport.RoundTrip(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		return response.Header.Get("X-Authsome-Error")
+	}
+	if got := code("one.acme.test"); got != string(intercept.CodeHTTPSRequired) {
+		t.Errorf("an intercepted host was answered %q", got)
+	}
+	if got := code("other.test"); got != string(intercept.CodeNotAllowed) {
+		t.Errorf("another host was answered %q", got)
+	}
+	if status := r.get(t, "http://one.acme.test/"); status != http.StatusForbidden {
+		t.Errorf("the proxy's own listener answered %d", status)
+	}
+	closed := fmt.Sprint("other.test:", l.Addr().(*net.TCPAddr).Port)
+	if got := usage.Report().NotAllowed; len(got) != 1 || got[0] != (Count[string]{closed, 1}) {
+		t.Errorf("counted %v, want %s once", got, closed)
+	}
+	if err := r.Drain(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if c, err := net.Dial("tcp", l.Addr().String()); err == nil {
+		c.Close()
+		t.Error("the captured listener is open after Drain")
 	}
 }

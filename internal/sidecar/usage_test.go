@@ -39,6 +39,12 @@ func TestUsage(t *testing.T) {
 		request("d.test", "d", func(x *intercept.Exchange) { x.Reason = routing.PathOutside }),
 		request("evil.test", "", func(x *intercept.Exchange) { x.Kind, x.Code = intercept.KindRefused, intercept.CodeHostDenied }),
 		request("10.0.0.1", "", func(x *intercept.Exchange) { x.Kind, x.Code = intercept.KindPlain, intercept.CodePrivateTarget }),
+		request("db.test", "", func(x *intercept.Exchange) {
+			x.Kind, x.Code, x.Port = intercept.KindRefused, intercept.CodeNotAllowed, 5432
+		}),
+		request("2001:db8::1", "", func(x *intercept.Exchange) {
+			x.Kind, x.Code, x.Port = intercept.KindRefused, intercept.CodeTargetUnknown, 443
+		}),
 		request("gone.test", "", func(x *intercept.Exchange) { x.Kind, x.Code = intercept.KindRefused, intercept.CodeUpstreamUnreachable }),
 		request("pypi.test", "", func(x *intercept.Exchange) { x.Kind = intercept.KindTunnel }),
 		request("a.test", "", func(x *intercept.Exchange) { x.Kind = intercept.KindUnused }), request("e.test", "", func(x *intercept.Exchange) { x.Kind = intercept.KindUnused }),
@@ -52,14 +58,15 @@ func TestUsage(t *testing.T) {
 	}
 	want := Report{
 		Seen: true, Requests: 11,
-		Injected: []Count[string]{{"a", 4}, {"b", 2}, {"c", 1}},
-		Refused:  []Count[intercept.Code]{{intercept.CodeLoginRequired, 2}, {intercept.CodeBadRequest, 1}},
-		Failed:   []Count[intercept.Code]{{intercept.CodeUpstreamTLS, 1}},
-		Blocked:  []Count[string]{{"10.0.0.1", 1}, {"evil.test", 1}},
-		Own:      []Count[string]{{"b", 1}},
-		Without:  []Count[Without]{{Without{"d", routing.PathOutside}, 1}},
-		Unused:   []Count[string]{{"e.test", 1}},
-		Rejected: []Rejected{{"c", "default"}},
+		Injected:   []Count[string]{{"a", 4}, {"b", 2}, {"c", 1}},
+		Refused:    []Count[intercept.Code]{{intercept.CodeLoginRequired, 2}, {intercept.CodeBadRequest, 1}},
+		Failed:     []Count[intercept.Code]{{intercept.CodeUpstreamTLS, 1}},
+		Blocked:    []Count[string]{{"10.0.0.1", 1}, {"evil.test", 1}},
+		NotAllowed: []Count[string]{{"[2001:db8::1]:443", 1}, {"db.test:5432", 1}},
+		Own:        []Count[string]{{"b", 1}},
+		Without:    []Count[Without]{{Without{"d", routing.PathOutside}, 1}},
+		Unused:     []Count[string]{{"e.test", 1}},
+		Rejected:   []Rejected{{"c", "default"}},
 	}
 	if diff := cmp.Diff(want, u.Report()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -29,7 +29,7 @@ func fix(r *intercept.Refusal) suggest.Suggestion {
 	case intercept.CodePrivateTarget:
 		return suggest.ByPerson("start authsome with --allow-private")
 	case intercept.CodeNotAllowed:
-		return suggest.ByPerson("start it with: authsome run --isolate --allow-tcp %s", suggest.Words(r.Host))
+		return suggest.ByPerson("start the run again with: authsome run --isolate --allow-tcp %s", suggest.Words(r.Host))
 	case intercept.CodeVaultUnavailable:
 		return suggest.Command("doctor")
 	case intercept.CodeUpstreamTLS:

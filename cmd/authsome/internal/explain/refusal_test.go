@@ -29,6 +29,8 @@ func TestFix(t *testing.T) {
 		{"p", intercept.Refusal{Code: intercept.CodePlaceholder, URL: "https://api.acme.test/v1"}, "authsome --profile p why https://api.acme.test/v1", ""},
 		{"", intercept.Refusal{Code: intercept.CodeHostDenied, Host: "other.test"}, ask + "connect its provider, or start authsome without --unmatched deny", "person"},
 		{"", intercept.Refusal{Code: intercept.CodePrivateTarget}, ask + "start authsome with --allow-private", "person"},
+		{"p", intercept.Refusal{Code: intercept.CodeNotAllowed, Host: "db.internal:5432"}, ask + "start the run again with: authsome run --isolate --allow-tcp db.internal:5432", "person"},
+		{"", intercept.Refusal{Code: intercept.CodeTargetUnknown, Host: "203.0.113.9:443"}, "", ""},
 		{"", intercept.Refusal{Code: intercept.CodeVaultUnavailable}, "authsome doctor", ""},
 		{"p", intercept.Refusal{Code: intercept.CodeVaultUnavailable}, "authsome --profile p doctor", ""},
 		{"p", intercept.Refusal{Code: intercept.CodeUpstreamTLS}, ask + "start authsome with --upstream-ca FILE, if the service has a private authority", "person"},
