@@ -16,7 +16,7 @@ var authorityThreats = []threat{
 		roots.AppendCertsFromPEM(l.service.authority.CertificatePEM())
 		c := tls.Client(l.tunnel("evil.example.com:443"), &tls.Config{ServerName: "api.resend.com", RootCAs: roots})
 		l.want(l.status(c, requestFor("/", "api.resend.com")), "200", "")
-	}, []edit{{"intercept/adopt.go", "case decided == routing.Intercept || c.target.isSelf():", "case decided != routing.Deny:"}}},
+	}, []edit{{"intercept/adopt.go", "case decided == routing.Intercept || t.isSelf():", "case decided != routing.Deny:"}}},
 
 	{2, "another name in TLS than in CONNECT", func(l *lab) {
 		c := tls.Client(l.tunnel("api.resend.com:443"), &tls.Config{ServerName: "evil.example.com", InsecureSkipVerify: true})

@@ -115,7 +115,7 @@ var framingThreats = []threat{
 		c := &earlyConn{Conn: l.dial(), head: []byte("CONNECT api.resend.com:443 HTTP/1.1\r\nHost: x\r\n\r\n")}
 		secure := tls.Client(c, &tls.Config{ServerName: "api.resend.com", RootCAs: l.roots})
 		l.want(l.status(secure, requestFor("/", "api.resend.com")), "200", connectionBearer)
-	}, []edit{{"intercept/adopt.go", "prefixConn{Conn: a.proxy.steady(client), early: c.early}", "prefixConn{Conn: a.proxy.steady(client)}"}}},
+	}, []edit{{"intercept/adopt.go", "prefixConn{Conn: a.proxy.steady(client), early: early}", "prefixConn{Conn: a.proxy.steady(client)}"}}},
 }
 
 // earlyConn sends a head together with the first bytes that are written, and removes the
