@@ -33,7 +33,7 @@ type Fence struct {
 	Packets  *os.File // the kernel's refusals of connections, for [Blocked.Watch]
 
 	control *control
-	spare   chan int // sockets that are not in use
+	spare   chan spare // those that are not in use
 	end     context.CancelFunc
 	ended   bool // Cmd.Wait was called, or is for who called Exec
 	once    sync.Once
@@ -138,7 +138,7 @@ func (f *Fence) prepare(p *plan) error {
 		return err
 	}
 	listeners := len(p.Ports) + len(p.Listen)
-	if len(files) != otherSockets+listeners+p.Spare {
+	if len(files) != otherSockets+listeners+len(spareFamilies)*p.Spare {
 		return fmt.Errorf("the isolated process has %d sockets", len(files))
 	}
 	return f.take(files, listeners)
@@ -164,14 +164,27 @@ func (f *Fence) take(files []*os.File, listeners int) (err error) {
 		}
 		f.Captured = append(f.Captured, l)
 	}
-	spare := files[otherSockets+listeners:]
-	f.spare = make(chan int, len(spare))
-	for _, file := range spare {
-		fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-		if err != nil {
-			return err
+	return f.takeSpare(files[otherSockets+listeners:])
+}
+
+// takeSpare keeps the spare sockets.
+func (f *Fence) takeSpare(files []*os.File) error {
+	f.spare = make(chan spare, len(files)/len(spareFamilies))
+	for pair := range slices.Chunk(files, len(spareFamilies)) {
+		var s spare
+		for i, file := range pair {
+			fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+			if err != nil {
+				s.close()
+				return err
+			}
+			s = append(s, fd)
+			if err := unix.SetNonblock(s[i], true); err != nil {
+				s.close()
+				return err
+			}
 		}
-		f.spare <- fd
+		f.spare <- s
 	}
 	return nil
 }
@@ -226,7 +239,7 @@ func (f *Fence) Close() {
 			f.Packets.Close()
 		}
 		for range len(f.spare) {
-			unix.Close(<-f.spare)
+			(<-f.spare).close()
 		}
 		runtime.UnlockOSThread()
 	})

@@ -71,10 +71,10 @@ const (
 )
 
 func (e *UnsupportedError) Error() string {
-	if e.Err == nil {
-		return e.Reason
+	if e.Cause == Forbidden {
+		return fmt.Sprintf("%s (%v)", e.Reason, e.Err)
 	}
-	return fmt.Sprintf("%s (%v)", e.Reason, e.Err)
+	return e.Reason
 }
 
 func (e *UnsupportedError) Unwrap() error { return e.Err }

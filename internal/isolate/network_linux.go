@@ -1,6 +1,7 @@
 package isolate
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -99,8 +100,9 @@ const (
 
 // open makes the sockets.
 func (s *sockets) open(p *plan) error {
+	config := net.ListenConfig{Control: anyAddress}
 	listen := func(network, address string) error {
-		l, err := net.Listen(network, address)
+		l, err := config.Listen(context.Background(), network, address)
 		if err != nil {
 			return err
 		}
@@ -137,13 +139,26 @@ func (s *sockets) open(p *plan) error {
 		}
 	}
 	for range p.Spare {
-		fd, err := spareSocket()
-		if err != nil {
-			return fmt.Errorf("spare socket: %w", err)
+		for _, family := range spareFamilies {
+			fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			if errors.Is(err, unix.EAFNOSUPPORT) { // a kernel without IPv6
+				fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			}
+			if err != nil {
+				return fmt.Errorf("spare socket: %w", err)
+			}
+			s.files = append(s.files, os.NewFile(uintptr(fd), "spare"))
 		}
-		s.files = append(s.files, os.NewFile(uintptr(fd), "spare"))
 	}
 	return nil
+}
+
+// anyAddress lets a socket be bound to an address that no interface has, but only a route.
+// IPv6 does not take that without this option of IPv4.
+func anyAddress(_, _ string, c syscall.RawConn) error {
+	var failed error
+	err := c.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_FREEBIND, 1) })
+	return errors.Join(err, failed)
 }
 
 // add keeps a descriptor. Its argument are the results of a method File.
@@ -168,19 +183,6 @@ func (s *sockets) close() {
 	}
 }
 
-// spareSocket makes a TCP socket that is neither bound nor connected, for both versions
-// of IP if the kernel has them.
-func spareSocket() (int, error) {
-	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if errors.Is(err, unix.EAFNOSUPPORT) {
-		return unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	}
-	if err != nil {
-		return 0, err
-	}
-	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0); err != nil {
-		unix.Close(fd)
-		return 0, err
-	}
-	return fd, nil
-}
+// spareFamilies are the kinds of TCP sockets of which there is one for each spare
+// connection. One socket for both would not do: connecting it by IPv4 changes it for good.
+var spareFamilies = [...]int{unix.AF_INET, unix.AF_INET6}

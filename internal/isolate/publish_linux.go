@@ -43,17 +43,17 @@ func (f *Fence) Publish(l net.Listener, port uint16) error {
 // relay connects a client to a server inside. If there is none, the client's connection is
 // closed at once.
 func (f *Fence) relay(ctx context.Context, client net.Conn, port uint16) {
-	var fd int
+	var s spare
 	select {
-	case fd = <-f.spare:
+	case s = <-f.spare:
 	case <-ctx.Done():
 		return
 	}
 	defer func() {
-		disconnect(fd)
-		f.spare <- fd
+		s.disconnect()
+		f.spare <- s
 	}()
-	server, err := connectSpare(fd, port)
+	server, err := s.connect(port)
 	if err != nil {
 		return
 	}
@@ -75,47 +75,54 @@ func copyStream(to, from net.Conn) {
 	to.(*net.TCPConn).CloseWrite()
 }
 
-// loopbacks are the addresses at which servers inside may listen: some do on one of them.
-var loopbacks = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
+// spare is a socket of each of spareFamilies.
+type spare []int
+
+func (s spare) close() {
+	for _, fd := range s {
+		unix.Close(fd)
+	}
+}
+
+// disconnect makes the sockets what they were before they were connected; see connect(2).
+func (s spare) disconnect() {
+	none := unix.RawSockaddr{Family: unix.AF_UNSPEC}
+	for _, fd := range s {
+		unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&none)), unsafe.Sizeof(none))
+	}
+}
+
+// connect connects one of the sockets to a port of the loopback interface inside, and
+// returns a connection that shares it. Servers may listen at one of its addresses only.
+func (s spare) connect(port uint16) (net.Conn, error) {
+	addresses := [len(spareFamilies)]unix.Sockaddr{
+		&unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: int(port)},
+		&unix.SockaddrInet6{Addr: netip.IPv6Loopback().As16(), Port: int(port)},
+	}
+	var failed error
+	for i, fd := range s {
+		err := connect(fd, addresses[i])
+		if err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		copied, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return nil, err
+		}
+		file := os.NewFile(uintptr(copied), "published")
+		defer file.Close()
+		return net.FileConn(file)
+	}
+	return nil, failed
+}
 
 // connectTime limits how long a server inside may leave a connection waiting.
 const connectTime = 5 * time.Second
 
-// connectSpare connects a spare socket and returns a connection that shares it.
-func connectSpare(fd int, port uint16) (net.Conn, error) {
-	var failed error
-	for _, to := range loopbacks {
-		if failed = connect(fd, netip.AddrPortFrom(to, port)); failed == nil {
-			break
-		}
-		disconnect(fd)
-	}
-	if failed != nil {
-		return nil, failed
-	}
-	copied, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	file := os.NewFile(uintptr(copied), "published")
-	defer file.Close()
-	return net.FileConn(file)
-}
-
 // connect connects a socket that does not block.
-func connect(fd int, to netip.AddrPort) error {
-	family, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
-	if err != nil {
-		return err
-	}
-	var address unix.Sockaddr = &unix.SockaddrInet6{Addr: to.Addr().As16(), Port: int(to.Port())}
-	if family == unix.AF_INET {
-		if !to.Addr().Is4() {
-			return unix.EAFNOSUPPORT
-		}
-		address = &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())}
-	}
-	if err := unix.Connect(fd, address); !errors.Is(err, unix.EINPROGRESS) {
+func connect(fd int, to unix.Sockaddr) error {
+	if err := unix.Connect(fd, to); !errors.Is(err, unix.EINPROGRESS) {
 		return err
 	}
 	wait := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
@@ -127,10 +134,4 @@ func connect(fd int, to netip.AddrPort) error {
 		return err
 	}
 	return unix.Errno(code)
-}
-
-// disconnect makes a socket what it was before it was connected; see connect(2).
-func disconnect(fd int) {
-	none := unix.RawSockaddr{Family: unix.AF_UNSPEC}
-	unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&none)), unsafe.Sizeof(none))
 }

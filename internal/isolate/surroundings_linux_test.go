@@ -1,0 +1,91 @@
+package isolate
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestAliases(t *testing.T) {
+	mounts, err := parseMounts([]byte(`27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+28 27 0:30 / /proc rw - proc proc rw
+40 27 254:0 /home/ann /srv/my\040files rw - ext4 /dev/vda rw
+41 27 254:0 /home /covered rw - ext4 /dev/vda rw
+42 27 0:31 / /covered rw - tmpfs tmpfs rw
+43 27 254:1 / /mnt rw - ext4 /dev/vdb rw
+44 27 254:0 /home/ann/.authsome /home/ann/link rw - ext4 /dev/vda rw
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := aliasesIn(mounts, []string{"/home/ann/.authsome"})
+	if diff := cmp.Diff([]string{"/srv/my files/.authsome", "/home/ann/link"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if got := aliasesIn(mounts, []string{"/srv/my files/.authsome/key"}); !slices.Contains(got, "/home/ann/.authsome/key") {
+		t.Errorf("aliases of an alias: %q", got)
+	}
+	if got := aliasesIn(mounts, []string{"/mnt/key"}); got != nil {
+		t.Errorf("aliases on a file system that is mounted once: %q", got)
+	}
+	if _, err := parseMounts([]byte("27 1 254:0\n")); err == nil {
+		t.Error("a short line is accepted")
+	}
+}
+
+func TestBoundPaths(t *testing.T) {
+	got := boundPaths([]byte(`Num       RefCount Protocol Flags    Type St Inode Path
+0000000000000000: 00000002 00000000 00010000 0001 01  1001 /run/user/1000/bus
+0000000000000000: 00000003 00000000 00000000 0001 03  1002 /run/user/1000/bus
+0000000000000000: 00000002 00000000 00000000 0002 01  1003 /run/with space
+0000000000000000: 00000002 00000000 00010000 0001 01  1004 @/tmp/.X11-unix/X0
+0000000000000000: 00000003 00000000 00000000 0001 03  1005
+`))
+	if diff := cmp.Diff([]string{"/run/user/1000/bus", "/run/with space"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestNamedSockets(t *testing.T) {
+	variables := map[string]string{
+		"SSH_AUTH_SOCK": "/tmp/ssh-x/agent.1", "DOCKER_HOST": "unix:///run/d.sock", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/tmp/bus,guid=1", "TMUX": "/tmp/tmux-1/default,123,0",
+		"GPG_AGENT_INFO": "/tmp/gpg/S.agent:12:1", "CONTAINER_HOST": "ssh://user@host", "NVIM": "x",
+	}
+	got := namedSockets(func(name string) string { return variables[name] })
+	for _, want := range []string{"/tmp/ssh-x/agent.1", "/run/d.sock", "/tmp/bus", "/tmp/tmux-1/default", "/tmp/gpg/S.agent"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("%q has no %s", got, want)
+		}
+	}
+}
+
+func TestRevealingDevices(t *testing.T) {
+	for path, want := range map[string]bool{
+		"/dev/mem": true, "/dev/sg0": true, "/dev/input/event3": true, "/dev/pts/4": true, "/dev/tty1": true, "/dev/uinput": true, "/dev/nvme0": true,
+		"/dev/tty": false, "/dev/pts/ptmx": false, "/dev/null": false, "/dev/urandom": false, "/dev/kvm": false, "/dev/dri/card0": false, "/dev/fuse": false,
+	} {
+		if got := isRevealing(path); got != want {
+			t.Errorf("%s: %v", path, got)
+		}
+	}
+}
+
+// A path below a directory can lead through a link to it.
+func TestBelowResolved(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "real"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("real", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	real := filepath.Join(dir, "real")
+	got := belowResolved([]string{filepath.Join(dir, "link/a/b"), filepath.Join(real, "c"), real, "/usr/bin", "", "relative"}, real)
+	if want := real + "/a/b " + real + "/c"; strings.Join(got, " ") != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
