@@ -15,7 +15,8 @@ func newDemoCmd(a *app) *cobra.Command {
 the vault of a temporary home, and runs an agent behind the proxy. It prints
 what the agent had and what the service received, and exits with 0 only if the
 agent never had the key. It then does the same with an OAuth token that expires
-while the agent works. Nothing leaves the machine.`,
+while the agent works, and with an agent in a fence that looks for a way out, if
+this machine can isolate it. Nothing leaves the machine.`,
 		Example: "  authsome demo",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -32,14 +33,22 @@ while the agent works. Nothing leaves the machine.`,
 // other program.
 func newDemoAgentCmd(a *app) *cobra.Command {
 	var longer bool
+	var home, address string
 	cmd := &cobra.Command{
 		Use: "agent", Short: "Run the demo's agent", Hidden: true,
 		Long:    "Agent is the program that authsome demo runs behind the proxy. It reads its key\nfrom the environment, calls two hosts, and reports what it received.",
 		Example: "  authsome demo",
 		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return demo.Agent(cmd.Context(), a.Out, longer) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if home != "" {
+				return demo.Escape(cmd.Context(), a.Out, home, address)
+			}
+			return demo.Agent(cmd.Context(), a.Out, longer)
+		},
 	}
 	cmd.Flags().BoolVar(&longer, "longer", false, "send requests until after the token has expired")
+	cmd.Flags().StringVar(&home, "escape", "", "look for the key in the home `DIR`, and for a way around the proxy")
+	cmd.Flags().StringVar(&address, "to", "", "with --escape: the `ADDRESS` of the service")
 	return cmd
 }
 

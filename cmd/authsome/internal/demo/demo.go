@@ -66,7 +66,7 @@ func Run(ctx context.Context, out io.Writer) error {
 	d := &demo{out: out, dir: dir, binary: binary, key: secret.New(keyPrefix + rand.Text())}
 	defer d.close()
 	d.printf("authsome demo: an agent calls an HTTPS API whose key it never holds\n")
-	for _, step := range []func(context.Context) error{d.startService, d.logIn, d.runAgent, d.runCurl, d.logInWithToken, d.refreshToken} {
+	for _, step := range []func(context.Context) error{d.startService, d.logIn, d.runAgent, d.runCurl, d.logInWithToken, d.refreshToken, d.isolateAgent} {
 		d.started = time.Now()
 		if err := step(ctx); err != nil {
 			return fmt.Errorf("demo: %w", err)
@@ -95,7 +95,12 @@ func since(t time.Time) string { return time.Since(t).Round(time.Millisecond).St
 
 // run runs a command with authsome run, and returns its output.
 func (d *demo) run(ctx context.Context, command ...string) (string, error) {
-	args := []string{"run", "--upstream-ca", d.service.caFile}
+	return d.runWith(ctx, nil, command...)
+}
+
+// runWith is run with more flags of authsome run.
+func (d *demo) runWith(ctx context.Context, flags []string, command ...string) (string, error) {
+	args := append([]string{"run", "--upstream-ca", d.service.caFile}, flags...)
 	for _, host := range []string{apiHost, otherHost, tokenHost} {
 		args = append(args, "--connect-to", host+":443:127.0.0.1:"+d.service.port())
 	}
