@@ -18,6 +18,8 @@ func diagnose(getenv func(string) string, err error) error {
 		return unsupported(NamespaceLimit, "the limit of user namespaces (user.max_user_namespaces) is "+setting("user/max_user_namespaces"))
 	case errors.Is(err, unix.EINVAL) && !exists("/proc/self/ns/user"), errors.Is(err, unix.ENOSYS):
 		return unsupported(OldKernel, "this kernel does not have what it needs, such as user namespaces")
+	case errors.Is(err, unix.EAFNOSUPPORT): // of the packet socket, because of filterCalls
+		return unsupported(Isolated, "this process is isolated already")
 	case !refused:
 		return err
 	case setting("kernel/unprivileged_userns_clone") == "0":

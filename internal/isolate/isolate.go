@@ -67,6 +67,7 @@ const (
 	NamespacesOff               // the setting kernel.unprivileged_userns_clone, which Debian's kernels have
 	AppArmor                    // a profile is missing, as on Ubuntu from 23.10 on
 	Container                   // the container's own filters
+	Isolated                    // nothing: it is isolated already
 	Forbidden                   // something else, such as SELinux
 )
 

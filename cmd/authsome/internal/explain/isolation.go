@@ -28,6 +28,8 @@ or in Kubernetes with seccompProfile and appArmorProfile of type Unconfined,
 or let the container be the fence: run authsome proxy in another one, and give the agent's no route out`
 	case isolate.OldKernel:
 		return "use a kernel with user namespaces, or " + elsewhere
+	case isolate.Isolated:
+		return "run it outside of the isolated command"
 	case isolate.OtherSystem:
 		return elsewhere
 	}
