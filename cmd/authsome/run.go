@@ -163,7 +163,11 @@ func (a *app) runCommand(ctx context.Context, s *sidecar.Sidecar, p child.Proces
 	p.Started = func(pid int) {
 		name := filepath.Base(p.Args[0])
 		command = audit.Event{Command: name, Agent: name, PID: pid}
-		a.recordRun(audit.RunStart, "ok", command)
+		outcome := "ok"
+		if p.Fence != nil {
+			outcome = "ok: isolated"
+		}
+		a.recordRun(audit.RunStart, outcome, command)
 	}
 	code, err = whileServing(ctx, s, p)
 	a.recordRun(audit.RunEnd, fmt.Sprint("exit ", code), command)
