@@ -50,7 +50,7 @@ var imports = map[string][]string{
 	"internal/pythonhome/hometest":   {},
 	"internal/regular":               {},
 	"internal/rejection":             {"internal/durable", "internal/regular"},
-	"internal/runs":                  {},
+	"internal/runs":                  {"internal/regular"},
 	"internal/sidecar":               {"auth", "ca", "intercept", "internal/audit", "internal/durable", "internal/hosts", "internal/regular", "internal/rejection", "metrics", "providers", "routing", "secret", "vault"},
 	"metrics":                        {"auth", "intercept", "routing", "vault"},
 	"providers":                      {"internal/bom", "internal/durable", "internal/hosts", "internal/mask", "internal/near", "internal/regular", "secret"},
