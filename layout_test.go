@@ -28,7 +28,7 @@ var imports = map[string][]string{
 	"cmd/authsome/internal/exit":     {"auth", "ca", "cmd/authsome/internal/suggest", "cmd/authsome/internal/terminal", "internal/home", "internal/regular", "providers", "vault"},
 	"cmd/authsome/internal/explain":  {"cmd/authsome/internal/show", "cmd/authsome/internal/suggest", "intercept", "providers", "routing"},
 	"cmd/authsome/internal/guard":    {"internal/child", "internal/runs"},
-	"cmd/authsome/internal/opener":   {"auth", "cmd/authsome/internal/exit", "internal/audit", "internal/home", "internal/near", "internal/pythonhome", "internal/regular", "internal/rejection", "internal/sidecar", "providers", "routing", "secret", "vault"},
+	"cmd/authsome/internal/opener":   {"auth", "cmd/authsome/internal/exit", "internal/audit", "internal/home", "internal/near", "internal/pythonhome", "internal/regular", "internal/rejection", "internal/runs", "internal/sidecar", "providers", "routing", "secret", "vault"},
 	"cmd/authsome/internal/show":     {},
 	"cmd/authsome/internal/signin":   {"auth", "cmd/authsome/internal/console", "cmd/authsome/internal/exit", "cmd/authsome/internal/show", "cmd/authsome/internal/suggest", "cmd/authsome/internal/terminal", "flows", "internal/bom", "internal/home", "internal/hosts", "internal/loopback", "providers", "secret"},
 	"cmd/authsome/internal/suggest":  {"auth", "cmd/authsome/internal/guard"},
