@@ -147,7 +147,7 @@ func (c *call) serveCaptured(client *trackedConn, values []string) {
 	u := c.r.URL
 	c.r = c.r.WithContext(c.r.Context()) // a shallow copy
 	c.r.URL = &url.URL{Scheme: "http", Host: t.String(), Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery, ForceQuery: u.ForceQuery}
-	c.servePlain()
+	c.servePlain(client)
 }
 
 // hostTarget returns the target that the values of Host name on a captured connection:

@@ -59,12 +59,12 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Scheme == "" && r.URL.Host == "" && client.captured:
 		c.serveCaptured(client, head.hosts)
 	default:
-		c.servePlain()
+		c.servePlain(client)
 	}
 }
 
 // servePlain answers a request for an http:// URL.
-func (c *call) servePlain() {
+func (c *call) servePlain(client *trackedConn) {
 	r := c.r
 	t, refused := plainTarget(r)
 	if refused != nil {
@@ -72,6 +72,10 @@ func (c *call) servePlain() {
 		return
 	}
 	c.setTarget(t)
+	if t.isPlainSelf() {
+		c.servePlainSelf(client)
+		return
+	}
 	if d := c.proxy.Routes().Plain(t.Host); d.Action == routing.Refuse && !(d.Reason == routing.HostDenied && c.proxy.Fence.allows(t)) {
 		c.exchange.Reason, c.exchange.Provider = d.Reason, d.Provider
 		c.refuse(decisionRefusal(d, t.Host))
@@ -83,6 +87,17 @@ func (c *call) servePlain() {
 	}
 	c.out = outgoing(r, &url.URL{Scheme: "http", Host: host, Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery})
 	c.forwardAny()
+}
+
+// servePlainSelf answers a request to the proxy itself. Over plain http it has no TLS, so
+// that a client needs no certificate; others must not be able to read it.
+func (c *call) servePlainSelf(client *trackedConn) {
+	if !client.confidential() {
+		c.refuse(&Refusal{Status: http.StatusForbidden, Code: CodeTunnelRequired,
+			Message: "the client sent a request for http://" + SelfHost + " over a network where others can read the answer; use https"})
+		return
+	}
+	c.serveSelf()
 }
 
 // plainTarget returns the authority of a request in absolute form.

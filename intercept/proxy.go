@@ -70,6 +70,9 @@ type Proxy struct {
 	Record      func(Exchange) // called once for each finished request or tunnel, never after Shutdown; nil records nothing
 	Fix         Fixes          // what to do about a refusal, for its answer; nil adds nothing
 	Log         *slog.Logger   // nil discards
+	// Self answers the requests to [SelfHost] whose paths begin with [SelfPath], after the
+	// client has shown that it may use the proxy; nil answers them as all others there.
+	Self http.Handler
 
 	// Token, if set, is the password that clients send in Proxy-Authorization.
 	// Processes of the proxy's own user that connect over loopback need no token,

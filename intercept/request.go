@@ -33,8 +33,7 @@ func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 func (c *call) serveTarget() {
 	r := c.r
 	if c.target.isSelf() {
-		c.exchange.Status = http.StatusOK
-		serveSelf(c.w)
+		c.serveSelf()
 		return
 	}
 	d, refused := c.decide()

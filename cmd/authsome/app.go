@@ -28,12 +28,21 @@ type app struct {
 	// behind reports whether this process is behind a proxy that serves the home; see
 	// behind.go.
 	behind func() (bool, error)
+
+	// source returns the proxy that runs commands for this process, which cannot read the
+	// home itself, or should not; see ask.go.
+	source func() (source, error)
+
+	// serving is the name of the command whose clients this app runs a command for, or
+	// empty; see serve.go.
+	serving string
 }
 
 func newApp() *app {
 	a := &app{Console: &console.Console{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}}
 	a.opener = sync.OnceValue(a.newOpener)
 	a.behind = sync.OnceValues(a.findProxy)
+	a.source = sync.OnceValues(a.findSource)
 	a.Behind = a.mayBeBehind
 	return a
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/authsome/authsome/cmd/authsome/internal/guard"
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/internal/home"
+	"github.com/authsome/authsome/internal/runs"
 )
 
 // findProxy reports whether this process is behind a proxy that serves the home.
@@ -22,6 +23,12 @@ func (a *app) findProxy() (bool, error) {
 		dir = "" // a command that needs the home reports it
 	}
 	return guard.Behind(a.Getenv, dir)
+}
+
+// isolated reports whether an isolated run hides the home from this process.
+func (a *app) isolated() bool {
+	dir, err := home.DefaultDir(a.Getenv)
+	return err == nil && runs.IsIsolated(dir)
 }
 
 // mayBeBehind is findProxy for what a command says. If it is not known, the words are
@@ -48,6 +55,9 @@ func (a *app) refuseBehindProxy(cmd *cobra.Command) error {
 	refused := &exit.RefusedError{
 		Message: fmt.Sprintf("%s %s, so it is refused behind the authsome proxy", what, does),
 		Next:    suggest.Command("%s", asTyped(cmd)),
+	}
+	if a.isolated() {
+		refused.Message += "; the home is hidden from this isolated run: open another terminal"
 	}
 	if cmd.Name() == "run" {
 		refused = &exit.RefusedError{Message: "already inside authsome run", Next: suggest.Advice("run %s directly", suggest.Words(cmd.Flags().Arg(0)))}

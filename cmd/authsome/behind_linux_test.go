@@ -68,7 +68,7 @@ func (a *attempts) check(name, out string, n int) {
 	if len(tried) != n {
 		a.t.Errorf("%s: %d attempts, not %d:\n%s", name, len(tried), n, out)
 	}
-	refused := regexp.MustCompile(`^.*\nauthsome: error: (.* is refused behind the authsome proxy\nauthsome: hint: (ask the person to run, in another terminal: )?authsome .*|already inside authsome run\nauthsome: hint: run true directly)\ncode 1\n$`)
+	refused := regexp.MustCompile(`^.*\nauthsome: error: (.* is refused behind the authsome proxy(; the home is hidden from this isolated run: open another terminal)?\nauthsome: hint: (ask the person to run, in another terminal: )?authsome .*|already inside authsome run\nauthsome: hint: run true directly)\ncode 1\n$`)
 	for _, one := range tried {
 		if !refused.MatchString(strings.ReplaceAll(one, "so it is refused", "is refused")) {
 			a.t.Errorf("%s: not refused: %s", name, one)
@@ -128,6 +128,7 @@ func TestCommandsAreRefusedBehindTheProxy(t *testing.T) {
 		"in a run of another home":      `AUTHSOME_HOME="$F/nested" "$A" run -- env -i "PATH=$PATH" "A=$A" "AUTHSOME_HOME=$H" sh "$SOME"`,
 		"in a home that was copied":     `cp -r "$H" "$F/copy"; env -i "PATH=$PATH" "A=$A" "AUTHSOME_HOME=$F/copy" sh "$SOME"`,
 		"in an orphan with nothing set": orphan,
+		"in a home that is hidden":      `mkdir "$F/hidden"; echo '{}' >"$F/hidden/isolated.json"; env -i "PATH=$PATH" "A=$A" "AUTHSOME_HOME=$F/hidden" sh "$S"`,
 	} {
 		out := a.in(script)
 		n := a.lines

@@ -51,7 +51,7 @@ func (c *childSetup) environ(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	env := child.Environment{
-		Parent: os.Environ(), Home: h.Dir, Proxy: c.proxy, Files: c.files, Placeholders: make(map[string]string),
+		Parent: os.Environ(), Home: h.Dir, Profile: c.credentials.Profile, Proxy: c.proxy, Files: c.files, Placeholders: make(map[string]string),
 		Configured: child.FindConfigured(ctx, c.app.Getenv),
 	}
 	c.placeholders = make(map[string][]string)

@@ -29,7 +29,7 @@ what to do.
 
 Inside authsome run it checks the agent's side: the variables, whether the proxy
 answers, whether each installed client uses and trusts it, and whether traffic
-can bypass it.
+can bypass it. It asks the proxy about the home.
 
 The exit code is 1 if there is a problem.
 
@@ -48,6 +48,10 @@ accounts: it says at its start what it contains. The exit code is then 0.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d := &doctor.Doctor{Console: a.Console, Opener: a.opener(), KeyFiles: a.exposedFiles}
+			if a.serving != "" {
+				return d.WriteServed(cmd.Context())
+			}
+			d.Client = a.doctorClient(cmd)
 			switch {
 			case !cmd.Flags().Changed("report"):
 				return d.Run(cmd.Context())
@@ -63,6 +67,21 @@ accounts: it says at its start what it contains. The exit code is then 0.`,
 	f.StringVar(&report, "report", "", "write a report for a bug report to `FILE`, or to stdout without FILE")
 	f.Lookup("report").NoOptDefVal = stdoutReport
 	return cmd
+}
+
+// doctorClient asks the proxy about the home. It returns nil if this process reads the
+// home.
+func (a *app) doctorClient(cmd *cobra.Command) *doctor.Client {
+	answer, err := a.ask(cmd, nil)
+	if answer == nil && err == nil {
+		return nil
+	}
+	s, _ := a.source() // its error is that of ask
+	c := &doctor.Client{Isolated: a.isolated(), Sidecar: s.place == atSidecar, Err: err}
+	if answer != nil {
+		c.Read(answer.Stdout)
+	}
+	return c
 }
 
 // writeReport writes a report to a new file, or to stdout.

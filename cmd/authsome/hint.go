@@ -24,6 +24,9 @@ func withNext(cmd *cobra.Command, err error) error {
 	if exit.HasHint(err) {
 		return err
 	}
+	if _, ok := errors.AsType[*exit.HiddenError](err); ok {
+		return exit.WithHint(err, suggest.Outside("%s", asTyped(cmd)))
+	}
 	if e, ok := errors.AsType[*providers.NotFoundError](err); ok && e.Near != "" && strings.Contains(cmd.Use, "PROVIDER") {
 		args := slices.Clone(cmd.Flags().Args())
 		if i := slices.Index(args, e.Name); i >= 0 {

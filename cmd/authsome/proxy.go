@@ -85,7 +85,7 @@ func serveProxy(ctx context.Context, a *app, o *proxyCmdOptions) error {
 	if err := o.checkGuarded(token); err != nil {
 		return err
 	}
-	options, _, err := a.sidecarOptions(ctx, &o.proxyOptions)
+	options, _, err := a.sidecarOptions(ctx, "proxy", &o.proxyOptions)
 	if err != nil {
 		return err
 	}

@@ -10,11 +10,15 @@ import (
 
 	"github.com/authsome/authsome/cmd/authsome/internal/exit"
 	"github.com/authsome/authsome/cmd/authsome/internal/opener"
+	"github.com/authsome/authsome/cmd/authsome/internal/remote"
 )
 
 // execute runs one command line and returns its exit code.
 func execute(ctx context.Context, a *app, args []string) int {
-	root := newRootCmd(a)
+	return executeRoot(ctx, a, newRootCmd(a), args)
+}
+
+func executeRoot(ctx context.Context, a *app, root *cobra.Command, args []string) int {
 	root.SetArgs(args)
 	a.Keys = sync.OnceValue(func() []string { return keysIn(args) })
 	root.SetIn(a.In)
@@ -48,19 +52,38 @@ type group struct {
 // commandGroups lists the commands in the order in which a new user needs them.
 func commandGroups(a *app) []group {
 	return []group{
-		{"Start here", []*cobra.Command{newDemoCmd(a), newLoginCmd(a), newRunCmd(a), newListCmd(a)}},
-		{"Find out what happened", []*cobra.Command{newStatusCmd(a), newWhyCmd(a), newDoctorCmd(a), newLogCmd(a)}},
+		{"Start here", []*cobra.Command{newDemoCmd(a), newLoginCmd(a), newRunCmd(a), a.fromProxy(newListCmd(a))}},
+		{"Find out what happened", []*cobra.Command{a.fromProxy(newStatusCmd(a)), a.fromProxy(newWhyCmd(a)), newDoctorCmd(a), newLogCmd(a)}},
 		{"Manage credentials", []*cobra.Command{
 			newGetCmd(a), newExportCmd(a), newImportCmd(a), newDefaultCmd(a), newConnectionCmd(a), newLogoutCmd(a), newRevokeCmd(a), newRemoveCmd(a),
 		}},
 		{"Manage providers", []*cobra.Command{newInspectCmd(a), newProviderCmd(a), newRegisterCmd(a)}},
 		{"Serve containers and other processes", []*cobra.Command{newProxyCmd(a), newCACmd(a)}},
-		{"Manage the home", []*cobra.Command{newProfileCmd(a), newVaultCmd(a), newKeyCmd(a), newInitCmd(a), newWhoamiCmd(a)}},
+		{"Manage the home", []*cobra.Command{newProfileCmd(a), newVaultCmd(a), newKeyCmd(a), newInitCmd(a), a.fromProxy(newWhoamiCmd(a))}},
 		{"Other", []*cobra.Command{newCompletionCmd(), newManCmd(a), newVersionCmd(a), newHelpCmd()}},
 	}
 }
 
 func newRootCmd(a *app) *cobra.Command {
+	cobra.EnableCommandSorting = false // keep the order of the groups
+	root := newBareRootCmd(a)
+	for _, g := range commandGroups(a) {
+		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title + ":"})
+		for _, cmd := range g.commands {
+			cmd.GroupID = g.title
+			root.AddCommand(cmd)
+			if cmd.Name() == "help" {
+				root.SetHelpCommand(cmd)
+			}
+		}
+	}
+	root.AddCommand(newNewProviderCmd(a))
+	a.complete(root)
+	return root
+}
+
+// newBareRootCmd is the root command without other commands.
+func newBareRootCmd(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "authsome",
 		Short: "Give agents access to APIs without giving them the keys",
@@ -86,6 +109,9 @@ Documentation: ` + docsURL,
 			if err := checkConnectionFlag(cmd); err != nil {
 				return err
 			}
+			if remote.Serves(commandName(cmd)) {
+				return nil // fromProxy does it, if this process reads the home
+			}
 			return a.resolveProvider(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -95,7 +121,6 @@ Documentation: ` + docsURL,
 			return unknownCommand(cmd, args[0])
 		},
 	}
-	cobra.EnableCommandSorting = false // keep the order of the groups
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetUsageTemplate(usageTemplate)
 	root.CompletionOptions.DisableDefaultCmd = true
@@ -108,17 +133,5 @@ Documentation: ` + docsURL,
 	f.BoolVar(&a.verbose, "verbose", false, "write the log to stderr too, with debug messages")
 	f.StringVar(&a.logFile, "log-file", opener.DefaultLogFile, "write the log to `FILE`, or to stderr if it is -; an empty name turns it off")
 	root.Flags().BoolP("version", "v", false, "show the version") // cobra would add it only when the command runs
-	for _, g := range commandGroups(a) {
-		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title + ":"})
-		for _, cmd := range g.commands {
-			cmd.GroupID = g.title
-			root.AddCommand(cmd)
-			if cmd.Name() == "help" {
-				root.SetHelpCommand(cmd)
-			}
-		}
-	}
-	root.AddCommand(newNewProviderCmd(a))
-	a.complete(root)
 	return root
 }

@@ -77,7 +77,7 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 	if err := checkTrust(o.trust); err != nil {
 		return err
 	}
-	options, connections, err := a.sidecarOptions(ctx, &o.proxyOptions)
+	options, connections, err := a.sidecarOptions(ctx, "run", &o.proxyOptions)
 	if err != nil {
 		return err
 	}
@@ -236,9 +236,9 @@ func (a *app) warnNotServed(t *routing.Table) {
 	}
 }
 
-// sidecarOptions returns the options of a proxy for the profile in use, without its
-// authority and token, and the profile's connections.
-func (a *app) sidecarOptions(ctx context.Context, o *proxyOptions) (sidecar.Options, []auth.Connection, error) {
+// sidecarOptions returns the options of the proxy of a command, run or proxy, for the
+// profile in use, without its authority and token, and the profile's connections.
+func (a *app) sidecarOptions(ctx context.Context, command string, o *proxyOptions) (sidecar.Options, []auth.Connection, error) {
 	if a.Getenv("GOGC") == "" {
 		// A few MB are live, so collecting less often costs little memory.
 		debug.SetGCPercent(300)
@@ -293,6 +293,6 @@ func (a *app) sidecarOptions(ctx context.Context, o *proxyOptions) (sidecar.Opti
 	options.Fix = explain.Fix(profile)
 	options.AuditRequired = h.Config.Audit.OnFailure == home.AuditRefuse
 	options.Providers, options.Log, options.Profile = a.opener().LoadProviders, a.opener().Log(), p.Name
-	options.Rejections = p.Rejections()
+	options.Rejections, options.Self = p.Rejections(), a.runForClients(command, o)
 	return options, connections, nil
 }

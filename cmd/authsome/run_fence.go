@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,6 +26,7 @@ import (
 	"github.com/authsome/authsome/intercept"
 	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/internal/isolate"
+	"github.com/authsome/authsome/internal/runs"
 	"github.com/authsome/authsome/internal/sidecar"
 	"github.com/authsome/authsome/routing"
 )
@@ -305,7 +307,9 @@ func (f *fence) blockedLines(notAllowed []sidecar.Count[string]) []string {
 	return lines
 }
 
-// isolationNotes are the files that an isolated command sees in place of the home.
-func isolationNotes(proxy netip.AddrPort) map[string][]byte {
-	return map[string][]byte{"isolated.json": []byte(`{"proxy":"http://` + proxy.String() + `"}` + "\n")}
+// isolationNotes are the files that an isolated command sees in place of the home: one,
+// from which authsome's own commands learn where to ask.
+func isolationNotes(proxy netip.AddrPort) (map[string][]byte, error) {
+	note, err := runs.FormatIsolated(&url.URL{Scheme: "http", Host: proxy.String()})
+	return map[string][]byte{runs.IsolatedFile: note}, err
 }

@@ -49,7 +49,10 @@ it says so.`,
 					originalContext{h.Dir, credentials.Profile, v, places.Mode, len(usable), usable}})
 			}
 			rows := [][]string{{"home", h.Dir}, {"profile", credentials.Profile}, {"connections", show.Text(len(connections))}, {"master key", places.Mode}}
-			if behind {
+			switch {
+			case a.serving == "proxy":
+				rows = append(rows, []string{"proxy", "this process is a client of authsome proxy"})
+			case behind:
 				rows = append(rows, []string{"proxy", "this process runs inside authsome run"})
 			}
 			a.Facts(rows)

@@ -103,7 +103,7 @@ func why(ctx context.Context, a *app, raw string, o *whyOptions) error {
 		return a.PrintJSON(v)
 	}
 	a.Printf("%s\n", v.Explanation)
-	a.Facts(v.rows(time.Now(), a.Behind()))
+	a.Facts(v.rows(time.Now(), a.bypassEffect()))
 	if v.Fix != "" {
 		a.Printf("next: %s\n", v.Fix)
 	}
@@ -214,8 +214,9 @@ type whyView struct {
 	Who         string          `json:"who,omitempty"` // "person" behind the proxy, if the fix needs one
 }
 
-// rows returns the facts that led to the decision.
-func (v *whyView) rows(now time.Time, behindProxy bool) [][]string {
+// rows returns the facts that led to the decision. The effect is that of the entries of
+// NO_PROXY.
+func (v *whyView) rows(now time.Time, effect string) [][]string {
 	rows := [][]string{{"  request", fmt.Sprintf("%s, host %s, port %d, path %s", v.Method, v.Host, v.Port, v.Path)}}
 	if v.Pattern != "" {
 		// Connections of several providers may match, and none of them be chosen.
@@ -231,19 +232,30 @@ func (v *whyView) rows(now time.Time, behindProxy bool) [][]string {
 		}
 	}
 	if len(v.NoProxy) > 0 {
-		effect := "some clients bypass the proxy for this host; authsome run removes the entry if the host is intercepted"
-		if behindProxy {
-			effect = "some clients bypass the proxy for this host; the entry was set after authsome run started the command"
-		}
 		rows = append(rows, []string{"  NO_PROXY", strings.Join(v.NoProxy, ", ") + ": " + effect})
 	}
 	return rows
 }
 
+// bypassEffect is the effect of entries of NO_PROXY that cover a host.
+func (a *app) bypassEffect() string {
+	const effect = "some clients bypass the proxy for this host; "
+	switch {
+	case a.serving == "proxy":
+		return effect + "remove the entry if the host is intercepted"
+	case a.Behind():
+		return effect + "the entry was set after authsome run started the command"
+	}
+	return effect + "authsome run removes the entry if the host is intercepted"
+}
+
+// noProxyVariables list hosts that clients reach without a proxy.
+var noProxyVariables = []string{"NO_PROXY", "no_proxy"}
+
 // bypasses returns the entries of NO_PROXY in this environment that cover host.
 func (a *app) bypasses(host string) []string {
 	found := []string{}
-	for _, name := range []string{"NO_PROXY", "no_proxy"} {
+	for _, name := range noProxyVariables {
 		for _, entry := range child.Bypasses(a.Getenv(name), host) {
 			if !slices.Contains(found, entry) {
 				found = append(found, entry)

@@ -21,6 +21,8 @@ type Environment struct {
 	Files  Files
 	Home   string // the home that the proxy serves
 
+	Profile string // the profile of it that the proxy serves
+
 	// Placeholders are the variables of connected providers, by name.
 	Placeholders map[string]string
 

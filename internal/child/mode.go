@@ -14,6 +14,9 @@ const ModeVariable = "AUTHSOME_PROXY_MODE"
 // those of runs that this run is in.
 const HomesVariable = "AUTHSOME_RUN_HOMES"
 
+// profileVariable names the profile that authsome's commands use.
+const profileVariable = "AUTHSOME_PROFILE"
+
 // setMode marks the environment of a child.
 func (e *Environment) setMode(env map[string]string) {
 	homes := e.Home
@@ -21,6 +24,9 @@ func (e *Environment) setMode(env map[string]string) {
 		homes = outer + string(filepath.ListSeparator) + homes
 	}
 	env[ModeVariable] = "true"
+	if _, set := env[profileVariable]; set { // authsome's commands inside are about the profile that is served
+		env[profileVariable] = e.Profile
+	}
 	env[HomesVariable] = homes
 	if e.Home == "" || strings.ContainsRune(e.Home, filepath.ListSeparator) {
 		delete(env, HomesVariable) // it cannot be in a list, so every home counts as served

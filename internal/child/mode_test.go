@@ -50,3 +50,14 @@ func TestServes(t *testing.T) {
 		}
 	}
 }
+
+// A command of authsome's inside a run is about the profile that is served, whatever the
+// variable said outside.
+func TestProfileOfTheRun(t *testing.T) {
+	for parent, want := range map[string]string{"AUTHSOME_PROFILE=other": "work", "AUTHSOME_PROFILE=": "work", "A=b": ""} {
+		env, _ := environment(t, Environment{Parent: []string{parent}, Profile: "work"})
+		if got := env[profileVariable]; got != want {
+			t.Errorf("%s: %q, want %q", parent, got, want)
+		}
+	}
+}

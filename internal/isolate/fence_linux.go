@@ -261,7 +261,9 @@ func (o *Options) plan() (*plan, error) {
 	}
 	p := &plan{UID: os.Geteuid(), GID: os.Getegid(), Dir: dir, Proxy: o.choosePort(), Ports: o.Ports, Listen: o.Listen, Spare: o.Spare}
 	if o.Notes != nil {
-		p.Notes = o.Notes(p.Proxy)
+		if p.Notes, err = o.Notes(p.Proxy); err != nil {
+			return nil, err
+		}
 	}
 	if p.Home, err = filepath.EvalSymlinks(o.Home); err != nil {
 		return nil, err

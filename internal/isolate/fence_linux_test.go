@@ -77,7 +77,9 @@ func TestHidden(t *testing.T) {
 	if err := os.Symlink(key, link); err != nil {
 		t.Fatal(err)
 	}
-	notes := func(proxy netip.AddrPort) map[string][]byte { return map[string][]byte{"note": []byte(proxy.String())} }
+	notes := func(proxy netip.AddrPort) (map[string][]byte, error) {
+		return map[string][]byte{"note": []byte(proxy.String())}, nil
+	}
 	got := output(t, Options{Home: home, Notes: notes, Hide: []string{link, filepath.Join(other, "dir")}}, fmt.Sprintf(`
 		cat %s 2>/dev/null || echo gone
 		cat %s %s; echo

@@ -23,7 +23,7 @@ type Options struct {
 	// Home is the directory that is covered by an empty one, which has only the files in
 	// Notes: name and content. Nothing else can be written there.
 	Home  string
-	Notes func(proxy netip.AddrPort) map[string][]byte
+	Notes func(proxy netip.AddrPort) (map[string][]byte, error)
 
 	// Hide are more directories and files that are covered. They must exist.
 	Hide []string

@@ -6,4 +6,7 @@
 // and not a boundary: a process that changes the home's files or hides its ancestors is
 // not found. The package supports Linux; on other systems the list is empty. Its
 // invariant: an entry is removed only after its run has ended.
+//
+// From the command of an isolated run, the home and its list are hidden. In the place of
+// the home is a directory with [IsolatedFile].
 package runs

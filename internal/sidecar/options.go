@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -44,6 +45,7 @@ type Options struct {
 	AllowPrivate    bool
 	Own             []net.Addr // where else this process listens
 	Fix             intercept.Fixes
+	Self            http.Handler
 
 	Metrics *metrics.Metrics // for this sidecar alone; nil keeps none
 	Audit   *audit.Log       // nil records nothing
@@ -77,7 +79,7 @@ func New(o Options) *Sidecar {
 	s.proxy = &intercept.Proxy{
 		Routes: s.table.Load, Authority: o.Authority, Credentials: credentials{s}, Record: s.record, Fix: o.Fix, Log: o.Log,
 		Token: o.Token, RequireToken: o.RequireToken, Private: o.Private, Captured: o.Captured, Capture: o.Capture, Fence: o.Fence, ConnectTo: o.ConnectTo, UpstreamRoots: o.UpstreamRoots,
-		UpstreamProxy: o.UpstreamProxy, ResponseTimeout: o.ResponseTimeout, AllowPrivate: o.AllowPrivate, Own: o.Own,
+		UpstreamProxy: o.UpstreamProxy, ResponseTimeout: o.ResponseTimeout, AllowPrivate: o.AllowPrivate, Own: o.Own, Self: o.Self,
 	}
 	refreshes := RefreshReport{Profile: o.Profile, Metrics: o.Metrics, Log: o.Log}
 	if o.Audit != nil {

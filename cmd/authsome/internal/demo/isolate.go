@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/authsome/authsome/internal/regular"
 )
 
 // escapeReport is what an agent found that looks for the key and for a way around the
@@ -26,7 +28,7 @@ type escapeReport struct {
 // at an address. It writes its report to out.
 func Escape(ctx context.Context, out io.Writer, home, address string) error {
 	var report escapeReport
-	if _, err := os.ReadFile(filepath.Join(home, "master.key")); err != nil {
+	if _, err := regular.Read(filepath.Join(home, "master.key"), 1<<10); err != nil {
 		report.Key = err.Error()
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/authsome/authsome/cmd/authsome/internal/suggest"
 	"github.com/authsome/authsome/intercept"
+	"github.com/authsome/authsome/routing"
 )
 
 // checksBehindProxy returns the checks for a command that authsome run started.
@@ -78,6 +79,8 @@ func (d *Doctor) checkProxyAnswers(ctx context.Context) []finding {
 	body, err := getSelf(ctx)
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
+	case untrusted && d.Client != nil && d.Client.Sidecar:
+		return problem("proxy", "it answers, but this process does not trust its certificate", suggest.Advice("set SSL_CERT_FILE to a file with the certificate of its authority"))
 	case untrusted:
 		return problem("proxy", "it answers, but this process does not trust its certificate", keepVariables)
 	case err != nil:
@@ -135,31 +138,46 @@ func (d *Doctor) checkNoSecrets(context.Context) []finding {
 // checkBypass tries to reach the intercepted hosts directly. Only the machine's network
 // can prevent that.
 func (d *Doctor) checkBypass(ctx context.Context) []finding {
-	t, err := d.table(ctx)
+	if d.Client != nil && d.Client.Isolated {
+		return ok("bypass", "this run is isolated: every connection goes to the proxy")
+	}
+	addresses, err := d.intercepted(ctx)
 	if err != nil {
 		return ok("bypass", "not checked: this process cannot read the vault")
-	}
-	var addresses []string
-	for _, r := range t.Routes() {
-		if strings.HasPrefix(r.Host, ".") {
-			continue // a wildcard, which has no address
-		}
-		if a := net.JoinHostPort(r.Host, strconv.Itoa(r.Port)); !slices.Contains(addresses, a) {
-			addresses = append(addresses, a)
-		}
 	}
 	direct := reachable(ctx, addresses)
 	switch {
 	case direct != "":
 		return warning("bypass", "programs that ignore proxy settings reach "+withoutHTTPS(direct)+" directly, with placeholders", suggest.ByPerson("run the agent in a container that can only reach the sidecar"))
-	case t.Len() == 0:
-		return ok("bypass", "not checked: no connections yet")
 	case len(addresses) == 0:
-		return ok("bypass", "not checked: the connections have only wildcards, whose hosts are not known")
+		return ok("bypass", "not checked: no intercepted host has a known name")
 	case len(addresses) == 1:
 		return ok("bypass", "%s cannot be reached without the proxy", withoutHTTPS(addresses[0]))
 	}
 	return ok("bypass", "none of the %d intercepted hosts can be reached without the proxy", len(addresses))
+}
+
+// intercepted returns the addresses of the intercepted hosts.
+func (d *Doctor) intercepted(ctx context.Context) ([]string, error) {
+	if d.Client != nil {
+		return d.Client.served.Addresses, d.Client.Err
+	}
+	t, err := d.table(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return addresses(t), nil
+}
+
+// addresses returns the addresses of the hosts in a routing table. Wildcards have none.
+func addresses(t *routing.Table) []string {
+	var all []string
+	for _, r := range t.Routes() {
+		if a := net.JoinHostPort(r.Host, strconv.Itoa(r.Port)); !strings.HasPrefix(r.Host, ".") && !slices.Contains(all, a) {
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // withoutHTTPS is an address without the port of https.

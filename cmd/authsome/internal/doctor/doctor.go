@@ -27,6 +27,7 @@ type Doctor struct {
 	// KeyFiles lists the files in which other tools keep credentials of connected services,
 	// or returns "".
 	KeyFiles func(context.Context) (string, error)
+	Client  *Client // nil if this process reads the home itself
 }
 
 // finding is the outcome of one check.
@@ -59,7 +60,7 @@ type check func(context.Context) []finding
 func (d *Doctor) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	all := d.find(ctx, func(f finding) {
+	all := d.find(ctx, d.checks(), func(f finding) {
 		if !d.Console.JSON {
 			d.print(f)
 		}
@@ -87,12 +88,19 @@ func (d *Doctor) Run(ctx context.Context) error {
 	return nil
 }
 
-// find runs the checks and calls found with each finding.
-func (d *Doctor) find(ctx context.Context, found func(finding)) (all []finding) {
-	checks := d.ownChecks()
-	if d.Console.Behind() {
-		checks = d.checksBehindProxy()
+// checks are those for the place of this process.
+func (d *Doctor) checks() []check {
+	switch {
+	case d.Client != nil:
+		return d.checksOfClient()
+	case d.Console.Behind():
+		return d.checksBehindProxy()
 	}
+	return d.ownChecks()
+}
+
+// find runs the checks and calls found with each finding.
+func (d *Doctor) find(ctx context.Context, checks []check, found func(finding)) (all []finding) {
 	reported := make(map[string]bool)
 	for _, check := range checks {
 		for _, f := range check(ctx) {
@@ -100,7 +108,9 @@ func (d *Doctor) find(ctx context.Context, found func(finding)) (all []finding) 
 				continue // several checks found the same cause
 			}
 			reported[f.Detail] = true
-			f.Remedy, f.Who = d.Console.Next(f.next)
+			if !f.next.IsZero() { // otherwise the proxy has written it out, if there is one
+				f.Remedy, f.Who = d.Console.Next(f.next)
+			}
 			all = append(all, f)
 			found(f)
 		}

@@ -31,6 +31,12 @@ func (d *Doctor) original(all []finding) originalAnswer {
 			probed, v.Store = true, f.Status == statusOK
 		}
 	}
+	if d.Client != nil {
+		issues := v.Issues
+		v = d.Client.served.Original
+		v.Issues = issues
+		return v
+	}
 	h, err := d.Opener.Home()
 	if err != nil {
 		return v

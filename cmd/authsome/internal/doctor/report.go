@@ -77,7 +77,7 @@ const (
 func (d *Doctor) WriteReport(ctx context.Context, w io.Writer, b Build) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	findings := d.find(ctx, func(finding) {})
+	findings := d.find(ctx, d.checks(), func(finding) {})
 	v := report{
 		About: about, At: time.Now().UTC().Truncate(time.Second), Build: b, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		Registered: []string{}, Connections: []connectionLine{}, Files: []file{}, Log: []string{},

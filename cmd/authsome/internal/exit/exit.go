@@ -77,6 +77,27 @@ func (e *RefusedError) Error() string { return e.Message }
 // Verdict implements failure.
 func (e *RefusedError) Verdict() Verdict { return Verdict{Error, "BehindProxy", e.Next} }
 
+// HiddenError is a command that needs the home, in an isolated run, which hides it.
+type HiddenError struct{}
+
+func (*HiddenError) Error() string {
+	return "the home is hidden from this isolated run; open another terminal"
+}
+
+// Verdict implements failure.
+func (*HiddenError) Verdict() Verdict { return Verdict{Code: Store, Name: "HomeHidden"} }
+
+// ProxyError is a proxy that was asked in the place of the home, and did not answer.
+type ProxyError struct {
+	Message string
+	Next    suggest.Suggestion
+}
+
+func (e *ProxyError) Error() string { return e.Message }
+
+// Verdict implements failure.
+func (e *ProxyError) Verdict() Verdict { return Verdict{Error, "ProxyUnavailable", e.Next} }
+
 // hintError is an error with what to do next.
 type hintError struct {
 	error

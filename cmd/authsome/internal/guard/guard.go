@@ -14,10 +14,10 @@ import (
 )
 
 // Behind reports whether this process is behind a proxy that serves the home in dir, if
-// that is known: the variables of a run say so, or one of the processes that started
-// this one is a run. The error means that it is not known.
+// that is known: an isolated run hides the home, the variables of a run say so, or one of
+// the processes that started this one is a run. The error means that it is not known.
 func Behind(getenv func(string) string, dir string) (bool, error) {
-	if child.Serves(getenv, dir) {
+	if dir != "" && runs.IsIsolated(dir) || child.Serves(getenv, dir) {
 		return true, nil
 	}
 	if dir == "" {

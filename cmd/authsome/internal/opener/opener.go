@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,7 @@ import (
 	"github.com/authsome/authsome/internal/home"
 	"github.com/authsome/authsome/internal/near"
 	"github.com/authsome/authsome/internal/pythonhome"
+	"github.com/authsome/authsome/internal/runs"
 	"github.com/authsome/authsome/providers"
 	"github.com/authsome/authsome/secret"
 	"github.com/authsome/authsome/vault"
@@ -81,13 +83,29 @@ func (n *Opener) IgnoringKeyFile() *Opener {
 	return New(o)
 }
 
-// Home is the home directory, created if it is missing.
+// Shared returns an opener for one command that this process runs for somebody else. It
+// has the home, the profiles and the vaults that n has opened, and reads the definitions
+// again. Closing it closes nothing of n's, which must be closed after it.
+func (n *Opener) Shared() *Opener {
+	s := New(n.o)
+	s.home, s.keeper, s.log = n.home, n.keeper, n.log
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s.profiles = maps.Clone(n.profiles)
+	return s
+}
+
+// Home is the home directory, created if it is missing. In an isolated run, which hides
+// it, the error is an [*exit.HiddenError].
 func (n *Opener) Home() (*home.Home, error) { return n.home() }
 
 func (n *Opener) openHome() (*home.Home, error) {
 	dir, err := home.DefaultDir(n.o.Getenv)
 	if err != nil {
 		return nil, err
+	}
+	if runs.IsIsolated(dir) {
+		return nil, &exit.HiddenError{}
 	}
 	h, err := home.Open(dir)
 	if _, open := errors.AsType[*home.AccessError](err); open && n.closePython(dir) {

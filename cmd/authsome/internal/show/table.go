@@ -17,21 +17,25 @@ const (
 
 // Table writes rows in aligned columns. On a terminal that is too narrow the widest
 // cells are cut; programs always get them whole.
-func Table(w io.Writer, rows [][]string) { io.WriteString(w, layout(rows, lineWidth(w))) }
+func Table(w io.Writer, rows [][]string) { io.WriteString(w, layout(rows, LineWidth(w))) }
 
 // TableWithNotes writes whole as [Table] does if it fits. On a narrower terminal it writes the
 // rows of short, whose cells take several lines if needed, and the notes below them. Nothing
 // is cut.
 func TableWithNotes(w io.Writer, whole, short [][]string, notes []string) {
-	io.WriteString(w, withNotes(whole, short, notes, lineWidth(w)))
+	io.WriteString(w, withNotes(whole, short, notes, LineWidth(w)))
 }
 
 // Facts writes rows of a name and a value. On a terminal, long values are wrapped and
 // never cut.
-func Facts(w io.Writer, rows [][]string) { io.WriteString(w, hang(rows, lineWidth(w))) }
+func Facts(w io.Writer, rows [][]string) { io.WriteString(w, hang(rows, LineWidth(w))) }
 
-// lineWidth is w's width in columns, or 0 if w is not a terminal.
-func lineWidth(w io.Writer) int {
+// LineWidth is w's width in columns, or 0 if w is neither a terminal nor on its way to one,
+// whose width the method Columns returns.
+func LineWidth(w io.Writer) int {
+	if sized, ok := w.(interface{ Columns() int }); ok {
+		return sized.Columns()
+	}
 	f, ok := w.(*os.File)
 	if !ok {
 		return 0
@@ -47,7 +51,7 @@ func lineWidth(w io.Writer) int {
 // 100 columns, which is also the width for programs.
 func TextWidth(w io.Writer) int {
 	const readable = 100
-	if width := lineWidth(w); width > 0 {
+	if width := LineWidth(w); width > 0 {
 		return min(width, readable)
 	}
 	return readable

@@ -77,3 +77,20 @@ func TestTableWithNotes(t *testing.T) {
 		t.Errorf("in 30 columns:\n%swant\n%s", got, want)
 	}
 }
+
+// sized is on its way to a terminal.
+type sized struct{ strings.Builder }
+
+func (*sized) Columns() int { return 20 }
+
+// A writer that says how wide its terminal is gets lines of that width.
+func TestTableForAnotherTerminal(t *testing.T) {
+	var w sized
+	Table(&w, [][]string{{"short", "a cell that is too long for the line"}})
+	if want := "short  a cell that …\n"; w.String() != want {
+		t.Errorf("%q, want %q", w.String(), want)
+	}
+	if got := TextWidth(&w); got != 20 {
+		t.Errorf("text of %d columns", got)
+	}
+}

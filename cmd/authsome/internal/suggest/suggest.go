@@ -50,6 +50,14 @@ func ByPerson(format string, args ...any) Suggestion {
 	return Suggestion{text: fmt.Sprintf(format, args...), person: true}
 }
 
+// Outside proposes a command of this program that does not work inside of an isolated
+// run. The text begins after "authsome".
+func Outside(format string, args ...any) Suggestion {
+	s := Command(format, args...)
+	s.person = true
+	return s
+}
+
 // Login proposes to obtain a credential for a connection that does not exist or needs a
 // new login.
 func Login(provider, connection string) Suggestion {
