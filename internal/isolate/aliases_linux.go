@@ -55,8 +55,8 @@ func unescape(s string) string {
 	}
 }
 
-// aliases returns the other paths at which the same files and directories are visible,
-// because a file system is mounted more than once.
+// aliases returns the other paths at which the same files and directories, or parts of
+// them, are visible, because a file system is mounted more than once.
 func aliases(paths []string) ([]string, error) {
 	mounts, err := readMounts()
 	if err != nil {
@@ -71,10 +71,16 @@ func aliasesIn(mounts []mount, paths []string) []string {
 		at := mountOf(mounts, path)
 		inside := filepath.Join(at.root, strings.TrimPrefix(path, at.point)) // within the file system
 		for _, m := range mounts {
-			if m.device != at.device || m == at || inside != m.root && !isBelow(inside, m.root) {
+			if m.device != at.device || m == at {
 				continue
 			}
-			alias := filepath.Join(m.point, strings.TrimPrefix(inside, m.root))
+			alias := m.point
+			switch {
+			case inside == m.root || isBelow(inside, m.root):
+				alias = filepath.Join(m.point, strings.TrimPrefix(inside, m.root))
+			case !isBelow(m.root, inside) || isBelow(m.point, path):
+				continue
+			}
 			// Another mount may be on top of it, and path may itself be such an alias.
 			if alias != path && mountOf(mounts, alias) == m {
 				all = append(all, alias)
