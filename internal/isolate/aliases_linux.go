@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,6 +15,7 @@ type mount struct {
 	device string // the file system
 	root   string // the directory of the file system that is mounted
 	point  string // where it is mounted
+	kind   string // such as ext4
 }
 
 func readMounts() ([]mount, error) {
@@ -28,10 +30,12 @@ func parseMounts(data []byte) ([]mount, error) {
 	var all []mount
 	for line := range bytes.Lines(data) {
 		f := strings.Fields(string(line))
-		if len(f) < 5 {
+		const optional = 6 // the first of the fields that end with a hyphen; the kind is after it
+		end := slices.Index(f, "-")
+		if end < optional || len(f) < end+2 {
 			return nil, fmt.Errorf("mountinfo: unexpected line %q", line)
 		}
-		all = append(all, mount{f[2], unescape(f[3]), unescape(f[4])})
+		all = append(all, mount{f[2], unescape(f[3]), unescape(f[4]), f[end+1]})
 	}
 	return all, nil
 }
