@@ -75,7 +75,7 @@ var fileScene = scene{arrange: arrangeFiles, late: replaceKeyFile, attacks: []at
 		return first(unix.Mount("", y.Home, "", unix.MS_REMOUNT|unix.MS_BIND, ""), os.WriteFile(filepath.Join(y.Home, "planted"), nil, 0o600))
 	}},
 	{name: "open by a handle", only: root, do: func(y *yard) error { return openHandle(y, y.Dir) }},
-	{name: "open by a handle in a nested namespace", nested: mounts, do: openHandleNested},
+	{name: "open by a handle in a nested namespace", only: unprivileged, nested: mounts, do: openHandleNested},
 	{name: "enter the mounts of the neighbor", only: root, do: func(y *yard) error { return enterMounts(y, y.Neighbor.PID) }},
 	{name: "enter the mounts of run", only: root, do: func(y *yard) error { return enterMounts(y, y.Run) }},
 	{name: "enter the mounts of process 1", only: root, do: func(y *yard) error { return enterMounts(y, 1) }},
