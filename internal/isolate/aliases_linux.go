@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,6 +15,7 @@ type mount struct {
 	device string // the file system
 	root   string // the directory of the file system that is mounted
 	point  string // where it is mounted
+	kind   string // such as ext4
 }
 
 func readMounts() ([]mount, error) {
@@ -28,10 +30,12 @@ func parseMounts(data []byte) ([]mount, error) {
 	var all []mount
 	for line := range bytes.Lines(data) {
 		f := strings.Fields(string(line))
-		if len(f) < 5 {
+		const optional = 6 // the first of the fields that end with a hyphen; the kind is after it
+		end := slices.Index(f, "-")
+		if end < optional || len(f) < end+2 {
 			return nil, fmt.Errorf("mountinfo: unexpected line %q", line)
 		}
-		all = append(all, mount{f[2], unescape(f[3]), unescape(f[4])})
+		all = append(all, mount{f[2], unescape(f[3]), unescape(f[4]), f[end+1]})
 	}
 	return all, nil
 }
@@ -55,8 +59,8 @@ func unescape(s string) string {
 	}
 }
 
-// aliases returns the other paths at which the same files and directories are visible,
-// because a file system is mounted more than once.
+// aliases returns the other paths at which the same files and directories, or parts of
+// them, are visible, because a file system is mounted more than once.
 func aliases(paths []string) ([]string, error) {
 	mounts, err := readMounts()
 	if err != nil {
@@ -71,10 +75,16 @@ func aliasesIn(mounts []mount, paths []string) []string {
 		at := mountOf(mounts, path)
 		inside := filepath.Join(at.root, strings.TrimPrefix(path, at.point)) // within the file system
 		for _, m := range mounts {
-			if m.device != at.device || m == at || inside != m.root && !isBelow(inside, m.root) {
+			if m.device != at.device || m == at {
 				continue
 			}
-			alias := filepath.Join(m.point, strings.TrimPrefix(inside, m.root))
+			alias := m.point
+			switch {
+			case inside == m.root || isBelow(inside, m.root):
+				alias = filepath.Join(m.point, strings.TrimPrefix(inside, m.root))
+			case !isBelow(m.root, inside) || isBelow(m.point, path):
+				continue
+			}
 			// Another mount may be on top of it, and path may itself be such an alias.
 			if alias != path && mountOf(mounts, alias) == m {
 				all = append(all, alias)

@@ -50,6 +50,9 @@ func cover(p *plan) error {
 	if now, err := os.Stat(p.Home); err != nil || os.SameFile(home, now) {
 		return fmt.Errorf("%s is still visible", p.Home)
 	}
+	if err := protectGroups(); err != nil {
+		return err
+	}
 	if p.UID == 0 {
 		return protectSystem()
 	}
@@ -185,6 +188,12 @@ func replaceResolver(scratch string) error {
 	return unix.Unmount(scratch, 0)
 }
 
+// protectGroups makes control groups read-only. A user can have groups to manage, also as
+// an ordinary user, and stop and kill the processes in them.
+func protectGroups() error {
+	return restrict(unix.MS_RDONLY, func(m mount) bool { return m.kind == "cgroup" || m.kind == "cgroup2" })
+}
+
 // protectSystem takes from root what the system's files let it do without a capability:
 // settings of the kernel, and its memory. It is what container engines do.
 func protectSystem() error {
@@ -198,29 +207,41 @@ func protectSystem() error {
 			return fmt.Errorf("mount %s: %w", path, err)
 		}
 	}
+	below := func(m mount, dir string) bool { return m.point == dir || isBelow(m.point, dir) }
+	if err := restrict(unix.MS_RDONLY, func(m mount) bool { return below(m, "/sys") || isBelow(m.point, "/proc") }); err != nil {
+		return err
+	}
+	// Devices are covered in /dev. Root may have made others elsewhere.
+	return restrict(unix.MS_NODEV, func(m mount) bool {
+		return m.point != "/dev" && m.kind != "devtmpfs" && m.kind != "devpts" && !bindsDevice(m.point)
+	})
+}
+
+// bindsDevice reports whether a device is mounted at the path, as a cover is.
+func bindsDevice(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode()&fs.ModeDevice != 0
+}
+
+// restrict adds flags to the mounts of a kind. It leaves those out that cannot be reached.
+func restrict(flags uintptr, kind func(mount) bool) error {
 	mounts, err := readMounts()
 	if err != nil {
 		return err
 	}
 	for _, m := range mounts {
-		system := m.point == "/sys" || isBelow(m.point, "/sys") || isBelow(m.point, "/proc")
-		if !system || mountOf(mounts, m.point) != m {
+		if !kind(m) || mountOf(mounts, m.point) != m || m.kind == "autofs" { // which would mount something
 			continue
 		}
-		if err := makeReadOnly(m.point); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("make %s read-only: %w", m.point, err)
+		var s unix.Statfs_t
+		if err := unix.Statfs(m.point, &s); err != nil {
+			continue // it cannot be reached inside either
+		}
+		// A mount that came from another namespace keeps its restrictions.
+		kept := uintptr(s.Flags) & (unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOATIME | unix.MS_NODIRATIME)
+		if err := unix.Mount("", m.point, "", unix.MS_REMOUNT|unix.MS_BIND|flags|kept, ""); err != nil {
+			return fmt.Errorf("restrict %s: %w", m.point, err)
 		}
 	}
 	return nil
-}
-
-// makeReadOnly changes what is mounted at the path.
-func makeReadOnly(path string) error {
-	var s unix.Statfs_t
-	if err := unix.Statfs(path, &s); err != nil {
-		return err
-	}
-	// A mount that came from another namespace keeps its restrictions.
-	kept := uintptr(s.Flags) & (unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOATIME | unix.MS_NODIRATIME | unix.MS_RELATIME)
-	return unix.Mount("", path, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|kept, "")
 }

@@ -15,6 +15,7 @@ import (
 //     virtual machine from every network namespace;
 //   - typing into the terminal (TIOCSTI, TIOCLINUX): what reads it next is a shell outside;
 //   - keys in the kernel, which belong to the user and not to a namespace;
+//   - limits of other processes: one of CPU time is a signal to any process of the user;
 //   - io_uring, which makes sockets without a system call of that name.
 //
 // Programs see errors that they know from systems without these.
@@ -37,6 +38,7 @@ type callNumbers struct {
 	socket     uint32
 	socketpair uint32
 	ioctl      uint32
+	prlimit    uint32
 	socketcall uint32 // makes any kind of socket, by a pointer that a filter cannot follow
 	keys       [3]uint32
 }
@@ -48,12 +50,12 @@ const ioUringSetup = unix.SYS_IO_URING_SETUP
 // others are not in package unix, because it is for one architecture at a time.
 var architectures = map[string][]callNumbers{
 	"amd64": {
-		{arch: unix.AUDIT_ARCH_X86_64, socket: 41, socketpair: 53, ioctl: 16, keys: [3]uint32{248, 249, 250}},
-		{arch: unix.AUDIT_ARCH_I386, socket: 359, socketpair: 360, ioctl: 54, socketcall: 102, keys: [3]uint32{286, 287, 288}},
+		{arch: unix.AUDIT_ARCH_X86_64, socket: 41, socketpair: 53, ioctl: 16, prlimit: 302, keys: [3]uint32{248, 249, 250}},
+		{arch: unix.AUDIT_ARCH_I386, socket: 359, socketpair: 360, ioctl: 54, prlimit: 340, socketcall: 102, keys: [3]uint32{286, 287, 288}},
 	},
 	"arm64": {
-		{arch: unix.AUDIT_ARCH_AARCH64, socket: 198, socketpair: 199, ioctl: 29, keys: [3]uint32{217, 218, 219}},
-		{arch: unix.AUDIT_ARCH_ARM, socket: 281, socketpair: 288, ioctl: 54, socketcall: 102, keys: [3]uint32{309, 310, 311}},
+		{arch: unix.AUDIT_ARCH_AARCH64, socket: 198, socketpair: 199, ioctl: 29, prlimit: 261, keys: [3]uint32{217, 218, 219}},
+		{arch: unix.AUDIT_ARCH_ARM, socket: 281, socketpair: 288, ioctl: 54, prlimit: 369, socketcall: 102, keys: [3]uint32{309, 310, 311}},
 	},
 }
 
@@ -109,6 +111,7 @@ func callFilter(goarch string) ([]unix.SockFilter, error) {
 			families = append(families, answer(deny|uint32(unix.EAFNOSUPPORT)))
 			body = append(append(body, skipUnless(number, len(families))), families...)
 		}
+		body = append(body, skipUnless(a.prlimit, 4), load(offsetArgs), skipUnless(0, 1), answer(allow), answer(deny|uint32(unix.EPERM))) // 0 is the caller
 		requests := []unix.SockFilter{load(offsetArgs + 8)}
 		for _, request := range []uint32{unix.TIOCSTI, tiocLinux} {
 			requests = append(requests, refuse(request, unix.EPERM)...)
