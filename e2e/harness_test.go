@@ -55,6 +55,9 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
+	if err := os.Chmod(dir, 0o755); err != nil { // other users run the program too
+		panic(err)
+	}
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)
@@ -71,6 +74,7 @@ type rig struct {
 	ca      string // file with the upstream's authority
 
 	timeout time.Duration // of a client; 0 means limit
+	uid     int           // whose home it is, and who runs the clients
 }
 
 // arrival is a request as the upstream received it.
@@ -82,7 +86,16 @@ type arrival struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, home: filepath.Join(t.TempDir(), "home"), tmp: t.TempDir(), key: "uk-" + rand.Text() + rand.Text()}
+	r := &rig{t: t, home: filepath.Join(t.TempDir(), "home"), tmp: t.TempDir()}
+	r.prepare()
+	return r
+}
+
+// prepare starts the upstream, and connects the provider.
+func (r *rig) prepare() {
+	t := r.t
+	t.Helper()
+	r.key = "uk-" + rand.Text() + rand.Text()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +124,6 @@ func newRig(t *testing.T) *rig {
 	r.authsome(`{"schema_version":1,"name":"upstream","display_name":"Upstream","auth_type":"api_key","flow":"api_key","host_url":"`+routeHost+
 		`","api_key":{"env_var":"`+variable+`"}}`, "register", "-", "--yes")
 	r.authsome(r.key, "login", "upstream", "--key-stdin")
-	return r
 }
 
 // environment returns a clean environment, without proxies and keys that are set
@@ -124,7 +136,7 @@ func (r *rig) environment(more ...string) []string {
 func (r *rig) authsome(stdin string, args ...string) string {
 	r.t.Helper()
 	cmd := exec.Command(binary, args...)
-	cmd.Env, cmd.Stdin = r.environment(), strings.NewReader(stdin)
+	cmd.Env, cmd.Stdin, cmd.Dir, cmd.SysProcAttr = r.environment(), strings.NewReader(stdin), r.tmp, asUser(r.uid)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		r.t.Fatalf("authsome %v: %v\n%s", args, err, out)
@@ -146,7 +158,7 @@ func (r *rig) command(env []string, client ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(r.timeout, limit))
 	r.t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, binary, append(append(args, "--"), client...)...)
-	cmd.Env, cmd.Dir = r.environment(env...), r.tmp
+	cmd.Env, cmd.Dir, cmd.SysProcAttr = r.environment(env...), r.tmp, asUser(r.uid)
 	return cmd
 }
 

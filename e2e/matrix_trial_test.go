@@ -79,7 +79,7 @@ func (spec trial) client(r *result, caFile string) {
 		check(os.MkdirAll(filepath.Dir(path), 0o700))
 		check(os.WriteFile(path, []byte(text), 0o700))
 	}
-	env := []string{"HOME=" + user, "TMPDIR=" + filepath.Join(user, "tmp"), "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/go/bin", "LANG=C.UTF-8", "TERM=dumb", "USER=root", "SHELL=/bin/sh"}
+	env := []string{"HOME=" + user, "TMPDIR=" + filepath.Join(user, "tmp"), "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/go/bin", "LANG=C.UTF-8", "TERM=dumb", "USER=" + userName(spec.UID), "SHELL=/bin/sh"}
 	env = append(env, spec.Env...)
 	if spec.Before != "" {
 		before := exec.Command("sh", "-euc", spec.Before)
@@ -88,6 +88,8 @@ func (spec trial) client(r *result, caFile string) {
 			panic(fmt.Sprintf("%s: %v: %s", spec.Before, err, out))
 		}
 	}
+	check(os.Chmod(spec.Dir, 0o711))
+	check(give(spec.UID, home, user))
 	args := append([]string{"run", "--upstream-ca", caFile}, spec.Run...)
 	for _, host := range spec.Hosts {
 		args = append(args, "--connect-to", host+":443:"+oracleAddress)
@@ -98,6 +100,7 @@ func (spec trial) client(r *result, caFile string) {
 	var out lockedBuffer
 	cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = user, append(env, "AUTHSOME_HOME="+home), strings.NewReader(spec.Stdin), &out, &out
 	cmd.WaitDelay = time.Second
+	cmd.SysProcAttr = asUser(spec.UID)
 	start := time.Now()
 	err := cmd.Run()
 	r.Seconds = time.Since(start).Seconds()
