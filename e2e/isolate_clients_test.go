@@ -31,14 +31,13 @@ var proxySettings = []string{
 	"npm_config_proxy", "npm_config_https_proxy", "npm_config_noproxy", "PERL_LWP_ENV_PROXY", "MOJO_PROXY", "NODE_OPTIONS", "AUTHSOME_PROXY_MODE",
 }
 
-// withoutProxy is a client whose environment says nothing of a proxy.
-func (c client) withoutProxy() client {
-	argv := []string{"env"}
+// withoutProxy is a command whose environment says nothing of a proxy.
+func withoutProxy(argv ...string) []string {
+	all := []string{"env"}
 	for _, name := range proxySettings {
-		argv = append(argv, "-u", name)
+		all = append(all, "-u", name)
 	}
-	c.argv = append(argv, c.argv...)
-	return c
+	return append(all, argv...)
 }
 
 // ownResolver makes a program in Go ask the name servers of resolv.conf itself.
@@ -91,7 +90,8 @@ func TestIsolatedClients(t *testing.T) {
 	for _, c := range all {
 		t.Run(c.String(), func(t *testing.T) {
 			t.Parallel()
-			c := c.complete().withoutProxy()
+			c := c.complete()
+			c.argv = withoutProxy(c.argv...)
 			r := c.try(t, homes.with(c.logins), userOf(testScripts), "--isolate")
 			if got, why := r.outcome(c); got != ok {
 				t.Errorf("%s:\n%s", got, why)

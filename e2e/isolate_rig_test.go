@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -74,4 +77,38 @@ func userOf(programs ...string) int {
 		}
 	}
 	return nobody
+}
+
+// isolated is a finished run of a client in a fence.
+type isolated struct {
+	out    string // what the client printed, on both streams
+	report string // what authsome printed at the end
+	exit   int
+}
+
+// isolate runs a shell script in a fence, without any proxy setting. The script must
+// print its errors to standard output, because standard error is for authsome.
+func (r *rig) isolate(script string, flags ...string) isolated {
+	r.t.Helper()
+	cmd := r.command(nil, append(append([]string{"--isolate"}, flags...), withoutProxy("sh", "-c", "exec 2>&1; "+script)...)...)
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	var failed *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &failed) {
+		r.t.Fatalf("%v\n%s%s", err, &out, &stderr)
+	}
+	return isolated{out.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+// wantServed checks that a client received the page of a host, whose request arrived once
+// with the credential.
+func (r *rig) wantServed(i isolated) {
+	r.t.Helper()
+	if i.exit != 0 || !strings.Contains(i.out, "hello from "+routeHost) {
+		r.t.Errorf("exit %d: %s%s", i.exit, i.out, i.report)
+	}
+	all := r.arrivals()
+	if len(all) != 1 || !all[0].Authorized {
+		r.t.Errorf("arrived: %+v", all)
+	}
 }

@@ -205,7 +205,7 @@ func (tr *trap) report() (trapped, outside []string) {
 	return trapped, outside
 }
 
-// resolve answers every question for an IPv4 address with realAddress.
+// resolve answers the questions that arrive in packets.
 func resolve(packets net.PacketConn) {
 	b := make([]byte, 1500)
 	for {
@@ -213,21 +213,28 @@ func resolve(packets net.PacketConn) {
 		if err != nil {
 			return
 		}
-		var m dnsmessage.Message
-		if m.Unpack(b[:n]) != nil || len(m.Questions) == 0 {
-			continue
-		}
-		m.Response, m.RecursionAvailable, m.Additionals = true, true, nil
-		if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
-			m.Answers = []dnsmessage.Resource{{
-				Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: 60},
-				Body:   &dnsmessage.AResource{A: [4]byte(net.ParseIP(realAddress).To4())},
-			}}
-		}
-		if answer, err := m.Pack(); err == nil {
+		if answer, err := resolveMessage(b[:n]); err == nil {
 			packets.WriteTo(answer, from)
 		}
 	}
+}
+
+// resolveMessage answers a question for an IPv4 address with realAddress.
+func resolveMessage(question []byte) ([]byte, error) {
+	var m dnsmessage.Message
+	if err := m.Unpack(question); err != nil {
+		return nil, err
+	}
+	m.Response, m.RecursionAvailable, m.Additionals = true, true, nil
+	for _, q := range m.Questions {
+		if q.Type == dnsmessage.TypeA {
+			m.Answers = append(m.Answers, dnsmessage.Resource{
+				Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: 60},
+				Body:   &dnsmessage.AResource{A: [4]byte(net.ParseIP(realAddress).To4())},
+			})
+		}
+	}
+	return m.Pack()
 }
 
 var errRecorded = errors.New("recorded")
