@@ -33,7 +33,7 @@ type Fence struct {
 	Packets  *os.File // the kernel's refusals of connections, for [Blocked.Watch]
 
 	control *control
-	spare   chan int // sockets that are not in use
+	spare   chan []int // sockets that are not in use: one for each of loopbacks that the kernel has
 	end     context.CancelFunc
 	ended   bool // Cmd.Wait was called, or is for who called Exec
 	once    sync.Once
@@ -138,10 +138,14 @@ func (f *Fence) prepare(p *plan) error {
 		return err
 	}
 	listeners := len(p.Ports) + len(p.Listen)
-	if len(files) != otherSockets+listeners+p.Spare {
+	spare := len(files) - otherSockets - listeners
+	if spare != p.Spare && spare != p.Spare*len(loopbacks) {
 		return fmt.Errorf("the isolated process has %d sockets", len(files))
 	}
-	return f.take(files, listeners)
+	if err := f.take(files, listeners); err != nil {
+		return err
+	}
+	return f.takeSpare(files[otherSockets+listeners:], p.Spare)
 }
 
 // take makes listeners and connections of the sockets, and forgets those in files that it
@@ -164,14 +168,23 @@ func (f *Fence) take(files []*os.File, listeners int) (err error) {
 		}
 		f.Captured = append(f.Captured, l)
 	}
-	spare := files[otherSockets+listeners:]
-	f.spare = make(chan int, len(spare))
-	for _, file := range spare {
-		fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-		if err != nil {
-			return err
+	return nil
+}
+
+// takeSpare takes the spare sockets, which are n times those of addSpare.
+func (f *Fence) takeSpare(files []*os.File, n int) error {
+	f.spare = make(chan []int, n)
+	for i := range n {
+		each := len(files) / n
+		var fds []int
+		for _, file := range files[i*each : (i+1)*each] {
+			fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+			if err != nil {
+				return err
+			}
+			fds = append(fds, fd)
 		}
-		f.spare <- fd
+		f.spare <- fds
 	}
 	return nil
 }
@@ -226,7 +239,9 @@ func (f *Fence) Close() {
 			f.Packets.Close()
 		}
 		for range len(f.spare) {
-			unix.Close(<-f.spare)
+			for _, fd := range <-f.spare {
+				unix.Close(fd)
+			}
 		}
 		runtime.UnlockOSThread()
 	})

@@ -163,9 +163,27 @@ func (s *sockets) open(p *plan) error {
 		}
 	}
 	for range p.Spare {
-		fd, err := spareSocket()
-		if err != nil {
+		if err := s.addSpare(); err != nil {
 			return fmt.Errorf("spare socket: %w", err)
+		}
+	}
+	return nil
+}
+
+// addSpare makes a TCP socket for each address in loopbacks, which are neither bound nor
+// connected. There is only the first of them if the kernel has no IPv6.
+func (s *sockets) addSpare() error {
+	for _, a := range loopbacks {
+		family := unix.AF_INET
+		if a.Is6() {
+			family = unix.AF_INET6
+		}
+		fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		if a.Is6() && errors.Is(err, unix.EAFNOSUPPORT) {
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 		s.files = append(s.files, os.NewFile(uintptr(fd), "spare"))
 	}
@@ -192,21 +210,4 @@ func (s *sockets) close() {
 	for _, f := range s.files {
 		f.Close()
 	}
-}
-
-// spareSocket makes a TCP socket that is neither bound nor connected, for both versions
-// of IP if the kernel has them.
-func spareSocket() (int, error) {
-	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if errors.Is(err, unix.EAFNOSUPPORT) {
-		return unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	}
-	if err != nil {
-		return 0, err
-	}
-	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0); err != nil {
-		unix.Close(fd)
-		return 0, err
-	}
-	return fd, nil
 }

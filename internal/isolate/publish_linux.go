@@ -43,17 +43,19 @@ func (f *Fence) Publish(l net.Listener, port uint16) error {
 // relay connects a client to a server inside. If there is none, the client's connection is
 // closed at once.
 func (f *Fence) relay(ctx context.Context, client net.Conn, port uint16) {
-	var fd int
+	var fds []int
 	select {
-	case fd = <-f.spare:
+	case fds = <-f.spare:
 	case <-ctx.Done():
 		return
 	}
 	defer func() {
-		disconnect(fd)
-		f.spare <- fd
+		for _, fd := range fds {
+			disconnect(fd)
+		}
+		f.spare <- fds
 	}()
-	server, err := connectSpare(fd, port)
+	server, err := connectSpare(fds, port)
 	if err != nil {
 		return
 	}
@@ -81,18 +83,20 @@ var loopbacks = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6L
 // connectTime limits how long a server inside may leave a connection waiting.
 const connectTime = 5 * time.Second
 
-// connectSpare connects a spare socket and returns a connection that shares it.
-func connectSpare(fd int, port uint16) (net.Conn, error) {
+// connectSpare connects one of the spare sockets, each of which is for one of loopbacks,
+// and returns a connection that shares it. A socket for both versions of IP would not do:
+// once it was connected by IPv4, it cannot be connected by IPv6 again.
+func connectSpare(fds []int, port uint16) (net.Conn, error) {
 	var failed error
-	for _, to := range loopbacks {
-		if failed = connect(fd, netip.AddrPortFrom(to, port)); failed == nil {
-			break
+	for i, fd := range fds {
+		if failed = connect(fd, netip.AddrPortFrom(loopbacks[i], port)); failed == nil {
+			return shareSocket(fd)
 		}
-		disconnect(fd)
 	}
-	if failed != nil {
-		return nil, failed
-	}
+	return nil, failed
+}
+
+func shareSocket(fd int) (net.Conn, error) {
 	copied, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -102,31 +106,38 @@ func connectSpare(fd int, port uint16) (net.Conn, error) {
 	return net.FileConn(file)
 }
 
-// connect connects a socket that does not block.
+// connect connects a socket that does not block, and is of the address's version of IP.
 func connect(fd int, to netip.AddrPort) error {
-	family, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
-	if err != nil {
-		return err
-	}
 	var address unix.Sockaddr = &unix.SockaddrInet6{Addr: to.Addr().As16(), Port: int(to.Port())}
-	if family == unix.AF_INET {
-		if !to.Addr().Is4() {
-			return unix.EAFNOSUPPORT
-		}
+	if to.Addr().Is4() {
 		address = &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())}
 	}
 	if err := unix.Connect(fd, address); !errors.Is(err, unix.EINPROGRESS) {
 		return err
 	}
-	wait := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
-	if n, err := unix.Poll(wait, int(connectTime.Milliseconds())); err != nil || n == 0 {
-		return errors.Join(unix.ETIMEDOUT, err)
+	if err := waitWritable(fd); err != nil {
+		return err
 	}
 	code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil || code == 0 {
 		return err
 	}
 	return unix.Errno(code)
+}
+
+// waitWritable waits until a socket is connected, or cannot be.
+func waitWritable(fd int) error {
+	wait := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+	for {
+		n, err := unix.Poll(wait, int(connectTime.Milliseconds()))
+		switch {
+		case errors.Is(err, unix.EINTR): // by a signal to this thread
+		case err == nil && n == 0:
+			return unix.ETIMEDOUT
+		default:
+			return err
+		}
+	}
 }
 
 // disconnect makes a socket what it was before it was connected; see connect(2).
