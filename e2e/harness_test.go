@@ -30,24 +30,28 @@ const (
 	authority = "e2e upstream authority"
 )
 
-var binary string // the program under test
+var (
+	binary string // the program under test
+	built  string // the directory of programs that the tests build; every user can run them
+)
 
 // roles are the other processes of the tests. The test binary runs the one that
 // E2E_ROLE names, instead of the tests.
-var roles = map[string]func(){"upstream": upstream, "go": goClient, "events": eventsClient, "chunks": chunksClient, "socket": socketClient, "grpc": grpcClient, "transfer": transferClient, "hold": hold, "details": detailsClient, "trial": runTrial}
+var roles = map[string]func(){"upstream": upstream, "go": goClient, "events": eventsClient, "chunks": chunksClient, "socket": socketClient, "grpc": grpcClient, "transfer": transferClient, "hold": hold, "details": detailsClient, "trial": runTrial, "published": publishedServer, "many": manyClient}
 
 func TestMain(m *testing.M) {
 	if role := os.Getenv("E2E_ROLE"); role != "" {
 		roles[role]()
 		os.Exit(0)
 	}
-	dir, err := os.MkdirTemp("", "authsome-e2e-")
-	if err != nil {
+	var err error
+	if built, err = os.MkdirTemp("", "authsome-e2e-"); err != nil {
 		panic(err)
 	}
+	check(os.Chmod(built, 0o755))
 	binary = os.Getenv("AUTHSOME_BINARY")
 	if binary == "" {
-		binary = filepath.Join(dir, "authsome")
+		binary = filepath.Join(built, "authsome")
 		build := exec.Command("go", "build", "-o", binary, "./cmd/authsome")
 		build.Dir = ".."
 		if out, err := build.CombinedOutput(); err != nil {
@@ -55,11 +59,8 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
-	if err := os.Chmod(dir, 0o755); err != nil { // other users run the program too
-		panic(err)
-	}
 	code := m.Run()
-	os.RemoveAll(dir)
+	os.RemoveAll(built)
 	os.Exit(code)
 }
 

@@ -49,10 +49,10 @@ func ownTrustStore(c *client) {
 program=$1; shift; exec "$program" -Djavax.net.ssl.trustStore=trust -Djavax.net.ssl.trustStorePassword=changeit "$@"`, "sh"}, c.argv...)
 }
 
-// staticProgram is built from runtimes/client.c once, with nothing to load at run time
-// that could be changed.
+// staticProgram is built from runtimes/client.c once. It loads no library that could be
+// replaced.
 var staticProgram = sync.OnceValue(func() string {
-	path := filepath.Join(filepath.Dir(binary), "static-client")
+	path := filepath.Join(built, "static-client")
 	build := exec.Command("gcc", "-static", "-O1", "-w", "-o", path, "runtimes/client.c", "-lssl", "-lcrypto")
 	build.Stderr = os.Stderr
 	check(build.Run())

@@ -1,13 +1,16 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -110,5 +113,64 @@ func (r *rig) wantServed(i isolated) {
 	all := r.arrivals()
 	if len(all) != 1 || !all[0].Authorized {
 		r.t.Errorf("arrived: %+v", all)
+	}
+}
+
+// selfProgram is a copy of the test binary that every user can run, for its roles.
+var selfProgram = sync.OnceValue(func() string {
+	exe, err := os.Executable()
+	check(err)
+	b, err := os.ReadFile(exe)
+	check(err)
+	path := filepath.Join(built, "e2e.test")
+	check(os.WriteFile(path, b, 0o755))
+	return path
+})
+
+// inside is a role of the test binary that runs in a fence.
+type inside struct {
+	*exec.Cmd
+	stdin  io.WriteCloser
+	lines  *bufio.Scanner // what it prints
+	stderr bytes.Buffer
+}
+
+// startInside starts a role in a fence. Flags of run may precede it.
+func (r *rig) startInside(role string, env []string, flags ...string) *inside {
+	r.t.Helper()
+	i := &inside{Cmd: r.command(env, append(append([]string{"--isolate"}, flags...), withoutProxy("E2E_ROLE="+role, selfProgram())...)...)}
+	i.Stderr = &i.stderr
+	stdin, err1 := i.StdinPipe()
+	stdout, err2 := i.StdoutPipe()
+	if err := errors.Join(err1, err2); err != nil {
+		r.t.Fatal(err)
+	}
+	i.stdin, i.lines = stdin, bufio.NewScanner(stdout)
+	if err := i.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { stdin.Close() })
+	return i
+}
+
+// waitFor reads lines until one is want.
+func (i *inside) waitFor(t *testing.T, want string) {
+	t.Helper()
+	for i.lines.Scan() {
+		if i.lines.Text() == want {
+			return
+		}
+	}
+	t.Fatalf("ended before it printed %q: %v\n%s", want, i.Wait(), &i.stderr)
+}
+
+// end closes standard input, at which roles end, and waits.
+func (i *inside) end(t *testing.T) {
+	t.Helper()
+	i.stdin.Close()
+	for i.lines.Scan() {
+	}
+	if err := i.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, &i.stderr)
 	}
 }

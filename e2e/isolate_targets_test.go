@@ -153,7 +153,7 @@ func TestIsolatedUnmatched(t *testing.T) {
 }
 
 // differing are the members of an audit line that differ between two equal runs.
-var differing = []string{"time", "run", "prev", "mac", "pid"}
+var differing = []string{"time", "run", "prev", "mac", "pid", "duration"}
 
 // TestIsolatedAudit checks that the audit log has the same of a captured request and of
 // one that came by CONNECT. Only a refused connection has no status: its client gets an
