@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// ownNetwork are clients of the matrix that arrive with the credential although they
-// know nothing of the proxy: in a fence, it serves them where they connect. Several do
-// not read proxy settings at all, and bypass the proxy without a fence.
+// ownNetwork are clients of the matrix that arrive with the credential in a fence, without
+// any setting: the proxy serves them where they connect. Several do not read proxy
+// settings at all, and bypass the proxy without a fence.
 var ownNetwork = []string{
 	"Command_line/curl,_HTTP/1.1", "Command_line/curl,_HTTP/2", "Command_line/wget", "Command_line/s3cmd",
 	"Command_line/git_clone", "Package_managers/npm_install",

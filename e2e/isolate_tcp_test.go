@@ -61,7 +61,7 @@ print(b)"
 `, host, port)
 }
 
-// TestIsolatedAllowTCP opens targets that are no web servers. Their servers speak first.
+// TestIsolatedAllowTCP opens targets whose servers speak first, as no web server does.
 func TestIsolatedAllowTCP(t *testing.T) {
 	t.Parallel()
 	r := newNobodyRig(t)
