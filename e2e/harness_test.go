@@ -30,25 +30,29 @@ const (
 	authority = "e2e upstream authority"
 )
 
-var binary string // the program under test
+var (
+	binary string // the program under test
+	built  string // the directory of programs that the tests build; every user can run them
+)
 
 // roles are the other processes of the tests. The test binary runs the one that
 // E2E_ROLE names, instead of the tests.
 var roles = map[string]func(){"upstream": upstream, "go": goClient, "events": eventsClient, "chunks": chunksClient, "socket": socketClient, "grpc": grpcClient, "transfer": transferClient, "hold": hold, "details": detailsClient, "trial": runTrial,
-	"yard": runYard, "neighbor": beNeighbor, "attackers": attackAll, "attack": attackOnce, "key": keepKey}
+	"yard": runYard, "neighbor": beNeighbor, "attackers": attackAll, "attack": attackOnce, "key": keepKey, "published": publishedServer, "many": manyClient}
 
 func TestMain(m *testing.M) {
 	if role := os.Getenv("E2E_ROLE"); role != "" {
 		roles[role]()
 		os.Exit(0)
 	}
-	dir, err := os.MkdirTemp("", "authsome-e2e-")
-	if err != nil {
+	var err error
+	if built, err = os.MkdirTemp("", "authsome-e2e-"); err != nil {
 		panic(err)
 	}
+	check(os.Chmod(built, 0o755))
 	binary = os.Getenv("AUTHSOME_BINARY")
 	if binary == "" {
-		binary = filepath.Join(dir, "authsome")
+		binary = filepath.Join(built, "authsome")
 		build := exec.Command("go", "build", "-o", binary, "./cmd/authsome")
 		build.Dir = ".."
 		if out, err := build.CombinedOutput(); err != nil {
@@ -57,7 +61,7 @@ func TestMain(m *testing.M) {
 		}
 	}
 	code := m.Run()
-	os.RemoveAll(dir)
+	os.RemoveAll(built)
 	os.Exit(code)
 }
 
@@ -72,6 +76,7 @@ type rig struct {
 	ca      string // file with the upstream's authority
 
 	timeout time.Duration // of a client; 0 means limit
+	uid     int           // whose home it is, and who runs the clients
 }
 
 // arrival is a request as the upstream received it.
@@ -83,7 +88,16 @@ type arrival struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, home: filepath.Join(t.TempDir(), "home"), tmp: t.TempDir(), key: "uk-" + rand.Text() + rand.Text()}
+	r := &rig{t: t, home: filepath.Join(t.TempDir(), "home"), tmp: t.TempDir()}
+	r.prepare()
+	return r
+}
+
+// prepare starts the upstream, and connects the provider.
+func (r *rig) prepare() {
+	t := r.t
+	t.Helper()
+	r.key = "uk-" + rand.Text() + rand.Text()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +126,6 @@ func newRig(t *testing.T) *rig {
 	r.authsome(`{"schema_version":1,"name":"upstream","display_name":"Upstream","auth_type":"api_key","flow":"api_key","host_url":"`+routeHost+
 		`","api_key":{"env_var":"`+variable+`"}}`, "register", "-", "--yes")
 	r.authsome(r.key, "login", "upstream", "--key-stdin")
-	return r
 }
 
 // environment returns a clean environment, without proxies and keys that are set
@@ -125,7 +138,7 @@ func (r *rig) environment(more ...string) []string {
 func (r *rig) authsome(stdin string, args ...string) string {
 	r.t.Helper()
 	cmd := exec.Command(binary, args...)
-	cmd.Env, cmd.Stdin = r.environment(), strings.NewReader(stdin)
+	cmd.Env, cmd.Stdin, cmd.Dir, cmd.SysProcAttr = r.environment(), strings.NewReader(stdin), r.tmp, asUser(r.uid)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		r.t.Fatalf("authsome %v: %v\n%s", args, err, out)
@@ -147,7 +160,7 @@ func (r *rig) command(env []string, client ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(r.timeout, limit))
 	r.t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, binary, append(append(args, "--"), client...)...)
-	cmd.Env, cmd.Dir = r.environment(env...), r.tmp
+	cmd.Env, cmd.Dir, cmd.SysProcAttr = r.environment(env...), r.tmp, asUser(r.uid)
 	return cmd
 }
 

@@ -9,7 +9,7 @@ import (
 
 // goProgram is built from matrix/go once.
 var goProgram = sync.OnceValue(func() string {
-	path := filepath.Join(filepath.Dir(binary), "goclients")
+	path := filepath.Join(built, "goclients")
 	build := exec.Command("go", "build", "-o", path, ".")
 	build.Dir, build.Stderr = filepath.Join(testScripts, "go"), os.Stderr
 	check(build.Run())

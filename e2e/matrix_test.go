@@ -58,18 +58,23 @@ func (c client) String() string {
 func matrix() []client {
 	all := slices.Concat(tools, goClients, pythonClients, nodeClients(), runtimeClients, agentClients)
 	for i := range all {
-		c := &all[i]
-		if c.logins == nil {
-			c.logins = []string{"upstream"}
-		}
-		if c.hosts == nil {
-			c.hosts = []string{routeHost}
-		}
-		if c.prints == "" {
-			c.prints = "hello from"
-		}
+		all[i] = all[i].complete()
 	}
 	return all
+}
+
+// complete sets what most clients have in common.
+func (c client) complete() client {
+	if c.logins == nil {
+		c.logins = []string{"upstream"}
+	}
+	if c.hosts == nil {
+		c.hosts = []string{routeHost}
+	}
+	if c.prints == "" {
+		c.prints = "hello from"
+	}
+	return c
 }
 
 // TestMatrix runs every client of the matrix with the built binary, and compares
@@ -103,12 +108,12 @@ func TestMatrix(t *testing.T) {
 // returns the measured outcome without --trust.
 func (c client) measure(t *testing.T, home string) outcome {
 	t.Helper()
-	got, why := c.try(t, home, "").outcome(c)
+	got, why := c.try(t, home, 0).outcome(c)
 	if got != c.want {
 		t.Errorf("%s, want %s:\n%s", got, c.want, why)
 	}
 	if c.trust != "" {
-		if trusted, why := c.try(t, home, c.trust).outcome(c); trusted != ok {
+		if trusted, why := c.try(t, home, 0, "--trust", c.trust).outcome(c); trusted != ok {
 			t.Errorf("%s with --trust %s, want %s:\n%s", trusted, c.trust, ok, why)
 		}
 	}
@@ -125,6 +130,7 @@ type trial struct {
 	Stdin     string
 	Hosts     []string
 	Run       []string // flags of authsome run
+	UID       int      // who runs authsome
 	Binary    string
 }
 
@@ -157,27 +163,25 @@ func (r result) outcome(c client) (outcome, string) {
 	}
 }
 
-// try runs the client once, in a process that is the first of its network, its mounts
-// and its processes: when it ends, the kernel ends all that the client has started.
-func (c client) try(t *testing.T, home, trust string) result {
+// try runs the client once, as a user and with flags of authsome run. It does so in a
+// process that is the first of its network, its mounts and its processes: when it ends, the
+// kernel ends all that the client has started.
+func (c client) try(t *testing.T, home string, uid int, flags ...string) result {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	argv := slices.Clone(c.argv)
-	if argv[0] == goProgramMark {
-		argv[0] = goProgram()
+	if i := slices.Index(argv, goProgramMark); i >= 0 {
+		argv[i] = goProgram()
 	}
 	dir, err := os.MkdirTemp("", "trial-") // short, for the sockets of browsers
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	spec := trial{Dir: dir, Home: home, Argv: argv, Env: c.env, Files: c.files, Before: c.before, Stdin: c.stdin, Hosts: c.hosts, Binary: binary}
-	if trust != "" {
-		spec.Run = append(spec.Run, "--trust", trust)
-	}
+	spec := trial{Dir: dir, Home: home, Argv: argv, Env: c.env, Files: c.files, Before: c.before, Stdin: c.stdin, Hosts: c.hosts, Run: flags, UID: uid, Binary: binary}
 	input, err := json.Marshal(spec)
 	if err != nil {
 		t.Fatal(err)

@@ -79,7 +79,7 @@ func (spec trial) client(r *result, caFile string) {
 		check(os.MkdirAll(filepath.Dir(path), 0o700))
 		check(os.WriteFile(path, []byte(text), 0o700))
 	}
-	env := []string{"HOME=" + user, "TMPDIR=" + filepath.Join(user, "tmp"), "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/go/bin", "LANG=C.UTF-8", "TERM=dumb", "USER=root", "SHELL=/bin/sh"}
+	env := []string{"HOME=" + user, "TMPDIR=" + filepath.Join(user, "tmp"), "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/go/bin", "LANG=C.UTF-8", "TERM=dumb", "USER=" + userName(spec.UID), "SHELL=/bin/sh"}
 	env = append(env, spec.Env...)
 	if spec.Before != "" {
 		before := exec.Command("sh", "-euc", spec.Before)
@@ -88,6 +88,8 @@ func (spec trial) client(r *result, caFile string) {
 			panic(fmt.Sprintf("%s: %v: %s", spec.Before, err, out))
 		}
 	}
+	check(os.Chmod(spec.Dir, 0o711))
+	check(give(spec.UID, home, user))
 	args := append([]string{"run", "--upstream-ca", caFile}, spec.Run...)
 	for _, host := range spec.Hosts {
 		args = append(args, "--connect-to", host+":443:"+oracleAddress)
@@ -98,6 +100,7 @@ func (spec trial) client(r *result, caFile string) {
 	var out lockedBuffer
 	cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = user, append(env, "AUTHSOME_HOME="+home), strings.NewReader(spec.Stdin), &out, &out
 	cmd.WaitDelay = time.Second
+	cmd.SysProcAttr = asUser(spec.UID)
 	start := time.Now()
 	err := cmd.Run()
 	r.Seconds = time.Since(start).Seconds()
@@ -202,7 +205,7 @@ func (tr *trap) report() (trapped, outside []string) {
 	return trapped, outside
 }
 
-// resolve answers every question for an IPv4 address with realAddress.
+// resolve answers the questions that arrive in packets.
 func resolve(packets net.PacketConn) {
 	b := make([]byte, 1500)
 	for {
@@ -210,21 +213,28 @@ func resolve(packets net.PacketConn) {
 		if err != nil {
 			return
 		}
-		var m dnsmessage.Message
-		if m.Unpack(b[:n]) != nil || len(m.Questions) == 0 {
-			continue
-		}
-		m.Response, m.RecursionAvailable, m.Additionals = true, true, nil
-		if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
-			m.Answers = []dnsmessage.Resource{{
-				Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: 60},
-				Body:   &dnsmessage.AResource{A: [4]byte(net.ParseIP(realAddress).To4())},
-			}}
-		}
-		if answer, err := m.Pack(); err == nil {
+		if answer, err := resolveMessage(b[:n]); err == nil {
 			packets.WriteTo(answer, from)
 		}
 	}
+}
+
+// resolveMessage answers a question for an IPv4 address with realAddress.
+func resolveMessage(question []byte) ([]byte, error) {
+	var m dnsmessage.Message
+	if err := m.Unpack(question); err != nil {
+		return nil, err
+	}
+	m.Response, m.RecursionAvailable, m.Additionals = true, true, nil
+	for _, q := range m.Questions {
+		if q.Type == dnsmessage.TypeA {
+			m.Answers = append(m.Answers, dnsmessage.Resource{
+				Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: 60},
+				Body:   &dnsmessage.AResource{A: [4]byte(net.ParseIP(realAddress).To4())},
+			})
+		}
+	}
+	return m.Pack()
 }
 
 var errRecorded = errors.New("recorded")

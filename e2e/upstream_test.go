@@ -114,6 +114,13 @@ func (o *oracle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Encoding", coding)
 		}
 		r.Header.Write(w)
+	case r.URL.Path == "/dns-query":
+		question, err := io.ReadAll(r.Body)
+		check(err)
+		answer, err := resolveMessage(question)
+		check(err)
+		w.Header().Set("Content-Type", "application/dns-message")
+		w.Write(answer)
 	case r.URL.Path == "/rejected":
 		w.WriteHeader(http.StatusUnauthorized)
 	case r.URL.Path == "/up":

@@ -283,6 +283,10 @@ func (f *fence) blockedLines(notAllowed []sidecar.Count[string]) []string {
 	targets, others := f.blocked.Report()
 	counts := make(map[string]int)
 	for _, c := range notAllowed {
+		if _, _, err := net.SplitHostPort(c.What); err != nil {
+			others += c.N // the hosts that are not counted one by one
+			continue
+		}
 		counts[c.What] += c.N
 	}
 	var lines []string

@@ -42,7 +42,7 @@ type Options struct {
 	// Listen are addresses at which connections are accepted in addition.
 	Listen []netip.AddrPort
 
-	// Spare is the number of connections that [Fence.Dial] can have open at a time.
+	// Spare is the number of connections that [Fence.Publish] can have open at a time.
 	Spare int
 
 	// Getenv is the environment of this process.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"syscall"
@@ -20,6 +21,9 @@ func setUpNetwork() error {
 	if err := raiseLoopback(); err != nil {
 		return fmt.Errorf("loopback interface: %w", err)
 	}
+	if err := addAddress(); err != nil {
+		return fmt.Errorf("address of the loopback interface: %w", err)
+	}
 	lo, err := net.InterfaceByName("lo")
 	if err != nil {
 		return err
@@ -32,17 +36,39 @@ func setUpNetwork() error {
 }
 
 func raiseLoopback() error {
+	return changeInterface("lo", unix.SIOCSIFFLAGS, func(r *unix.Ifreq) error {
+		r.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+		return nil
+	})
+}
+
+// addAddress gives the loopback interface an address that is not a loopback one. Without
+// it, getaddrinfo finds no IPv4 address for programs that ask with AI_ADDRCONFIG, as
+// Boost.Asio does: they want addresses only if the machine has one that reaches others.
+func addAddress() error {
+	return changeInterface("lo:1", unix.SIOCSIFADDR, func(r *unix.Ifreq) error {
+		return r.SetInet4Addr(ownAddress.AsSlice())
+	})
+}
+
+// ownAddress is in the range of [Names], behind what they give to names.
+var ownAddress = netip.AddrFrom4([4]byte{198, 19, 255, 254})
+
+// changeInterface makes an ioctl request of netdevice(7) about an interface.
+func changeInterface(name string, request uint, set func(*unix.Ifreq) error) error {
 	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(s)
-	r, err := unix.NewIfreq("lo")
+	r, err := unix.NewIfreq(name)
 	if err != nil {
 		return err
 	}
-	r.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
-	return unix.IoctlIfreq(s, unix.SIOCSIFFLAGS, r)
+	if err := set(r); err != nil {
+		return err
+	}
+	return unix.IoctlIfreq(s, request, r)
 }
 
 // addLocalDefault adds the route "local default" on an interface, by rtnetlink(7).

@@ -125,13 +125,27 @@ func connect(fd int, to unix.Sockaddr) error {
 	if err := unix.Connect(fd, to); !errors.Is(err, unix.EINPROGRESS) {
 		return err
 	}
-	wait := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
-	if n, err := unix.Poll(wait, int(connectTime.Milliseconds())); err != nil || n == 0 {
-		return errors.Join(unix.ETIMEDOUT, err)
+	if err := waitWritable(fd); err != nil {
+		return err
 	}
 	code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil || code == 0 {
 		return err
 	}
 	return unix.Errno(code)
+}
+
+// waitWritable waits until a socket is connected, or cannot be.
+func waitWritable(fd int) error {
+	wait := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+	for {
+		n, err := unix.Poll(wait, int(connectTime.Milliseconds()))
+		switch {
+		case errors.Is(err, unix.EINTR): // by a signal to this thread
+		case err == nil && n == 0:
+			return unix.ETIMEDOUT
+		default:
+			return err
+		}
+	}
 }
