@@ -77,6 +77,11 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 	if err := checkTrust(o.trust); err != nil {
 		return err
 	}
+	f, err := a.beginFence(ctx, &o.isolateOptions)
+	if err != nil {
+		return err
+	}
+	defer f.close()
 	options, connections, err := a.sidecarOptions(ctx, "run", &o.proxyOptions)
 	if err != nil {
 		return err
@@ -84,11 +89,11 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 	if options.Authority, err = ca.New(ca.Options{CommonName: "authsome run authority " + shortRun(options.Audit.Run())}); err != nil {
 		return fmt.Errorf("create the authority of this run: %w", err)
 	}
-	f, err := a.fence(ctx, &o.isolateOptions, &options, connections)
-	if err != nil {
-		return err
+	if f != nil {
+		if f, err = f.prepare(ctx, &options, connections); err != nil {
+			return err
+		}
 	}
-	defer f.close()
 	l, proxyURL, err := listenFor(f, &options)
 	if err != nil {
 		return err
@@ -138,7 +143,6 @@ func run(ctx context.Context, a *app, o *runOptions) error {
 func listenFor(f *fence, options *sidecar.Options) (net.Listener, *url.URL, error) {
 	proxyURL := &url.URL{Scheme: "http"}
 	if f != nil {
-		f.attach(options)
 		proxyURL.Host = f.Proxy.Addr().String()
 		return f.Proxy, proxyURL, nil
 	}

@@ -34,10 +34,13 @@ import (
 // fence is a started fence, and what goes through it in addition to requests.
 type fence struct {
 	*isolate.Fence
+	*fenceRequest
+	app  *app
+	home *home.Home
+
 	names     *isolate.Names
 	blocked   *isolate.Blocked
-	raw       map[netip.AddrPort]intercept.Target
-	allowed   []intercept.Target
+	raw       map[netip.AddrPort]intercept.Target // --allow-tcp, by the addresses inside
 	published []published
 	running   sync.WaitGroup
 }
@@ -85,9 +88,10 @@ func capturedPorts(t *routing.Table) []int {
 	return slices.Sorted(maps.Keys(ports))
 }
 
-// fence starts the fence that the flags and config.json ask for. Without an error, it
-// returns nil if the command runs without one.
-func (a *app) fence(ctx context.Context, o *isolateOptions, s *sidecar.Options, connections []auth.Connection) (*fence, error) {
+// beginFence starts the process of the fence that the flags and config.json ask for, so that
+// it gets ready in the meantime; prepare must follow. Without an error, it returns nil if
+// the command runs without a fence.
+func (a *app) beginFence(ctx context.Context, o *isolateOptions) (*fence, error) {
 	h, err := a.home()
 	if err != nil {
 		return nil, err
@@ -96,43 +100,65 @@ func (a *app) fence(ctx context.Context, o *isolateOptions, s *sidecar.Options, 
 	if err != nil || r.mode == home.IsolateOff {
 		return nil, err
 	}
+	f := &fence{
+		app: a, home: h, fenceRequest: r,
+		names: &isolate.Names{Proxy: intercept.SelfHost}, blocked: isolate.NewBlocked(), raw: make(map[netip.AddrPort]intercept.Target),
+	}
+	if f.Fence, err = isolate.Begin(ctx, isolate.Streams{In: a.In, Out: a.Out, Err: a.Err}, a.Getenv); err != nil {
+		return nil, f.impossible(err)
+	}
+	return f, nil
+}
+
+// prepare makes the fence ready for the command, and the sidecar with these options serve
+// what comes out of it. It returns nil if the machine does not allow a fence and the request
+// does not insist. After an error, the fence is closed.
+func (f *fence) prepare(ctx context.Context, s *sidecar.Options, connections []auth.Connection) (_ *fence, err error) {
+	defer func() {
+		if err != nil {
+			f.close()
+		}
+	}()
 	t, err := sidecar.Table(ctx, s.Auth, connections, s.Routing)
 	if err != nil {
 		return nil, err
 	}
-	known, err := a.knownFiles(s.Auth, connections, t)
+	known, err := f.app.knownFiles(s.Auth, connections, t)
 	if err != nil {
 		return nil, err
 	}
-	if o.hideKnown {
-		for _, k := range known {
-			r.hide = append(r.hide, k.Path)
-		}
-	}
-	f, err := a.startFence(ctx, r, h, t)
-	if err != nil || f == nil {
+	o, err := f.options(ctx, t)
+	if err != nil {
 		return nil, err
 	}
-	if len(known) > 0 && !o.hideKnown {
-		a.Warnf("the command can read other credentials of connected services: %s; --hide-known hides them", listFiles(known))
+	if f.hideKnown {
+		for _, k := range known {
+			o.Hide = append(o.Hide, k.Path)
+		}
 	}
+	if err := f.Fence.Prepare(o); err != nil {
+		f.close()
+		return nil, f.impossible(err)
+	}
+	if len(known) > 0 && !f.hideKnown {
+		f.app.Warnf("the command can read other credentials of connected services: %s; --hide-known hides them", listFiles(known))
+	}
+	f.attach(s)
 	f.serve(s.Log)
 	return f, nil
 }
 
-// startFence starts the fence of a request. It returns nil if the machine does not allow
-// one and the request does not insist.
-func (a *app) startFence(ctx context.Context, r *fenceRequest, h *home.Home, t *routing.Table) (*fence, error) {
-	f := &fence{names: &isolate.Names{Proxy: intercept.SelfHost}, blocked: isolate.NewBlocked(), raw: make(map[netip.AddrPort]intercept.Target), allowed: r.allowed}
+// options are what the fence hides and which sockets it has.
+func (f *fence) options(ctx context.Context, t *routing.Table) (isolate.Options, error) {
 	o := isolate.Options{
-		Stdin: a.In, Stdout: a.Out, Stderr: a.Err, Getenv: a.Getenv,
-		Home: h.Dir, Notes: isolationNotes, Hide: append(a.keyFiles(h), r.hide...), Sockets: r.sockets,
-		Keep:  append(filepath.SplitList(a.Getenv("PATH")), os.TempDir()),
+		Getenv: f.app.Getenv, Home: f.home.Dir, Notes: isolationNotes,
+		Hide: append(f.app.keyFiles(f.home), f.hide...), Sockets: f.sockets,
+		Keep:  append(filepath.SplitList(f.app.Getenv("PATH")), os.TempDir()),
 		Ports: capturedPorts(t),
 	}
-	for _, target := range r.allowed {
+	for _, target := range f.allowed {
 		if t.Host(target.Host, target.Port) == routing.Intercept {
-			return nil, exit.Usagef("--allow-tcp %s: requests to it get a credential, so they go through the proxy", target)
+			return o, exit.Usagef("--allow-tcp %s: requests to it get a credential, so they go through the proxy", target)
 		}
 		for _, at := range f.listenAt(ctx, target) {
 			if _, known := f.raw[at]; !known && !slices.Contains(o.Ports, int(at.Port())) {
@@ -141,32 +167,24 @@ func (a *app) startFence(ctx context.Context, r *fenceRequest, h *home.Home, t *
 			f.raw[at] = target
 		}
 	}
-	if err := f.openPublished(r.publish); err != nil {
-		return nil, err
-	}
-	if len(r.publish) > 0 {
+	if len(f.publish) > 0 {
 		o.Spare = spareConnections
 	}
-	var err error
-	if f.Fence, err = isolate.Start(ctx, o); err != nil {
-		f.closePublished()
-		return nil, a.cannotIsolate(r.mode, err)
-	}
-	return f, nil
+	return o, f.openPublished()
 }
 
 // spareConnections is how many connections to published ports there can be at a time.
 const spareConnections = 64
 
-// cannotIsolate is the error of a fence that could not be started. In mode auto it is nil
-// if the machine does not allow one.
-func (a *app) cannotIsolate(mode string, err error) error {
+// impossible is the error of a fence that could not be started. In mode auto it is nil if
+// the machine does not allow one.
+func (f *fence) impossible(err error) error {
 	unsupported, ok := errors.AsType[*isolate.UnsupportedError](err)
 	if !ok {
 		return fmt.Errorf("isolate the command: %w", err)
 	}
-	if mode == home.IsolateAuto {
-		a.Warnf("the command is not isolated: %s: %s", unsupported.Reason, a.Suggest(suggest.Command("doctor")))
+	if f.mode == home.IsolateAuto {
+		f.app.Warnf("the command is not isolated: %s: %s", unsupported.Reason, f.app.Suggest(suggest.Command("doctor")))
 		return nil
 	}
 	return exit.WithAdvice(fmt.Errorf("the command was not started, because it cannot be isolated: %w", err), "%s", explain.Isolation(unsupported.Cause))
@@ -200,12 +218,11 @@ func (a *app) keyFiles(h *home.Home) []string {
 }
 
 // openPublished listens at the ports of this machine.
-func (f *fence) openPublished(ports map[uint16]uint16) error {
-	for _, outside := range slices.Sorted(maps.Keys(ports)) {
-		p := published{inside: ports[outside]}
+func (f *fence) openPublished() error {
+	for _, outside := range slices.Sorted(maps.Keys(f.publish)) {
+		p := published{inside: f.publish[outside]}
 		l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(outside))))
 		if err != nil {
-			f.closePublished()
 			return exit.WithAdvice(fmt.Errorf("publish port %d: %w", outside, err), "choose another port of this machine: --publish PORT:%d", p.inside)
 		}
 		p.listeners = append(p.listeners, l)

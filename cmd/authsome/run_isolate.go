@@ -42,16 +42,17 @@ func (o *isolateOptions) addFlags(cmd *cobra.Command) {
 
 // fenceRequest is what the flags ask for, checked.
 type fenceRequest struct {
-	mode    string
-	allowed []intercept.Target
-	publish map[uint16]uint16 // port of this machine → port inside
-	hide    []string
-	sockets []string
+	mode      string
+	allowed   []intercept.Target
+	publish   map[uint16]uint16 // port of this machine → port inside
+	hide      []string
+	hideKnown bool
+	sockets   []string
 }
 
 // request checks the flags. The mode is the one in config.json if no flag has one.
 func (o *isolateOptions) request(c home.Config) (*fenceRequest, error) {
-	r := &fenceRequest{mode: o.mode, publish: make(map[uint16]uint16)}
+	r := &fenceRequest{mode: o.mode, publish: make(map[uint16]uint16), hideKnown: o.hideKnown}
 	if r.mode == "" {
 		r.mode = c.Run.Isolate
 	}

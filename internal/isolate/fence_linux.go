@@ -46,31 +46,49 @@ var capabilities = []uintptr{unix.CAP_NET_ADMIN, unix.CAP_NET_BIND_SERVICE, unix
 // stageTime limits how long the stage may prepare, which takes some milliseconds.
 const stageTime = 20 * time.Second
 
-// Start prepares a fence. Its error is an [*UnsupportedError] if this machine does not
-// allow one. The goroutine keeps its thread until Close, because the kernel kills the
-// process inside when the thread that started it ends. The context ends the process.
+// Start starts a fence and prepares it. Its error is an [*UnsupportedError] if this machine
+// does not allow one. The context ends the process inside.
 func Start(ctx context.Context, o Options) (*Fence, error) {
-	p, err := o.plan()
+	f, err := Begin(ctx, o.Streams, o.Getenv)
+	if err == nil {
+		err = f.Prepare(o)
+	}
 	if err != nil {
 		return nil, err
-	}
-	runtime.LockOSThread()
-	ctx, end := context.WithCancel(ctx)
-	f := &Fence{end: end}
-	if err := f.start(ctx, &o); err != nil {
-		end()
-		runtime.UnlockOSThread()
-		return nil, diagnose(o.Getenv, err)
-	}
-	if err := f.prepare(p); err != nil {
-		f.Close()
-		return nil, diagnose(o.Getenv, err)
 	}
 	return f, nil
 }
 
+// Begin starts the process of a fence, so that it can get ready while this process does
+// other things. [Fence.Prepare] must follow. The goroutine keeps its thread until Close,
+// because the kernel kills the process inside when the thread that started it ends.
+func Begin(ctx context.Context, streams Streams, getenv func(string) string) (*Fence, error) {
+	runtime.LockOSThread()
+	ctx, end := context.WithCancel(ctx)
+	f := &Fence{end: end}
+	if err := f.start(ctx, streams); err != nil {
+		end()
+		runtime.UnlockOSThread()
+		return nil, diagnose(getenv, err)
+	}
+	return f, nil
+}
+
+// Prepare covers what is hidden and makes the sockets. After an error, the fence is closed.
+func (f *Fence) Prepare(o Options) error {
+	p, err := o.plan()
+	if err == nil {
+		err = f.prepare(p)
+	}
+	if err != nil {
+		f.Close()
+		return diagnose(o.Getenv, err)
+	}
+	return nil
+}
+
 // start starts the stage.
-func (f *Fence) start(ctx context.Context, o *Options) error {
+func (f *Fence) start(ctx context.Context, streams Streams) error {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -93,7 +111,7 @@ func (f *Fence) start(ctx context.Context, o *Options) error {
 	defer unix.Close(inherited)
 	f.Cmd = exec.CommandContext(ctx, "/proc/self/exe", strconv.Itoa(inherited))
 	f.Cmd.Args[0] = stageName
-	f.Cmd.Stdin, f.Cmd.Stdout, f.Cmd.Stderr = o.Stdin, o.Stdout, o.Stderr
+	f.Cmd.Stdin, f.Cmd.Stdout, f.Cmd.Stderr = streams.In, streams.Out, streams.Err
 	f.Cmd.Cancel = func() error { return f.Cmd.Process.Signal(unix.SIGTERM) }
 	f.Cmd.WaitDelay = 10 * time.Second // then it is killed
 	f.Cmd.SysProcAttr = &syscall.SysProcAttr{

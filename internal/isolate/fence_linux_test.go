@@ -47,7 +47,7 @@ func fenced(t *testing.T, o Options) *Fence {
 func output(t *testing.T, o Options, script string) string {
 	t.Helper()
 	var out bytes.Buffer
-	o.Stdout, o.Stderr = &out, &out
+	o.Streams = Streams{Out: &out, Err: &out}
 	f := fenced(t, o)
 	if err := f.Exec([]string{"sh", "-c", script}, os.Environ()); err != nil {
 		t.Fatal(err)
@@ -128,7 +128,7 @@ func TestExecErrors(t *testing.T) {
 // Arguments and variables may have bytes that are not UTF-8.
 func TestBytesOfArguments(t *testing.T) {
 	var out bytes.Buffer
-	f := fenced(t, Options{Stdout: &out})
+	f := fenced(t, Options{Streams: Streams{Out: &out}})
 	if err := f.Exec([]string{"sh", "-c", `printf %s "$1$V"`, "sh", "a\xff\n"}, []string{"V=\xfe", "PATH=" + os.Getenv("PATH")}); err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +241,7 @@ func TestServer(t *testing.T) {
 func TestPublish(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:3000", "[::1]:3000"} {
 		ready, inside := io.Pipe()
-		f := fenced(t, Options{Spare: 2, Stdout: inside})
+		f := fenced(t, Options{Spare: 2, Streams: Streams{Out: inside}})
 		self, err := os.Executable()
 		if err != nil {
 			t.Fatal(err)

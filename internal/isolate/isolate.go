@@ -14,11 +14,15 @@ import (
 	"net/netip"
 )
 
+// Streams are the standard streams of a command.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
 // Options say what the fence hides and which sockets it has.
 type Options struct {
-	// Stdin, Stdout and Stderr are the standard streams of the command.
-	Stdin          io.Reader
-	Stdout, Stderr io.Writer
+	Streams Streams // of the command, for [Start]
 
 	// Home is the directory that is covered by an empty one, which has only the files in
 	// Notes: name and content. Nothing else can be written there.

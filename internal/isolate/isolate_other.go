@@ -27,6 +27,14 @@ func Start(context.Context, Options) (*Fence, error) {
 // Lacking returns "".
 func Lacking() string { return "" }
 
+// Begin returns an [*UnsupportedError].
+func Begin(ctx context.Context, _ Streams, _ func(string) string) (*Fence, error) {
+	return Start(ctx, Options{})
+}
+
+// Prepare returns an error.
+func (f *Fence) Prepare(Options) error { return errNone }
+
 // Exec returns an error.
 func (f *Fence) Exec(args, env []string) error { return errNone }
 
