@@ -168,7 +168,7 @@ func TestCapturedRawIsDecided(t *testing.T) {
 	})
 	t.Run("not reached", func(t *testing.T) {
 		target := Target{"nothing.invalid", 5432}
-		c := rawCapture(t, target, func(r *rig) { r.ConnectTo = nil }, nil)
+		c := rawCapture(t, target, func(r *rig) { r.ConnectTo, r.UpstreamProxy = nil, unreachable }, nil)
 		if got := wantClosed(t, c.dial("198.18.0.9:5432")); got != "" {
 			t.Errorf("got %q", got)
 		}

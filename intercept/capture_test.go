@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -224,6 +226,9 @@ func TestCapturedAuthority(t *testing.T) {
 	}
 }
 
+// unreachable is an UpstreamProxy that makes every dial fail, without asking DNS.
+func unreachable(*url.URL) (*url.URL, error) { return nil, errors.New("not dialled in this test") }
+
 // The address that a client connects to is never dialled, also if something listens there.
 func TestCapturedAddressIsNotDialled(t *testing.T) {
 	there, err := net.Listen("tcp", "127.0.0.1:0")
@@ -242,7 +247,7 @@ func TestCapturedAddressIsNotDialled(t *testing.T) {
 			conn.Close()
 		}
 	}()
-	c := newCapture(t, nil)
+	c := newCapture(t, func(r *rig) { r.UpstreamProxy = unreachable })
 	address := there.Addr().String()
 	c.tls(address, "").Handshake()
 	if x := c.next(); x.Code != CodeTargetUnknown {

@@ -1,6 +1,7 @@
 package intercept
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -100,7 +101,7 @@ func TestFencePorts(t *testing.T) {
 		r.Routes, r.Fence = withPort(t, 8443), &Fence{}
 		r.UpstreamProxy = func(u *url.URL) (*url.URL, error) {
 			dialled <- u.Host
-			return nil, nil
+			return nil, errors.New("not dialled in this test")
 		}
 	})
 	for _, target := range []string{"db.test:5432", "github.com:22", "203.0.113.4:8080", routedHost + ":9999"} {
@@ -196,6 +197,22 @@ func TestFenceAllows(t *testing.T) {
 	if n := admin.reached.Load(); n != 0 {
 		t.Errorf("the proxy's own port was reached %d times", n)
 	}
+}
+
+// Nothing denies what the user allowed.
+func TestFenceAllowsWhatOthersAreDenied(t *testing.T) {
+	service := newLocal(t)
+	deny := table(t, definition(t, routedHost), ready, routing.Options{DenyUnmatched: true})
+	c := newCapture(t, func(r *rig) {
+		r.Routes = func() *routing.Table { return deny }
+		r.Fence = &Fence{Allowed: func(t Target) bool { return t == Target{"localhost", service.port} }}
+	})
+	c.connect(fmt.Sprint("localhost:", service.port))
+	if response, body := get(t, c.client(), fmt.Sprintf("http://localhost:%d/x", service.port)); response.StatusCode != http.StatusOK {
+		t.Errorf("allowed: %d %s", response.StatusCode, body)
+	}
+	c.next()
+	c.wantCode("other.test:80", CodeHostDenied)
 }
 
 // Another proxy is not asked for this machine or for closed ports. What the user allowed on

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -71,6 +72,9 @@ func FuzzCaptured(f *testing.F) {
 			return nil, errors.New("not dialled in this test")
 		}
 	})
+	for !c.started.Load() { // no connection is accepted that would show it
+		runtime.Gosched()
+	}
 	address := net.TCPAddrFromAddrPort(netip.MustParseAddrPort("[2001:db8:5c1f::9]:443"))
 	f.Fuzz(func(t *testing.T, sent []byte) {
 		if bytes.Contains(bytes.ToLower(sent), []byte("5c1f")) {

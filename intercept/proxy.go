@@ -10,7 +10,7 @@
 // approved, this package takes the connection back (adopt.go says how and why).
 //
 // Its invariant: the authority named in CONNECT is the only one that a connection
-// ever has. The route, the address dialled, the name in the upstream's
+// ever has, or for a client that knows no proxy, the one named in TLS (see [Capture]). The route, the address dialled, the name in the upstream's
 // certificate and the Host header all derive from it. A request that names another
 // one is refused.
 package intercept

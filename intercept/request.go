@@ -21,7 +21,7 @@ func (p *Proxy) serveIntercepted(w http.ResponseWriter, r *http.Request) {
 	}
 	c.client = inner
 	c.setTarget(inner.target)
-	if refused := checkRequest(r, c.target, "its CONNECT to "); refused != nil {
+	if refused := checkRequest(r, c.target, "its connection to "); refused != nil {
 		c.refuse(refused)
 		return
 	}
