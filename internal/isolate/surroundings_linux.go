@@ -2,6 +2,7 @@ package isolate
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io/fs"
 	"maps"
@@ -144,6 +145,33 @@ func socketDirs(getenv func(string) string) []string {
 	return dirs
 }
 
+// onlySockets returns directories of the user that are for sockets and have nothing else. A
+// socket that its program makes again is not covered any more, but the directory is.
+func onlySockets(getenv func(string) string, sockets []string) []string {
+	var all []string
+	for _, socket := range sockets {
+		dir := filepath.Dir(socket)
+		if dir == getenv("HOME") || slices.Contains(all, dir) {
+			continue
+		}
+		var s unix.Stat_t
+		if unix.Stat(dir, &s) != nil || int(s.Uid) != os.Geteuid() || s.Mode&0o022 != 0 {
+			continue
+		}
+		if !slices.ContainsFunc(entriesOf(dir), func(e fs.DirEntry) bool { return e.Type() != fs.ModeSocket }) {
+			all = append(all, dir)
+		}
+	}
+	// The one of tmux, whose socket is a way to every terminal in it, may be made later.
+	tmux := filepath.Join(cmp.Or(getenv("TMUX_TMPDIR"), "/tmp"), "tmux-"+strconv.Itoa(os.Geteuid()))
+	if err := os.Mkdir(tmux, 0o700); err == nil || errors.Is(err, fs.ErrExist) {
+		if resolved, err := filepath.EvalSymlinks(tmux); err == nil && !slices.Contains(all, resolved) {
+			all = append(all, resolved)
+		}
+	}
+	return all
+}
+
 // maxEntries limits the entries of one directory that are looked at.
 const maxEntries = 4096
 
@@ -232,6 +260,17 @@ func ownTerminals() []string {
 		all = append(all, tty)
 	}
 	return all
+}
+
+// ownTerminal is the pseudoterminal of the command, or "".
+func ownTerminal() string {
+	all := ownTerminals()
+	slices.Reverse(all) // the controlling one, if there is one, and otherwise a standard stream
+	i := slices.IndexFunc(all, func(path string) bool { return isBelow(path, "/dev/pts") })
+	if i < 0 {
+		return ""
+	}
+	return all[i]
 }
 
 // controllingTerminal returns the name of this process's terminal: /dev/pts/N, or none.
