@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"unsafe"
 
@@ -28,7 +29,7 @@ var terminalScene = scene{arrange: arrangeTerminals, late: openLater, attacks: [
 		_, err = unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 		return err
 	}},
-	{name: "find the terminal by its name", open: true, do: func(y *yard) error { return openTerminal(y.Paths["own"]) }},
+	{name: "find the name of the terminal", open: true, do: nameTerminal},
 	{name: "make a terminal", open: true, do: func(*yard) error {
 		_, slave, err := newTerminal()
 		return errors.Join(err, openTerminal(slave))
@@ -59,6 +60,17 @@ func openTerminal(path string) error {
 	defer unix.Close(fd)
 	_, err = unix.IoctlGetTermios(fd, unix.TCGETS)
 	return err
+}
+
+// nameTerminal runs a program that looks for the name of its standard input.
+func nameTerminal(y *yard) error {
+	cmd := exec.Command("tty")
+	cmd.Stdin = os.NewFile(uintptr(y.fd("terminal")), "terminal")
+	name, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, name)
+	}
+	return openTerminal(strings.TrimSpace(string(name)))
 }
 
 func readTerminal(path string) error {
@@ -105,7 +117,6 @@ func arrangeTerminals(k *yardkeeper) {
 	master, path, err := newTerminal()
 	check(err)
 	check(os.Chown(path, k.UID, k.UID))
-	k.Paths["own"] = path
 	k.end = append(k.end, func() { master.Close() })
 	k.inherit("terminal", path, unix.O_RDWR|unix.O_NOCTTY)
 	k.terminal = true

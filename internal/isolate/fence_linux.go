@@ -292,11 +292,17 @@ func (o *Options) plan() (*plan, error) {
 	if p.Hide, err = resolveAll(o.Hide); err != nil {
 		return nil, err
 	}
-	p.Private = runtimeDirs(o.Getenv)
 	sockets, err := openSockets(o.Getenv, p.Sockets)
 	if err != nil {
 		return nil, fmt.Errorf("find the sockets of other programs: %w", err)
 	}
+	p.Private = runtimeDirs(o.Getenv)
+	for _, dir := range onlySockets(o.Getenv, sockets) {
+		if !slices.ContainsFunc(p.Private, func(private string) bool { return dir == private || isBelow(dir, private) }) {
+			p.Private = append(p.Private, dir)
+		}
+	}
+	p.Terminal = ownTerminal()
 	devices, err := openDevices()
 	if err != nil {
 		return nil, fmt.Errorf("find the devices: %w", err)

@@ -24,6 +24,10 @@ func cover(p *plan) error {
 	if err != nil {
 		return err
 	}
+	others, err := aliases(slices.Concat(p.Hide, p.Private, []string{p.Home}))
+	if err != nil {
+		return err
+	}
 	if err := replaceResolver(p.Home); err != nil {
 		return err
 	}
@@ -32,11 +36,10 @@ func cover(p *plan) error {
 			return err
 		}
 	}
-	if err := os.MkdirAll(p.Home, 0o700); err != nil { // it may have been below one of these
+	if err := replaceTerminals(p.Terminal); err != nil {
 		return err
 	}
-	others, err := aliases(append(slices.Clone(p.Hide), p.Home))
-	if err != nil {
+	if err := os.MkdirAll(p.Home, 0o700); err != nil { // it may have been below one of these
 		return err
 	}
 	for _, path := range slices.Concat(p.Hide, others) {
@@ -144,6 +147,33 @@ func replaceDirectory(dir string, keep, sockets []string) error {
 		if err := bind(fmt.Sprintf("/proc/self/fd/%d", k.file.Fd()), k.path); err != nil {
 			return fmt.Errorf("keep %s: %w", k.path, err)
 		}
+	}
+	return nil
+}
+
+// replaceTerminals gives the command separate pseudoterminals: those that the user opens
+// later are not among them. Its own terminal gets the name that containers use.
+func replaceTerminals(own string) error {
+	const dir, name = "/dev/pts", "/dev/console"
+	if mounts, err := readMounts(); err != nil || mountOf(mounts, dir).kind != "devpts" {
+		return err
+	}
+	terminal := -1
+	if own != "" {
+		var err error
+		if terminal, err = unix.Open(own, unix.O_PATH|unix.O_CLOEXEC, 0); err != nil {
+			return fmt.Errorf("terminal: %w", err)
+		}
+		defer unix.Close(terminal)
+	}
+	if err := unix.Mount("devpts", dir, "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620"); err != nil {
+		return fmt.Errorf("separate terminals: %w", err)
+	}
+	if own == "" {
+		return nil
+	}
+	if err := bind(fmt.Sprintf("/proc/self/fd/%d", terminal), name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("terminal: %w", err)
 	}
 	return nil
 }

@@ -19,19 +19,20 @@ import (
 
 // plan is what the stage prepares.
 type plan struct {
-	UID     int // of the user, as the parent knows it
-	GID     int
-	Home    string
-	Hide    []string // directories, and files of any kind
-	Private []string // directories covered by empty ones that can be written
-	Keep    []string // directories that are shown again below those in Private
-	Sockets []string // Unix sockets that are shown again below those in Private
-	Dir     string   // the working directory
-	Proxy   netip.AddrPort
-	Ports   []int
-	Listen  []netip.AddrPort
-	Spare   int
-	Notes   map[string][]byte // the files of the directory over Home
+	UID      int // of the user, as the parent knows it
+	GID      int
+	Home     string
+	Hide     []string // directories, and files of any kind
+	Private  []string // directories covered by empty ones that can be written
+	Keep     []string // directories that are shown again below those in Private
+	Sockets  []string // Unix sockets that are shown again below those in Private
+	Terminal string   // the one of the command below /dev/pts, or ""
+	Dir      string   // the working directory
+	Proxy    netip.AddrPort
+	Ports    []int
+	Listen   []netip.AddrPort
+	Spare    int
+	Notes    map[string][]byte // the files of the directory over Home
 }
 
 // command is what the stage becomes. Arguments and variables may have any bytes, which a

@@ -2,6 +2,7 @@ package isolate
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io/fs"
 	"maps"
@@ -43,12 +44,12 @@ var harmlessSockets = []string{
 // openSockets returns the Unix sockets that this user can connect to, as far as the kernel
 // and the environment name them.
 func openSockets(getenv func(string) string, allowed []string) ([]string, error) {
-	table, err := os.ReadFile("/proc/net/unix")
+	bound, err := boundSockets()
 	if err != nil {
 		return nil, err
 	}
 	found := make(map[string]bool)
-	for _, path := range slices.Concat(boundPaths(table), namedSockets(getenv), socketsIn(socketDirs(getenv))) {
+	for _, path := range slices.Concat(bound, namedSockets(getenv), socketsIn(socketDirs(getenv))) {
 		resolved, err := filepath.EvalSymlinks(path)
 		if err != nil || isHarmless(resolved) || slices.Contains(allowed, resolved) {
 			continue
@@ -67,6 +68,33 @@ func isHarmless(socket string) bool {
 	})
 }
 
+// boundSockets returns the paths of the sockets in every network namespace: a socket with a
+// path can be connected to from all of them, and each has its own table.
+func boundSockets() ([]string, error) {
+	table, err := os.ReadFile("/proc/net/unix")
+	if err != nil {
+		return nil, err
+	}
+	all := boundPaths(table)
+	tables, err := filepath.Glob("/proc/[0-9]*/net/unix")
+	if err != nil {
+		return nil, err
+	}
+	read := make(map[uint64]bool) // by inode, which differs between namespaces
+	for _, path := range tables {
+		var s unix.Stat_t
+		if unix.Stat(path, &s) != nil || read[s.Ino] {
+			continue
+		}
+		if table, err := os.ReadFile(path); err == nil { // otherwise the process has ended
+			read[s.Ino] = true
+			all = append(all, boundPaths(table)...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
 // boundPaths returns the absolute paths in /proc/net/unix: sockets that wait for
 // connections or datagrams. The path is the last column, see proc_net(5); connections have
 // the path of the listener, so most occur more than once.
@@ -77,12 +105,11 @@ func boundPaths(table []byte) []string {
 			all = append(all, strings.TrimSuffix(string(line[i+1:]), "\n"))
 		}
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	return all
 }
 
-// namedSockets returns the sockets that variables lead to. A program in another namespace
-// may have bound them, so that the kernel's list does not have them here.
+// namedSockets returns the sockets that variables lead to. The system may hide the processes
+// of others, and with them the tables that have these sockets.
 func namedSockets(getenv func(string) string) []string {
 	var all []string
 	for _, name := range []string{"SSH_AUTH_SOCK", "DOCKER_HOST", "CONTAINER_HOST", "DBUS_SESSION_BUS_ADDRESS", "DBUS_SYSTEM_BUS_ADDRESS", "GPG_AGENT_INFO",
@@ -116,6 +143,33 @@ func socketDirs(getenv func(string) string) []string {
 		}
 	}
 	return dirs
+}
+
+// onlySockets returns directories of the user that are for sockets and have nothing else. A
+// socket that its program makes again is not covered any more, but the directory is.
+func onlySockets(getenv func(string) string, sockets []string) []string {
+	var all []string
+	for _, socket := range sockets {
+		dir := filepath.Dir(socket)
+		if dir == getenv("HOME") || slices.Contains(all, dir) {
+			continue
+		}
+		var s unix.Stat_t
+		if unix.Stat(dir, &s) != nil || int(s.Uid) != os.Geteuid() || s.Mode&0o022 != 0 {
+			continue
+		}
+		if !slices.ContainsFunc(entriesOf(dir), func(e fs.DirEntry) bool { return e.Type() != fs.ModeSocket }) {
+			all = append(all, dir)
+		}
+	}
+	// The one of tmux, whose socket is a way to every terminal in it, may be made later.
+	tmux := filepath.Join(cmp.Or(getenv("TMUX_TMPDIR"), "/tmp"), "tmux-"+strconv.Itoa(os.Geteuid()))
+	if err := os.Mkdir(tmux, 0o700); err == nil || errors.Is(err, fs.ErrExist) {
+		if resolved, err := filepath.EvalSymlinks(tmux); err == nil && !slices.Contains(all, resolved) {
+			all = append(all, resolved)
+		}
+	}
+	return all
 }
 
 // maxEntries limits the entries of one directory that are looked at.
@@ -206,6 +260,17 @@ func ownTerminals() []string {
 		all = append(all, tty)
 	}
 	return all
+}
+
+// ownTerminal is the pseudoterminal of the command, or "".
+func ownTerminal() string {
+	all := ownTerminals()
+	slices.Reverse(all) // the controlling one, if there is one, and otherwise a standard stream
+	i := slices.IndexFunc(all, func(path string) bool { return isBelow(path, "/dev/pts") })
+	if i < 0 {
+		return ""
+	}
+	return all[i]
 }
 
 // controllingTerminal returns the name of this process's terminal: /dev/pts/N, or none.
