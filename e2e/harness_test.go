@@ -38,7 +38,7 @@ var (
 // roles are the other processes of the tests. The test binary runs the one that
 // E2E_ROLE names, instead of the tests.
 var roles = map[string]func(){"upstream": upstream, "go": goClient, "events": eventsClient, "chunks": chunksClient, "socket": socketClient, "grpc": grpcClient, "transfer": transferClient, "hold": hold, "details": detailsClient, "trial": runTrial,
-	"yard": runYard, "neighbor": beNeighbor, "attackers": attackAll, "attack": attackOnce, "key": keepKey, "published": publishedServer, "many": manyClient}
+	"yard": runYard, "neighbor": beNeighbor, "attackers": attackAll, "attack": attackOnce, "key": keepKey, "published": publishedServer, "many": manyClient, "nonamespaces": withoutNamespaces}
 
 func TestMain(m *testing.M) {
 	if role := os.Getenv("E2E_ROLE"); role != "" {

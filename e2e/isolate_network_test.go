@@ -37,6 +37,12 @@ var addresses = []string{"127.0.0.1", "::1", ownAddress, ownAddress6}
 // tcpPorts are those at which something listens outside, on every address.
 var tcpPorts = []string{"22", "25", "53", "80", "443", "5432", "8080", "8081", "20022"}
 
+// allowedTCP is what a flag of the isolated run opens.
+const (
+	allowedPort = "20099"
+	allowedTCP  = "127.0.0.1:" + allowedPort
+)
+
 var udpPorts = []string{"53", "123", "443", "4000"}
 
 // bringUp brings the network of the yard up.
@@ -115,6 +121,9 @@ var otherPackets = []attack{
 	{name: "broadcast", guarded: true, do: func(*yard) error { return broadcast("203.0.113.255:4000") }},
 	{name: "multicast", guarded: true, do: func(*yard) error { return broadcast("224.0.0.251:5353") }},
 	{name: "UDP-Lite", do: func(*yard) error { return socketSends(unix.IPPROTO_UDPLITE) }, guarded: true},
+	{name: "CONNECT to a metadata service", guarded: true, do: func(*yard) error { return connectThrough("169.254.169.254:80") }},
+	{name: "CONNECT to the proxy itself", guarded: true, do: func(*yard) error { return connectThrough(proxyAddress()) }},
+	{name: "TCP that is allowed", open: true, do: func(*yard) error { return greeted("tcp", allowedTCP) }},
 	{name: "the proxy dials", guarded: true, do: func(*yard) error { return connectThrough(farAddress + ":443") }},
 }
 
@@ -342,6 +351,10 @@ func arrangeNetwork(k *yardkeeper) {
 	}
 	k.env = append(k.env, "E2E_OUTSIDE=1")
 	k.watch = &watch{}
+	l, err := net.Listen("tcp", allowedTCP)
+	check(err)
+	go greetAll(l, nil)
+	k.flags = append(k.flags, "--allow-tcp", "localhost:"+allowedPort)
 	for _, address := range append(slices.Clone(addresses), "127.0.0.2") {
 		for _, port := range tcpPorts {
 			l, err := net.Listen("tcp", net.JoinHostPort(address, port))
@@ -410,42 +423,39 @@ func (k *yardkeeper) sniff() {
 // describe says what an IP packet is, or "" for those of the kernel itself: it looks for
 // neighbors of its interfaces.
 func describe(b []byte) string {
-	if len(b) == 0 {
+	var from, to netip.Addr
+	var protocol byte
+	switch {
+	case len(b) >= 20 && b[0]>>4 == 4:
+		from, to, protocol = netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20])), b[9]
+		b = b[int(b[0]&15)*4:]
+	case len(b) >= 40 && b[0]>>4 == 6:
+		from, to, protocol = netip.AddrFrom16([16]byte(b[8:24])), netip.AddrFrom16([16]byte(b[24:40])), b[6]
+		b = b[40:]
+	}
+	switch {
+	case protocol == 0 || protocol == unix.IPPROTO_ICMPV6:
 		return ""
+	case (protocol == unix.IPPROTO_TCP || protocol == unix.IPPROTO_UDP) && len(b) >= 4:
+		port := func(b []byte) uint16 { return uint16(b[0])<<8 | uint16(b[1]) }
+		return fmt.Sprintf("packet of protocol %d from %s to %s", protocol, netip.AddrPortFrom(from, port(b)), netip.AddrPortFrom(to, port(b[2:])))
 	}
-	switch b[0] >> 4 {
-	case 4:
-		to := netip.AddrFrom4([4]byte(b[16:20]))
-		if header := int(b[0]&15) * 4; (b[9] == unix.IPPROTO_TCP || b[9] == unix.IPPROTO_UDP) && len(b) >= header+4 {
-			return fmt.Sprintf("packet of protocol %d to %s", b[9], netip.AddrPortFrom(to, uint16(b[header+2])<<8|uint16(b[header+3])))
-		}
-		return fmt.Sprintf("packet of protocol %d to %s", b[9], to)
-	case 6:
-		if to := netip.AddrFrom16([16]byte(b[24:40])); b[6] != unix.IPPROTO_ICMPV6 && b[6] != 0 {
-			return fmt.Sprintf("packet of protocol %d to %s", b[6], to)
-		}
-	}
-	return ""
+	return fmt.Sprintf("packet of protocol %d from %s to %s", protocol, from, to)
 }
 
 // checkNetwork checks that nothing arrived, and nothing left but what the proxy dials.
 func checkNetwork(k *yardkeeper) string {
-	until("the sniffer sees what the proxy dials", func() bool {
-		k.watch.mu.Lock()
-		defer k.watch.mu.Unlock()
-		return slices.Contains(k.watch.seen, dialed)
-	})
+	const dialed, end = " to " + farAddress + ":443", " to 192.0.2.99:9"
+	k.watch.wait("the sniffer sees what the proxy dials", dialed)
 	// A packet of the yardkeeper marks the end of what the run can have sent.
-	const end = "packet of protocol 17 to 192.0.2.99:9"
 	c, err := net.Dial("udp", "192.0.2.99:9")
 	check(err)
-	c.Write([]byte("end"))
-	until("the sniffer sees the last packet", func() bool {
-		k.watch.mu.Lock()
-		defer k.watch.mu.Unlock()
-		return slices.Contains(k.watch.seen, end)
+	_, err = c.Write([]byte("end"))
+	check(err)
+	k.watch.wait("the sniffer sees the last packet", end)
+	seen := slices.DeleteFunc(k.watch.take(), func(s string) bool {
+		return strings.HasSuffix(s, dialed) || strings.HasSuffix(s, end) || strings.Contains(s, "[::1]:"+allowedPort) || strings.Contains(s, allowedTCP)
 	})
-	seen := slices.DeleteFunc(k.watch.take(), func(s string) bool { return s == dialed || s == end })
 	if len(seen) == 0 {
 		return ""
 	}
@@ -453,5 +463,11 @@ func checkNetwork(k *yardkeeper) string {
 	return "the run reached the machine outside: " + strings.Join(slices.Compact(seen), "; ")
 }
 
-// dialed is what the proxy itself sends for "the proxy dials".
-const dialed = "packet of protocol 6 to " + farAddress + ":443"
+// wait waits until something was seen.
+func (w *watch) wait(what, suffix string) {
+	until(what, func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return slices.ContainsFunc(w.seen, func(s string) bool { return strings.HasSuffix(s, suffix) })
+	})
+}

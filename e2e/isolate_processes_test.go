@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 	"unsafe"
@@ -119,6 +120,9 @@ var processScene = scene{arrange: arrangeProcesses, attacks: []attack{
 	{name: "copy a descriptor by an inherited pidfd", do: func(y *yard) error { return copyByPidfd(y.fd("pidfd"), y.Neighbor.Key) }},
 	{name: "compare descriptors", do: func(y *yard) error { return compareDescriptors(y.Neighbor.PID) }},
 
+	{name: "read shared memory", do: readShared},
+	{name: "read a message queue", do: readQueue},
+
 	{name: "kill", do: func(y *yard) error { return syscall.Kill(y.Neighbor.PID, attackSignal) }},
 	{name: "kill a process group", do: func(y *yard) error { return syscall.Kill(-y.Neighbor.PID, attackSignal) }},
 	{name: "kill the shell", do: func(y *yard) error { return syscall.Kill(y.Shell, syscall.SIGCONT) }},
@@ -156,6 +160,57 @@ func arrangeProcesses(k *yardkeeper) {
 	k.inheritFile("pidfd", os.NewFile(uintptr(fd), "pidfd"))
 	k.inherit("namespace", "/proc/self/ns/net", unix.O_RDONLY)
 	k.Paths["control group"] = k.controlGroup()
+	k.arrangeIPC()
+}
+
+// shared is the key of a segment of shared memory, and what it has.
+const (
+	shared     = 0x61757468
+	sharedText = "a shared secret"
+)
+
+// arrangeIPC makes a segment of shared memory and a message queue of the user. Systems with
+// systemd have the file system of the queues at /dev/mqueue.
+func (k *yardkeeper) arrangeIPC() {
+	id, err := unix.SysvShmGet(shared, 4096, unix.IPC_CREAT|0o666)
+	check(err)
+	memory, err := unix.SysvShmAttach(id, 0, 0)
+	check(err)
+	copy(memory, sharedText)
+	queues := filepath.Join(k.spec.Dir, "mqueue")
+	check(os.Mkdir(queues, 0o755))
+	check(unix.Mount("mqueue", queues, "mqueue", 0, ""))
+	k.Paths["queue"] = filepath.Join(queues, "queue")
+	f, err := os.OpenFile(k.Paths["queue"], os.O_CREATE|os.O_RDWR, 0o600)
+	check(err)
+	check(os.Chown(k.Paths["queue"], k.UID, k.UID))
+	message := []byte(sharedText)
+	for range 2 { // as many as there are runs
+		check(number(unix.SYS_MQ_TIMEDSEND, f.Fd(), uintptr(unsafe.Pointer(&message[0])), uintptr(len(message))))
+	}
+}
+
+func readShared(*yard) error {
+	id, err := unix.SysvShmGet(shared, 4096, 0)
+	if err != nil {
+		return err
+	}
+	memory, err := unix.SysvShmAttach(id, 0, unix.SHM_RDONLY)
+	if err == nil && !strings.HasPrefix(string(memory), sharedText) {
+		return fmt.Errorf("it has %q", memory[:len(sharedText)])
+	}
+	return err
+}
+
+// readQueue receives the message of a queue that it opens by its path.
+func readQueue(y *yard) error {
+	f, err := os.Open(y.Paths["queue"])
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	b := make([]byte, 1<<16)
+	return number(unix.SYS_MQ_TIMEDRECEIVE, f.Fd(), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
 }
 
 // controlGroup makes a control group that the user manages, as systemd does for its users.

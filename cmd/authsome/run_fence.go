@@ -187,7 +187,9 @@ func (f *fence) impossible(err error) error {
 		f.app.Warnf("the command is not isolated: %s: %s", unsupported.Reason, f.app.Suggest(suggest.Command("doctor")))
 		return nil
 	}
-	return exit.WithAdvice(fmt.Errorf("the command was not started, because it cannot be isolated: %w", err), "%s", explain.Isolation(unsupported.Cause))
+	// What the system said must not be taken for an error of the vault, such as a full disk.
+	err = exit.WithCode(fmt.Errorf("the command was not started, because it cannot be isolated: %w", err), exit.Error)
+	return exit.WithAdvice(err, "%s", explain.Isolation(unsupported.Cause))
 }
 
 // keyFiles are the files outside of the home that open the vault.

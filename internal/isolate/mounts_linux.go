@@ -53,6 +53,9 @@ func cover(p *plan) error {
 	if now, err := os.Stat(p.Home); err != nil || os.SameFile(home, now) {
 		return fmt.Errorf("%s is still visible", p.Home)
 	}
+	if err := replaceQueues(); err != nil {
+		return err
+	}
 	if err := protectGroups(); err != nil {
 		return err
 	}
@@ -216,6 +219,24 @@ func replaceResolver(scratch string) error {
 		return fmt.Errorf("replace %s: %w", target, err)
 	}
 	return unix.Unmount(scratch, 0)
+}
+
+// replaceQueues shows the message queues of this IPC namespace where those outside were: a
+// queue that is opened by its path is usable in every namespace.
+func replaceQueues() error {
+	mounts, err := readMounts()
+	if err != nil {
+		return err
+	}
+	for _, m := range mounts {
+		if m.kind != "mqueue" || mountOf(mounts, m.point) != m {
+			continue
+		}
+		if err := unix.Mount("mqueue", m.point, "mqueue", coverFlags, ""); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("cover %s: %w", m.point, err)
+		}
+	}
+	return nil
 }
 
 // protectGroups makes control groups read-only. A user can have groups to manage, also as

@@ -71,25 +71,32 @@ func isHarmless(socket string) bool {
 // boundSockets returns the paths of the sockets in every network namespace: a socket with a
 // path can be connected to from all of them, and each has its own table.
 func boundSockets() ([]string, error) {
-	table, err := os.ReadFile("/proc/net/unix")
+	proc, err := os.Open("/proc")
 	if err != nil {
 		return nil, err
 	}
-	all := boundPaths(table)
-	tables, err := filepath.Glob("/proc/[0-9]*/net/unix")
+	defer proc.Close()
+	names, err := proc.Readdirnames(-1)
 	if err != nil {
 		return nil, err
 	}
+	var all []string
 	read := make(map[uint64]bool) // by inode, which differs between namespaces
-	for _, path := range tables {
+	for _, name := range append(names, "self") {
+		table := "/proc/" + name + "/net/unix"
 		var s unix.Stat_t
-		if unix.Stat(path, &s) != nil || read[s.Ino] {
+		if unix.Stat(table, &s) == nil && read[s.Ino] {
 			continue
 		}
-		if table, err := os.ReadFile(path); err == nil { // otherwise the process has ended
-			read[s.Ino] = true
-			all = append(all, boundPaths(table)...)
+		text, err := os.ReadFile(table)
+		if err != nil && name == "self" {
+			return nil, err
 		}
+		if err != nil { // it is not a process, or it has ended
+			continue
+		}
+		read[s.Ino] = true
+		all = append(all, boundPaths(text)...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all), nil
