@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 )
@@ -101,7 +100,8 @@ func (f *fence) dial(_ context.Context, _, address string) (net.Conn, error) {
 }
 
 // dialInside is the command in the fence. It opens a connection to each address that it
-// reads from standard input, a socket, and sends it there.
+// reads from standard input, a socket, and sends it there. It looks up each address once,
+// because the measured process answers DNS too.
 func dialInside() error {
 	proxy, err := url.Parse(os.Getenv("HTTPS_PROXY"))
 	if err != nil {
@@ -118,22 +118,29 @@ func dialInside() error {
 	if err != nil {
 		return fmt.Errorf("use standard input: %w", err)
 	}
+	known := make(map[string]*net.TCPAddr)
 	addresses := bufio.NewScanner(parent)
 	for addresses.Scan() {
-		if err := passConnection(parent.(*net.UnixConn), strings.TrimSpace(addresses.Text())); err != nil {
+		address := addresses.Text()
+		if known[address] == nil {
+			if known[address], err = net.ResolveTCPAddr("tcp", address); err != nil {
+				return err
+			}
+		}
+		if err := passConnection(parent.(*net.UnixConn), known[address]); err != nil {
 			return err
 		}
 	}
 	return addresses.Err()
 }
 
-func passConnection(to *net.UnixConn, address string) error {
-	c, err := net.Dial("tcp", address)
+func passConnection(to *net.UnixConn, address *net.TCPAddr) error {
+	c, err := net.DialTCP("tcp", nil, address)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	file, err := c.(*net.TCPConn).File()
+	file, err := c.File()
 	if err != nil {
 		return err
 	}
