@@ -26,11 +26,8 @@ const definition = `{
   "export": {"env": {"api_key": "BENCH_API_KEY"}}
 }`
 
-// startAuthsome connects the benchmark's provider in a new home and starts the
-// proxy in the way that users do.
-func startAuthsome(ctx context.Context, binary string, up endpoints, home, upstreamCA string) (*process, proxyReady, error) {
-	var ready proxyReady
-	env := environment(home, upstreamCA)
+// connectProvider connects the benchmark's provider in a new home.
+func connectProvider(ctx context.Context, binary string, env []string) error {
 	command := func(stdin string, args ...string) error {
 		cmd := exec.CommandContext(ctx, binary, args...)
 		cmd.Env, cmd.Stdin = env, strings.NewReader(stdin)
@@ -40,14 +37,27 @@ func startAuthsome(ctx context.Context, binary string, up endpoints, home, upstr
 		return nil
 	}
 	if err := command(definition, "register", "-"); err != nil {
-		return nil, ready, err
+		return err
 	}
-	if err := command(strings.TrimPrefix(credential, "Bearer ")+"\n", "login", "bench", "--key-stdin"); err != nil {
+	return command(strings.TrimPrefix(credential, "Bearer ")+"\n", "login", "bench", "--key-stdin")
+}
+
+// upstreamFlags make a proxy find the upstream.
+func upstreamFlags(up endpoints, upstreamCA string) []string {
+	return []string{"--connect-to", hostHTTP1 + ":443:" + up.HTTP1, "--connect-to", hostHTTP2 + ":443:" + up.HTTP2, "--upstream-ca", upstreamCA}
+}
+
+// startAuthsome connects the benchmark's provider in a new home and starts the
+// proxy in the way that users do.
+func startAuthsome(ctx context.Context, binary string, up endpoints, home, upstreamCA string) (*process, proxyReady, error) {
+	var ready proxyReady
+	env := environment(home, upstreamCA)
+	if err := connectProvider(ctx, binary, env); err != nil {
 		return nil, ready, err
 	}
 	certificate := filepath.Join(home, "authsome-ca.pem")
-	cmd := exec.CommandContext(ctx, binary, "proxy", "--json", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--ca-out", certificate,
-		"--connect-to", hostHTTP1+":443:"+up.HTTP1, "--connect-to", hostHTTP2+":443:"+up.HTTP2, "--upstream-ca", upstreamCA)
+	args := []string{"proxy", "--json", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--ca-out", certificate}
+	cmd := exec.CommandContext(ctx, binary, append(args, upstreamFlags(up, upstreamCA)...)...)
 	cmd.Env = env
 	p, err := startProcess(ctx, subject, cmd, &ready)
 	if err != nil {

@@ -16,6 +16,9 @@ const childCommand = "serve-child"
 
 const upstreamName = "upstream"
 
+// insideName is the child that opens connections from inside a fence.
+const insideName = "inside"
+
 // proxyReady and upstreamReady are what a child prints when it is ready.
 type proxyReady struct {
 	Proxy     string `json:"proxy"`
@@ -41,6 +44,9 @@ func serveChild(args []string) error {
 	f.StringVar(&up.HTTP2, "http2", "", "`ADDRESS` of the upstream that speaks HTTP/2")
 	if err := f.Parse(args); err != nil {
 		return err
+	}
+	if *name == insideName {
+		return dialInside()
 	}
 	failed := make(chan error, 1)
 	go func() {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -22,7 +23,8 @@ type client interface {
 
 // target is where a client connects, and what it sends.
 type target struct {
-	proxy         string // address
+	proxy         string // address; "" if connections to the host itself arrive at the proxy
+	dial          func(ctx context.Context, network, address string) (net.Conn, error)
 	roots         *x509.CertPool
 	host          string
 	authorization string
@@ -40,32 +42,42 @@ type connection struct {
 // not block the benchmark.
 const connectionLimit = 2 * time.Minute
 
-func (c *connection) open(ctx context.Context) error {
-	var d net.Dialer
-	raw, err := d.DialContext(ctx, "tcp", c.target.proxy)
+func (c *connection) open(ctx context.Context) (err error) {
+	address := cmp.Or(c.target.proxy, c.target.host+":443")
+	raw, err := c.target.dial(ctx, "tcp", address)
 	if err != nil {
 		return err
 	}
+	defer func() {
+		if err != nil {
+			raw.Close()
+		}
+	}()
 	raw.SetDeadline(time.Now().Add(connectionLimit))
-	if _, err := fmt.Fprintf(raw, "CONNECT %s:443 HTTP/1.1\r\nHost: %[1]s:443\r\n\r\n", c.target.host); err != nil {
-		raw.Close()
+	if c.target.proxy != "" {
+		if err := askForTunnel(raw, c.target.host); err != nil {
+			return err
+		}
+	}
+	secure := tls.Client(raw, &tls.Config{RootCAs: c.target.roots, ServerName: c.target.host, NextProtos: []string{"http/1.1"}})
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return fmt.Errorf("TLS with the proxy: %w", err)
+	}
+	c.conn, c.reader = secure, bufio.NewReader(secure)
+	return nil
+}
+
+func askForTunnel(raw net.Conn, host string) error {
+	if _, err := fmt.Fprintf(raw, "CONNECT %s:443 HTTP/1.1\r\nHost: %[1]s:443\r\n\r\n", host); err != nil {
 		return fmt.Errorf("send CONNECT: %w", err)
 	}
 	response, err := http.ReadResponse(bufio.NewReader(raw), &http.Request{Method: http.MethodConnect})
 	if err != nil {
-		raw.Close()
 		return fmt.Errorf("response to CONNECT: %w", err)
 	}
 	if response.StatusCode != http.StatusOK {
-		raw.Close()
 		return fmt.Errorf("response to CONNECT: %s", response.Status)
 	}
-	secure := tls.Client(raw, &tls.Config{RootCAs: c.target.roots, ServerName: c.target.host, NextProtos: []string{"http/1.1"}})
-	if err := secure.HandshakeContext(ctx); err != nil {
-		raw.Close()
-		return fmt.Errorf("TLS with the proxy: %w", err)
-	}
-	c.conn, c.reader = secure, bufio.NewReader(secure)
 	return nil
 }
 
@@ -103,12 +115,16 @@ type streams struct {
 func newStreams(t target) *streams {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)
-	return &streams{target: t, transport: &http.Transport{
-		Proxy:              http.ProxyURL(&url.URL{Scheme: "http", Host: t.proxy}),
+	transport := &http.Transport{
+		DialContext:        t.dial,
 		TLSClientConfig:    &tls.Config{RootCAs: t.roots},
 		Protocols:          protocols,
 		DisableCompression: true,
-	}}
+	}
+	if t.proxy != "" {
+		transport.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: t.proxy})
+	}
+	return &streams{target: t, transport: transport}
 }
 
 func (s *streams) Get(ctx context.Context, path string) (*http.Response, error) {

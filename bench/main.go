@@ -34,6 +34,7 @@ type settings struct {
 	peers    string
 	authsome string
 	json     bool
+	isolate  bool
 }
 
 func main() {
@@ -68,6 +69,7 @@ func parseSettings(args []string, stderr io.Writer) (settings, error) {
 	f.StringVar(&s.only, "workloads", "", "measure only the workloads in a comma-separated `LIST` of: "+strings.Join(workloadNames(), ", "))
 	f.StringVar(&s.peers, "peers", "", "measure only the proxies in a comma-separated `LIST` of: "+strings.Join(peerNames(), ", "))
 	f.StringVar(&s.authsome, "authsome", "", "measure the binary at `PATH` (default: build ../cmd/authsome)")
+	f.BoolVar(&s.isolate, "isolate", false, "measure authsome run --isolate too, by CONNECT and for clients that know no proxy (Linux)")
 	f.BoolVar(&s.json, "json", false, "print JSON with every round instead of the table")
 	if err := f.Parse(args); err != nil {
 		return s, err

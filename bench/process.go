@@ -29,15 +29,20 @@ type process struct {
 }
 
 // startProcess starts cmd and decodes into ready the JSON that cmd prints when it is
-// ready.
+// ready. Its standard input is a pipe that stays open until it has to stop.
 func startProcess(ctx context.Context, name string, cmd *exec.Cmd, ready any) (*process, error) {
-	p := &process{name: name, cmd: cmd, stderr: &tail{}, exited: make(chan struct{})}
-	cmd.Stderr = p.stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	p.stdin = stdin
+	return startWith(ctx, name, cmd, stdin, ready)
+}
+
+// startWith is startProcess for a command that has its standard input, and stops when
+// stdin is closed.
+func startWith(ctx context.Context, name string, cmd *exec.Cmd, stdin io.Closer, ready any) (*process, error) {
+	p := &process{name: name, cmd: cmd, stdin: stdin, stderr: &tail{}, exited: make(chan struct{})}
+	cmd.Stderr = p.stderr
 	stdout, stdoutWriter, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)

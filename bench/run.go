@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,7 +52,9 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) 
 type lab struct {
 	dir        string
 	upstreamCA string // file with the upstream's authority
+	binary     string // authsome; "" until a peer needs it
 	processes  []*process
+	fence      *fence // nil until a peer needs it
 }
 
 func (l *lab) stop() {
@@ -70,11 +73,18 @@ func (l *lab) startAll(ctx context.Context, s settings) ([]running, error) {
 		return nil, fmt.Errorf("write the upstream's certificate: %w", err)
 	}
 	var all []running
+	l.binary = s.authsome
 	for _, p := range peers() {
-		if !chosen(s.peers, p.name) {
+		if !chosen(s.peers, p.name) || p.isolated && !s.isolate && s.peers == "" {
 			continue
 		}
-		r, err := l.startPeer(ctx, s, p, up.endpoints)
+		if p.serve == nil && l.binary == "" {
+			var err error
+			if l.binary, err = buildAuthsome(ctx, l.dir); err != nil {
+				return nil, err
+			}
+		}
+		r, err := l.startPeer(ctx, p, up.endpoints)
 		if err != nil {
 			return nil, err
 		}
@@ -98,30 +108,31 @@ func (l *lab) startChild(ctx context.Context, name string, ready any, args ...st
 	return p, err
 }
 
-func (l *lab) startPeer(ctx context.Context, s settings, p peer, up endpoints) (r running, err error) {
+func (l *lab) startPeer(ctx context.Context, p peer, up endpoints) (r running, err error) {
 	r.peer = p
+	r.target.dial = (&net.Dialer{}).DialContext
 	var ready proxyReady
-	if p.serve != nil {
+	switch {
+	case p.serve != nil:
 		r.process, err = l.startChild(ctx, p.name, &ready, "-http1", up.HTTP1, "-http2", up.HTTP2)
-	} else {
-		binary := s.authsome
-		if binary == "" {
-			if binary, err = buildAuthsome(ctx, l.dir); err != nil {
-				return r, err
-			}
-		}
-		if r.process, ready, err = startAuthsome(ctx, binary, up, l.dir, l.upstreamCA); err == nil {
+	case p.isolated:
+		r.process, ready, err = l.startFence(ctx, up)
+		r.target.dial = l.fence.dial
+	default:
+		if r.process, ready, err = startAuthsome(ctx, l.binary, up, l.dir, l.upstreamCA); err == nil {
 			l.processes = append(l.processes, r.process)
 		}
 	}
 	if err != nil {
 		return r, err
 	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM([]byte(ready.Authority)) {
+	r.target.roots = x509.NewCertPool()
+	if !r.target.roots.AppendCertsFromPEM([]byte(ready.Authority)) {
 		return r, fmt.Errorf("%s printed no certificate", p.name)
 	}
-	r.target = target{proxy: ready.Proxy, roots: roots}
+	if p.name != captured {
+		r.target.proxy = ready.Proxy
+	}
 	r.atStart, _, err = memory(r.process.pid())
 	return r, err
 }

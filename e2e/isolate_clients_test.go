@@ -10,19 +10,16 @@ import (
 	"testing"
 )
 
-// ownNetwork are clients of the matrix that arrive with the credential in a fence, without
-// any setting: the proxy serves them where they connect. Several do not read proxy
-// settings at all, and bypass the proxy without a fence.
-var ownNetwork = []string{
-	"Command_line/curl,_HTTP/1.1", "Command_line/curl,_HTTP/2", "Command_line/wget", "Command_line/s3cmd",
-	"Command_line/git_clone", "Package_managers/npm_install",
-	"Go/net/http_with_an_http.Transport_without_Proxy", "Go/fasthttp", "Go/gorilla/websocket", "Go/grpc-go", "Go/AWS_SDK,_Bedrock",
-	"Python/http.client", "Python/aiohttp", "Python/httpx", "Python/tornado", "Python/treq_(Twisted)", "Python/websockets", "Python/grpcio",
+// alsoIsolated are clients of the matrix that run in a fence in addition to all those that
+// bypass the proxy without one.
+var alsoIsolated = []string{
+	"Command_line/curl,_HTTP/1.1", "Command_line/curl,_HTTP/2", "Command_line/wget", "Command_line/git_clone", "Package_managers/npm_install",
+	"Go/gorilla/websocket", "Go/grpc-go", "Go/AWS_SDK,_Bedrock",
+	"Python/httpx", "Python/grpcio",
 	"Node/fetch/Node_18", "Node/fetch/Node_20", "Node/fetch/Node_24", "Node/http2/Node_18", "Node/http2/Node_20", "Node/ws/Node_20", "Node/WebSocket/Node_22",
 	"Node/gRPC_(@grpc/grpc-js)/Node_18", "Node/AWS_SDK,_Bedrock/Node_20",
-	"Bun_and_Deno/fetch/Bun", "Bun_and_Deno/ws/Bun", "Bun_and_Deno/fetch/Deno", "Bun_and_Deno/WebSocket/Deno",
-	"Ruby/net/http", "Perl/LWP", "Perl/HTTP::Tiny", "PHP/streams", "Java/HttpClient",
-	"Other_languages/Erlang_httpc",
+	"Bun_and_Deno/fetch/Bun", "Bun_and_Deno/fetch/Deno", "Bun_and_Deno/WebSocket/Deno",
+	"Ruby/net/http", "Perl/LWP", "Perl/HTTP::Tiny",
 }
 
 // proxySettings are the variables with which authsome makes programs use the proxy.
@@ -40,13 +37,21 @@ func withoutProxy(argv ...string) []string {
 	return append(all, argv...)
 }
 
-// ownResolver makes a program in Go ask the name servers of resolv.conf itself.
-func ownResolver(c *client) { c.env = append(slices.Clone(c.env), "GODEBUG=netdns=go") }
-
-// ownTrustStore makes a program in Java trust the authority of the run in Java's own way.
-func ownTrustStore(c *client) {
-	c.argv = append([]string{"sh", "-euc", `keytool -importcert -noprompt -file "$NODE_EXTRA_CA_CERTS" -keystore trust -storepass changeit 2>/dev/null
-program=$1; shift; exec "$program" -Djavax.net.ssl.trustStore=trust -Djavax.net.ssl.trustStorePassword=changeit "$@"`, "sh"}, c.argv...)
+// ownWay makes a client use what its language has in place of settings: in Go its own
+// resolver, and what makes it trust the authority of the run in Java, and in Debian's
+// urllib3.
+func ownWay(c *client) {
+	switch {
+	case c.group == "Go":
+		c.env = append(slices.Clone(c.env), "GODEBUG=netdns=go")
+	case c.group == "Java":
+		const script = `keytool -importcert -noprompt -file "$NODE_EXTRA_CA_CERTS" -keystore trust -storepass changeit 2>/dev/null
+program=$1; shift; exec "$program" -Djavax.net.ssl.trustStore=trust -Djavax.net.ssl.trustStorePassword=changeit "$@"`
+		c.argv = append([]string{"sh", "-euc", script, "sh"}, c.argv...)
+	case c.name == "urllib3":
+		const program = "import os, urllib3; print(urllib3.PoolManager(ca_certs=os.environ['SSL_CERT_FILE']).request('GET', '" + routeURL + "').data.decode())"
+		c.argv = []string{"/usr/bin/python3", "-c", program}
+	}
 }
 
 // staticProgram is built from runtimes/client.c once. It loads no library that could be
@@ -59,38 +64,40 @@ var staticProgram = sync.OnceValue(func() string {
 	return path
 })
 
+// isolatedClients are the clients of TestIsolatedClients.
+func isolatedClients(t *testing.T) []client {
+	t.Helper()
+	all := []client{
+		client{group: "C", name: "static program with OpenSSL", argv: []string{staticProgram(), routeHost}}.complete(),
+		client{group: "Environment", name: "nothing names the proxy", argv: []string{"sh", "-c", "env; curl -fsS " + routeURL}}.complete(),
+	}
+	found := 0
+	for _, c := range matrix() {
+		also := slices.Contains(alsoIsolated, c.String())
+		if also {
+			found++
+		}
+		if also || c.want == bypass {
+			ownWay(&c)
+			all = append(all, c)
+		}
+	}
+	if found != len(alsoIsolated) {
+		t.Errorf("the matrix has %d clients of alsoIsolated, which has %d", found, len(alsoIsolated))
+	}
+	return all
+}
+
 // TestIsolatedClients runs clients without any proxy setting in a fence, as a user
 // without privileges. Each must be served like one that uses the proxy.
 func TestIsolatedClients(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Fatal("run this as root: each client gets a network in which the real address is a trap")
 	}
-	const urllib3 = "import os, urllib3; print(urllib3.PoolManager(ca_certs=os.environ['SSL_CERT_FILE']).request('GET', '" + routeURL + "').data.decode())"
-	all := []client{
-		{group: "Python", name: "urllib3 with the certificates of OpenSSL", argv: []string{"/usr/bin/python3", "-c", urllib3}},
-		{group: "C", name: "static program with OpenSSL", argv: []string{staticProgram(), routeHost}},
-		{group: "Environment", name: "nothing names the proxy", argv: []string{"sh", "-c", "env; curl -fsS " + routeURL}},
-	}
-	known := matrix()
-	for _, name := range ownNetwork {
-		i := slices.IndexFunc(known, func(c client) bool { return c.String() == name })
-		if i < 0 {
-			t.Fatalf("the matrix has no client %s", name)
-		}
-		c := known[i]
-		switch c.group {
-		case "Go":
-			ownResolver(&c)
-		case "Java":
-			ownTrustStore(&c)
-		}
-		all = append(all, c)
-	}
 	homes := newHomes(t)
-	for _, c := range all {
+	for _, c := range isolatedClients(t) {
 		t.Run(c.String(), func(t *testing.T) {
 			t.Parallel()
-			c := c.complete()
 			c.argv = withoutProxy(c.argv...)
 			r := c.try(t, homes.with(c.logins), userOf(testScripts), "--isolate")
 			if got, why := r.outcome(c); got != ok {
