@@ -267,7 +267,9 @@ func (f *fence) serve(log *slog.Logger) {
 	}
 	part("dns", func() error { return f.names.ServeUDP(f.UDPDNS) })
 	part("dns over tcp", func() error { return f.names.ServeTCP(f.TCPDNS) })
-	part("refusals", func() error { return f.blocked.Watch(f.Packets, f.names.Name) })
+	for _, r := range f.Refusals {
+		part("refusals", func() error { return f.blocked.Watch(r, f.names.Name) })
+	}
 	for _, p := range f.published {
 		for _, l := range p.listeners {
 			part("publish", func() error { return f.Publish(l, p.inside) })

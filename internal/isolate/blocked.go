@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -49,19 +49,31 @@ func NewBlocked() *Blocked {
 	return &Blocked{hostListens: new(listeningPorts).has}
 }
 
-// Watch counts what arrives at a packet socket from inside, until f is closed. Then it
-// returns nil. The host of a target is the name of its address, if name has one.
-func (b *Blocked) Watch(f *os.File, name func(netip.Addr) (string, bool)) error {
+// Refusals is a raw socket of the network inside that receives the packets of a protocol
+// with which the kernel refuses connections.
+type Refusals struct {
+	net.PacketConn
+	protocol byte
+}
+
+// Watch counts what arrives at a socket, until it is closed. Then it returns nil. The host
+// of a target is the name of its address, if name has one.
+func (b *Blocked) Watch(r *Refusals, name func(netip.Addr) (string, bool)) error {
 	packet := make([]byte, packetSize)
 	for {
-		n, err := f.Read(packet)
-		if errors.Is(err, os.ErrClosed) {
+		n, from, err := r.ReadFrom(packet)
+		if errors.Is(err, net.ErrClosed) {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("watch for blocked connections: %w", err)
 		}
-		if network, target, ok := parseRefusal(packet[:n]); ok {
+		address, ok := from.(*net.IPAddr)
+		if !ok {
+			return fmt.Errorf("watch for blocked connections: a packet from %T", from)
+		}
+		source, _ := netip.AddrFromSlice(address.IP)
+		if network, target, ok := parseRefusal(r.protocol, source.Unmap(), packet[:n]); ok {
 			b.add(network, target, name)
 		}
 	}
@@ -129,18 +141,14 @@ const (
 )
 
 // parseRefusal returns the target of a connection that the kernel refused with a packet,
-// which begins with its IP header.
-func parseRefusal(packet []byte) (network string, target netip.AddrPort, ok bool) {
-	p, ok := parseIP(packet)
-	if !ok {
-		return "", target, false
-	}
+// whose IP header is not in payload.
+func parseRefusal(protocol byte, source netip.Addr, payload []byte) (network string, target netip.AddrPort, ok bool) {
 	switch {
-	case p.protocol == protocolTCP && isReset(p.payload):
-		return "tcp", netip.AddrPortFrom(p.source, binary.BigEndian.Uint16(p.payload)), true
-	case isPortUnreachable(p.protocol, p.payload):
+	case protocol == protocolTCP && isReset(payload):
+		return "tcp", netip.AddrPortFrom(source, binary.BigEndian.Uint16(payload)), true
+	case isPortUnreachable(protocol, payload):
 		// The refused packet follows the eight bytes of the ICMP header.
-		refused, ok := parseIP(p.payload[8:])
+		refused, ok := parseIP(payload[8:])
 		if !ok || refused.protocol != protocolUDP || len(refused.payload) < 4 {
 			return "", target, false
 		}

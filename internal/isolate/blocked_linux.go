@@ -1,88 +1,103 @@
 package isolate
 
 import (
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
+	"os"
+	"syscall"
 
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
-// packetSocket returns a socket that receives the packets with which the kernel of this
-// network namespace refuses connections: its file is for [Blocked.Watch]. It needs
-// CAP_NET_RAW.
-func packetSocket() (fd int, err error) {
-	lo, err := net.InterfaceByName("lo")
-	if err != nil {
-		return -1, fmt.Errorf("watch for blocked connections: %w", err)
-	}
-	// Without a protocol it receives nothing before it has the filter.
-	fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		return -1, fmt.Errorf("watch for blocked connections: %w", err)
-	}
-	// The filter drops outgoing packets too, but the kernel copies each of them for it.
-	// Before Linux 4.20 it cannot do without.
-	unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1)
-	if err = attach(fd, refusals); err == nil {
-		err = unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: networkOrder(unix.ETH_P_ALL), Ifindex: lo.Index})
-	}
-	if err != nil {
-		unix.Close(fd)
-		return -1, fmt.Errorf("watch for blocked connections: %w", err)
-	}
-	return fd, nil
+// refusalProtocols are what the kernel refuses connections with, and the networks and
+// addresses of raw sockets that receive it. A packet socket would do for all of them, but
+// closing one takes the kernel some milliseconds.
+var refusalProtocols = [...]struct {
+	protocol         byte
+	network, address string
+}{
+	{protocolTCP, "ip4:6", "0.0.0.0"},
+	{protocolICMP, "ip4:1", "0.0.0.0"},
+	{protocolTCP, "ip6:6", "::"},
+	{protocolICMPv6, "ip6:58", "::"},
 }
 
-// networkOrder returns the number whose bytes in memory are those of v in network order.
-func networkOrder(v uint16) uint16 {
-	return binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, v))
+// refusalSockets returns a socket for each of refusalProtocols that receives the refusals of
+// this network namespace. They need CAP_NET_RAW. Those for IPv6 are left out if the kernel
+// does not have it.
+func refusalSockets() (files []*os.File, err error) {
+	for _, p := range refusalProtocols {
+		c, err := net.ListenPacket(p.network, p.address)
+		if errors.Is(err, unix.EAFNOSUPPORT) && p.address == "::" {
+			break
+		}
+		if err != nil {
+			return files, fmt.Errorf("watch for blocked connections: %w", err)
+		}
+		defer c.Close()
+		ip := c.(*net.IPConn)
+		if err := attach(ip, refusalFilter(p.protocol, p.address == "::")); err != nil {
+			return files, fmt.Errorf("watch for blocked connections: %w", err)
+		}
+		f, err := ip.File()
+		if err != nil {
+			return files, fmt.Errorf("watch for blocked connections: %w", err)
+		}
+		files = append(files, f)
+	}
+	return files, nil
 }
 
-// refusals is a filter that passes the packets that [parseRefusal] understands. All traffic
-// inside, also that of the proxy, goes through it. The loopback shows each packet twice, as
-// outgoing and as incoming.
-var refusals = []bpf.Instruction{
-	bpf.LoadExtension{Num: bpf.ExtType},
-	bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.PACKET_OUTGOING, SkipTrue: 18}, // to drop
-
-	// X = the length of the IP header, A = the protocol.
-	bpf.LoadAbsolute{Off: 0, Size: 1},
-	bpf.ALUOpConstant{Op: bpf.ALUOpShiftRight, Val: 4},
-	bpf.JumpIf{Cond: bpf.JumpEqual, Val: 6, SkipTrue: 3}, // to IPv6
-	bpf.LoadMemShift{Off: 0},
-	bpf.LoadAbsolute{Off: 9, Size: 1},
-	bpf.Jump{Skip: 2},
-	bpf.LoadConstant{Dst: bpf.RegX, Val: 40}, // IPv6
-	bpf.LoadAbsolute{Off: 6, Size: 1},
-
-	// TCP: RST and ACK, and sequence number 0.
-	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: protocolTCP, SkipTrue: 4}, // to ICMP
-	bpf.LoadIndirect{Off: 13, Size: 1},
-	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: flagsResetAck, SkipTrue: 7}, // to drop
-	bpf.LoadIndirect{Off: 4, Size: 4},
-	bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0, SkipTrue: 6, SkipFalse: 5}, // to pass, or drop
-
-	// ICMP or ICMPv6: type and code.
-	bpf.JumpIf{Cond: bpf.JumpEqual, Val: protocolICMP, SkipTrue: 1},
-	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: protocolICMPv6, SkipTrue: 3}, // to drop
-	bpf.LoadIndirect{Off: 0, Size: 2},
-	bpf.JumpIf{Cond: bpf.JumpEqual, Val: icmpUnreachable<<8 | icmpPortUnreachable, SkipTrue: 2},     // to pass
-	bpf.JumpIf{Cond: bpf.JumpEqual, Val: icmpv6Unreachable<<8 | icmpv6PortUnreachable, SkipTrue: 1}, // to pass
-
-	bpf.RetConstant{Val: 0},          // drop
-	bpf.RetConstant{Val: packetSize}, // pass
+// refusalFilter passes the packets that [parseRefusal] understands. All traffic inside, also
+// that of the proxy, goes through it. A packet of IPv4 begins with its IP header, one of
+// IPv6 does not.
+func refusalFilter(protocol byte, v6 bool) []bpf.Instruction {
+	var header bpf.Instruction = bpf.LoadMemShift{Off: 0} // X = its length
+	if v6 {
+		header = bpf.LoadConstant{Dst: bpf.RegX, Val: 0}
+	}
+	if protocol == protocolTCP { // RST and ACK, and sequence number 0
+		return []bpf.Instruction{
+			header,
+			bpf.LoadIndirect{Off: 13, Size: 1},
+			bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: flagsResetAck, SkipTrue: 3},
+			bpf.LoadIndirect{Off: 4, Size: 4},
+			bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 0, SkipTrue: 1},
+			bpf.RetConstant{Val: packetSize},
+			bpf.RetConstant{Val: 0},
+		}
+	}
+	unreachable := uint32(icmpUnreachable<<8 | icmpPortUnreachable)
+	if protocol == protocolICMPv6 {
+		unreachable = icmpv6Unreachable<<8 | icmpv6PortUnreachable
+	}
+	return []bpf.Instruction{
+		header,
+		bpf.LoadIndirect{Off: 0, Size: 2}, // type and code
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unreachable, SkipTrue: 1},
+		bpf.RetConstant{Val: packetSize},
+		bpf.RetConstant{Val: 0},
+	}
 }
 
-func attach(fd int, program []bpf.Instruction) error {
-	raw, err := bpf.Assemble(program)
+func attach(c syscall.Conn, program []bpf.Instruction) error {
+	assembled, err := bpf.Assemble(program)
 	if err != nil {
 		return err
 	}
-	filter := make([]unix.SockFilter, len(raw))
-	for i, r := range raw {
+	filter := make([]unix.SockFilter, len(assembled))
+	for i, r := range assembled {
 		filter[i] = unix.SockFilter{Code: r.Op, Jt: r.Jt, Jf: r.Jf, K: r.K}
 	}
-	return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]})
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		failed = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]})
+	})
+	return errors.Join(err, failed)
 }

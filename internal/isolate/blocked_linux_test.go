@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -57,48 +56,72 @@ func TestRefusedConnectionsAreSeen(t *testing.T) {
 
 func TestOtherPacketsDoNotArrive(t *testing.T) {
 	inNamespace(t, func(t *testing.T) {
-		fd, err := packetSocket()
-		if err != nil {
-			t.Fatal(err)
-		}
-		socket := os.NewFile(uintptr(fd), "packets")
-		defer socket.Close()
-		resetConnection(t)
-		refuse(t, "tcp", "10.1.2.3:22")
-		packet := make([]byte, packetSize)
-		n, err := socket.Read(packet)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, target, ok := parseRefusal(packet[:n]); !ok || target.String() != "10.1.2.3:22" {
-			t.Errorf("the first packet is %x", packet[:n])
+		for i, r := range openRefusals(t) {
+			resetConnection(t)
+			network, target := "tcp", "10.1.2.3:22"
+			if refusalProtocols[i].address == "::" {
+				target = "[2001:db8::1]:22"
+			}
+			if refusalProtocols[i].protocol != protocolTCP {
+				network = "udp"
+			}
+			refuse(t, network, target)
+			packet := make([]byte, packetSize)
+			n, from, err := r.ReadFrom(packet)
+			if err != nil {
+				t.Fatal(err)
+			}
+			source, _ := netip.AddrFromSlice(from.(*net.IPAddr).IP)
+			if gotNetwork, got, ok := parseRefusal(r.protocol, source.Unmap(), packet[:n]); !ok || gotNetwork != network || got.String() != target {
+				t.Errorf("%s %s: the first packet is %x from %v", network, target, packet[:n], from)
+			}
 		}
 	})
+}
+
+// openRefusals opens the sockets for refusals.
+func openRefusals(t *testing.T) []*Refusals {
+	t.Helper()
+	files, err := refusalSockets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*Refusals
+	for i, f := range files {
+		c, err := net.FilePacketConn(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		t.Cleanup(func() { c.Close() })
+		all = append(all, &Refusals{c, refusalProtocols[i].protocol})
+	}
+	return all
 }
 
 // watch counts the connections that are refused until end is called, which waits for one
 // to an address.
 func watch(t *testing.T, names *Names, last netip.Addr) (b *Blocked, end func()) {
 	t.Helper()
-	fd, err := packetSocket()
-	if err != nil {
-		t.Fatal(err)
-	}
-	socket := os.NewFile(uintptr(fd), "packets")
+	sockets := openRefusals(t)
 	b, seen, ended := NewBlocked(), make(chan bool, 1), make(chan error)
-	go func() {
-		ended <- b.Watch(socket, func(a netip.Addr) (string, bool) {
-			if a == last {
-				seen <- true
-			}
-			return names.Name(a)
-		})
-	}()
+	for _, r := range sockets {
+		go func() {
+			ended <- b.Watch(r, func(a netip.Addr) (string, bool) {
+				if a == last {
+					seen <- true
+				}
+				return names.Name(a)
+			})
+		}()
+	}
 	return b, func() {
 		<-seen
-		socket.Close()
-		if err := <-ended; err != nil {
-			t.Error(err)
+		for _, r := range sockets {
+			r.Close()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
 		}
 	}
 }
@@ -163,34 +186,42 @@ func TestServersOfThisMachineAreKnown(t *testing.T) {
 	}
 }
 
-// All traffic of the namespace goes through the filter, so it must not pass much else.
-func TestFilterOfRefusals(t *testing.T) {
-	vm, err := bpf.NewVM(refusals[2:]) // the VM does not know the direction of packets
-	if err != nil {
-		t.Fatal(err)
-	}
-	tcp4, tcp6 := fmt.Sprintf(v4, "06"), fmt.Sprintf(v6, "06")
+// All traffic of the namespace goes through the filters, so they must not pass much else.
+func TestFiltersOfRefusals(t *testing.T) {
 	udp4, udp6 := fmt.Sprintf(v4Back, "11")+udp, fmt.Sprintf(v6Back, "11")+udp
-	icmp4, icmp6 := fmt.Sprintf(v4, "01"), fmt.Sprintf(v6, "3a")
-	for packet, passes := range map[string]bool{
-		tcp4 + refused:                            true,
-		fmt.Sprintf(v4Long, "06") + refused:       true,
-		tcp6 + refused:                            true,
-		icmp4 + "0303 0000 00000000 " + udp4:      true,
-		icmp6 + "0104 0000 00000000 " + udp6:      true,
-		tcp4 + "1538 d431 00000000 00000000 5002": false, // SYN
-		tcp6 + "1538 d431 00000000 00000000 5002": false,
-		tcp4 + "1538 d431 00000001 00000000 5014": false, // the reset of a connection
-		tcp4 + "1538 d431 00000001 00000000 5018": false, // data
-		tcp6 + "1538 d431 00000001 00000000 5018": false,
-		icmp4 + "0800 0000 00000000 " + udp4:      false,
-		icmp6 + "8700 0000 00000000 " + udp6:      false,
-		fmt.Sprintf(v4, "11") + "0303 0104 0008":  false,
-		fmt.Sprintf(v6, "11") + "0104 0303 0008":  false,
-		"":                                        false,
+	for _, tt := range []struct {
+		protocol byte
+		v6       bool
+		payload  string
+		passes   bool
+	}{
+		{protocolTCP, false, refused, true},
+		{protocolTCP, true, refused, true},
+		{protocolICMP, false, "0303 0000 00000000 " + udp4, true},
+		{protocolICMPv6, true, "0104 0000 00000000 " + udp6, true},
+		{protocolTCP, false, "1538 d431 00000000 00000000 5002", false}, // SYN
+		{protocolTCP, true, "1538 d431 00000000 00000000 5002", false},
+		{protocolTCP, false, "1538 d431 00000001 00000000 5014", false}, // the reset of a connection
+		{protocolTCP, true, "1538 d431 00000001 00000000 5014", false},
+		{protocolTCP, false, "1538 d431 00000001 00000000 5018", false}, // data
+		{protocolICMP, false, "0800 0000 00000000 " + udp4, false},
+		{protocolICMPv6, true, "8700 0000 00000000 " + udp6, false},
+		{protocolICMP, false, "0104 0000 00000000 " + udp4, false},
+		{protocolTCP, false, "", false},
+		{protocolICMPv6, true, "", false},
 	} {
-		if n, err := vm.Run(bytesOf(t, packet)); err != nil || (n > 0) != passes {
-			t.Errorf("%s: %d bytes pass, %v", packet, n, err)
+		vm, err := bpf.NewVM(refusalFilter(tt.protocol, tt.v6))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, header := range []string{v4, v4Long} {
+			packet := fmt.Sprintf(header, "06") + tt.payload
+			if tt.v6 {
+				packet = tt.payload
+			}
+			if n, err := vm.Run(bytesOf(t, packet)); err != nil || (n > 0) != tt.passes {
+				t.Errorf("%+v: %d bytes pass, %v", tt, n, err)
+			}
 		}
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
-	"os"
-	"slices"
 	"strings"
 	"testing"
 
@@ -61,11 +59,20 @@ func TestParseRefusal(t *testing.T) {
 		"half an IPv6 header":          {"60000000 0014 06 40 fd00", ""},
 		"nothing":                      {"", ""},
 	} {
-		network, target, ok := parseRefusal(bytesOf(t, test.packet))
+		network, target, ok := parsePacket(bytesOf(t, test.packet))
 		if got := network + " " + target.String(); ok != (test.want != "") || ok && got != test.want {
 			t.Errorf("%s: %s, %t; want %q", name, got, ok, test.want)
 		}
 	}
+}
+
+// parsePacket parses a packet with its IP header.
+func parsePacket(packet []byte) (network string, target netip.AddrPort, ok bool) {
+	p, ok := parseIP(packet)
+	if !ok {
+		return "", target, false
+	}
+	return parseRefusal(p.protocol, p.source, p.payload)
 }
 
 func FuzzParseRefusal(f *testing.F) {
@@ -77,7 +84,7 @@ func FuzzParseRefusal(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, packet []byte) {
-		if network, target, ok := parseRefusal(packet); ok != target.IsValid() || ok != (network != "") {
+		if network, target, ok := parsePacket(packet); ok != target.IsValid() || ok != (network != "") {
 			t.Errorf("%q %v %t", network, target, ok)
 		}
 	})
@@ -125,32 +132,6 @@ func TestBlockedTargetsAreLimited(t *testing.T) {
 	targets, others := b.Report()
 	if len(targets) != 64 || others != 72 || targets[0].N != 2 {
 		t.Errorf("%d targets, first %v, %d others", len(targets), targets[0], others)
-	}
-}
-
-func TestWatchEndsWithItsFile(t *testing.T) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	b, counted, ended := new(Blocked), make(chan bool, 1), make(chan error)
-	go func() {
-		ended <- b.Watch(r, func(netip.Addr) (string, bool) {
-			counted <- true
-			return "db.internal", true
-		})
-	}()
-	if _, err := w.Write(bytesOf(t, fmt.Sprintf(v4, "06")+refused)); err != nil {
-		t.Fatal(err)
-	}
-	<-counted
-	r.Close()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-	if targets, _ := b.Report(); !slices.Equal(targets, []BlockedTarget{{"tcp", "db.internal", 5432, 1}}) {
-		t.Errorf("report: %v", targets)
 	}
 }
 

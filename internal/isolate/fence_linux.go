@@ -30,7 +30,7 @@ type Fence struct {
 	Captured []net.Listener // for clients that do not; in the order of Options.Ports and then Options.Listen
 	UDPDNS   net.PacketConn // port 53 of every address
 	TCPDNS   net.Listener
-	Packets  *os.File // the kernel's refusals of connections, for [Blocked.Watch]
+	Refusals []*Refusals // for [Blocked.Watch]
 
 	control *control
 	spare   chan spare // those that are not in use
@@ -143,9 +143,7 @@ func (f *Fence) prepare(p *plan) error {
 	}
 	defer func() {
 		for _, file := range files {
-			if file != nil {
-				file.Close()
-			}
+			file.Close()
 		}
 	}()
 	var r result
@@ -156,15 +154,28 @@ func (f *Fence) prepare(p *plan) error {
 		return err
 	}
 	listeners := len(p.Ports) + len(p.Listen)
-	if len(files) != otherSockets+listeners+len(spareFamilies)*p.Spare {
+	refusals := otherSockets + listeners + len(spareFamilies)*p.Spare
+	if len(files) <= refusals || len(files) > refusals+len(refusalProtocols) {
 		return fmt.Errorf("the isolated process has %d sockets", len(files))
 	}
-	return f.take(files, listeners)
+	if err := f.takeListeners(files[:otherSockets+listeners]); err != nil {
+		return err
+	}
+	if err := f.takeSpare(files[otherSockets+listeners : refusals]); err != nil {
+		return err
+	}
+	for i, file := range files[refusals:] {
+		c, err := net.FilePacketConn(file)
+		if err != nil {
+			return err
+		}
+		f.Refusals = append(f.Refusals, &Refusals{c, refusalProtocols[i].protocol})
+	}
+	return nil
 }
 
-// take makes listeners and connections of the sockets, and forgets those in files that it
-// keeps.
-func (f *Fence) take(files []*os.File, listeners int) (err error) {
+// takeListeners makes listeners of the sockets.
+func (f *Fence) takeListeners(files []*os.File) (err error) {
 	if f.Proxy, err = net.FileListener(files[proxySocket]); err != nil {
 		return err
 	}
@@ -174,15 +185,14 @@ func (f *Fence) take(files []*os.File, listeners int) (err error) {
 	if f.TCPDNS, err = net.FileListener(files[tcpDNSSocket]); err != nil {
 		return err
 	}
-	f.Packets, files[packetFile] = files[packetFile], nil
-	for _, file := range files[otherSockets : otherSockets+listeners] {
+	for _, file := range files[otherSockets:] {
 		l, err := net.FileListener(file)
 		if err != nil {
 			return err
 		}
 		f.Captured = append(f.Captured, l)
 	}
-	return f.takeSpare(files[otherSockets+listeners:])
+	return nil
 }
 
 // takeSpare keeps the spare sockets.
@@ -253,8 +263,8 @@ func (f *Fence) Close() {
 				c.Close()
 			}
 		}
-		if f.Packets != nil {
-			f.Packets.Close()
+		for _, r := range f.Refusals {
+			r.Close()
 		}
 		for range len(f.spare) {
 			(<-f.spare).close()

@@ -5,7 +5,6 @@ package isolate
 import (
 	"context"
 	"net"
-	"os"
 	"os/exec"
 )
 
@@ -16,7 +15,7 @@ type Fence struct {
 	Captured []net.Listener
 	UDPDNS   net.PacketConn
 	TCPDNS   net.Listener
-	Packets  *os.File
+	Refusals []*Refusals
 }
 
 // Start returns an [*UnsupportedError].

@@ -120,8 +120,7 @@ const (
 	proxySocket  = iota // a listener at the address of the proxy
 	udpDNSSocket        // port 53 of every address
 	tcpDNSSocket
-	packetFile   // for the refusals of the kernel
-	otherSockets // the listeners for captured ports, those of Listen, and the spare ones
+	otherSockets // the listeners for captured ports, those of Listen, the spare ones, and those for refusals
 )
 
 // open makes the sockets.
@@ -149,11 +148,6 @@ func (s *sockets) open(p *plan) error {
 	if err := listen("tcp", ":53"); err != nil {
 		return err
 	}
-	fd, err := packetSocket()
-	if err != nil {
-		return err
-	}
-	s.files = append(s.files, os.NewFile(uintptr(fd), "packets"))
 	for _, port := range p.Ports {
 		if err := listen("tcp", ":"+strconv.Itoa(port)); err != nil {
 			return err
@@ -176,6 +170,11 @@ func (s *sockets) open(p *plan) error {
 			s.files = append(s.files, os.NewFile(uintptr(fd), "spare"))
 		}
 	}
+	refusals, err := refusalSockets()
+	if err != nil {
+		return err
+	}
+	s.files = append(s.files, refusals...)
 	return nil
 }
 

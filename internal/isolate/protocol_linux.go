@@ -62,7 +62,6 @@ type result struct {
 	Text     string     `json:",omitempty"` // of the error, if it has no number
 	Path     string     `json:",omitempty"` // of the program, if it was found but not started
 	NotFound bool       `json:",omitempty"` // the command is not in PATH
-	Captured int        `json:",omitempty"` // number of listeners for captured ports
 }
 
 // failure makes the result of an error.
