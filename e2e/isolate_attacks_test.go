@@ -59,6 +59,9 @@ type scene struct {
 	// check looks at the yard from outside after the isolated run. It returns a problem.
 	check func(*yardkeeper) string
 
+	// control does so after the run without a fence.
+	control func(*yardkeeper) string
+
 	users  []int // who attack; default both
 	atOnce int   // attacks, if they do not disturb each other
 }

@@ -56,10 +56,10 @@ func bringUp() error {
 			return fmt.Errorf("ip %s: %w: %s", args, err, out)
 		}
 	}
-	return nil
+	return os.WriteFile("/proc/sys/net/ipv4/ping_group_range", []byte("0 2147483647"), 0) // every user can ping
 }
 
-var networkScene = scene{arrange: arrangeNetwork, check: checkNetwork, atOnce: 8, attacks: networkAttacks()}
+var networkScene = scene{arrange: arrangeNetwork, check: checkNetwork, control: controlNetwork, atOnce: 8, attacks: networkAttacks()}
 
 func networkAttacks() []attack {
 	var all []attack
@@ -461,6 +461,22 @@ func checkNetwork(k *yardkeeper) string {
 	}
 	slices.Sort(seen)
 	return "the run reached the machine outside: " + strings.Join(slices.Compact(seen), "; ")
+}
+
+// controlNetwork checks that the sniffer sees what leaves without a fence, also what gets no
+// answer.
+func controlNetwork(k *yardkeeper) string {
+	all := k.watch.take()
+	var missing []string
+	for _, to := range []string{farAddress, farAddress + ":4000", farAddress + ":25", "203.0.113.255:4000", "224.0.0.251:5353", ownAddress + ":53", "127.0.0.1:443", "[" + ownAddress6 + "]:22"} {
+		if !slices.ContainsFunc(all, func(s string) bool { return strings.HasSuffix(s, " to "+to) }) {
+			missing = append(missing, to)
+		}
+	}
+	if len(missing) > 0 {
+		return "without a fence, the sniffer saw no packet to " + strings.Join(missing, ", ")
+	}
+	return ""
 }
 
 // wait waits until something was seen.

@@ -54,8 +54,12 @@ func beNeighbor() {
 // greeting is what everything outside says to those that reach it.
 const greeting = "hello from outside\n"
 
-// serve listens. A server of datagrams answers with the greeting.
+// serve listens, or changes the working directory. A server of datagrams answers with the
+// greeting.
 func (r request) serve() error {
+	if r.Network == "chdir" {
+		return os.Chdir(r.Path)
+	}
 	os.Remove(r.Path)
 	if r.Network == "unixgram" || r.Network == "udp" {
 		l, err := net.ListenPacket(r.Network, r.Path)

@@ -18,29 +18,31 @@ import (
 // unixSockets are the sockets of the neighbor: names, and paths below the user's directory
 // if they are not absolute. RUN is the directory of runtime files, UID the user.
 var unixSockets = map[string]string{
-	"service":      "a/directory/deep/below/service.sock",
-	"ssh-agent":    "agent/ssh.sock",
-	"docker":       "docker/docker.sock",
-	"session bus":  "session/bus",
-	"runtime bus":  "RUN/bus",
-	"runtime":      "RUN/app/app.sock",
-	"tmux":         "/tmp/tmux-UID/default",
-	"link target":  "linked/real.sock",
-	"made again":   "again/again.sock",
-	"allowed":      "allowed/allowed.sock",
-	"allowed too":  "RUN/allowed.sock",
-	"with a space": "a space/and a \\ and a , in.sock",
-	"long":         "long/" + strings.Repeat("l", 40) + "/s",
+	"service":                  "a/directory/deep/below/service.sock",
+	"ssh-agent":                "agent/ssh.sock",
+	"docker":                   "docker/docker.sock",
+	"session bus":              "session/bus",
+	"runtime bus":              "RUN/bus",
+	"runtime":                  "RUN/app/app.sock",
+	"tmux":                     "/tmp/tmux-UID/default",
+	"link target":              "linked/real.sock",
+	"made again":               "again/again.sock",
+	"made again beside a file": "renamed/again.sock",
+	"allowed":                  "allowed/allowed.sock",
+	"allowed too":              "RUN/allowed.sock",
+	"with a space":             "a space/and a \\ and a , in.sock",
+	"long":                     "long/" + strings.Repeat("l", 40) + "/s",
 }
 
 // lateSockets are those that the neighbor makes when the command runs.
 var lateSockets = map[string]string{
-	"made again":             unixSockets["made again"],
-	"made later":             "later/later.sock",
-	"made later in TMPDIR":   "tmp/ssh-XXXX/agent.1",
-	"made later as runtime":  "RUN/later.sock",
-	"made later by tmux":     "/tmp/tmux-UID/later",
-	"made later in new /tmp": "/tmp/new-UID/later",
+	"made again":               unixSockets["made again"],
+	"made again beside a file": unixSockets["made again beside a file"],
+	"made later":               "later/later.sock",
+	"made later in TMPDIR":     "tmp/ssh-XXXX/agent.1",
+	"made later as runtime":    "RUN/later.sock",
+	"made later by tmux":       "/tmp/tmux-UID/later",
+	"made later in new /tmp":   "/tmp/new-UID/later",
 }
 
 var socketScene = scene{arrange: arrangeSockets, late: listenLater, attacks: socketAttacks()}
@@ -50,8 +52,8 @@ func socketAttacks() []attack {
 		return func(y *yard) error { return greeted("unix", y.Paths[name]) }
 	}
 	var all []attack
-	for _, name := range []string{"service", "ssh-agent", "docker", "session bus", "runtime bus", "runtime", "tmux", "link target", "with a space", "long", "unlisted", "unlisted agent",
-		"made again", "made later", "made later in TMPDIR", "made later as runtime", "made later by tmux", "made later in new /tmp"} {
+	for _, name := range []string{"service", "ssh-agent", "docker", "session bus", "runtime bus", "runtime", "tmux", "link target", "with a space", "long", "relative", "renamed", "hard link", "unlisted", "unlisted agent",
+		"made again", "made again beside a file", "made later", "made later in TMPDIR", "made later as runtime", "made later by tmux", "made later in new /tmp"} {
 		all = append(all, attack{name: "connect to " + name, do: connect(name)})
 	}
 	return append(all, []attack{
@@ -181,6 +183,23 @@ func arrangeSockets(k *yardkeeper) {
 	check(err)
 	k.listen(far, "unlisted", "a/directory/deep/below/unlisted.sock")
 	k.listen(far, "unlisted agent", "agent/unlisted.sock")
+
+	// A directory that has only sockets is covered as a whole. These have more.
+	for _, path := range []string{"a/directory/deep/below/README", "renamed/README", "cwd/README"} {
+		check(os.MkdirAll(filepath.Dir(k.expand(path)), 0o755))
+		check(os.WriteFile(k.expand(path), nil, 0o644))
+	}
+	k.listen(k.neighbor, "before renaming", "renamed/before.sock")
+	k.Paths["renamed"] = k.expand("renamed/after.sock")
+	check(os.Rename(k.Paths["before renaming"], k.Paths["renamed"]))
+	check(os.Link(k.Paths["service"], k.expand("a/directory/deep/below/hard.sock")))
+	k.Paths["hard link"] = k.expand("a/directory/deep/below/hard.sock")
+	check(run("chown", strconv.Itoa(k.UID), k.expand("cwd")))
+	relative, err := k.startNeighbor() // which is for this only
+	check(err)
+	relative.listen("chdir", k.expand("cwd"))
+	relative.listen("unix", "relative.sock")
+	k.Paths["relative"] = k.expand("cwd/relative.sock")
 
 	k.Paths["link"] = k.expand("link.sock")
 	check(os.Symlink(k.Paths["link target"], k.Paths["link"]))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"unsafe"
 
@@ -19,6 +20,9 @@ var terminalScene = scene{arrange: arrangeTerminals, late: openLater, attacks: [
 	{name: "read from another terminal", do: func(y *yard) error { return readTerminal(y.Paths["other"]) }},
 	{name: "write to another terminal", do: func(y *yard) error { return openTerminal(y.Paths["other"]) }},
 	{name: "read from a terminal that was opened later", do: func(y *yard) error { return readTerminal(y.Paths["later"]) }},
+	{name: "read from it by another path", do: func(y *yard) error {
+		return readTerminal(filepath.Join(y.Paths["alias"], filepath.Base(y.Paths["later"])))
+	}},
 	{name: "read from the console", only: root, do: func(*yard) error { return openTerminal("/dev/tty1") }},
 	{name: "use the terminal", open: true, do: func(*yard) error {
 		f, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
@@ -121,6 +125,9 @@ func arrangeTerminals(k *yardkeeper) {
 	k.inherit("terminal", path, unix.O_RDWR|unix.O_NOCTTY)
 	k.terminal = true
 	k.typedTerminal("other")
+	k.Paths["alias"] = filepath.Join(k.spec.Dir, "pts")
+	check(os.Mkdir(k.Paths["alias"], 0o755))
+	check(unix.Mount("/dev/pts", k.Paths["alias"], "", unix.MS_BIND, ""))
 }
 
 func openLater(k *yardkeeper) { k.typedTerminal("later") }

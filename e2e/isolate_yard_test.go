@@ -92,6 +92,11 @@ func runYard() {
 		}
 	}
 	r.Plain = k.run("")
+	if k.scene.control != nil {
+		if problem := k.scene.control(k); problem != "" {
+			r.Problems = append(r.Problems, problem)
+		}
+	}
 	for _, f := range k.end {
 		f()
 	}

@@ -53,7 +53,8 @@ func cover(p *plan) error {
 	if now, err := os.Stat(p.Home); err != nil || os.SameFile(home, now) {
 		return fmt.Errorf("%s is still visible", p.Home)
 	}
-	if err := replaceQueues(); err != nil {
+	// A message queue that is opened by its path is usable in every namespace.
+	if err := replaceKind("mqueue", coverFlags, ""); err != nil {
 		return err
 	}
 	if err := protectGroups(); err != nil {
@@ -157,10 +158,6 @@ func replaceDirectory(dir string, keep, sockets []string) error {
 // replaceTerminals gives the command separate pseudoterminals: those that the user opens
 // later are not among them. Its own terminal gets the name that containers use.
 func replaceTerminals(own string) error {
-	const dir, name = "/dev/pts", "/dev/console"
-	if mounts, err := readMounts(); err != nil || mountOf(mounts, dir).kind != "devpts" {
-		return err
-	}
 	terminal := -1
 	if own != "" {
 		var err error
@@ -169,14 +166,31 @@ func replaceTerminals(own string) error {
 		}
 		defer unix.Close(terminal)
 	}
-	if err := unix.Mount("devpts", dir, "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620"); err != nil {
-		return fmt.Errorf("separate terminals: %w", err)
+	if err := replaceKind("devpts", unix.MS_NOSUID|unix.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620"); err != nil {
+		return err
 	}
 	if own == "" {
 		return nil
 	}
-	if err := bind(fmt.Sprintf("/proc/self/fd/%d", terminal), name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := bind(fmt.Sprintf("/proc/self/fd/%d", terminal), "/dev/console"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("terminal: %w", err)
+	}
+	return nil
+}
+
+// replaceKind mounts a new file system over each one of a kind.
+func replaceKind(kind string, flags uintptr, options string) error {
+	mounts, err := readMounts()
+	if err != nil {
+		return err
+	}
+	for _, m := range mounts {
+		if m.kind != kind || mountOf(mounts, m.point) != m {
+			continue
+		}
+		if err := unix.Mount(kind, m.point, kind, flags, options); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("cover %s: %w", m.point, err)
+		}
 	}
 	return nil
 }
@@ -219,24 +233,6 @@ func replaceResolver(scratch string) error {
 		return fmt.Errorf("replace %s: %w", target, err)
 	}
 	return unix.Unmount(scratch, 0)
-}
-
-// replaceQueues shows the message queues of this IPC namespace where those outside were: a
-// queue that is opened by its path is usable in every namespace.
-func replaceQueues() error {
-	mounts, err := readMounts()
-	if err != nil {
-		return err
-	}
-	for _, m := range mounts {
-		if m.kind != "mqueue" || mountOf(mounts, m.point) != m {
-			continue
-		}
-		if err := unix.Mount("mqueue", m.point, "mqueue", coverFlags, ""); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("cover %s: %w", m.point, err)
-		}
-	}
-	return nil
 }
 
 // protectGroups makes control groups read-only. A user can have groups to manage, also as

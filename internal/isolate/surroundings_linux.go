@@ -49,7 +49,7 @@ func openSockets(getenv func(string) string, allowed []string) ([]string, error)
 		return nil, err
 	}
 	found := make(map[string]bool)
-	for _, path := range slices.Concat(bound, namedSockets(getenv), socketsIn(socketDirs(getenv))) {
+	for _, path := range slices.Concat(bound, socketsBeside(bound), namedSockets(getenv), socketsIn(socketDirs(getenv))) {
 		resolved, err := filepath.EvalSymlinks(path)
 		if err != nil || isHarmless(resolved) || slices.Contains(allowed, resolved) {
 			continue
@@ -102,14 +102,53 @@ func boundSockets() ([]string, error) {
 	return slices.Compact(all), nil
 }
 
-// boundPaths returns the absolute paths in /proc/net/unix: sockets that wait for
-// connections or datagrams. The path is the last column, see proc_net(5); connections have
-// the path of the listener, so most occur more than once.
+// boundPaths returns the paths in /proc/net/unix: of sockets that wait for connections or
+// datagrams. The path is the last column, see proc_net(5); connections have the path of the
+// listener, so most occur more than once.
 func boundPaths(table []byte) []string {
+	const columns = 7 // before it
 	var all []string
-	for line := range bytes.Lines(table) {
-		if i := bytes.Index(line, []byte(" /")); i >= 0 {
-			all = append(all, strings.TrimSuffix(string(line[i+1:]), "\n"))
+	for line := range strings.Lines(string(table)) {
+		line = strings.TrimSuffix(line, "\n")
+		for range columns {
+			_, line, _ = strings.Cut(strings.TrimLeft(line, " "), " ")
+		}
+		if line != "" && line != "Path" && !strings.HasPrefix(line, "@") { // the heading, and abstract names
+			all = append(all, line)
+		}
+	}
+	return all
+}
+
+// socketsBeside returns the sockets in the directories of bound ones. The kernel has the
+// path at which a socket was bound: it may have been renamed, or it may be relative to the
+// working directory of a process.
+func socketsBeside(bound []string) []string {
+	dirs := make(map[string]bool)
+	var relative []string
+	for _, path := range bound {
+		if filepath.IsAbs(path) {
+			dirs[filepath.Dir(path)] = true
+		} else {
+			relative = append(relative, path)
+		}
+	}
+	if len(relative) > 0 {
+		processes, _ := filepath.Glob("/proc/[0-9]*/cwd") // the pattern is valid
+		for _, link := range processes {
+			if dir, err := os.Readlink(link); err == nil {
+				for _, path := range relative {
+					dirs[filepath.Dir(filepath.Join(dir, path))] = true
+				}
+			}
+		}
+	}
+	var all []string
+	for dir := range dirs {
+		for _, e := range entriesOf(dir) {
+			if e.Type() == fs.ModeSocket {
+				all = append(all, filepath.Join(dir, e.Name()))
+			}
 		}
 	}
 	return all
@@ -158,11 +197,7 @@ func onlySockets(getenv func(string) string, sockets []string) []string {
 	var all []string
 	for _, socket := range sockets {
 		dir := filepath.Dir(socket)
-		if dir == getenv("HOME") || slices.Contains(all, dir) {
-			continue
-		}
-		var s unix.Stat_t
-		if unix.Stat(dir, &s) != nil || int(s.Uid) != os.Geteuid() || s.Mode&0o022 != 0 {
+		if dir == getenv("HOME") || slices.Contains(all, dir) || !isPrivate(dir) {
 			continue
 		}
 		if !slices.ContainsFunc(entriesOf(dir), func(e fs.DirEntry) bool { return e.Type() != fs.ModeSocket }) {
@@ -170,13 +205,23 @@ func onlySockets(getenv func(string) string, sockets []string) []string {
 		}
 	}
 	// The one of tmux, whose socket is a way to every terminal in it, may be made later.
-	tmux := filepath.Join(cmp.Or(getenv("TMUX_TMPDIR"), "/tmp"), "tmux-"+strconv.Itoa(os.Geteuid()))
-	if err := os.Mkdir(tmux, 0o700); err == nil || errors.Is(err, fs.ErrExist) {
-		if resolved, err := filepath.EvalSymlinks(tmux); err == nil && !slices.Contains(all, resolved) {
-			all = append(all, resolved)
-		}
+	tmp, err := filepath.EvalSymlinks(cmp.Or(getenv("TMUX_TMPDIR"), "/tmp"))
+	tmux := filepath.Join(tmp, "tmux-"+strconv.Itoa(os.Geteuid()))
+	if err != nil || slices.Contains(all, tmux) {
+		return all
+	}
+	os.Mkdir(tmux, 0o700)
+	if isPrivate(tmux) {
+		all = append(all, tmux)
 	}
 	return all
+}
+
+// isPrivate reports whether only this user can write into a directory.
+func isPrivate(dir string) bool {
+	var s unix.Stat_t
+	err := unix.Lstat(dir, &s)
+	return err == nil && s.Mode&unix.S_IFMT == unix.S_IFDIR && int(s.Uid) == os.Geteuid() && s.Mode&0o022 == 0
 }
 
 // maxEntries limits the entries of one directory that are looked at.
