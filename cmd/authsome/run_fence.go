@@ -38,6 +38,7 @@ type fence struct {
 	allowed   []intercept.Target
 	published []published
 	running   sync.WaitGroup
+	counted   chan struct{} // closed when refusals are not counted any more
 }
 
 // published is a port of this machine that leads to one inside.
@@ -246,7 +247,11 @@ func (f *fence) serve(log *slog.Logger) {
 	}
 	part("dns", func() error { return f.names.ServeUDP(f.UDPDNS) })
 	part("dns over tcp", func() error { return f.names.ServeTCP(f.TCPDNS) })
-	part("refusals", func() error { return f.blocked.Watch(f.Packets, f.names.Name) })
+	f.counted = make(chan struct{})
+	part("refusals", func() error {
+		defer close(f.counted)
+		return f.blocked.Watch(f.Packets, f.names.Name)
+	})
 	for _, p := range f.published {
 		for _, l := range p.listeners {
 			part("publish", func() error { return f.Publish(l, p.inside) })
@@ -272,12 +277,14 @@ func (f *fence) process() *isolate.Fence {
 	return f.Fence
 }
 
-// blockedLines say what the command could not reach, and how to allow it. notAllowed is
-// what the proxy refused. f may be nil.
+// blockedLines say what the command, which has ended, could not reach, and how to allow it.
+// notAllowed is what the proxy refused. f may be nil.
 func (f *fence) blockedLines(notAllowed []sidecar.Count[string]) []string {
 	if f == nil {
 		return nil
 	}
+	f.Packets.SetReadDeadline(time.Now())
+	<-f.counted
 	targets, others := f.blocked.Report()
 	counts := make(map[string]int)
 	for _, c := range notAllowed {

@@ -49,21 +49,37 @@ func NewBlocked() *Blocked {
 	return &Blocked{hostListens: new(listeningPorts).has}
 }
 
-// Watch counts what arrives at a packet socket from inside, until f is closed. Then it
+// Watch counts what arrives at a packet socket from inside, until f is closed, or its
+// deadline for reading passes. After a deadline, it still counts what has arrived. Then it
 // returns nil. The host of a target is the name of its address, if name has one.
 func (b *Blocked) Watch(f *os.File, name func(netip.Addr) (string, bool)) error {
 	packet := make([]byte, packetSize)
 	for {
 		n, err := f.Read(packet)
-		if errors.Is(err, os.ErrClosed) {
+		switch {
+		case errors.Is(err, os.ErrClosed):
 			return nil
-		}
-		if err != nil {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			for range maxPending { // programs that outlive the command could send without limit
+				if n, err = readPending(f, packet); err != nil || n <= 0 {
+					return nil
+				}
+				b.count(packet[:n], name)
+			}
+			return nil
+		case err != nil:
 			return fmt.Errorf("watch for blocked connections: %w", err)
 		}
-		if network, target, ok := parseRefusal(packet[:n]); ok {
-			b.add(network, target, name)
-		}
+		b.count(packet[:n], name)
+	}
+}
+
+// maxPending is more than a socket of the usual size holds.
+const maxPending = 4096
+
+func (b *Blocked) count(packet []byte, name func(netip.Addr) (string, bool)) {
+	if network, target, ok := parseRefusal(packet); ok {
+		b.add(network, target, name)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net"
+	"os"
 
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
@@ -33,6 +34,19 @@ func packetSocket() (fd int, err error) {
 		return -1, fmt.Errorf("watch for blocked connections: %w", err)
 	}
 	return fd, nil
+}
+
+// readPending reads a packet that has arrived, also after the deadline of f. It does not
+// wait.
+func readPending(f *os.File, packet []byte) (n int, err error) {
+	c, err := f.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	if failed := c.Control(func(fd uintptr) { n, err = unix.Read(int(fd), packet) }); failed != nil {
+		return 0, failed
+	}
+	return n, err
 }
 
 // networkOrder returns the number whose bytes in memory are those of v in network order.

@@ -55,6 +55,33 @@ func TestRefusedConnectionsAreSeen(t *testing.T) {
 	})
 }
 
+// TestPendingRefusalsAreCounted ends the watch before it has begun: the command of a run
+// ends right after its last connections.
+func TestPendingRefusalsAreCounted(t *testing.T) {
+	inNamespace(t, func(t *testing.T) {
+		fd, err := packetSocket()
+		if err != nil {
+			t.Fatal(err)
+		}
+		socket := os.NewFile(uintptr(fd), "packets")
+		defer socket.Close()
+		for range 20 {
+			refuse(t, "tcp", "10.1.2.3:22")
+		}
+		if err := socket.SetReadDeadline(time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		b := new(Blocked)
+		if err := b.Watch(socket, new(Names).Name); err != nil {
+			t.Fatal(err)
+		}
+		got, _ := b.Report()
+		if diff := cmp.Diff([]BlockedTarget{{"tcp", "10.1.2.3", 22, 20}}, got); diff != "" {
+			t.Errorf("report (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestOtherPacketsDoNotArrive(t *testing.T) {
 	inNamespace(t, func(t *testing.T) {
 		fd, err := packetSocket()
