@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // publishedServer is an HTTP server that runs in a fence, at the address E2E_LISTEN. A
@@ -171,7 +172,8 @@ func TestIsolatedPublishWithoutServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if n, err := c.Read(make([]byte, 1)); n > 0 || err == nil {
+	c.SetReadDeadline(time.Now().Add(3 * time.Second)) // less than the fence's own limit
+	if n, err := c.Read(make([]byte, 1)); n > 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("%d bytes, %v", n, err)
 	}
 	i := r.isolate("echo started", "--publish="+port+":1025")

@@ -43,6 +43,7 @@ type fence struct {
 	raw       map[netip.AddrPort]intercept.Target // --allow-tcp, by the addresses inside
 	published []published
 	running   sync.WaitGroup
+	counting  sync.WaitGroup // of refusals; part of running
 }
 
 // published is a port of this machine that leads to one inside.
@@ -268,7 +269,11 @@ func (f *fence) serve(log *slog.Logger) {
 	part("dns", func() error { return f.names.ServeUDP(f.UDPDNS) })
 	part("dns over tcp", func() error { return f.names.ServeTCP(f.TCPDNS) })
 	for _, r := range f.Refusals {
-		part("refusals", func() error { return f.blocked.Watch(r, f.names.Name) })
+		f.counting.Add(1)
+		part("refusals", func() error {
+			defer f.counting.Done()
+			return f.blocked.Watch(r, f.names.Name)
+		})
 	}
 	for _, p := range f.published {
 		for _, l := range p.listeners {
@@ -295,12 +300,16 @@ func (f *fence) process() *isolate.Fence {
 	return f.Fence
 }
 
-// blockedLines say what the command could not reach, and how to allow it. notAllowed is
-// what the proxy refused. f may be nil.
+// blockedLines say what the command, which has ended, could not reach, and how to allow it.
+// notAllowed is what the proxy refused. f may be nil.
 func (f *fence) blockedLines(notAllowed []sidecar.Count[string]) []string {
 	if f == nil {
 		return nil
 	}
+	for _, r := range f.Refusals {
+		r.SetReadDeadline(time.Now())
+	}
+	f.counting.Wait()
 	targets, others := f.blocked.Report()
 	counts := make(map[string]int)
 	for _, c := range notAllowed {

@@ -3,9 +3,6 @@ package isolate
 import (
 	"cmp"
 	"encoding/binary"
-	"errors"
-	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -47,36 +44,6 @@ type Blocked struct {
 // NewBlocked returns a Blocked that knows the servers on this machine's loopback.
 func NewBlocked() *Blocked {
 	return &Blocked{hostListens: new(listeningPorts).has}
-}
-
-// Refusals is a raw socket of the network inside that receives the packets of a protocol
-// with which the kernel refuses connections.
-type Refusals struct {
-	net.PacketConn
-	protocol byte
-}
-
-// Watch counts what arrives at a socket, until it is closed. Then it returns nil. The host
-// of a target is the name of its address, if name has one.
-func (b *Blocked) Watch(r *Refusals, name func(netip.Addr) (string, bool)) error {
-	packet := make([]byte, packetSize)
-	for {
-		n, from, err := r.ReadFrom(packet)
-		if errors.Is(err, net.ErrClosed) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("watch for blocked connections: %w", err)
-		}
-		address, ok := from.(*net.IPAddr)
-		if !ok {
-			return fmt.Errorf("watch for blocked connections: a packet from %T", from)
-		}
-		source, _ := netip.AddrFromSlice(address.IP)
-		if network, target, ok := parseRefusal(r.protocol, source.Unmap(), packet[:n]); ok {
-			b.add(network, target, name)
-		}
-	}
 }
 
 func (b *Blocked) add(network string, to netip.AddrPort, name func(netip.Addr) (string, bool)) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 
@@ -100,4 +101,64 @@ func attach(c syscall.Conn, program []bpf.Instruction) error {
 		failed = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]})
 	})
 	return errors.Join(err, failed)
+}
+
+// Refusals is a raw socket of the network inside that receives the packets of a protocol
+// with which the kernel refuses connections.
+type Refusals struct {
+	*net.IPConn
+	protocol byte
+}
+
+// Watch counts what arrives at a socket, until it is closed, or its deadline for reading
+// passes. After a deadline, it still counts what has arrived. Then it returns nil. The host
+// of a target is the name of its address, if name has one.
+func (b *Blocked) Watch(r *Refusals, name func(netip.Addr) (string, bool)) error {
+	packet := make([]byte, packetSize)
+	for {
+		n, from, err := r.ReadFromIP(packet)
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			b.countPending(r, name)
+			return nil
+		case err != nil:
+			return fmt.Errorf("watch for blocked connections: %w", err)
+		}
+		source, _ := netip.AddrFromSlice(from.IP)
+		b.count(r.protocol, source, packet[:n], name)
+	}
+}
+
+func (b *Blocked) count(protocol byte, source netip.Addr, payload []byte, name func(netip.Addr) (string, bool)) {
+	if network, target, ok := parseRefusal(protocol, source.Unmap(), payload); ok {
+		b.add(network, target, name)
+	}
+}
+
+// maxPending is more than a socket of the usual size holds. Programs that outlive the
+// command could send without limit.
+const maxPending = 4096
+
+// countPending counts what has arrived, and does not wait.
+func (b *Blocked) countPending(r *Refusals, name func(netip.Addr) (string, bool)) {
+	raw, err := r.SyscallConn()
+	if err != nil {
+		return
+	}
+	packet := make([]byte, packetSize)
+	raw.Control(func(fd uintptr) {
+		for range maxPending {
+			n, from, err := unix.Recvfrom(int(fd), packet, unix.MSG_DONTWAIT)
+			if err != nil {
+				return
+			}
+			if v6, ok := from.(*unix.SockaddrInet6); ok {
+				b.count(r.protocol, netip.AddrFrom16(v6.Addr), packet[:n], name)
+			} else if p, ok := parseIP(packet[:n]); ok { // a packet of IPv4 has its header here
+				b.count(p.protocol, p.source, p.payload, name)
+			}
+		}
+	})
 }

@@ -54,6 +54,34 @@ func TestRefusedConnectionsAreSeen(t *testing.T) {
 	})
 }
 
+// TestPendingRefusalsAreCounted ends the watch before it has begun: the command of a run
+// ends right after its last connections.
+func TestPendingRefusalsAreCounted(t *testing.T) {
+	inNamespace(t, func(t *testing.T) {
+		sockets := openRefusals(t)
+		for range 20 {
+			refuse(t, "tcp", "10.1.2.3:22")
+		}
+		refuse(t, "tcp", "[2001:db8::1]:22")
+		refuse(t, "udp", "10.1.2.3:22")
+		refuse(t, "udp", "[2001:db8::1]:22")
+		b := new(Blocked)
+		for _, r := range sockets {
+			if err := r.SetReadDeadline(time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.Watch(r, new(Names).Name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := []BlockedTarget{{"tcp", "10.1.2.3", 22, 20}, {"udp", "10.1.2.3", 22, 1}, {"tcp", "2001:db8::1", 22, 1}, {"udp", "2001:db8::1", 22, 1}}
+		got, _ := b.Report()
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("report (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestOtherPacketsDoNotArrive(t *testing.T) {
 	inNamespace(t, func(t *testing.T) {
 		for i, r := range openRefusals(t) {
@@ -94,7 +122,7 @@ func openRefusals(t *testing.T) []*Refusals {
 		}
 		f.Close()
 		t.Cleanup(func() { c.Close() })
-		all = append(all, &Refusals{c, refusalProtocols[i].protocol})
+		all = append(all, &Refusals{c.(*net.IPConn), refusalProtocols[i].protocol})
 	}
 	return all
 }

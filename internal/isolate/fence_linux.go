@@ -169,7 +169,7 @@ func (f *Fence) prepare(p *plan) error {
 		if err != nil {
 			return err
 		}
-		f.Refusals = append(f.Refusals, &Refusals{c, refusalProtocols[i].protocol})
+		f.Refusals = append(f.Refusals, &Refusals{c.(*net.IPConn), refusalProtocols[i].protocol})
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ package isolate
 import (
 	"context"
 	"net"
+	"net/netip"
+	"os"
 	"os/exec"
 )
 
@@ -26,6 +28,12 @@ func Start(context.Context, Options) (*Fence, error) {
 // Lacking returns "".
 func Lacking() string { return "" }
 
+// Refusals do not exist on this system.
+type Refusals struct{ net.PacketConn }
+
+// Watch returns an error.
+func (b *Blocked) Watch(*Refusals, func(netip.Addr) (string, bool)) error { return errNone }
+
 // Begin returns an [*UnsupportedError].
 func Begin(ctx context.Context, _ Streams, _ func(string) string) (*Fence, error) {
 	return Start(ctx, Options{})
@@ -45,5 +53,7 @@ func (f *Fence) End() {}
 
 // Close does nothing.
 func (f *Fence) Close() {}
+
+func readPending(*os.File, []byte) (int, error) { return 0, errNone }
 
 var errNone = &UnsupportedError{Reason: "nothing is isolated on this system"}
