@@ -27,7 +27,7 @@ type Doctor struct {
 	// KeyFiles lists the files in which other tools keep credentials of connected services,
 	// or returns "".
 	KeyFiles func(context.Context) (string, error)
-	Client  *Client // nil if this process reads the home itself
+	Client   *Client // nil if this process reads the home itself
 }
 
 // finding is the outcome of one check.
