@@ -1,25 +1,18 @@
 package isolate
 
 import (
-	"net"
+	"errors"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// allowAnySource lets a socket send from addresses that no interface has. Inside, every
-// address is local by a route. IPv4 accepts that, but IPv6 looks at the interfaces.
-func allowAnySource(c *net.UDPConn) error {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return err
-	}
+// allowAnySource lets a socket have an address that no interface has, and send from it.
+// Inside, every address is local by a route. IPv4 accepts that, but IPv6 looks at the
+// interfaces.
+func allowAnySource(c syscall.RawConn) error {
 	var failed error
-	err = raw.Control(func(fd uintptr) {
-		// The option of IPv4 has its effect on both versions, and exists on every socket.
-		failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_FREEBIND, 1)
-	})
-	if err != nil {
-		return err
-	}
-	return failed
+	// The option of IPv4 has its effect on both versions, and exists on every socket.
+	err := c.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_FREEBIND, 1) })
+	return errors.Join(err, failed)
 }

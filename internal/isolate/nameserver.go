@@ -46,7 +46,11 @@ func (n *Names) ServeUDP(c net.PacketConn) error {
 	if err4 != nil && err6 != nil {
 		return fmt.Errorf("serve DNS: learn the addresses of queries: %w", errors.Join(err4, err6))
 	}
-	if err := allowAnySource(conn); err != nil {
+	raw, err := conn.SyscallConn()
+	if err == nil {
+		err = allowAnySource(raw)
+	}
+	if err != nil {
 		return fmt.Errorf("serve DNS: answer from any address: %w", err)
 	}
 	query, control := make([]byte, udpSize), make([]byte, 256)

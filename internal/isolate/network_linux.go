@@ -125,7 +125,7 @@ const (
 
 // open makes the sockets.
 func (s *sockets) open(p *plan) error {
-	config := net.ListenConfig{Control: anyAddress}
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error { return allowAnySource(c) }}
 	listen := func(network, address string) error {
 		l, err := config.Listen(context.Background(), network, address)
 		if err != nil {
@@ -176,14 +176,6 @@ func (s *sockets) open(p *plan) error {
 	}
 	s.files = append(s.files, refusals...)
 	return nil
-}
-
-// anyAddress lets a socket be bound to an address that no interface has, but only a route.
-// IPv6 does not take that without this option of IPv4.
-func anyAddress(_, _ string, c syscall.RawConn) error {
-	var failed error
-	err := c.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_FREEBIND, 1) })
-	return errors.Join(err, failed)
 }
 
 // add keeps a descriptor. Its argument are the results of a method File.

@@ -67,14 +67,18 @@ const probeKey = "doctor:probe"
 // checkedVault is the name of the check of the vault.
 const checkedVault = "vault"
 
+func (d *Doctor) vault() (*vault.Vault, error) {
+	p, err := d.Opener.Profile()
+	if err != nil {
+		return nil, err
+	}
+	return p.Vault()
+}
+
 func (d *Doctor) checkVault(ctx context.Context) []finding {
 	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
-	p, err := d.Opener.Profile()
-	if err != nil {
-		return failed(checkedVault, err)
-	}
-	v, err := p.Vault()
+	v, err := d.vault()
 	if err != nil {
 		return failed(checkedVault, err)
 	}

@@ -57,11 +57,7 @@ func (c *Client) Read(text string) {
 func (d *Doctor) checkVaultReads(ctx context.Context) []finding {
 	ctx, cancel := opener.Bounded(ctx)
 	defer cancel()
-	p, err := d.Opener.Profile()
-	if err != nil {
-		return failed(checkedVault, err)
-	}
-	v, err := p.Vault()
+	v, err := d.vault()
 	if err != nil {
 		return failed(checkedVault, err)
 	}
