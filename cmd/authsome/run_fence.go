@@ -190,7 +190,7 @@ func (f *fence) impossible(err error) error {
 	}
 	// What the system said must not be taken for an error of the vault, such as a full disk.
 	err = exit.WithCode(fmt.Errorf("the command was not started, because it cannot be isolated: %w", err), exit.Error)
-	return exit.WithAdvice(err, "%s", explain.Isolation(unsupported.Cause))
+	return exit.WithAdvice(err, "%s", explain.Isolation(unsupported))
 }
 
 // keyFiles are the files outside of the home that open the vault.

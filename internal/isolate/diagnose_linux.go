@@ -3,7 +3,10 @@ package isolate
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -11,20 +14,26 @@ import (
 // diagnose turns an error of a fence that could not be started into an
 // [*UnsupportedError], if it is about what this machine allows.
 func diagnose(getenv func(string) string, err error) error {
-	refused := errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)
-	unsupported := func(cause Cause, reason string) error { return &UnsupportedError{cause, reason, err} }
+	is := func(numbers ...unix.Errno) bool {
+		return slices.ContainsFunc(numbers, func(n unix.Errno) bool { return errors.Is(err, n) })
+	}
+	refused := is(unix.EPERM, unix.EACCES)
+	unsupported := func(cause Cause, reason string) error {
+		return &UnsupportedError{Cause: cause, Reason: reason, Err: err}
+	}
 	switch {
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EUSERS), refused && setting("user/max_user_namespaces") == "0":
-		return unsupported(NamespaceLimit, "the limit of user namespaces (user.max_user_namespaces) is "+setting("user/max_user_namespaces"))
-	case errors.Is(err, unix.EINVAL) && !exists("/proc/self/ns/user"), errors.Is(err, unix.ENOSYS):
+	case is(unix.ENOSPC, unix.EUSERS):
+		name := usedUp()
+		return &UnsupportedError{Cause: NamespaceLimit, Reason: fmt.Sprintf("the limit of namespaces (%s) is %s", name, setting(name)), Setting: name, Err: err}
+	case is(unix.EINVAL) && !exists("/proc/self/ns/user"), is(unix.ENOSYS, unix.EOPNOTSUPP, unix.EPROTONOSUPPORT, unix.ENOPROTOOPT, unix.ENODEV):
 		return unsupported(OldKernel, "this kernel does not have what it needs, such as user namespaces")
-	case errors.Is(err, unix.EAFNOSUPPORT): // of the packet socket, because of filterCalls
+	case is(unix.EAFNOSUPPORT): // of a raw socket, because of filterCalls
 		return unsupported(Isolated, "this process is isolated already")
 	case !refused:
 		return err
-	case setting("kernel/unprivileged_userns_clone") == "0":
-		return unsupported(NamespacesOff, "the system forbids user namespaces (kernel.unprivileged_userns_clone is 0)")
-	case setting("kernel/apparmor_restrict_unprivileged_userns") == "1" && os.Geteuid() != 0:
+	case setting(namespacesAllowed) == "0":
+		return &UnsupportedError{Cause: NamespacesOff, Reason: "the system forbids user namespaces (" + namespacesAllowed + " is 0)", Setting: namespacesAllowed, Err: err}
+	case setting("kernel.apparmor_restrict_unprivileged_userns") == "1" && os.Geteuid() != 0:
 		return unsupported(AppArmor, "AppArmor forbids user namespaces to programs without a profile")
 	case inContainer(getenv):
 		return unsupported(Container, "this container forbids user namespaces or mounts")
@@ -32,9 +41,23 @@ func diagnose(getenv func(string) string, err error) error {
 	return unsupported(Forbidden, "the system forbids user namespaces or mounts")
 }
 
-// setting returns a setting of the kernel, or "" if it does not have that one.
+// namespacesAllowed is a setting of Debian's kernels.
+const namespacesAllowed = "kernel.unprivileged_userns_clone"
+
+// usedUp returns the setting that limits namespaces most.
+func usedUp() string {
+	for _, kind := range []string{"user", "net", "mnt", "ipc"} {
+		if name := "user.max_" + kind + "_namespaces"; setting(name) == "0" {
+			return name
+		}
+	}
+	return "user.max_user_namespaces" // which others have used up
+}
+
+// setting returns a setting of the kernel by its name for sysctl(8), or "" if it does not
+// have that one.
 func setting(name string) string {
-	value, err := os.ReadFile("/proc/sys/" + name)
+	value, err := os.ReadFile("/proc/sys/" + strings.ReplaceAll(name, ".", "/"))
 	if err != nil {
 		return ""
 	}

@@ -55,9 +55,10 @@ type Options struct {
 
 // UnsupportedError reports that this machine does not let the user isolate a command.
 type UnsupportedError struct {
-	Cause  Cause
-	Reason string
-	Err    error // what the system said; may be nil
+	Cause   Cause
+	Reason  string
+	Setting string // the name of the kernel's setting, for NamespaceLimit and NamespacesOff
+	Err     error  // what the system said; may be nil
 }
 
 // Cause is what a person has to change.
@@ -67,8 +68,8 @@ type Cause int
 const (
 	OtherSystem    Cause = iota // it is not Linux
 	OldKernel                   // the kernel has no namespaces, or it is too old
-	NamespaceLimit              // the setting user.max_user_namespaces
-	NamespacesOff               // the setting kernel.unprivileged_userns_clone, which Debian's kernels have
+	NamespaceLimit              // a setting that limits namespaces
+	NamespacesOff               // a setting that forbids them
 	AppArmor                    // a profile is missing, as on Ubuntu from 23.10 on
 	Container                   // the container's own filters
 	Isolated                    // nothing: it is isolated already

@@ -43,7 +43,7 @@ func (d *Doctor) checkIsolation(ctx context.Context) []finding {
 }
 
 func remedies(e *isolate.UnsupportedError) suggest.Suggestion {
-	return suggest.Advice("%s", strings.ReplaceAll(explain.Isolation(e.Cause), "\n", "\n"+strings.Repeat(" ", remedyIndent)))
+	return suggest.Advice("%s", strings.ReplaceAll(explain.Isolation(e), "\n", "\n"+strings.Repeat(" ", remedyIndent)))
 }
 
 // remedyIndent is the column at which a remedy begins.

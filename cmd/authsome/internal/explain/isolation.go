@@ -9,12 +9,12 @@ import (
 
 // Isolation says what a person can do so that commands can be isolated on this machine. It
 // may have several lines, of which all but the first are commands or files.
-func Isolation(c isolate.Cause) string {
-	switch c {
+func Isolation(e *isolate.UnsupportedError) string {
+	switch e.Cause {
 	case isolate.NamespaceLimit:
-		return sysctl("user.max_user_namespaces=15000")
+		return sysctl(e.Setting + "=15000")
 	case isolate.NamespacesOff:
-		return sysctl("kernel.unprivileged_userns_clone=1")
+		return sysctl(e.Setting + "=1")
 	case isolate.AppArmor:
 		program, err := os.Executable()
 		if err != nil {
