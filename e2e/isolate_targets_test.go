@@ -209,3 +209,15 @@ func (r *rig) auditOf(report string) []map[string]any {
 	}
 	return lines
 }
+
+// TestIsolatedWhy checks that why decides inside, without proxy settings, as outside.
+func TestIsolatedWhy(t *testing.T) {
+	t.Parallel()
+	r := newNobodyRig(t)
+	for _, url := range []string{routeURL, "https://" + otherHost + "/x", "http://" + routeHost + "/x"} {
+		outside := r.authsome("", "why", "--json", url)
+		if i := r.isolate(binary + " why --json " + url); i.exit != 0 || i.out != outside {
+			t.Errorf("%s: inside, exit %d: %s%s\noutside: %s", url, i.exit, i.out, i.report, outside)
+		}
+	}
+}
