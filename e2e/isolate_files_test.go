@@ -24,6 +24,7 @@ var fileScene = scene{arrange: arrangeFiles, late: replaceKeyFile, attacks: []at
 	{name: "read AUTHSOME_MASTER_KEY_FILE", do: func(y *yard) error { return read(y.KeyFile) }},
 	{name: "read AUTHSOME_PASSPHRASE_FILE", do: func(y *yard) error { return read(y.Passphrase) }},
 	{name: "read the file of config.json", do: func(y *yard) error { return read(y.Paths["configured"]) }},
+	{name: "read a key file that was replaced in its directory", do: func(y *yard) error { return read(y.Paths["separate"]) }},
 	{name: "read a key file that was replaced during the run", do: func(y *yard) error { return read(y.Paths["replaced"]) }},
 
 	{name: "read through a symbolic link", do: readByLink},
@@ -138,7 +139,10 @@ func arrangeFiles(k *yardkeeper) {
 	check(os.Symlink(k.Home, path("link")))
 	check(copyFile(k.KeyFile, path("configured")))
 	check(os.WriteFile(path("replaced"), []byte("the key\n"), 0o600))
-	k.flags = append(k.flags, "--hide", k.Paths["replaced"])
+	k.Paths["separate"] = filepath.Join(k.Dir, "separate", "key")
+	check(os.Mkdir(filepath.Dir(k.Paths["separate"]), 0o700))
+	check(os.WriteFile(k.Paths["separate"], []byte("the key\n"), 0o600))
+	k.flags = append(k.flags, "--hide", k.Paths["replaced"], "--hide", k.Paths["separate"])
 	k.give(filepath.Dir(k.Paths["replaced"]))
 	check(configureKeyFile(k.Home, k.Paths["configured"]))
 	k.Paths["handle"] = handleOf(k.Home)
@@ -163,12 +167,14 @@ func (k *yardkeeper) inheritFile(name string, f *os.File) {
 	k.Inherited = append(k.Inherited, name)
 }
 
-// replaceKeyFile replaces a hidden file as programs do: by renaming another one over it.
+// replaceKeyFile replaces hidden files as programs do: by renaming others over them.
 func replaceKeyFile(k *yardkeeper) {
-	next := k.Paths["replaced"] + ".next"
-	check(os.WriteFile(next, []byte("the next key\n"), 0o600))
-	check(os.Chown(next, k.UID, k.UID))
-	check(os.Rename(next, k.Paths["replaced"]))
+	for _, name := range []string{"replaced", "separate"} {
+		next := k.Paths[name] + ".next"
+		check(os.WriteFile(next, []byte("the next key\n"), 0o600))
+		check(os.Chown(next, k.UID, k.UID))
+		check(os.Rename(next, k.Paths[name]))
+	}
 }
 
 func readByLink(y *yard) error {

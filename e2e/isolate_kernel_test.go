@@ -67,6 +67,7 @@ var kernelScene = scene{arrange: arrangeKernel, attacks: []attack{
 	{name: "mount procfs in a nested namespace", nested: mounts | syscall.CLONE_NEWPID, only: root, do: func(y *yard) error {
 		return errors.Join(unix.Mount("proc", y.Work, "proc", 0, ""), openAny(y.Work))
 	}},
+	{name: "make a sandbox, as bubblewrap does", nested: mounts | network | syscall.CLONE_NEWPID | syscall.CLONE_NEWIPC, only: unprivileged, open: true, do: makeSandbox},
 	{name: "mount sysfs in a nested namespace", nested: mounts | network, only: root, do: func(y *yard) error {
 		return errors.Join(unix.Mount("sysfs", y.Work, "sysfs", 0, ""), openAny(filepath.Join(y.Work, "kernel")))
 	}},
@@ -254,6 +255,23 @@ func loadModule() error {
 
 func mountTmpfs(y *yard) error {
 	return errors.Join(unix.Mount("tmpfs", y.Work, "tmpfs", 0, ""), unix.Unmount(y.Work, 0))
+}
+
+// makeSandbox makes the file systems and the root of a nested sandbox.
+func makeSandbox(y *yard) error {
+	dir := func(name string) string { return filepath.Join(y.Work, name) }
+	if err := unix.Mount("tmpfs", y.Work, "tmpfs", 0, ""); err != nil {
+		return err
+	}
+	for name, kind := range map[string]string{"proc": "proc", "pts": "devpts", "mqueue": "mqueue", "old": "tmpfs"} {
+		if err := errors.Join(os.Mkdir(dir(name), 0o755), unix.Mount(kind, dir(name), kind, 0, "")); err != nil {
+			return fmt.Errorf("%s: %w", kind, err)
+		}
+	}
+	if err := errors.Join(os.Mkdir(dir("usr"), 0o755), unix.Mount("/usr", dir("usr"), "", unix.MS_BIND|unix.MS_REC, "")); err != nil {
+		return fmt.Errorf("bind /usr: %w", err)
+	}
+	return errors.Join(unix.PivotRoot(y.Work, dir("old")), unix.Chdir("/"), unix.Unmount("/old", unix.MNT_DETACH), lists("/usr", "bin"))
 }
 
 // makeMap makes an array in the kernel, as BPF programs use.

@@ -325,7 +325,8 @@ func (o *Options) plan() (*plan, error) {
 			return nil, fmt.Errorf("the working directory is in %s, which an isolated command cannot see", hidden)
 		}
 	}
-	p.Hide = append(append(p.Hide, sockets...), devices...)
+	// First the directories, below which the files are not visible any more.
+	p.Hide = slices.Concat(onlyHidden(o.Getenv, p.Hide, dir), p.Hide, sockets, devices)
 	return p, nil
 }
 

@@ -1,0 +1,65 @@
+package isolate
+
+import (
+	"cmp"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// This file finds directories that are covered as a whole. The cover of a single file is
+// lost when another file is renamed over it, or when it is removed and made again.
+
+// onlySockets returns directories of the user that are for sockets and have nothing else. A
+// socket that its program makes again is not covered any more, but the directory is.
+func onlySockets(getenv func(string) string, sockets []string) []string {
+	var all []string
+	for _, socket := range sockets {
+		dir := filepath.Dir(socket)
+		if dir == getenv("HOME") || slices.Contains(all, dir) || !isPrivate(dir) {
+			continue
+		}
+		if !slices.ContainsFunc(entriesOf(dir), func(e fs.DirEntry) bool { return e.Type() != fs.ModeSocket }) {
+			all = append(all, dir)
+		}
+	}
+	// The one of tmux, whose socket is a way to every terminal in it, may be made later.
+	tmp, err := filepath.EvalSymlinks(cmp.Or(getenv("TMUX_TMPDIR"), "/tmp"))
+	tmux := filepath.Join(tmp, "tmux-"+strconv.Itoa(os.Geteuid()))
+	if err != nil || slices.Contains(all, tmux) {
+		return all
+	}
+	os.Mkdir(tmux, 0o700)
+	if isPrivate(tmux) {
+		all = append(all, tmux)
+	}
+	return all
+}
+
+// isPrivate reports whether only this user can write into a directory.
+func isPrivate(dir string) bool {
+	var s unix.Stat_t
+	err := unix.Lstat(dir, &s)
+	return err == nil && s.Mode&unix.S_IFMT == unix.S_IFDIR && int(s.Uid) == os.Geteuid() && s.Mode&0o022 == 0
+}
+
+// onlyHidden returns directories of the user that have nothing but files that are hidden,
+// for example keys. The working directory is not among them.
+func onlyHidden(getenv func(string) string, hidden []string, working string) []string {
+	var all []string
+	for _, path := range hidden {
+		dir := filepath.Dir(path)
+		if dir == getenv("HOME") || slices.Contains(all, dir) || !isPrivate(dir) || working == dir || isBelow(working, dir) {
+			continue
+		}
+		entries := entriesOf(dir)
+		if !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !slices.Contains(hidden, filepath.Join(dir, e.Name())) }) {
+			all = append(all, dir)
+		}
+	}
+	return all
+}
