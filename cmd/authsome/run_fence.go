@@ -74,7 +74,9 @@ func (f *fence) listenAt(ctx context.Context, t intercept.Target) []netip.AddrPo
 	}
 	var at []netip.AddrPort
 	for _, a := range all {
-		at = append(at, netip.AddrPortFrom(a.Unmap().WithZone(""), uint16(t.Port)))
+		if !a.IsLinkLocalUnicast() { // inside is no interface of that link
+			at = append(at, netip.AddrPortFrom(a.Unmap().WithZone(""), uint16(t.Port)))
+		}
 	}
 	return at
 }

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// diagnose turns an error of a fence that could not be started into an
-// [*UnsupportedError], if it is about what this machine allows.
+// diagnose turns an error of a fence that could not be started into an [*UnsupportedError]
+// that says why, as far as that is known.
 func diagnose(getenv func(string) string, err error) error {
 	is := func(numbers ...unix.Errno) bool {
 		return slices.ContainsFunc(numbers, func(n unix.Errno) bool { return errors.Is(err, n) })
@@ -30,7 +30,7 @@ func diagnose(getenv func(string) string, err error) error {
 	case is(unix.EAFNOSUPPORT): // of a raw socket, because of filterCalls
 		return unsupported(Isolated, "this process is isolated already")
 	case !refused:
-		return err
+		return unsupported(Unknown, "this system does not do what a fence needs")
 	case setting(namespacesAllowed) == "0":
 		return &UnsupportedError{Cause: NamespacesOff, Reason: "the system forbids user namespaces (" + namespacesAllowed + " is 0)", Setting: namespacesAllowed, Err: err}
 	case setting("kernel.apparmor_restrict_unprivileged_userns") == "1" && os.Geteuid() != 0:

@@ -16,11 +16,11 @@ import (
 
 // onlySockets returns directories of the user that are for sockets and have nothing else. A
 // socket that its program makes again is not covered any more, but the directory is.
-func onlySockets(getenv func(string) string, sockets []string) []string {
+func onlySockets(getenv func(string) string, sockets, needed []string) []string {
 	var all []string
 	for _, socket := range sockets {
 		dir := filepath.Dir(socket)
-		if dir == getenv("HOME") || slices.Contains(all, dir) || !isPrivate(dir) {
+		if dir == getenv("HOME") || slices.Contains(all, dir) || !isPrivate(dir) || has(dir, needed) {
 			continue
 		}
 		if !slices.ContainsFunc(entriesOf(dir), func(e fs.DirEntry) bool { return e.Type() != fs.ModeSocket }) {
@@ -40,6 +40,11 @@ func onlySockets(getenv func(string) string, sockets []string) []string {
 	return all
 }
 
+// has reports whether one of the paths is a directory, or below it.
+func has(dir string, paths []string) bool {
+	return slices.ContainsFunc(paths, func(path string) bool { return path == dir || isBelow(path, dir) })
+}
+
 // isPrivate reports whether only this user can write into a directory.
 func isPrivate(dir string) bool {
 	var s unix.Stat_t
@@ -48,12 +53,12 @@ func isPrivate(dir string) bool {
 }
 
 // onlyHidden returns directories of the user that have nothing but files that are hidden,
-// for example keys. The working directory is not among them.
-func onlyHidden(getenv func(string) string, hidden []string, working string) []string {
+// for example keys, and do not have those that the command needs.
+func onlyHidden(getenv func(string) string, hidden, needed []string) []string {
 	var all []string
 	for _, path := range hidden {
 		dir := filepath.Dir(path)
-		if dir == getenv("HOME") || slices.Contains(all, dir) || !isPrivate(dir) || working == dir || isBelow(working, dir) {
+		if dir == getenv("HOME") || slices.Contains(all, dir) || !isPrivate(dir) || has(dir, needed) {
 			continue
 		}
 		entries := entriesOf(dir)

@@ -5,16 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
-	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -47,7 +43,7 @@ var capabilities = []uintptr{unix.CAP_NET_ADMIN, unix.CAP_NET_BIND_SERVICE, unix
 const stageTime = 20 * time.Second
 
 // Start starts a fence and prepares it. Its error is an [*UnsupportedError] if this machine
-// does not allow one. The context ends the process inside.
+// does not allow one, and another error if the options are at fault. The context ends the process inside.
 func Start(ctx context.Context, o Options) (*Fence, error) {
 	f, err := Begin(ctx, o.Streams, o.Getenv)
 	if err == nil {
@@ -77,10 +73,11 @@ func Begin(ctx context.Context, streams Streams, getenv func(string) string) (*F
 // Prepare covers what is hidden and makes the sockets. After an error, the fence is closed.
 func (f *Fence) Prepare(o Options) error {
 	p, err := o.plan()
-	if err == nil {
-		err = f.prepare(p)
-	}
 	if err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.prepare(p); err != nil {
 		f.Close()
 		return diagnose(o.Getenv, err)
 	}
@@ -279,100 +276,4 @@ func closers(all []net.Listener) []io.Closer {
 		c = append(c, l)
 	}
 	return c
-}
-
-// plan is what the stage has to do.
-func (o *Options) plan() (*plan, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return nil, err
-	}
-	p := &plan{UID: os.Geteuid(), GID: os.Getegid(), Dir: dir, Proxy: o.choosePort(), Ports: o.Ports, Listen: o.Listen, Spare: o.Spare}
-	if o.Notes != nil {
-		if p.Notes, err = o.Notes(p.Proxy); err != nil {
-			return nil, err
-		}
-	}
-	if p.Home, err = filepath.EvalSymlinks(o.Home); err != nil {
-		return nil, err
-	}
-	if p.Sockets, err = resolveAll(o.Sockets); err != nil {
-		return nil, err
-	}
-	if p.Hide, err = resolveAll(o.Hide); err != nil {
-		return nil, err
-	}
-	sockets, err := openSockets(o.Getenv, p.Sockets)
-	if err != nil {
-		return nil, fmt.Errorf("find the sockets of other programs: %w", err)
-	}
-	p.Private = runtimeDirs(o.Getenv)
-	for _, dir := range onlySockets(o.Getenv, sockets) {
-		if !slices.ContainsFunc(p.Private, func(private string) bool { return dir == private || isBelow(dir, private) }) {
-			p.Private = append(p.Private, dir)
-		}
-	}
-	p.Terminal = ownTerminal()
-	devices, err := openDevices()
-	if err != nil {
-		return nil, fmt.Errorf("find the devices: %w", err)
-	}
-	for _, private := range p.Private {
-		p.Keep = append(p.Keep, belowResolved(append(slices.Clone(o.Keep), dir), private)...)
-	}
-	for _, hidden := range append(slices.Clone(p.Hide), p.Home) {
-		if resolved, err := filepath.EvalSymlinks(dir); err == nil && (resolved == hidden || isBelow(resolved, hidden)) {
-			return nil, fmt.Errorf("the working directory is in %s, which an isolated command cannot see", hidden)
-		}
-	}
-	// First the directories, below which the files are not visible any more.
-	p.Hide = slices.Concat(onlyHidden(o.Getenv, p.Hide, dir), p.Hide, sockets, devices)
-	return p, nil
-}
-
-// choosePort returns the address for the proxy. Nothing else uses a port of the new network
-// namespace, so any port will do that is not asked for; those from 32768 on are for the
-// connections of the command, and the well-known ones for servers that it may start.
-func (o *Options) choosePort() netip.AddrPort {
-	for {
-		const first, last = 20000, 32767
-		port := first + rand.N(last-first)
-		same := func(a netip.AddrPort) bool { return int(a.Port()) == port }
-		if !slices.Contains(o.Ports, port) && !slices.ContainsFunc(o.Listen, same) {
-			return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port))
-		}
-	}
-}
-
-// belowResolved returns those of the paths that lead through a directory which has no
-// links in its own path, as they are below it.
-func belowResolved(paths []string, dir string) []string {
-	var all []string
-	for _, path := range paths {
-		path = filepath.Clean(path)
-		for up := filepath.Dir(path); up != "/" && up != "."; up = filepath.Dir(up) {
-			if resolved, err := filepath.EvalSymlinks(up); err == nil && resolved == dir {
-				all = append(all, dir+strings.TrimPrefix(path, up))
-				break
-			}
-		}
-	}
-	return all
-}
-
-// resolveAll returns where paths really are.
-func resolveAll(paths []string) ([]string, error) {
-	var all []string
-	for _, path := range paths {
-		abs, err := filepath.Abs(path)
-		if err != nil {
-			return nil, err
-		}
-		resolved, err := filepath.EvalSymlinks(abs)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, resolved)
-	}
-	return all, nil
 }

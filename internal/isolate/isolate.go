@@ -73,11 +73,12 @@ const (
 	AppArmor                    // a profile is missing, as on Ubuntu from 23.10 on
 	Container                   // the container's own filters
 	Isolated                    // nothing: it is isolated already
-	Forbidden                   // something else, such as SELinux
+	Forbidden                   // something else that forbids it, such as SELinux
+	Unknown                     // see Err
 )
 
 func (e *UnsupportedError) Error() string {
-	if e.Cause == Forbidden {
+	if e.Cause == Forbidden || e.Cause == Unknown {
 		return fmt.Sprintf("%s (%v)", e.Reason, e.Err)
 	}
 	return e.Reason

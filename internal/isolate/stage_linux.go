@@ -74,7 +74,8 @@ func (c *control) becomeCommand() {
 // prepare makes the sockets and covers what is hidden.
 func prepare(p *plan) (*sockets, result) {
 	s := &sockets{}
-	// The kernel kills this process when its parent ends. It may have ended already.
+	// The kernel kills this process when its parent ends. If it has ended already, so has the
+	// other end of the socket.
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return s, failure("ask for a signal at the parent's end", err)
 	}

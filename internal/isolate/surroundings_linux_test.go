@@ -1,6 +1,7 @@
 package isolate
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -72,4 +73,60 @@ func TestBelowResolved(t *testing.T) {
 	if want := real + "/a/b " + real + "/c"; strings.Join(got, " ") != want {
 		t.Errorf("%q, want %q", got, want)
 	}
+}
+
+// Directories that have only sockets are replaced, except for those that the command needs.
+func TestOnlySockets(t *testing.T) {
+	dir := t.TempDir()
+	var sockets []string
+	for _, name := range []string{"own", "work", "mixed"} {
+		sub := filepath.Join(dir, name)
+		if err := os.Mkdir(sub, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen("unix", filepath.Join(sub, "s"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		sockets = append(sockets, l.Addr().String())
+	}
+	write(t, filepath.Join(dir, "mixed", "file"))
+	env := map[string]string{"TMUX_TMPDIR": filepath.Join(dir, "none")}
+	got := onlySockets(func(name string) string { return env[name] }, sockets, []string{filepath.Join(dir, "work")})
+	if want := []string{filepath.Join(dir, "own")}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// What the command cannot do without must not be hidden.
+func TestNeededDirectories(t *testing.T) {
+	hidden := t.TempDir()
+	tmp := filepath.Join(hidden, "tmp")
+	if err := os.Mkdir(tmp, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Home: t.TempDir(), Hide: []string{hidden}, Getenv: func(string) string { return "" }}
+	if _, err := o.plan(); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("temporary files", func(t *testing.T) {
+		t.Setenv("TMPDIR", tmp)
+		if _, err := o.plan(); err == nil || !strings.Contains(err.Error(), "set TMPDIR") {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("runtime files", func(t *testing.T) {
+		t.Setenv("TMPDIR", tmp)
+		o := Options{Home: o.Home, Getenv: func(name string) string { return map[string]string{"XDG_RUNTIME_DIR": tmp}[name] }}
+		if _, err := o.plan(); err == nil || !strings.Contains(err.Error(), "TMPDIR is "+tmp) {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("working directory", func(t *testing.T) {
+		t.Chdir(tmp)
+		if _, err := o.plan(); err == nil || !strings.Contains(err.Error(), "working directory is in "+hidden) {
+			t.Errorf("%v", err)
+		}
+	})
 }

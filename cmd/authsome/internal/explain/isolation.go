@@ -30,7 +30,7 @@ or let the container be the fence: run authsome proxy in another one, and give t
 		return "use a kernel with user namespaces, or " + elsewhere
 	case isolate.Isolated:
 		return "run it outside of the isolated command"
-	case isolate.OtherSystem:
+	case isolate.OtherSystem, isolate.Unknown:
 		return elsewhere
 	}
 	return "allow user namespaces to this user, or " + elsewhere
