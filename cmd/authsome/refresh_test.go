@@ -211,9 +211,9 @@ func TestProxyRefreshesTokens(t *testing.T) {
 	b, p := newBench(t), startProvider(t)
 	b.run("", "init")
 	p.logIn(b, time.Now().Add(-time.Second))
+	p.set(func() { p.life = 2 }) // before the proxy may refresh the token by itself
 	cmd, proxy, admin := b.proxy(p.flags()...)
 	api := &apiClient{t: t, client: client(t, proxy, admin), url: "https://" + p.host + "/x"}
-	p.set(func() { p.life = 2 })
 	for range 3 {
 		if api.get() != 200 {
 			t.Fatalf("%d %s", api.status, api.said)
