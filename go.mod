@@ -26,7 +26,7 @@ require (
 	golang.org/x/crypto/x509roots/fallback v0.0.0-20261030153154-30a33513ff6d // roots for an image that has none
 	golang.org/x/net v0.62.0 // IDNA, public suffixes, SOCKS, rules for header fields, DNS messages, packet filters
 	golang.org/x/sync v0.24.0 // one flight a key, and a limit on checks at a time
-	golang.org/x/sys v0.49.0 // whose a connection is, by inet_diag
+	golang.org/x/sys v0.49.0 // whose a connection is, by inet_diag; namespaces, mounts and filters for isolated commands
 	golang.org/x/term v0.47.0 // prompts without echo
 	golang.org/x/text v0.43.0 // characters that servers take for ASCII ones
 	google.golang.org/protobuf v1.36.12 // the manifest of a store; badger's own form
