@@ -74,7 +74,7 @@ func (f *fence) listenAt(ctx context.Context, t intercept.Target) []netip.AddrPo
 	}
 	var at []netip.AddrPort
 	for _, a := range all {
-		if !a.IsLinkLocalUnicast() { // inside is no interface of that link
+		if !a.IsLinkLocalUnicast() { // inside, no interface is on that link
 			at = append(at, netip.AddrPortFrom(a.Unmap().WithZone(""), uint16(t.Port)))
 		}
 	}
