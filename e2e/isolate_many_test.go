@@ -60,8 +60,12 @@ func manyConnections(t *testing.T) int {
 	return n
 }
 
+// few descriptors more than before may stay open, such as those of idle connections to the
+// service. What is lost with each connection, or with one of a hundred, is more.
+const few = 8
+
 // TestIsolatedMany makes many connections without a proxy. All must be served, and the
-// proxy must have no more descriptors open afterwards.
+// proxy must not have more descriptors open for them afterwards.
 func TestIsolatedMany(t *testing.T) {
 	t.Parallel()
 	n := manyConnections(t)
@@ -78,7 +82,7 @@ func TestIsolatedMany(t *testing.T) {
 	start := time.Now()
 	request(n)
 	t.Logf("%d connections in %.1f s", n, time.Since(start).Seconds())
-	client.settledDescriptors(t, before)
+	client.settledDescriptors(t, before+few)
 	client.end(t)
 	authorized := 0
 	for _, a := range r.arrivals() {
