@@ -28,7 +28,7 @@ func foreign(b []byte) error {
 		return nil
 	}
 	switch b[0] {
-	case 0x16: // a TLS record of a handshake (RFC 8446 section 5.1)
+	case recordHandshake:
 		return &foreignError{fault: "the client began TLS, and this port speaks plain HTTP: write the proxy's URL with http://, and to reach a service, set HTTPS_PROXY to that URL"}
 	case 4: // SOCKS4: request rejected
 		return &foreignError{fault: useHTTP("SOCKS4"), answer: []byte{0, 91, 0, 0, 0, 0, 0, 0}}

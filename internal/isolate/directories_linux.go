@@ -17,16 +17,7 @@ import (
 // onlySockets returns directories of the user that are for sockets and have nothing else. A
 // socket that its program makes again is not covered any more, but the directory is.
 func onlySockets(getenv func(string) string, sockets, needed []string) []string {
-	var all []string
-	for _, socket := range sockets {
-		dir := filepath.Dir(socket)
-		if dir == getenv("HOME") || slices.Contains(all, dir) || !isPrivate(dir) || has(dir, needed) {
-			continue
-		}
-		if !slices.ContainsFunc(entriesOf(dir), func(e fs.DirEntry) bool { return e.Type() != fs.ModeSocket }) {
-			all = append(all, dir)
-		}
-	}
+	all := directoriesOf(getenv, sockets, needed, func(_ string, e fs.DirEntry) bool { return e.Type() == fs.ModeSocket })
 	// The one of tmux, whose socket is a way to every terminal in it, may be made later.
 	tmp, err := filepath.EvalSymlinks(cmp.Or(getenv("TMUX_TMPDIR"), "/tmp"))
 	tmux := filepath.Join(tmp, "tmux-"+strconv.Itoa(os.Geteuid()))
@@ -55,14 +46,19 @@ func isPrivate(dir string) bool {
 // onlyHidden returns directories of the user that have nothing but files that are hidden,
 // for example keys, and do not have those that the command needs.
 func onlyHidden(getenv func(string) string, hidden, needed []string) []string {
+	return directoriesOf(getenv, hidden, needed, func(path string, _ fs.DirEntry) bool { return slices.Contains(hidden, path) })
+}
+
+// directoriesOf returns the directories of files that only this user can write, and in which
+// each entry is one to cover. The user's home and those with what is needed are left out.
+func directoriesOf(getenv func(string) string, files, needed []string, cover func(path string, e fs.DirEntry) bool) []string {
 	var all []string
-	for _, path := range hidden {
-		dir := filepath.Dir(path)
+	for _, file := range files {
+		dir := filepath.Dir(file)
 		if dir == getenv("HOME") || slices.Contains(all, dir) || !isPrivate(dir) || has(dir, needed) {
 			continue
 		}
-		entries := entriesOf(dir)
-		if !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !slices.Contains(hidden, filepath.Join(dir, e.Name())) }) {
+		if !slices.ContainsFunc(entriesOf(dir), func(e fs.DirEntry) bool { return !cover(filepath.Join(dir, e.Name()), e) }) {
 			all = append(all, dir)
 		}
 	}

@@ -51,7 +51,7 @@ func addAddress() error {
 	})
 }
 
-// ownAddress is in the range of [Names], behind what they give to names.
+// ownAddress is in the range of [Names], after the addresses that they give to names.
 var ownAddress = netip.AddrFrom4([4]byte{198, 19, 255, 254})
 
 // changeInterface makes an ioctl request of netdevice(7) about an interface.

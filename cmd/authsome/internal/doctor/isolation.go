@@ -21,7 +21,7 @@ func (d *Doctor) checkIsolation(ctx context.Context) []finding {
 		mode = h.Config.Run.Isolate
 	}
 	err := tryFence(ctx, d.Console.Getenv)
-	unsupported, ok1 := errors.AsType[*isolate.UnsupportedError](err)
+	unsupported, isUnsupported := errors.AsType[*isolate.UnsupportedError](err)
 	switch {
 	case err == nil:
 		detail := "authsome run --isolate works here"
@@ -32,7 +32,7 @@ func (d *Doctor) checkIsolation(ctx context.Context) []finding {
 			detail += "; " + lacks
 		}
 		return ok("isolation", "%s", detail)
-	case !ok1:
+	case !isUnsupported:
 		return failed("isolation", fmt.Errorf("try to isolate a command: %w", err))
 	case mode == home.IsolateRequired:
 		return problem("isolation", "config.json asks for isolated commands, so authsome run starts none: "+unsupported.Error(), remedies(unsupported))
