@@ -231,24 +231,7 @@ func TestCapturedInParallel(t *testing.T) {
 // for a request in flight.
 func TestCapturedShutdown(t *testing.T) {
 	c := newCapture(t, nil)
-	started, finish := make(chan struct{}), make(chan struct{})
-	c.handle(func(w http.ResponseWriter, _ *http.Request) {
-		close(started)
-		<-finish
-		io.WriteString(w, "whole")
-	})
-	answer := make(chan string, 1)
-	go func() {
-		response, err := c.http1().Get("https://" + routedHost + "/")
-		if err != nil {
-			answer <- err.Error()
-			return
-		}
-		defer response.Body.Close()
-		b, _ := io.ReadAll(response.Body)
-		answer <- string(b)
-	}()
-	<-started
+	finish, answer := c.inFlight(c.http1())
 	silent, half := c.dial(elsewhere+":443"), c.dial(elsewhere+":443")
 	half.Write(clientHello(t, routedHost)[:30])
 	for c.Stats().Connections != 3 {
@@ -264,7 +247,7 @@ func TestCapturedShutdown(t *testing.T) {
 		}
 		conn.Close()
 	}
-	close(finish)
+	finish()
 	if got := <-answer; got != "whole" {
 		t.Errorf("the request in flight got %q", got)
 	}

@@ -13,26 +13,33 @@ import (
 	"time"
 )
 
-func TestShutdownDrains(t *testing.T) {
-	r := newRig(t, nil)
-	started, finish := make(chan struct{}), make(chan struct{})
+// inFlight sends a request with a client and returns when it has reached the service. The
+// service answers "whole" after finish; answer receives what the client gets.
+func (r *rig) inFlight(client *http.Client) (finish func(), answer <-chan string) {
+	started, finished := make(chan struct{}), make(chan struct{})
 	r.handle(func(w http.ResponseWriter, _ *http.Request) {
 		close(started)
-		<-finish
+		<-finished
 		io.WriteString(w, "whole")
 	})
-	answer := make(chan string, 1)
+	got := make(chan string, 1)
 	go func() {
-		response, err := r.http1().Get("https://" + routedHost + "/")
+		response, err := client.Get("https://" + routedHost + "/")
 		if err != nil {
-			answer <- err.Error()
+			got <- err.Error()
 			return
 		}
 		defer response.Body.Close()
 		b, _ := io.ReadAll(response.Body)
-		answer <- string(b)
+		got <- string(b)
 	}()
 	<-started
+	return func() { close(finished) }, got
+}
+
+func TestShutdownDrains(t *testing.T) {
+	r := newRig(t, nil)
+	finish, answer := r.inFlight(r.http1())
 	tunnel := r.connect(otherHost + ":443")
 	for r.Stats().Tunnels == 0 { // the relay starts after the 200 was sent
 		runtime.Gosched()
@@ -47,7 +54,7 @@ func TestShutdownDrains(t *testing.T) {
 			c.Close()
 		}
 	}
-	close(finish)
+	finish()
 	if got := <-answer; got != "whole" {
 		t.Errorf("the request in flight got %q", got)
 	}
