@@ -3,7 +3,6 @@ package isolate
 import (
 	"bytes"
 	"encoding/binary"
-	"io"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -33,23 +32,12 @@ func (l *listeningPorts) has(port int) bool {
 	if time.Since(l.read) > time.Second {
 		l.ports = nil
 		for _, path := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
-			l.ports = append(l.ports, parseListening(readListed(path))...)
+			// Without the list, a report has less in it.
+			l.ports = append(l.ports, parseListening(regular.ReadBeginning(path, maxListed))...)
 		}
 		l.read = time.Now()
 	}
 	return slices.Contains(l.ports, port)
-}
-
-// readListed returns the beginning of a list of sockets. If it cannot be read, it is empty,
-// and a report has less in it.
-func readListed(path string) []byte {
-	f, err := regular.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	list, _ := io.ReadAll(io.LimitReader(f, maxListed))
-	return list
 }
 
 // stateListening is that of a listening socket in a list of the kernel.

@@ -37,9 +37,9 @@ type Names struct {
 // text that is not a host name, for an IP address, for names under .invalid, and for new
 // names when all addresses are used.
 func (n *Names) Address(name string) (netip.Addr, bool) {
-	host, ok := n.normalize(name)
+	host, isAddress, ok := n.normalize(name)
 	switch {
-	case !ok || isAddress(host):
+	case !ok || isAddress:
 		return netip.Addr{}, false
 	case isLocalhost(host):
 		return netip.AddrFrom4([4]byte{127, 0, 0, 1}), true
@@ -83,19 +83,15 @@ func (n *Names) assign(host string) (netip.Addr, bool) {
 	return netip.AddrFrom4(b), true
 }
 
-// normalize returns the normal form of a name, and whether it exists: whether it is a valid
-// host name that may have an address, or is an IP address.
-func (n *Names) normalize(name string) (host string, exists bool) {
+// normalize returns the normal form of a name, whether it is an IP address, and whether it
+// exists: as an IP address, or as a valid host name that may have an address.
+func (n *Names) normalize(name string) (host string, isAddress, exists bool) {
 	host, err := hosts.Normalize(strings.TrimSuffix(name, "."))
 	if err != nil || (host == "invalid" || strings.HasSuffix(host, ".invalid")) && host != n.Proxy {
-		return "", false
+		return "", false, false
 	}
-	return host, true
-}
-
-func isAddress(host string) bool {
-	_, err := netip.ParseAddr(host)
-	return err == nil
+	_, isAddress = hosts.KindOfHost(host)
+	return host, isAddress, true
 }
 
 // isLocalhost reports whether a name is always this machine (RFC 6761 section 6.3).
@@ -122,11 +118,11 @@ func (n *Names) resolve(q dnsmessage.Question) (dnsmessage.ResourceBody, dnsmess
 	if lower := strings.ToLower(name); strings.HasSuffix(lower, ".in-addr.arpa") || strings.HasSuffix(lower, ".ip6.arpa") {
 		return n.resolveReverse(q.Type, lower)
 	}
-	host, exists := n.normalize(name)
+	host, isAddress, exists := n.normalize(name)
 	switch {
 	case !exists:
 		return nil, dnsmessage.RCodeNameError
-	case isAddress(host):
+	case isAddress:
 		return nil, dnsmessage.RCodeSuccess
 	case q.Type == dnsmessage.TypeALL:
 		return &hinfo, dnsmessage.RCodeSuccess

@@ -7,7 +7,6 @@
 package keyfiles
 
 import (
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -64,7 +63,7 @@ func Find(s Search) []File {
 
 // providers returns the connected providers that a file has credentials of.
 func (s *Search) providers(k kind, path string) []string {
-	text := read(path)
+	text := regular.ReadBeginning(path, maxRead)
 	if len(text) == 0 || k.credential != nil && !k.credential.Match(text) {
 		return nil
 	}
@@ -97,17 +96,6 @@ func (s *Search) served(host string) string {
 		return p
 	}
 	return s.Served("api." + host)
-}
-
-// read returns the beginning of a regular file, or nothing if it cannot be read.
-func read(path string) []byte {
-	f, err := regular.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	text, _ := io.ReadAll(io.LimitReader(f, maxRead))
-	return text
 }
 
 // expand returns the files that match the paths of a [kind].

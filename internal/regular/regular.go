@@ -145,6 +145,18 @@ func Read(path string, limit int64) ([]byte, error) {
 	return readAll(f, limit)
 }
 
+// ReadBeginning reads at most limit bytes of a regular file, and leaves out the rest. It
+// returns nothing if the file cannot be read.
+func ReadBeginning(path string, limit int64) []byte {
+	f, err := Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	b, _ := io.ReadAll(io.LimitReader(f, limit))
+	return b
+}
+
 // Lock returns the lock at path, which is a regular file or does not exist. It is not
 // locked yet.
 func Lock(path string) (*flock.Flock, error) {

@@ -69,6 +69,23 @@ func isSize(err error) bool {
 	return ok
 }
 
+func TestReadBeginning(t *testing.T) {
+	dir := t.TempDir()
+	file, pipe := filepath.Join(dir, "file"), filepath.Join(dir, "pipe")
+	must(t, os.WriteFile(file, []byte("12345"), 0o600))
+	must(t, syscall.Mkfifo(pipe, 0o600))
+	for limit, want := range map[int64]string{0: "", 3: "123", 5: "12345", 9: "12345"} {
+		if b := regular.ReadBeginning(file, limit); string(b) != want {
+			t.Errorf("%d bytes: %q", limit, b)
+		}
+	}
+	for _, path := range []string{pipe, dir, filepath.Join(dir, "missing")} {
+		if b := regular.ReadBeginning(path, 9); b != nil {
+			t.Errorf("%s: %q", path, b)
+		}
+	}
+}
+
 func TestNamedFileCanBeAPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
 	must(t, syscall.Mkfifo(path, 0o600))

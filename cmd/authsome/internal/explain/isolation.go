@@ -44,8 +44,7 @@ func sysctl(assignment string) string {
 }
 
 // appArmorProfile lets a program make user namespaces where AppArmor allows that only to
-// programs with a profile: on Ubuntu from 23.10 on; see
-// apparmor.d(5).
+// programs with a profile: on Ubuntu from 23.10 on; see apparmor.d(5).
 func appArmorProfile(program string) string {
 	return fmt.Sprintf(`abi <abi/4.0>,
 include <tunables/global>
